@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# guestnet. `make help` lists the targets.
+#
+# Objects go to build/FLAVOUR/, programs of the release flavour to build/bin/. A flavour is a set of
+# flags and nothing else; several can be built side by side. See doc/HACKING.md.
+
+VERSION := 0.1
+FLAVOUR ?= release
+
+# Where things are installed. sysconfdir and runstatedir do not follow prefix: the policy has one place.
+prefix ?= /usr/local
+exec_prefix ?= $(prefix)
+bindir ?= $(exec_prefix)/bin
+libexecdir ?= $(exec_prefix)/libexec
+datadir ?= $(prefix)/share
+mandir ?= $(datadir)/man
+docdir ?= $(datadir)/doc/guestnet
+sysconfdir ?= /etc
+runstatedir ?= /run
+DESTDIR ?=
+
+# What each program is made of.
+LIB_SOURCES := lib/failure.c lib/str.c lib/fd.c lib/addr.c
+POLICY_SOURCES := policy/policy.c policy/parse.c policy/match.c policy/owner.c policy/load.c policy/names.c
+HELPER_SOURCES := helper/privileges.c helper/request.c helper/rtnetlink.c helper/bridge.c helper/attach.c \
+	helper/explain.c helper/journal.c helper/tapclient.c
+IFUP_SOURCES := helper/ifup.c helper/rtnetlink.c helper/bridge.c
+CTL_SOURCES := ctl/main.c ctl/policy.c ctl/json.c ctl/link.c
+
+PROGRAMS := guestnet-bridge-helper guestnet-lookup guestnet-ifup guestnet
+UNIT_TESTS := test-str test-addr test-fd test-policy-parse test-policy-match test-request test-rtnetlink
+FUZZERS := fuzz-policy fuzz-request fuzz-rtnetlink
+
+include tools/build.mk
+
+## Everyday
+all: $(PROGRAMS:%=$(BIN)/%)			## build the programs into build/bin
+demo:						## install what is missing, build, show the main job with real guests
+	@tools/as-root tools/install-deps build demo
+	@$(MAKE) --no-print-directory all test-tools
+	@tools/as-root tools/demo
+check:						## install what is missing, build, run every test
+	@tools/as-root tools/install-deps build test guest vm
+	@tools/as-root tools/check
+test: unit fuzz-replay static-checks		## the fast tests: no privileges, no network
+help:						## this list
+	@awk -F '\t*## ' '/^## / { printf "\n%s\n", $$2 } /^[a-z-]+:.*## / { split($$1, t, ":"); printf "  %-16s %s\n", t[1], $$2 }' \
+		Makefile tools/build.mk
+	@printf '\nSettings: FLAVOUR=debug|release|asan|coverage|fuzz  HELPER_LINK=auto|static|dynamic  prefix=%s  DESTDIR=\n' $(prefix)
+clean:						## remove everything that was built
+	rm -rf build
+
+## Tests
+unit: $(UNIT_TESTS:%=$(OBJ)/tests/unit/%)	## unit tests (cmocka)
+	@tests/run $^
+fuzz-replay: $(FUZZERS:%=$(OBJ)/tests/fuzz/%-replay)	## every fuzzer over its corpus, with any compiler
+	@for fuzzer in $(FUZZERS); do $(OBJ)/tests/fuzz/$$fuzzer-replay tests/fuzz/corpus/$$fuzzer || exit 1; done
+static-checks: $(BIN)/guestnet-bridge-helper	## dependency directions, what the helper links, samples, comments
+	@tools/check-includes
+	@tools/check-linking $(BIN)/guestnet-bridge-helper
+	@tools/check-samples
+check-netns: all test-tools			## real kernel in private namespaces (root)
+	@tests/run tests/netns/*.sh
+check-guest: all test-tools			## real QEMU guests (root)
+	@tests/run tests/guest/*.sh
+check-vm: all test-tools			## a virtual machine with Debian's kernel (root)
+	@tests/run tests/vm/*.sh
+check-asan:					## namespace tests with address and undefined behaviour sanitisers (root)
+	@$(MAKE) --no-print-directory FLAVOUR=asan all test-tools unit
+	@BIN=$(CURDIR)/build/asan/bin tests/run tests/netns/*.sh
+mutants: all					## break the code in known ways and count what the tests notice (root)
+	@tools/mutants
+
+## Speed
+bench-helper: all test-tools			## the helper beside qemu-bridge-helper, interleaved (root)
+	@tests/bench/helper
+
+## Installing
+install: all					## install below DESTDIR; never overwrites a changed file
+	@tools/install
+uninstall:					## remove what install installed; changed files stay
+	@tools/install --uninstall
+divert:						## put the helper in the place of QEMU's own (root)
+	@tools/divert
+undivert:					## give QEMU its own helper back (root)
+	@tools/divert --undo
+
+export VERSION BIN OBJ FLAVOUR prefix exec_prefix bindir libexecdir datadir mandir docdir sysconfdir runstatedir DESTDIR
+.PHONY: all demo check test help clean unit fuzz-replay static-checks check-netns check-guest check-vm check-asan \
+	mutants bench-helper install uninstall divert undivert test-tools fuzzers analyze

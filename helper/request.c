@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the caller asks for on the command line.
+ * Pure: no system calls.
+ */
+#include "request.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "../lib/addr.h"
+#include "../lib/str.h"
+
+static int parse_bridge(struct request *request, const char *value, struct failure *failure)
+{
+	if (!ifname_is_valid(value))
+		return failure_set(failure, -EINVAL,
+				   "invalid bridge name \"%s\": want 1 to 15 bytes without blanks, '/', ':' or '%%'",
+				   STR_ESCAPED(value));
+	request->bridge = value;
+	return 0;
+}
+
+static int parse_fd(struct request *request, const char *value, struct failure *failure)
+{
+	uint32_t fd;
+
+	if (str_parse_u32(value, INT_MAX, &fd) < 0)
+		return failure_set(failure, -EINVAL, "invalid fd \"%s\": want the number of an open socket",
+				   STR_ESCAPED(value));
+	request->reply_fd = (int)fd;
+	return 0;
+}
+
+/*
+ * Reads the command line; of options that are repeated the last one counts. @argv must outlive the
+ * request. -EINVAL with a text for everything that is not exactly
+ * [--use-vnet] --br=NAME --fd=FD, --help or --version.
+ */
+int request_parse(int argc, char *const argv[], struct request *ret_request, struct failure *failure)
+{
+	struct request request = { .kind = REQUEST_ATTACH, .reply_fd = -EBADF };
+
+	for (int i = 1; i < argc; i++) {
+		const char *value;
+		int r = 0;
+
+		if (strcmp(argv[i], "--use-vnet") == 0)
+			request.vnet_hdr = true;
+		else if (str_has_prefix(argv[i], "--br=", &value))
+			r = parse_bridge(&request, value, failure);
+		else if (str_has_prefix(argv[i], "--fd=", &value))
+			r = parse_fd(&request, value, failure);
+		else if (strcmp(argv[i], "--help") == 0)
+			request.kind = REQUEST_HELP;
+		else if (strcmp(argv[i], "--version") == 0)
+			request.kind = REQUEST_VERSION;
+		else
+			r = failure_set(failure, -EINVAL, "unknown argument \"%s\"", STR_ESCAPED(argv[i]));
+		if (r < 0)
+			return r;
+	}
+
+	if (request.kind == REQUEST_ATTACH && !request.bridge)
+		return failure_set(failure, -EINVAL, "no bridge is named: --br=NAME is missing");
+	if (request.kind == REQUEST_ATTACH && request.reply_fd < 0)
+		return failure_set(failure, -EINVAL, "no socket is named: --fd=FD is missing");
+
+	*ret_request = request;
+	return 0;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Names and addresses of interfaces as text.
+ * Pure: no system calls.
+ */
+#include "addr.h"
+
+#include <errno.h>
+#include <string.h>
+
+/*
+ * May @name be an interface's name? As net/core/dev.c:dev_valid_name() says (1-15 bytes, not "." or
+ * "..", no '/', no ':', no blank), and also no '%', which is a template to the kernel, and no
+ * control byte.
+ */
+bool ifname_is_valid(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length < 1 || length >= IFNAME_SIZE)
+		return false;
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return false;
+	for (const char *p = name; *p; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		if (c <= 0x20 || c == 0x7f || c == '/' || c == ':' || c == '%')
+			return false;
+	}
+	return true;
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/*
+ * Reads six pairs of hex digits with colons between them. -EINVAL for anything else, and for what no
+ * port can send from: a group address or all zeros.
+ */
+int mac_parse(const char *string, struct mac *ret_mac)
+{
+	static const struct mac zero;
+	struct mac mac;
+
+	for (size_t i = 0; i < 6; i++) {
+		int high = hex_digit(string[0]);
+		int low = high < 0 ? -1 : hex_digit(string[1]);
+
+		if (low < 0 || string[2] != (i < 5 ? ':' : '\0'))
+			return -EINVAL;
+		mac.bytes[i] = (uint8_t)(high << 4 | low);
+		string += 3;
+	}
+	if ((mac.bytes[0] & 1) || memcmp(&mac, &zero, sizeof(mac)) == 0)
+		return -EINVAL;
+
+	*ret_mac = mac;
+	return 0;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * File descriptors: passing one over a Unix socket.
+ * System calls; no logging.
+ */
+#include "fd.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+
+union one_fd {
+	struct cmsghdr align;
+	char bytes[CMSG_SPACE(sizeof(int))];
+};
+
+static long long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+/*
+ * Sends @length bytes together with @fd (unix(7), SCM_RIGHTS) in one message. Waits for room until
+ * @timeout_ms have passed, whether or not the socket blocks, and raises no SIGPIPE.
+ * The caller keeps @fd. Errors: -ETIMEDOUT when there was no room, else what sendmsg(2) says.
+ */
+int fd_send(int socket_fd, int fd, const void *bytes, size_t length, int timeout_ms)
+{
+	struct iovec iov = { .iov_base = (void *)bytes, .iov_len = length };
+	union one_fd control = { 0 };
+	struct msghdr message = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	long long deadline_ms = -1;
+
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &fd, sizeof(int));
+
+	for (;;) {
+		ssize_t n = sendmsg(socket_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+		struct pollfd room = { .fd = socket_fd, .events = POLLOUT };
+		long long left_ms;
+
+		if (n >= 0)
+			return (size_t)n == length ? 0 : -EIO;
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN)
+			return -errno;
+
+		if (deadline_ms < 0)
+			deadline_ms = now_ms() + timeout_ms;
+		left_ms = deadline_ms - now_ms();
+		if (left_ms <= 0)
+			return -ETIMEDOUT;
+		if (poll(&room, 1, (int)left_ms) < 0 && errno != EINTR)
+			return -errno;
+	}
+}
+
+/*
+ * Receives up to @size bytes and at most one fd, close-on-exec. @ret_fd is -EBADF when none came;
+ * otherwise the caller owns it. Further fds are closed by the kernel (MSG_CTRUNC), and such a
+ * message is -EPROTO. The end of the stream is a length of 0.
+ */
+int fd_receive(int socket_fd, void *bytes, size_t size, int *ret_fd, size_t *ret_length)
+{
+	struct iovec iov = { .iov_base = bytes, .iov_len = size };
+	union one_fd control = { 0 };
+	struct msghdr message = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes),
+	};
+	_cleanup_(fd_closep) int fd = -EBADF;
+	struct cmsghdr *header;
+	ssize_t n;
+
+	do
+		n = recvmsg(socket_fd, &message, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+
+	header = CMSG_FIRSTHDR(&message);
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+	    header->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&fd, CMSG_DATA(header), sizeof(int));
+	if (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC))
+		return -EPROTO;
+
+	*ret_fd = steal_fd(&fd);
+	*ret_length = (size_t)n;
+	return 0;
+}

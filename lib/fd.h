@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * File descriptors: owning them, and passing one over a Unix socket.
+ * System calls; no logging.
+ */
+#pragma once
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "util.h"
+
+/* Closes an fd that is owned, or nothing where the variable holds a negative value. Keeps errno. */
+static inline int fd_close(int fd)
+{
+	if (fd >= 0) {
+		int saved = errno;
+
+		close(fd);
+		errno = saved;
+	}
+	return -EBADF;
+}
+
+static inline void fd_closep(int *fd)
+{
+	*fd = fd_close(*fd);
+}
+
+/* Takes an fd out of its variable, so that a cleanup attribute finds nothing to close. */
+static inline int steal_fd(int *fd)
+{
+	int value = *fd;
+
+	*fd = -EBADF;
+	return value;
+}
+
+int fd_send(int socket_fd, int fd, const void *bytes, size_t length, int timeout_ms);
+int fd_receive(int socket_fd, void *bytes, size_t size, int *ret_fd, size_t *ret_length);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The protocol of the tap socket: how a process without CAP_NET_ADMIN gets a tap from guestnetd.
+ * Pure: types and constants.
+ *
+ * The socket is RUNSTATEDIR/guestnet/tap.sock, AF_UNIX, SOCK_SEQPACKET. Who asks is what the kernel
+ * says of the peer (SO_PEERCRED); nothing in the request can change that.
+ *
+ *	client -> daemon	one struct tapsocket_request, no fds
+ *	daemon -> client	one struct tapsocket_reply; with error 0 and one fd, the tap, by SCM_RIGHTS;
+ *				otherwise with the text that the client prints, and no fd
+ *
+ * Then both close. A packet of any other size, magic or version is answered with EPROTO and closed, so
+ * that a later version can change everything behind the first eight bytes. Numbers are in host byte
+ * order: both ends are on one machine.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define TAPSOCKET_MAGIC		0x47745031u	/* "GtP1" */
+#define TAPSOCKET_VERSION	1
+#define TAPSOCKET_TIMEOUT_MS	5000		/* for the whole exchange */
+
+enum tapsocket_flags {
+	TAPSOCKET_VNET_HDR = 1 << 0,	/* the tap carries a virtio_net_hdr of 10 bytes (IFF_VNET_HDR) */
+};
+
+struct tapsocket_request {
+	uint32_t magic;
+	uint16_t version;
+	uint16_t flags;			/* enum tapsocket_flags; unknown bits are EPROTO */
+	char bridge[16];		/* a bridge's or declared network's name, terminated, zero-padded */
+};
+
+struct tapsocket_reply {
+	uint32_t magic;
+	uint16_t version;
+	uint16_t reserved;		/* 0 */
+	int32_t error;			/* 0, or a positive errno */
+	char text[1024];		/* one line for the user, terminated; empty when error is 0 */
+};
+
+_Static_assert(sizeof(struct tapsocket_request) == 24, "the layout is the protocol");
+_Static_assert(sizeof(struct tapsocket_reply) == 1036, "the layout is the protocol");

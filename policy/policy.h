@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who may attach a guest to which bridge: the whole API.
+ *
+ * load:    files -> struct policy           (load.c; reads as the caller, checks owners)
+ * resolve: user and group names -> numbers  (names.c; only those that the decision needs)
+ * match:   policy, caller, device -> verdict, and the rule that decided (match.c; pure)
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../lib/addr.h"
+#include "../lib/failure.h"
+#include "../lib/limits.h"
+
+/* One name of a user= or group= list. */
+struct policy_who {
+	const char *name;	/* borrowed from the text; NULL: `id` was given as a number */
+	uint32_t id;		/* valid when `state` is WHO_KNOWN */
+	enum policy_who_state { WHO_ASKED_NOT, WHO_KNOWN, WHO_UNKNOWN } state;
+	bool group;
+	bool negated;
+};
+
+enum policy_action { POLICY_ALLOW, POLICY_DENY };
+
+struct policy_rule {
+	const char *bridge;	/* borrowed from the text; NULL: all */
+	uint32_t line;
+	uint32_t first_who;	/* in policy.whos */
+	uint32_t first_mac;	/* in policy.macs */
+	uint16_t n_whos;
+	uint16_t file;		/* in policy.files */
+	uint16_t max;		/* taps of one user on one bridge; 0: not given */
+	uint16_t vlan;		/* 0: not given */
+	uint8_t n_macs;		/* 0: not given */
+	uint8_t action;		/* enum policy_action */
+	bool isolated;
+};
+
+struct policy_file {
+	char *path;		/* owned */
+	char *text;		/* owned; cut into words by the parser */
+	dev_t device;
+	ino_t inode;
+};
+
+struct policy {
+	struct policy_rule *rules;	/* owned, in reading order */
+	struct policy_who *whos;	/* owned */
+	struct mac *macs;		/* owned */
+	struct policy_file *files;	/* owned; the first is the one that was asked for */
+	size_t n_rules, n_whos, n_macs, n_files;
+};
+
+/* Who asks. */
+struct policy_caller {
+	uid_t uid;
+	gid_t gid;			/* primary group */
+	const gid_t *groups;		/* borrowed; supplementary groups */
+	size_t n_groups;
+};
+
+/* The device asked for, by all the names the kernel knows it by (the canonical name first). */
+struct policy_device {
+	const char *const *names;	/* borrowed */
+	size_t n_names;
+};
+
+/* What a port of this caller may be. Restrictions only: zero means no restriction. */
+struct policy_grant {
+	unsigned int max;
+	bool isolated;
+	uint16_t vlan;
+	const struct mac *macs;		/* borrowed from the policy */
+	size_t n_macs;
+};
+
+struct policy_verdict {
+	bool allowed;
+	const struct policy_rule *rule;	/* the one that decided; NULL: no rule allows it */
+	struct policy_grant grant;	/* when allowed */
+};
+
+/* policy.c: the container. */
+#define POLICY_NULL (struct policy){ 0 }
+void policy_deinit(struct policy *policy);
+const char *policy_rule_path(const struct policy *policy, const struct policy_rule *rule);
+
+/* parse.c: pure. */
+struct policy_cursor {
+	char *next;		/* the rest of the text */
+	char *end;
+	uint32_t line;
+	uint16_t file;
+};
+
+#define POLICY_CURSOR(_text, _length, _file) \
+	(struct policy_cursor){ .next = (_text), .end = (_text) + (_length), .file = (_file) }
+
+int policy_parse(struct policy *policy, struct policy_cursor *cursor, const char **ret_include,
+		 struct failure *failure);
+
+/* match.c: pure. */
+void policy_match(const struct policy *policy, const struct policy_caller *caller,
+		  const struct policy_device *device, struct policy_verdict *ret_verdict);
+bool policy_rule_names(const struct policy_rule *rule, const struct policy_device *device);
+const struct policy_rule *policy_find_shadow(const struct policy *policy, const struct policy_rule *rule);
+
+/* load.c: reads files. */
+enum policy_load_flags {
+	POLICY_LOAD_ANY_OWNER = 1 << 0,	/* for checking a draft: nothing is decided by it */
+};
+
+int policy_load(struct policy *policy, const char *path, enum policy_load_flags flags,
+		struct failure *failure);
+
+/* names.c: reads /etc/passwd and /etc/group, and asks a child without privileges for the rest. */
+void policy_resolve(struct policy *policy, const struct policy_device *device, const char *lookup_path);

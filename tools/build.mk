@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# How things are compiled and linked. Included by the Makefile, which says what they are made of.
+
+OBJ := build/$(FLAVOUR)
+BIN := $(if $(filter release,$(FLAVOUR)),build/bin,$(OBJ)/bin)
+.DEFAULT_GOAL := all
+
+CC ?= cc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+PKG_CONFIG ?= pkg-config
+
+FLAGS_debug := -O0 -g3
+FLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
+FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAGS_coverage := -O0 -g --coverage
+FLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+ifeq ($(filter $(FLAVOUR),debug release asan coverage fuzz),)
+$(error FLAVOUR=$(FLAVOUR): want debug, release, asan, coverage or fuzz)
+endif
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wswitch-enum -Wformat=2 \
+	-Wpointer-arith -Wimplicit-fallthrough -Wvla -Wundef -Wwrite-strings -Wno-missing-field-initializers \
+	$(if $(WERROR)$(CI),-Werror)
+HARDENING := -fPIE -fstack-protector-strong -fstack-clash-protection \
+	$(if $(filter x86_64 i%86,$(shell uname -m)),-fcf-protection)
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(FLAGS_$(FLAVOUR)) $(WARNINGS) $(HARDENING) -I$(OBJ) $(CFLAGS)
+ALL_LDFLAGS = $(filter -fsanitize=% --coverage,$(FLAGS_$(FLAVOUR))) -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
+
+# The helper alone is linked statically where libc has an archive: each shared object costs time at
+# every start and is code beside a privilege. Sanitisers and coverage want the dynamic libc.
+HELPER_LINK ?= auto
+have_static_libc := $(shell echo 'int main(void){return 0;}' | $(CC) -xc -static-pie -o /dev/null - 2>/dev/null && echo yes)
+ifeq ($(HELPER_LINK),auto)
+helper_link := $(if $(filter release debug,$(FLAVOUR)),$(if $(have_static_libc),static,dynamic),dynamic)
+else
+helper_link := $(HELPER_LINK)
+endif
+HELPER_LDFLAGS := $(if $(filter static,$(helper_link)),-static-pie,-pie)
+
+# Every package, asked for only by what needs it.
+pkg_flags = $(shell $(PKG_CONFIG) $(1) $(2) || echo missing-package-$(firstword $(2)))
+
+# A file that holds the flags and changes only when they do: a prerequisite of every object.
+stamp_text := $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(HELPER_LDFLAGS) $(VERSION) $(sysconfdir) $(libexecdir) $(runstatedir) $(bindir) $(datadir)
+$(OBJ)/flags.stamp: FORCE
+	@mkdir -p $(OBJ)
+	@printf '%s\n' '$(stamp_text)' | cmp -s - $@ || printf '%s\n' '$(stamp_text)' >$@
+
+# The places that are compiled in. No option, environment variable or location of a binary changes them.
+$(OBJ)/paths.h: $(OBJ)/flags.stamp
+	@printf '%s\n' '/* Generated. */' '#pragma once' \
+		'#define GUESTNET_VERSION "$(VERSION)"' \
+		'#define PATH_POLICY "$(sysconfdir)/guestnet/bridge.conf"' \
+		'#define PATH_HELPER "$(libexecdir)/guestnet-bridge-helper"' \
+		'#define PATH_LOOKUP "$(libexecdir)/guestnet-lookup"' \
+		'#define PATH_TAP_SOCKET "$(runstatedir)/guestnet/tap.sock"' >$@
+
+$(OBJ)/%.o: %.c $(OBJ)/flags.stamp $(OBJ)/paths.h
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
+
+objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
+define link
+@mkdir -p $(@D)
+@echo "  LINK  $@"
+@$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^)
+endef
+
+$(BIN)/guestnet-bridge-helper: $(call objects,helper/main.c $(HELPER_SOURCES) $(POLICY_SOURCES) $(LIB_SOURCES))
+	$(link) $(HELPER_LDFLAGS)
+$(BIN)/guestnet-lookup: $(call objects,helper/lookup.c)
+	$(link) -pie
+$(BIN)/guestnet-ifup: $(call objects,$(IFUP_SOURCES) $(LIB_SOURCES))
+	$(link) -pie
+$(BIN)/guestnet: $(call objects,$(CTL_SOURCES) $(POLICY_SOURCES) $(LIB_SOURCES))
+	$(link) -pie $(call pkg_flags,--libs,libmnl)
+$(call objects,ctl/link.c): EXTRA_CFLAGS = $(call pkg_flags,--cflags,libmnl)
+
+# Tests: a unit test or fuzzer links everything that is not a main program.
+TESTED := $(LIB_SOURCES) $(POLICY_SOURCES) helper/request.c helper/rtnetlink.c helper/bridge.c
+$(OBJ)/tests/unit/%: $(OBJ)/tests/unit/%.o $(call objects,$(TESTED))
+	$(link) -pie $(call pkg_flags,--libs,cmocka)
+$(OBJ)/tests/fuzz/%-replay: $(OBJ)/tests/fuzz/%.o $(OBJ)/tests/fuzz/replay.o $(call objects,$(TESTED))
+	$(link) -pie
+build/fuzz/tests/fuzz/%.bin: build/fuzz/tests/fuzz/%.o $(patsubst %.c,build/fuzz/%.o,$(TESTED))
+	$(link) -fsanitize=fuzzer,address,undefined
+
+TEST_TOOLS := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))
+test-tools: $(TEST_TOOLS:%=build/tests/%)
+build/tests/%: tests/tools/%.c
+	@mkdir -p $(@D)
+	@echo "  TOOL  $@"
+	@$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Ilib $(if $(WERROR)$(CI),-Werror) -o $@ $<
+
+fuzzers:					## libFuzzer programs (clang) in build/fuzz/tests/fuzz
+	@$(MAKE) --no-print-directory FLAVOUR=fuzz CC=clang $(FUZZERS:%=build/fuzz/tests/fuzz/%.bin)
+analyze:					## clang-tidy and cppcheck, where they are installed
+	@tools/analyze
+
+-include $(shell find $(OBJ) -name '*.d' 2>/dev/null)
+FORCE:
+.PHONY: FORCE
+.SECONDARY:
