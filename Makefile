@@ -25,7 +25,8 @@ POLICY_SOURCES := policy/policy.c policy/parse.c policy/match.c policy/owner.c p
 HELPER_SOURCES := helper/privileges.c helper/request.c helper/rtnetlink.c helper/bridge.c helper/attach.c \
 	helper/explain.c helper/journal.c helper/tapclient.c
 IFUP_SOURCES := helper/ifup.c helper/rtnetlink.c helper/bridge.c
-CTL_SOURCES := ctl/main.c ctl/policy.c ctl/json.c ctl/link.c
+NL_SOURCES := lib/nl/socket.c lib/nl/link.c
+CTL_SOURCES := ctl/main.c ctl/policy.c ctl/check.c ctl/why.c ctl/list.c ctl/source.c ctl/caller.c ctl/table.c ctl/json.c
 
 PROGRAMS := guestnet-bridge-helper guestnet-lookup guestnet-ifup guestnet
 UNIT_TESTS := test-str test-addr test-fd test-policy-parse test-policy-match test-request test-rtnetlink
@@ -36,26 +37,26 @@ include tools/build.mk
 ## Everyday
 all: $(PROGRAMS:%=$(BIN)/%)			## build the programs into build/bin
 demo:						## install what is missing, build, show the main job with real guests
-	@tools/as-root tools/install-deps build demo
+	@tools/install-deps build demo
 	@$(MAKE) --no-print-directory all test-tools
 	@tools/as-root tools/demo
 check:						## install what is missing, build, run every test
-	@tools/as-root tools/install-deps build test guest vm
+	@tools/install-deps build test guest vm
 	@tools/as-root tools/check
 test: unit fuzz-replay static-checks		## the fast tests: no privileges, no network
 help:						## this list
 	@awk -F '\t*## ' '/^## / { printf "\n%s\n", $$2 } /^[a-z-]+:.*## / { split($$1, t, ":"); printf "  %-16s %s\n", t[1], $$2 }' \
 		Makefile tools/build.mk
-	@printf '\nSettings: FLAVOUR=debug|release|asan|coverage|fuzz  HELPER_LINK=auto|static|dynamic  prefix=%s  DESTDIR=\n' $(prefix)
+	@printf '\nSettings: FLAVOUR=debug|release|asan|coverage|fuzz  HELPER_LINK=auto|musl|static|dynamic  prefix=%s  DESTDIR=\n' $(prefix)
 clean:						## remove everything that was built
 	rm -rf build
 
 ## Tests
 unit: $(UNIT_TESTS:%=$(OBJ)/tests/unit/%)	## unit tests (cmocka)
-	@tests/run $^
+	@tests/run $(if $(APPEND),--append) $^
 fuzz-replay: $(FUZZERS:%=$(OBJ)/tests/fuzz/%-replay)	## every fuzzer over its corpus, with any compiler
 	@for fuzzer in $(FUZZERS); do $(OBJ)/tests/fuzz/$$fuzzer-replay tests/fuzz/corpus/$$fuzzer || exit 1; done
-static-checks: $(BIN)/guestnet-bridge-helper	## dependency directions, what the helper links, samples, comments
+static-checks: $(BIN)/guestnet-bridge-helper $(BIN)/guestnet	## dependency directions, what the helper links, samples, comments
 	@tools/check-includes
 	@tools/check-linking $(BIN)/guestnet-bridge-helper
 	@tools/check-samples
@@ -66,8 +67,8 @@ check-guest: all test-tools			## real QEMU guests (root)
 check-vm: all test-tools			## a virtual machine with Debian's kernel (root)
 	@tests/run tests/vm/*.sh
 check-asan:					## namespace tests with address and undefined behaviour sanitisers (root)
-	@$(MAKE) --no-print-directory FLAVOUR=asan all test-tools unit
-	@BIN=$(CURDIR)/build/asan/bin tests/run tests/netns/*.sh
+	@$(MAKE) --no-print-directory FLAVOUR=asan all test-tools
+	@tools/as-root env SUITES=asan tools/check
 mutants: all					## break the code in known ways and count what the tests notice (root)
 	@tools/mutants
 

@@ -669,7 +669,8 @@ static int verify_vlan(struct rtnl *rtnl, const struct attach_order *order, cons
  * Makes the tap out of @tun_fd, takes a quota slot (@slot, or a later one), puts the tap on the bridge
  * with the granted options and verifies each of them. Takes over @tun_fd in any case: on failure it is
  * closed, and with it everything that was done is undone by the kernel.
- * Errors: -EDQUOT, without a text, when others took the last slots meanwhile; else with a text.
+ * Errors, without a text: -EDQUOT when others took the last slots meanwhile; -EPERM when CAP_NET_ADMIN
+ * does not count in this network namespace. All others with a text.
  */
 int attach_commit(struct rtnl *rtnl, const struct attach_order *order, int tun_fd, unsigned int slot,
 		  struct attach_tap *ret_tap, struct failure *failure)
@@ -678,9 +679,10 @@ int attach_commit(struct rtnl *rtnl, const struct attach_order *order, int tun_f
 	int r;
 
 	r = create_tap(order, tap.fd, &tap);
+	if (r == -EPERM)
+		return r;
 	if (r < 0)
-		return failure_set(failure, r, "failed to create tun device: %s%s", strerror(-r),
-				   r == -EPERM ? ": the kernel or a security module refuses it" : "");
+		return failure_set(failure, r, "failed to create tun device: %s", strerror(-r));
 	r = take_any_slot(rtnl, order, &tap, slot);
 	if (r == -EDQUOT)
 		return r;

@@ -20,6 +20,7 @@
 #include <sys/auxv.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../lib/fd.h"
@@ -100,8 +101,16 @@ static void close_others(int reply_fd)
 	unsigned int fd = (unsigned int)reply_fd;
 
 	if (fd > 3)
-		close_range(3, fd - 1, 0);
-	close_range(fd < 3 ? 3 : fd + 1, ~0U, 0);
+		syscall(SYS_close_range, 3U, fd - 1, 0U);
+	syscall(SYS_close_range, fd < 3 ? 3U : fd + 1, ~0U, 0U);
+}
+
+static bool is_listening(int fd)
+{
+	int listening = 0;
+	socklen_t size = sizeof(listening);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening;
 }
 
 /*
@@ -127,7 +136,9 @@ static int verify_reply_socket(int fd, pid_t *ret_pid, struct failure *failure)
 			return failure_set(failure, -EINVAL, "failed to write fd to unix socket: fd %d is a socket of another family", fd);
 	}
 	if (poll(&peer, 1, 0) > 0 && (peer.revents & (POLLHUP | POLLERR)))
-		return failure_set(failure, -EPIPE, "failed to write fd to unix socket: nobody is at the other end of fd %d any more", fd);
+		return failure_set(failure, -EPIPE, "failed to write fd to unix socket: nobody is at the other end of fd %d", fd);
+	if (!(peer.revents & POLLOUT) && is_listening(fd))
+		return failure_set(failure, -ENOTCONN, "failed to write fd to unix socket: fd %d is a listening socket", fd);
 
 	*ret_pid = credentials.pid;
 	return 0;
@@ -244,10 +255,15 @@ static int attach_tap(struct rtnl *rtnl, const struct explain *explain, const st
 		explain_quota(explain, verdict, holders, failure);
 		record(explain, verdict, explain->requested, "", failure->text);
 	}
-	return r < 0 ? failure_set(failure, r, "failed to create tun device: %s", strerror(-r)) : 0;
+	if (r == -EPERM || r == 0)
+		return r;
+	return failure_set(failure, r, "failed to create tun device: %s", strerror(-r));
 }
 
-/* The direct way: we have the capability. */
+/*
+ * The direct way: we have the capability. -EPERM, without a text, when it turns out to be worth nothing
+ * here: it is one of a user namespace that does not own this network namespace.
+ */
 static int get_tap_directly(const struct privileges *privileges, const struct request *request, pid_t peer_pid,
 			    int *ret_tap_fd, struct failure *failure)
 {
@@ -314,14 +330,15 @@ static int get_tap_directly(const struct privileges *privileges, const struct re
 }
 
 /* The other way: the daemon has the capability, and runs the same policy for us. */
-static int get_tap_from_daemon(const struct request *request, int *ret_tap_fd, struct failure *failure)
+static int get_tap_from_daemon(const struct privileges *privileges, const struct request *request, int *ret_tap_fd,
+			       struct failure *failure)
 {
 	struct failure reason = { 0 };
 	int r = tapclient_ask(request, ret_tap_fd, failure);
 
 	if (r == 0)
 		return 0;
-	privileges_explain_none(&reason);
+	privileges_explain(privileges, &reason);
 	return failure_set(failure, r,
 			   "failed to create tun device: Operation not permitted: %s; and guestnetd cannot be asked instead: " PATH_TAP_SOCKET ": %s",
 			   reason.text, strerror(-r));
@@ -352,8 +369,10 @@ int main(int argc, char *argv[])
 	if (verify_reply_socket(request.reply_fd, &peer_pid, &failure) < 0)
 		die(&failure);
 
-	r = privileges.mode == START_NONE ? get_tap_from_daemon(&request, &tap_fd, &failure)
+	r = privileges.mode == START_NONE ? -EPERM
 					  : get_tap_directly(&privileges, &request, peer_pid, &tap_fd, &failure);
+	if (r == -EPERM && !failure.text[0])
+		r = get_tap_from_daemon(&privileges, &request, &tap_fd, &failure);
 	if (r < 0)
 		die(&failure);
 

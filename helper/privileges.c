@@ -235,17 +235,19 @@ int privileges_drop_all(struct failure *failure)
 }
 
 /*
- * Says why we hold no CAP_NET_ADMIN, in the order in which an administrator would look. Appends no more
- * than one reason: the first that explains it.
+ * Says why we can make no tap by ourselves, in the order in which an administrator would look: the first
+ * reason that explains it.
  */
-void privileges_explain_none(struct failure *failure)
+void privileges_explain(const struct privileges *privileges, struct failure *failure)
 {
 	const char *path = (const char *)getauxval(AT_EXECFN);
 	struct statvfs filesystem;
 	struct stat st;
 	char value[64];
 
-	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
+	if (privileges->mode != START_NONE)
+		failure_set(failure, 0, "the capability does not count in this network namespace (a user namespace without a network namespace of its own, or a security module)");
+	else if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
 		failure_set(failure, 0, "the process may not gain privileges (no_new_privs: a sandbox, a container, or systemd's NoNewPrivileges=)");
 	else if (prctl(PR_CAPBSET_READ, (unsigned long)CAP_NET_ADMIN, 0, 0, 0) == 0)
 		failure_set(failure, 0, "CAP_NET_ADMIN is not in the bounding set (a container or a service without it)");
@@ -257,5 +259,5 @@ void privileges_explain_none(struct failure *failure)
 		failure_set(failure, 0, "%s has lost its file capability (as root: setcap cap_net_admin=p %s)",
 			    STR_ESCAPED(path), STR_ESCAPED(path));
 	else
-		failure_set(failure, 0, "its capability does not count here (a user namespace, or the program is being traced)");
+		failure_set(failure, 0, "the capability of %s does not count here (a user namespace, or the program is being traced)", STR_ESCAPED(path));
 }

@@ -25,4 +25,4 @@ struct privileges {
 int privileges_establish(struct privileges *ret_privileges, struct failure *failure);
 int privileges_raise(struct failure *failure);
 int privileges_drop_all(struct failure *failure);
-void privileges_explain_none(struct failure *failure);
+void privileges_explain(const struct privileges *privileges, struct failure *failure);

@@ -82,7 +82,8 @@ int fd_receive(int socket_fd, void *bytes, size_t size, int *ret_fd, size_t *ret
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
+		/* Not CMSG_SPACE: its padding is room for a second fd. */
+		.msg_controllen = CMSG_LEN(sizeof(int)),
 	};
 	_cleanup_(fd_closep) int fd = -EBADF;
 	struct cmsghdr *header;

@@ -24,3 +24,6 @@
 
 /* The account files that the helper reads by itself. */
 #define LIMIT_ACCOUNT_FILE	(16 * 1024 * 1024)
+
+/* Messages to the kernel that are in memory at one time. */
+#define LIMIT_NL_BATCH		(64 * 1024 * 1024)

@@ -99,7 +99,7 @@ bool str_has_prefix(const char *string, const char *prefix, const char **ret_res
 	return true;
 }
 
-/* The number of single-byte edits between two words; long words are called far apart (Levenshtein). */
+/* The number of single-byte edits between two words; long words are infinitely far apart (Levenshtein). */
 size_t str_distance(const char *a, const char *b)
 {
 	enum { LONGEST = 64 };
@@ -107,7 +107,7 @@ size_t str_distance(const char *a, const char *b)
 	size_t row[LONGEST + 1];
 
 	if (n_a > LONGEST || n_b > LONGEST)
-		return LONGEST;
+		return SIZE_MAX;
 
 	for (size_t j = 0; j <= n_b; j++)
 		row[j] = j;

@@ -149,6 +149,19 @@ static size_t count_whos(const struct policy *policy, const struct policy_rule *
 	return n;
 }
 
+/* Has a deny a name that @large has not? Unresolved, it would make the deny hold for everybody. */
+static bool list_may_widen(const struct policy *policy, const struct policy_rule *large,
+			   const struct policy_rule *small, bool group)
+{
+	for (size_t i = 0; small->action == POLICY_DENY && i < small->n_whos; i++) {
+		const struct policy_who *who = &policy->whos[small->first_who + i];
+
+		if (who->group == group && who->name && !has_who(policy, large, who))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Is everybody whom @small's list means surely meant by @large's list too? Judged by the text alone:
  * every name that @large excludes must be excluded by @small, and every name that @small asks for
@@ -158,6 +171,7 @@ static bool list_covers(const struct policy *policy, const struct policy_rule *l
 			const struct policy_rule *small, bool group)
 {
 	bool large_wants = count_whos(policy, large, group, false) > 0;
+	bool large_excludes = count_whos(policy, large, group, true) > 0;
 	bool small_wants = count_whos(policy, small, group, false) > 0;
 
 	if (large_wants && !small_wants)
@@ -174,7 +188,7 @@ static bool list_covers(const struct policy *policy, const struct policy_rule *l
 		if (who->group == group && !who->negated && !has_who(policy, large, who))
 			return false;
 	}
-	return true;
+	return !((large_wants || large_excludes) && list_may_widen(policy, large, small, group));
 }
 
 static bool rule_covers(const struct policy *policy, const struct policy_rule *large,

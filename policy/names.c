@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -107,7 +108,7 @@ static _Noreturn void lookup_exec(const char *path, char *const argv[], int outp
 
 	if (null_fd < 0 || dup2(null_fd, 0) < 0 || dup2(output_fd, 1) < 0 || dup2(null_fd, 2) < 0)
 		_exit(1);
-	close_range(3, ~0U, 0);
+	syscall(SYS_close_range, 3U, ~0U, 0U);
 	execve(path, argv, environment);
 	_exit(1);
 }

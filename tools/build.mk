@@ -28,22 +28,33 @@ HARDENING := -fPIE -fstack-protector-strong -fstack-clash-protection \
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(FLAGS_$(FLAVOUR)) $(WARNINGS) $(HARDENING) -I$(OBJ) $(CFLAGS)
 ALL_LDFLAGS = $(filter -fsanitize=% --coverage,$(FLAGS_$(FLAVOUR))) -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS)
 
-# The helper alone is linked statically where libc has an archive: each shared object costs time at
-# every start and is code beside a privilege. Sanitisers and coverage want the dynamic libc.
+# The helper is linked statically where that is possible: each shared object costs time at every start
+# and is code beside a privilege. Best with musl (a tenth of glibc's size, and no probing of the processor
+# at start, which costs 0.3 ms in a virtual machine), else with glibc's archive, else dynamically.
+# Sanitisers and coverage want the dynamic libc.
 HELPER_LINK ?= auto
+musl_startfile := $(firstword $(wildcard /usr/lib/$(shell uname -m)-linux-musl/rcrt1.o \
+	/usr/$(shell uname -m)-linux-musl/lib64/rcrt1.o /usr/local/musl/lib/rcrt1.o))
+have_musl := $(if $(musl_startfile),$(shell command -v musl-gcc))
 have_static_libc := $(shell echo 'int main(void){return 0;}' | $(CC) -xc -static-pie -o /dev/null - 2>/dev/null && echo yes)
 ifeq ($(HELPER_LINK),auto)
-helper_link := $(if $(filter release debug,$(FLAVOUR)),$(if $(have_static_libc),static,dynamic),dynamic)
+helper_link := $(if $(filter release debug,$(FLAVOUR)),$(if $(have_musl),musl,$(if $(have_static_libc),static,dynamic)),dynamic)
 else
 helper_link := $(HELPER_LINK)
 endif
+ifeq ($(filter $(helper_link),musl static dynamic),)
+$(error HELPER_LINK=$(HELPER_LINK): want auto, musl, static or dynamic)
+endif
 HELPER_LDFLAGS := $(if $(filter static,$(helper_link)),-static-pie,-pie)
+MUSL_CFLAGS = $(filter-out -D_FORTIFY_SOURCE=%,$(ALL_CFLAGS)) -idirafter /usr/include \
+	-idirafter /usr/include/$(shell $(CC) -print-multiarch)
+musl_crt = $(dir $(musl_startfile))$(1).o
 
 # Every package, asked for only by what needs it.
 pkg_flags = $(shell $(PKG_CONFIG) $(1) $(2) || echo missing-package-$(firstword $(2)))
 
 # A file that holds the flags and changes only when they do: a prerequisite of every object.
-stamp_text := $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(HELPER_LDFLAGS) $(VERSION) $(sysconfdir) $(libexecdir) $(runstatedir) $(bindir) $(datadir)
+stamp_text := $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(helper_link) $(HELPER_LDFLAGS) $(VERSION) $(sysconfdir) $(libexecdir) $(runstatedir) $(bindir) $(datadir)
 $(OBJ)/flags.stamp: FORCE
 	@mkdir -p $(OBJ)
 	@printf '%s\n' '$(stamp_text)' | cmp -s - $@ || printf '%s\n' '$(stamp_text)' >$@
@@ -62,6 +73,11 @@ $(OBJ)/%.o: %.c $(OBJ)/flags.stamp $(OBJ)/paths.h
 	@echo "  CC    $<"
 	@$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
 
+$(OBJ)/musl/%.o: %.c $(OBJ)/flags.stamp $(OBJ)/paths.h
+	@mkdir -p $(@D)
+	@echo "  MUSL  $<"
+	@musl-gcc $(MUSL_CFLAGS) -MMD -MP -c -o $@ $<
+
 objects = $(patsubst %.c,$(OBJ)/%.o,$(1))
 define link
 @mkdir -p $(@D)
@@ -69,15 +85,24 @@ define link
 @$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^)
 endef
 
-$(BIN)/guestnet-bridge-helper: $(call objects,helper/main.c $(HELPER_SOURCES) $(POLICY_SOURCES) $(LIB_SOURCES))
+helper_program := helper/main.c $(HELPER_SOURCES) $(POLICY_SOURCES) $(LIB_SOURCES)
+ifeq ($(helper_link),musl)
+$(BIN)/guestnet-bridge-helper: $(helper_program:%.c=$(OBJ)/musl/%.o)
+	@mkdir -p $(@D)
+	@echo "  LINK  $@"
+	@musl-gcc -nostartfiles -static -Wl,-pie,--no-dynamic-linker,-z,text,-z,relro,-z,now,-z,noexecstack -o $@ \
+		$(call musl_crt,rcrt1) $(call musl_crt,crti) $^ $(call musl_crt,crtn)
+else
+$(BIN)/guestnet-bridge-helper: $(call objects,$(helper_program))
 	$(link) $(HELPER_LDFLAGS)
+endif
 $(BIN)/guestnet-lookup: $(call objects,helper/lookup.c)
 	$(link) -pie
 $(BIN)/guestnet-ifup: $(call objects,$(IFUP_SOURCES) $(LIB_SOURCES))
 	$(link) -pie
-$(BIN)/guestnet: $(call objects,$(CTL_SOURCES) $(POLICY_SOURCES) $(LIB_SOURCES))
+$(BIN)/guestnet: $(call objects,$(CTL_SOURCES) $(NL_SOURCES) $(POLICY_SOURCES) $(LIB_SOURCES))
 	$(link) -pie $(call pkg_flags,--libs,libmnl)
-$(call objects,ctl/link.c): EXTRA_CFLAGS = $(call pkg_flags,--cflags,libmnl)
+$(call objects,$(NL_SOURCES)): EXTRA_CFLAGS = $(call pkg_flags,--cflags,libmnl)
 
 # Tests: a unit test or fuzzer links everything that is not a main program.
 TESTED := $(LIB_SOURCES) $(POLICY_SOURCES) helper/request.c helper/rtnetlink.c helper/bridge.c
