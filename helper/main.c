@@ -267,7 +267,7 @@ static int attach_tap(struct rtnl *rtnl, const struct explain *explain, const st
 static int get_tap_directly(const struct privileges *privileges, const struct request *request, pid_t peer_pid,
 			    int *ret_tap_fd, struct failure *failure)
 {
-	struct rtnl *rtnl;	/* closed by the exit, like everything here */
+	_cleanup_(rtnl_freep) struct rtnl *rtnl = NULL;
 	_cleanup_(policy_deinit) struct policy policy = POLICY_NULL;
 	_cleanup_(freep) gid_t *groups = NULL;
 	struct policy_caller caller = { .uid = privileges->uid, .gid = privileges->gid };

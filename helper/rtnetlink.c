@@ -216,7 +216,7 @@ static int read_reply(const struct rtnl *rtnl, const struct nlmsghdr *header, st
 	*ret_reply = (struct rtnl_reply){ .message = message, .type = header->nlmsg_type, .text = "" };
 
 	if (header->nlmsg_type == NLMSG_ERROR) {
-		if (header->nlmsg_len < NLMSG_LENGTH(sizeof(*error)))
+		if (header->nlmsg_len < NLMSG_LENGTH(sizeof(*error)) || error->error > 0)
 			return -EPROTO;
 		ret_reply->error = error->error;
 		ret_reply->text = extended_text(header);
@@ -229,8 +229,8 @@ static int read_reply(const struct rtnl *rtnl, const struct nlmsghdr *header, st
 	return 0;
 }
 
-/* Reads everything that has arrived. What does not come from the kernel, or not whole, is an error. */
-static int receive(struct rtnl *rtnl)
+/* Reads up to @n_datagrams that have arrived. What does not come from the kernel, or not whole, is an error. */
+static int receive(struct rtnl *rtnl, unsigned int n_datagrams)
 {
 	int n;
 
@@ -245,7 +245,7 @@ static int receive(struct rtnl *rtnl)
 	}
 
 	rtnl->n_replies = 0;
-	n = recvmmsg(rtnl->fd, rtnl->headers, RTNL_REPLIES, MSG_DONTWAIT, NULL);
+	n = recvmmsg(rtnl->fd, rtnl->headers, n_datagrams, MSG_DONTWAIT, NULL);
 	if (n < 0)
 		return errno == EAGAIN ? -EPROTO : -errno;
 
@@ -291,7 +291,7 @@ int rtnl_transact(struct rtnl *rtnl, struct rtnl_request *request,
 	r = send_request(rtnl, request);
 	if (r < 0)
 		return r;
-	r = receive(rtnl);
+	r = receive(rtnl, RTNL_REPLIES);
 	if (r < 0)
 		return r;
 	if (rtnl->n_replies == 0 || rtnl->replies[rtnl->n_replies - 1].type != NLMSG_ERROR ||
@@ -317,7 +317,8 @@ int rtnl_dump(struct rtnl *rtnl, struct rtnl_request *request,
 		return r;
 
 	for (;;) {
-		r = receive(rtnl);
+		/* The kernel makes the next part when this one is read: one holds a few objects, and has room. */
+		r = receive(rtnl, 1);
 		if (r < 0)
 			return r;
 		for (size_t i = 0; i < rtnl->n_replies; i++) {

@@ -63,6 +63,9 @@ static bool account_file_find(struct account_file *file, const char *name, uint3
 {
 	size_t length = strlen(name);
 
+	/* No name holds the separator; with it, another field would be taken for the number. */
+	if (strchr(name, ':'))
+		return false;
 	if (!file->tried)
 		account_file_read(file);
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * guestnet: what every verb gets, and what it gives back.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../lib/failure.h"
+
+/* Exit statuses, the same for every verb; documented in guestnet(1). */
+enum exit_status {
+	STATUS_OK = 0,
+	STATUS_FAILED = 1,	/* it could not be done or found out */
+	STATUS_USAGE = 2,	/* the command line is wrong */
+	STATUS_NOT_FOUND = 3,	/* what is named does not exist */
+	STATUS_DENIED = 4,	/* the policy says no */
+	STATUS_DEGRADED = 5,	/* it exists, and something is wrong with it */
+};
+
+/* The command line behind the verb. */
+struct options {
+	bool json;
+	const char *user;		/* NULL: whoever calls */
+	const char *const *operands;
+	size_t n_operands;
+};
+
+/*
+ * A verb prints its result to stdout. Where it fails otherwise than by its result, it says why in
+ * @failure, which main prints.
+ */
+enum exit_status policy_check(const struct options *options, struct failure *failure);
+enum exit_status policy_why(const struct options *options, struct failure *failure);
+enum exit_status policy_list(const struct options *options, struct failure *failure);
+
+/* About networks: these ask guestnetd. */
+enum exit_status networks_list(const struct options *options, struct failure *failure);
+enum exit_status networks_status(const struct options *options, struct failure *failure);
+enum exit_status networks_start(const struct options *options, struct failure *failure);
+enum exit_status networks_stop(const struct options *options, struct failure *failure);
+enum exit_status networks_reload(const struct options *options, struct failure *failure);
+enum exit_status networks_leases(const struct options *options, struct failure *failure);
