@@ -15,7 +15,9 @@ libexecdir ?= $(exec_prefix)/libexec
 datadir ?= $(prefix)/share
 mandir ?= $(datadir)/man
 docdir ?= $(datadir)/doc/guestnet
+sbindir ?= $(exec_prefix)/sbin
 sysconfdir ?= /etc
+localstatedir ?= /var
 runstatedir ?= /run
 DESTDIR ?=
 
@@ -26,10 +28,11 @@ HELPER_SOURCES := helper/privileges.c helper/request.c helper/rtnetlink.c helper
 	helper/explain.c helper/journal.c helper/tapclient.c
 IFUP_SOURCES := helper/ifup.c helper/rtnetlink.c helper/bridge.c
 NL_SOURCES := lib/nl/socket.c lib/nl/link.c
-CTL_SOURCES := ctl/main.c ctl/policy.c ctl/check.c ctl/why.c ctl/list.c ctl/source.c ctl/caller.c ctl/table.c ctl/json.c
+CTL_SOURCES := ctl/main.c ctl/policy.c ctl/check.c ctl/why.c ctl/list.c ctl/source.c ctl/caller.c ctl/table.c ctl/json.c \
+	ctl/bus.c ctl/networks.c
 
-PROGRAMS := guestnet-bridge-helper guestnet-lookup guestnet-ifup guestnet
-UNIT_TESTS := test-str test-addr test-fd test-policy-parse test-policy-match test-request test-rtnetlink
+PROGRAMS := guestnet-bridge-helper guestnet-lookup guestnet-ifup guestnet guestnetd
+UNIT_TESTS := test-str test-addr test-fd test-policy-parse test-policy-match test-policy-load test-request test-rtnetlink
 FUZZERS := fuzz-policy fuzz-request fuzz-rtnetlink
 
 include tools/build.mk
@@ -86,6 +89,6 @@ divert:						## put the helper in the place of QEMU's own (root)
 undivert:					## give QEMU its own helper back (root)
 	@tools/divert --undo
 
-export VERSION BIN OBJ FLAVOUR prefix exec_prefix bindir libexecdir datadir mandir docdir sysconfdir runstatedir DESTDIR
+export VERSION BIN OBJ FLAVOUR prefix exec_prefix bindir sbindir localstatedir libexecdir datadir mandir docdir sysconfdir runstatedir DESTDIR
 .PHONY: all demo check test help clean unit fuzz-replay static-checks check-netns check-guest check-vm check-asan \
 	mutants bench-helper install uninstall divert undivert test-tools fuzzers analyze

@@ -54,7 +54,7 @@ musl_crt = $(dir $(musl_startfile))$(1).o
 pkg_flags = $(shell $(PKG_CONFIG) $(1) $(2) || echo missing-package-$(firstword $(2)))
 
 # A file that holds the flags and changes only when they do: a prerequisite of every object.
-stamp_text := $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(helper_link) $(HELPER_LDFLAGS) $(VERSION) $(sysconfdir) $(libexecdir) $(runstatedir) $(bindir) $(datadir)
+stamp_text := $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(helper_link) $(HELPER_LDFLAGS) $(VERSION) $(sysconfdir) $(libexecdir) $(runstatedir) $(localstatedir) $(bindir) $(datadir)
 $(OBJ)/flags.stamp: FORCE
 	@mkdir -p $(OBJ)
 	@printf '%s\n' '$(stamp_text)' | cmp -s - $@ || printf '%s\n' '$(stamp_text)' >$@
@@ -66,6 +66,10 @@ $(OBJ)/paths.h: $(OBJ)/flags.stamp
 		'#define PATH_POLICY "$(sysconfdir)/guestnet/bridge.conf"' \
 		'#define PATH_HELPER "$(libexecdir)/guestnet-bridge-helper"' \
 		'#define PATH_LOOKUP "$(libexecdir)/guestnet-lookup"' \
+		'#define PATH_CONFIG_ROOT "$(sysconfdir)/guestnet"' \
+		'#define PATH_VENDOR_ROOT "$(datadir)/guestnet"' \
+		'#define PATH_STATE_ROOT "$(localstatedir)/lib/guestnet"' \
+		'#define PATH_RUN_ROOT "$(runstatedir)/guestnet"' \
 		'#define PATH_TAP_SOCKET "$(runstatedir)/guestnet/tap.sock"' >$@
 
 $(OBJ)/%.o: %.c $(OBJ)/flags.stamp $(OBJ)/paths.h
@@ -96,13 +100,27 @@ else
 $(BIN)/guestnet-bridge-helper: $(call objects,$(helper_program))
 	$(link) $(HELPER_LDFLAGS)
 endif
+# What the exit frees, the helper does not free before: leaks are looked for in the unit tests. A privileged program
+# does not get its environment, so this is said at link time.
+$(OBJ)/asan-options.o:
+	@mkdir -p $(@D)
+	@echo 'const char *__asan_default_options(void) { return "detect_leaks=0"; }' | $(CC) -fPIE -xc -c -o $@ -
+$(BIN)/guestnet-bridge-helper: $(if $(filter asan,$(FLAVOUR)),$(OBJ)/asan-options.o)
 $(BIN)/guestnet-lookup: $(call objects,helper/lookup.c)
 	$(link) -pie
 $(BIN)/guestnet-ifup: $(call objects,$(IFUP_SOURCES) $(LIB_SOURCES))
 	$(link) -pie
 $(BIN)/guestnet: $(call objects,$(CTL_SOURCES) $(NL_SOURCES) $(POLICY_SOURCES) $(LIB_SOURCES))
-	$(link) -pie $(call pkg_flags,--libs,libmnl)
+	$(link) -pie $(call pkg_flags,--libs,libmnl libsystemd)
 $(call objects,$(NL_SOURCES)): EXTRA_CFLAGS = $(call pkg_flags,--cflags,libmnl)
+
+# The daemon.
+include netd/netd.mk
+NETD_DAEMON_SOURCES := netd/daemon/main.c netd/daemon/manager.c netd/daemon/managed.c netd/daemon/files.c \
+	netd/daemon/services.c netd/daemon/child.c netd/daemon/leases.c netd/daemon/api.c
+NETD_KERNEL_SOURCES ?= $(sort $(wildcard netd/kernel/*.c)) lib/nl/batch.c lib/nl/socket.c
+$(BIN)/guestnetd: $(call objects,$(NETD_DAEMON_SOURCES) $(NETD_KERNEL_SOURCES) $(NETD_MODEL_SOURCES) $(LIB_SOURCES))
+	$(link) -pie $(call pkg_flags,--libs,libnftnl libmnl libsystemd) -lcap
 
 # Tests: a unit test or fuzzer links everything that is not a main program.
 TESTED := $(LIB_SOURCES) $(POLICY_SOURCES) helper/request.c helper/rtnetlink.c helper/bridge.c
@@ -118,7 +136,7 @@ test-tools: $(TEST_TOOLS:%=build/tests/%)
 build/tests/%: tests/tools/%.c
 	@mkdir -p $(@D)
 	@echo "  TOOL  $@"
-	@$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Ilib $(if $(WERROR)$(CI),-Werror) -o $@ $<
+	@$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -iquote lib $(if $(WERROR)$(CI),-Werror) -o $@ $<
 
 fuzzers:					## libFuzzer programs (clang) in build/fuzz/tests/fuzz
 	@$(MAKE) --no-print-directory FLAVOUR=fuzz CC=clang $(FUZZERS:%=build/fuzz/tests/fuzz/%.bin)

@@ -1,0 +1,347 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A dnsmasq for each network: started, watched, adopted, ended.
+ * System calls; event loop context: nothing here waits, but for the exec of a new child.
+ *
+ * Theory of operation. A child is named by a pidfd from its first moment, so no signal ever reaches a
+ * process that has inherited a number. What is running is written to RUN/NETWORK.pid (pid, start time,
+ * hash of the configuration), so that a restarted daemon finds it again: a process is believed to be that
+ * child when its pid, its start time and its command line all fit. A child that a crashed daemon had not
+ * recorded yet is found by its command line, which names our configuration file.
+ *
+ * dnsmasq is started as an ordinary user with the three capabilities it works with as ambient ones.
+ * Started as root it would give up CAP_NET_RAW by itself, and could not bind to a bridge that is made
+ * anew.
+ */
+#include "child.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <linux/capability.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/capability.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../lib/fd.h"
+#include "../../lib/str.h"
+
+/* What dnsmasq needs: addresses of the bridge, raw replies to clients without an address, ports 53 and 67. */
+static const cap_value_t dnsmasq_capabilities[] = { CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE };
+
+/* The path of one of a network's files: RUN/NETWORK.SUFFIX. */
+void child_path(char *buffer, size_t size, const struct child_order *order, const char *suffix)
+{
+	snprintf(buffer, size, "%s/%s.%s", order->run_dir, order->network, suffix);
+}
+
+/* Forgets a child; the process goes on. */
+void child_deinit(struct child *child)
+{
+	child->pidfd = fd_close(child->pidfd);
+	child->pid = 0;
+}
+
+/* The start time of a process in clock ticks since boot: proc(5), field 22 of stat. */
+static int read_start_time(pid_t pid, unsigned long long *ret_time)
+{
+	_cleanup_(fd_closep) int fd = -EBADF;
+	char path[64], stat[1024], *field;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, stat, sizeof(stat) - 1);
+	if (n <= 0)
+		return n < 0 ? -errno : -EIO;
+	stat[n] = '\0';
+
+	/* The name in field 2 may hold anything, parentheses too: fields are counted from its end. */
+	field = strrchr(stat, ')');
+	for (int i = 2; field && i < 22; i++)
+		field = strchr(field + 1, ' ');
+	return field && sscanf(field, "%llu", ret_time) == 1 ? 0 : -EPROTO;
+}
+
+/* Does the command line of a process name this configuration file, as ours do? */
+static bool runs_configuration(pid_t pid, const char *config)
+{
+	_cleanup_(fd_closep) int fd = -EBADF;
+	char path[64], line[4096], want[4200];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, line, sizeof(line) - 1);
+	if (n <= 0)
+		return false;
+	line[n] = '\0';
+	snprintf(want, sizeof(want), "--conf-file=%s", config);
+	for (const char *word = line; word < line + n; word += strlen(word) + 1)
+		if (strcmp(word, want) == 0)
+			return true;
+	return false;
+}
+
+static int write_record(const struct child_order *order, const struct child *child)
+{
+	unsigned long long start_time;
+	char path[4096], next[4104];
+	FILE *file;
+	int r;
+
+	r = read_start_time(child->pid, &start_time);
+	if (r < 0)
+		return r;
+	child_path(path, sizeof(path), order, "pid");
+	snprintf(next, sizeof(next), "%s.new", path);
+	file = fopen(next, "we");
+	if (!file)
+		return -errno;
+	fprintf(file, "%d %llu %016" PRIx64 "\n", (int)child->pid, start_time, child->config_hash);
+	if (fclose(file) != 0 || rename(next, path) < 0)
+		return -errno;
+	return 0;
+}
+
+/* The recorded child, when it is that very process still. */
+static int read_record(const struct child_order *order, const char *config, struct child *child)
+{
+	unsigned long long start_time, now;
+	_cleanup_(fd_closep) int pidfd = -EBADF;
+	char path[4096];
+	FILE *file;
+	int pid, n;
+
+	child_path(path, sizeof(path), order, "pid");
+	file = fopen(path, "re");
+	if (!file)
+		return -errno;
+	n = fscanf(file, "%d %llu %" SCNx64, &pid, &start_time, &child->config_hash);
+	fclose(file);
+	if (n != 3 || pid <= 1)
+		return -ESRCH;
+
+	/* The pidfd first: what is verified afterwards is then true of the process it names. */
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0)
+		return -ESRCH;
+	if (read_start_time(pid, &now) < 0 || now != start_time || !runs_configuration(pid, config))
+		return -ESRCH;
+	child->pid = pid;
+	child->pidfd = steal_fd(&pidfd);
+	return 0;
+}
+
+/* A process that nobody recorded, but that runs with our configuration file. */
+static int find_orphan(const char *config, struct child *child)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+
+	if (!proc)
+		return -errno;
+	while ((entry = readdir(proc))) {
+		_cleanup_(fd_closep) int pidfd = -EBADF;
+		uint32_t pid;
+
+		if (str_parse_u32(entry->d_name, INT32_MAX, &pid) < 0 || !runs_configuration((pid_t)pid, config))
+			continue;
+		pidfd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
+		if (pidfd < 0 || !runs_configuration((pid_t)pid, config))
+			continue;
+		child->pid = (pid_t)pid;
+		child->pidfd = steal_fd(&pidfd);
+		child->config_hash = 0;		/* unknown: it will be restarted, never left holding the port */
+		closedir(proc);
+		return 0;
+	}
+	closedir(proc);
+	return -ESRCH;
+}
+
+/*
+ * Finds the child of a network that an earlier daemon left running. -ESRCH when there is none. The
+ * caller owns @ret_child; its hash is 0 when nobody knows which configuration it has read.
+ */
+int child_adopt(const struct child_order *order, struct child *ret_child)
+{
+	struct child child = CHILD_NULL;
+	char config[4096];
+	int r;
+
+	child_path(config, sizeof(config), order, "conf");
+	r = read_record(order, config, &child);
+	if (r < 0)
+		r = find_orphan(config, &child);
+	if (r < 0)
+		return -ESRCH;
+
+	snprintf(child.network, sizeof(child.network), "%s", order->network);
+	child.adopted = true;
+	*ret_child = child;
+	return 0;
+}
+
+/*
+ * In the child: becomes the service's user and keeps three capabilities over the exec.
+ * Safe because: what is kept is less than what we have; ids are changed for good before the exec, with
+ * the capabilities inheritable and ambient so that they come along without the program being privileged.
+ */
+static int become_service(const struct child_order *order)
+{
+	const int n = (int)(sizeof(dnsmasq_capabilities) / sizeof(dnsmasq_capabilities[0]));
+	cap_t capabilities;
+	int r = 0;
+
+	if (geteuid() == 0) {
+		if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setgroups(0, NULL) < 0 ||
+		    setresgid(order->gid, order->gid, order->gid) < 0 || setresuid(order->uid, order->uid, order->uid) < 0)
+			return -errno;
+	}
+	capabilities = cap_init();
+	if (!capabilities)
+		return -ENOMEM;
+	if (cap_set_flag(capabilities, CAP_PERMITTED, n, dnsmasq_capabilities, CAP_SET) < 0 ||
+	    cap_set_flag(capabilities, CAP_INHERITABLE, n, dnsmasq_capabilities, CAP_SET) < 0 ||
+	    cap_set_flag(capabilities, CAP_EFFECTIVE, n, dnsmasq_capabilities, CAP_SET) < 0 ||
+	    cap_set_proc(capabilities) < 0)
+		r = -errno;
+	cap_free(capabilities);
+	for (int i = 0; r == 0 && i < n; i++)
+		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, (unsigned long)dnsmasq_capabilities[i], 0, 0) < 0)
+			r = -errno;
+	return r;
+}
+
+/* In the child. Reports an error to the parent through @error_fd, which a successful exec closes. */
+static _Noreturn void run_service(const struct child_order *order, int error_fd)
+{
+	char config[4096], option[4200];
+	char foreground[] = "--keep-in-foreground", path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+	char *argv[] = { (char *)order->program, foreground, option, NULL };
+	char *envp[] = { path, NULL };
+	sigset_t none;
+	int null_fd, r;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setsid();
+	child_path(config, sizeof(config), order, "conf");
+	snprintf(option, sizeof(option), "--conf-file=%s", config);
+	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null_fd >= 0) {
+		dup2(null_fd, 0);
+		dup2(null_fd, 1);
+	}
+
+	r = become_service(order);
+	if (r == 0) {
+		/* The error pipe is close-on-exec; nothing of the daemon's may live on in a service. */
+		close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+		execve(order->program, argv, envp);
+		r = -errno;
+	}
+	(void)!write(error_fd, &r, sizeof(r));
+	_exit(127);
+}
+
+/*
+ * Starts dnsmasq with RUN/NETWORK.conf, which must have been written. Returns when the program has been
+ * executed; whether it likes its configuration shows by its staying alive. The caller owns @ret_child.
+ */
+int child_start(const struct child_order *order, struct child *ret_child, struct failure *failure)
+{
+	struct child child = CHILD_NULL;
+	int pipe_fds[2], error = 0, r;
+	ssize_t n;
+
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return failure_set(failure, -errno, "%s: %s", order->program, strerror(errno));
+	child.pid = fork();
+	if (child.pid < 0) {
+		r = -errno;
+		close(pipe_fds[0]);
+		close(pipe_fds[1]);
+		return failure_set(failure, r, "%s: %s", order->program, strerror(-r));
+	}
+	if (child.pid == 0)
+		run_service(order, pipe_fds[1]);
+	close(pipe_fds[1]);
+	do
+		n = read(pipe_fds[0], &error, sizeof(error));
+	while (n < 0 && errno == EINTR);
+	close(pipe_fds[0]);
+	if (n == (ssize_t)sizeof(error)) {
+		waitpid(child.pid, NULL, 0);
+		return failure_set(failure, error, "%s: %s%s", order->program, strerror(-error),
+				   error == -ENOENT ? ": install dnsmasq (package dnsmasq-base)" : "");
+	}
+
+	/* Our own child and not waited for yet: the pid cannot be anybody else's. */
+	child.pidfd = (int)syscall(SYS_pidfd_open, child.pid, 0);
+	if (child.pidfd < 0) {
+		r = -errno;
+		kill(child.pid, SIGKILL);
+		waitpid(child.pid, NULL, 0);
+		return failure_set(failure, r, "%s: no pidfd: %s", order->program, strerror(-r));
+	}
+	snprintf(child.network, sizeof(child.network), "%s", order->network);
+	child.config_hash = order->config_hash;
+	/* Without its record it is found by its command line after a restart, and started anew. */
+	(void)write_record(order, &child);
+	*ret_child = child;
+	return 0;
+}
+
+int child_signal(const struct child *child, int signal)
+{
+	return syscall(SYS_pidfd_send_signal, child->pidfd, signal, NULL, 0) < 0 ? -errno : 0;
+}
+
+/* After its pidfd became readable: takes the zombie away and says how it ended, then forgets it. */
+int child_reap(struct child *child, char *ret_how, size_t how_size)
+{
+	siginfo_t info = { 0 };
+	int r = 0;
+
+	if (child->adopted)
+		snprintf(ret_how, how_size, "ended");
+	else if (waitid(P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG) < 0)
+		r = -errno;
+	else if (info.si_code == CLD_EXITED)
+		snprintf(ret_how, how_size, "exited with status %d", info.si_status);
+	else
+		snprintf(ret_how, how_size, "was ended by signal %d (%s)", info.si_status, strsignal(info.si_status));
+	child_deinit(child);
+	return r;
+}
+
+/* Waits until a child that was told to end has ended; ends it for good when the time is over. Forgets it. */
+void child_wait(struct child *child, int timeout_ms)
+{
+	struct pollfd end = { .fd = child->pidfd, .events = POLLIN };
+	char how[64];
+
+	if (poll(&end, 1, timeout_ms) <= 0) {
+		(void)child_signal(child, SIGKILL);
+		(void)poll(&end, 1, timeout_ms);
+	}
+	(void)child_reap(child, how, sizeof(how));
+}

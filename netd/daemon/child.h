@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A dnsmasq for each network: started, watched, adopted, ended.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "../../lib/failure.h"
+#include "../model/netstate.h"
+
+/* What a child is started from. All borrowed. */
+struct child_order {
+	const char *program;		/* path of dnsmasq */
+	const char *run_dir;		/* where its configuration, pid record and lease file stand */
+	const char *network;
+	uint64_t config_hash;
+	uid_t uid;			/* who it runs as, when we are root; else it stays what we are */
+	gid_t gid;
+};
+
+struct child {
+	char network[NETWORK_NAME_SIZE];
+	pid_t pid;
+	int pidfd;			/* owned; readable when the process has ended */
+	uint64_t config_hash;		/* of the configuration it runs with */
+	bool adopted;			/* found running: not a child of this process */
+};
+
+#define CHILD_NULL (struct child){ .pidfd = -EBADF }
+
+void child_deinit(struct child *child);
+int child_start(const struct child_order *order, struct child *ret_child, struct failure *failure);
+int child_adopt(const struct child_order *order, struct child *ret_child);
+int child_signal(const struct child *child, int signal);
+void child_wait(struct child *child, int timeout_ms);
+int child_reap(struct child *child, char *ret_how, size_t how_size);
+
+void child_path(char *buffer, size_t size, const struct child_order *order, const char *suffix);

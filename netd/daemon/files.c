@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The files that declare networks: which there are, and what stands in them.
+ * System calls: reads files.
+ *
+ * As systemd does it (systemd.unit(5)): directories are given in order of precedence; NAME.network in an
+ * earlier one hides that in a later one; a link to /dev/null or an empty file hides it altogether;
+ * NAME.network.d/[*].conf of all directories add to it in the order of their file names, where again one of
+ * an earlier directory hides its namesake.
+ */
+#include "files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../lib/fd.h"
+#include "../../lib/str.h"
+
+#define FILE_LIMIT (1024 * 1024)	/* bytes of one file */
+#define PARTS_LIMIT 256			/* drop-ins of one network */
+#define NETWORKS_LIMIT 4096
+
+static void network_files_deinit(struct network_files *files)
+{
+	for (size_t i = 0; i < files->n_parts; i++) {
+		free(files->parts[i].path);
+		free(files->parts[i].text);
+	}
+	free(files->parts);
+}
+
+void network_files_list_deinit(struct network_files_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		network_files_deinit(&list->items[i]);
+	free(list->items);
+	*list = NETWORK_FILES_LIST_NULL;
+}
+
+static bool has_suffix(const char *string, const char *suffix, size_t *ret_stem)
+{
+	size_t n = strlen(string), n_suffix = strlen(suffix);
+
+	if (n <= n_suffix || strcmp(string + n - n_suffix, suffix) != 0)
+		return false;
+	*ret_stem = n - n_suffix;
+	return true;
+}
+
+static struct network_files *find_network(struct network_files_list *list, const char *name)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->items[i].name, name) == 0)
+			return &list->items[i];
+	return NULL;
+}
+
+static void add_problem(struct network_files_list *list, const char *directory, const char *name, const char *what)
+{
+	size_t used = strlen(list->problems);
+
+	snprintf(list->problems + used, sizeof(list->problems) - used, "%s/%s: %s\n", directory, STR_ESCAPED(name), what);
+}
+
+/* Reads one file. An empty one, and what is no regular file (a link to /dev/null), has a length of 0. */
+static int read_text(const char *path, char **ret_text, size_t *ret_length)
+{
+	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	_cleanup_(freep) char *text = NULL;
+	size_t length = 0;
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (st.st_size > FILE_LIMIT)
+		return -EFBIG;
+	text = malloc((size_t)st.st_size + 1);
+	if (!text)
+		return -ENOMEM;
+	while (S_ISREG(st.st_mode) && length < (size_t)st.st_size) {
+		ssize_t n = read(fd, text + length, (size_t)st.st_size - length);
+
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		length += (size_t)n;
+	}
+	text[length] = '\0';
+	*ret_text = steal_ptr(text);
+	*ret_length = length;
+	return 0;
+}
+
+/* Appends a part; what cannot be read makes the network a problem and nothing else. */
+static int add_part(struct network_files *files, const char *path)
+{
+	_cleanup_(freep) char *owned_path = strdup(path);
+	_cleanup_(freep) char *text = NULL;
+	struct file_part *parts;
+	size_t length = 0;
+	int r;
+
+	r = owned_path ? read_text(path, &text, &length) : -ENOMEM;
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
+		snprintf(files->problem, sizeof(files->problem), "%s: %s", path, strerror(-r));
+		return 0;
+	}
+	parts = reallocarray(files->parts, files->n_parts + 1, sizeof(*parts));
+	if (!parts)
+		return -ENOMEM;
+	files->parts = parts;
+	parts[files->n_parts++] = (struct file_part){ steal_ptr(owned_path), steal_ptr(text), length };
+	return 0;
+}
+
+static int add_network(struct network_files_list *list, const char *name, const char *path)
+{
+	struct network_files files = { 0 };
+	struct network_files *items;
+	int r;
+
+	snprintf(files.name, sizeof(files.name), "%s", name);
+	r = add_part(&files, path);
+	items = r < 0 ? NULL : reallocarray(list->items, list->n + 1, sizeof(*items));
+	if (!items) {
+		network_files_deinit(&files);
+		return r < 0 ? r : -ENOMEM;
+	}
+	list->items = items;
+	items[list->n++] = files;
+	return 0;
+}
+
+/* 1-12 bytes that can stand in a bridge's name behind "gn-", in a file's name and in a domain. */
+static bool is_network_name(const char *name, size_t length)
+{
+	if (length < 1 || length >= NETWORK_NAME_SIZE || name[0] == '.' || name[0] == '-')
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		char c = name[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'))
+			return false;
+	}
+	return true;
+}
+
+static int scan_networks(const char *directory, struct network_files_list *list)
+{
+	DIR *dir = opendir(directory);
+	struct dirent *entry;
+	int r = 0;
+
+	if (!dir)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+	while (r == 0 && (entry = readdir(dir))) {
+		char path[4096], name[NETWORK_NAME_SIZE];
+		size_t stem;
+
+		if (!has_suffix(entry->d_name, ".network", &stem))
+			continue;
+		if (!is_network_name(entry->d_name, stem)) {
+			add_problem(list, directory, entry->d_name,
+				    "the name of a network has 1 to 12 letters, digits, '-', '_' or '.'");
+			continue;
+		}
+		memcpy(name, entry->d_name, stem);
+		name[stem] = '\0';
+		if (find_network(list, name))
+			continue;	/* hidden by an earlier directory */
+		if (list->n == NETWORKS_LIMIT) {
+			add_problem(list, directory, entry->d_name, "too many networks");
+			break;
+		}
+		snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
+		r = add_network(list, name, path);
+	}
+	closedir(dir);
+	return r;
+}
+
+struct dropin {
+	char name[256];
+	size_t directory;
+};
+
+static int compare_dropins(const void *a, const void *b)
+{
+	return strcmp(((const struct dropin *)a)->name, ((const struct dropin *)b)->name);
+}
+
+static int add_dropins(const char *const directories[], size_t n_directories, struct network_files *files)
+{
+	_cleanup_(freep) struct dropin *dropins = calloc(PARTS_LIMIT, sizeof(*dropins));
+	size_t n = 0;
+	char path[4096];
+
+	if (!dropins)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_directories; i++) {
+		struct dirent *entry;
+		DIR *dir;
+
+		snprintf(path, sizeof(path), "%s/%s.network.d", directories[i], files->name);
+		dir = opendir(path);
+		while (dir && n < PARTS_LIMIT && (entry = readdir(dir))) {
+			size_t stem, j = 0;
+
+			if (!has_suffix(entry->d_name, ".conf", &stem))
+				continue;
+			while (j < n && strcmp(dropins[j].name, entry->d_name) != 0)
+				j++;
+			if (j < n)
+				continue;
+			snprintf(dropins[n].name, sizeof(dropins[n].name), "%s", entry->d_name);
+			dropins[n++].directory = i;
+		}
+		if (dir)
+			closedir(dir);
+	}
+	qsort(dropins, n, sizeof(*dropins), compare_dropins);
+	for (size_t i = 0; i < n; i++) {
+		int r;
+
+		snprintf(path, sizeof(path), "%s/%s.network.d/%s", directories[dropins[i].directory], files->name, dropins[i].name);
+		r = add_part(files, path);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int compare_networks(const void *a, const void *b)
+{
+	return strcmp(((const struct network_files *)a)->name, ((const struct network_files *)b)->name);
+}
+
+/* A file that is empty, or a link to /dev/null, says that there is no such network. */
+static void drop_masked(struct network_files_list *list)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		struct network_files *files = &list->items[i];
+
+		if (!files->problem[0] && files->parts[0].length == 0)
+			network_files_deinit(files);
+		else
+			list->items[kept++] = *files;
+	}
+	list->n = kept;
+}
+
+/*
+ * Reads all networks' files from @directories, which stand in order of precedence. One file that cannot be
+ * read is that network's problem; the others are there. -ENOMEM, or what opening a directory says. The
+ * caller owns @ret_list.
+ */
+int network_files_load(const char *const directories[], size_t n_directories, struct network_files_list *ret_list)
+{
+	_cleanup_(network_files_list_deinit) struct network_files_list list = NETWORK_FILES_LIST_NULL;
+
+	for (size_t i = 0; i < n_directories; i++) {
+		int r = scan_networks(directories[i], &list);
+
+		if (r < 0)
+			return r;
+	}
+	drop_masked(&list);
+	if (list.n > 0)
+		qsort(list.items, list.n, sizeof(*list.items), compare_networks);
+	for (size_t i = 0; i < list.n; i++) {
+		int r = list.items[i].problem[0] ? 0 : add_dropins(directories, n_directories, &list.items[i]);
+
+		if (r < 0)
+			return r;
+	}
+	*ret_list = list;
+	list = NETWORK_FILES_LIST_NULL;
+	return 0;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The leases of a network, read from dnsmasq's file whenever it changes.
+ * System calls: reads files.
+ */
+#include "leases.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../../lib/fd.h"
+
+#define LEASE_FILE_LIMIT (16 * 1024 * 1024)
+
+/*
+ * Reads a lease file. -EAGAIN when the file is being written: the leases known before still stand. A file
+ * that is not there has no leases. The caller owns @ret_leases.
+ */
+int leases_read(const char *path, struct leases *ret_leases)
+{
+	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	_cleanup_(freep) char *text = NULL;
+	struct stat st;
+	ssize_t n;
+
+	if (fd < 0 && errno == ENOENT) {
+		*ret_leases = LEASES_NULL;
+		return 0;
+	}
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return -errno;
+	if (!S_ISREG(st.st_mode) || st.st_size > LEASE_FILE_LIMIT)
+		return -EFBIG;
+	text = malloc((size_t)st.st_size + 1);
+	if (!text)
+		return -ENOMEM;
+	n = read(fd, text, (size_t)st.st_size);
+	if (n < 0)
+		return -errno;
+	return leasefile_parse(text, (size_t)n, ret_leases);
+}
+
+static const struct lease *find_lease(const struct leases *leases, const struct lease *lease)
+{
+	for (size_t i = 0; i < leases->n; i++)
+		if (memcmp(&leases->items[i].address, &lease->address, sizeof(lease->address)) == 0 &&
+		    memcmp(&leases->items[i].mac, &lease->mac, sizeof(lease->mac)) == 0)
+			return &leases->items[i];
+	return NULL;
+}
+
+/* Tells @observer what has changed from one reading to the next. */
+void leases_compare(const struct leases *before, const struct leases *after, lease_observer *observer, void *data)
+{
+	for (size_t i = 0; i < before->n; i++)
+		if (!find_lease(after, &before->items[i]))
+			observer(LEASE_REMOVED, &before->items[i], data);
+	for (size_t i = 0; i < after->n; i++) {
+		const struct lease *old = find_lease(before, &after->items[i]);
+
+		if (!old)
+			observer(LEASE_ADDED, &after->items[i], data);
+		else if (old->expires != after->items[i].expires)
+			observer(LEASE_RENEWED, &after->items[i], data);
+	}
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * guestnetd: keeps the declared networks true.
+ * Runs as the user guestnet with CAP_NET_ADMIN, CAP_NET_RAW and CAP_NET_BIND_SERVICE, or as root.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-event.h>
+#include <unistd.h>
+
+#include "../../lib/str.h"
+#include "../../lib/util.h"
+#include "api.h"
+#include "manager.h"
+#include "paths.h"
+
+static const char *arg_config_root = PATH_CONFIG_ROOT;
+static const char *arg_vendor_root = PATH_VENDOR_ROOT;
+static const char *arg_state_root = PATH_STATE_ROOT;
+static const char *arg_run_root = PATH_RUN_ROOT;
+static const char *arg_dnsmasq = "/usr/sbin/dnsmasq";
+static const char *arg_service_user = "guestnet";
+static enum { MODE_RUN, MODE_CHECK, MODE_PLAN, MODE_TEARDOWN } arg_mode = MODE_RUN;
+
+static const char help[] =
+	"Usage: guestnetd [OPTION]...\n"
+	"\n"
+	"Keeps the networks declared in " PATH_CONFIG_ROOT "/networks true.\n"
+	"\n"
+	"  --check              read the configuration, say what is wrong with it, and exit\n"
+	"  --plan               print what would be done now, and exit\n"
+	"  --teardown           take all networks down, and exit\n"
+	"  --config-root=DIR    instead of " PATH_CONFIG_ROOT "\n"
+	"  --vendor-root=DIR    instead of " PATH_VENDOR_ROOT "\n"
+	"  --state-root=DIR     instead of " PATH_STATE_ROOT "\n"
+	"  --run-root=DIR       instead of " PATH_RUN_ROOT "\n"
+	"  --dnsmasq=PATH       instead of /usr/sbin/dnsmasq\n"
+	"  --service-user=USER  who dnsmasq runs as when guestnetd is root (a name or a number)\n"
+	"  --help, --version\n"
+	"\n"
+	"SIGHUP reads the configuration again. SIGTERM ends the daemon and leaves the networks up.\n";
+
+enum { OPTION_CONFIG = 256, OPTION_VENDOR, OPTION_STATE, OPTION_RUN, OPTION_DNSMASQ, OPTION_USER,
+       OPTION_CHECK, OPTION_PLAN, OPTION_TEARDOWN, OPTION_HELP, OPTION_VERSION };
+
+static const struct option options[] = {
+	{ "config-root",	required_argument,	NULL,	OPTION_CONFIG },
+	{ "vendor-root",	required_argument,	NULL,	OPTION_VENDOR },
+	{ "state-root",		required_argument,	NULL,	OPTION_STATE },
+	{ "run-root",		required_argument,	NULL,	OPTION_RUN },
+	{ "dnsmasq",		required_argument,	NULL,	OPTION_DNSMASQ },
+	{ "service-user",	required_argument,	NULL,	OPTION_USER },
+	{ "check",		no_argument,		NULL,	OPTION_CHECK },
+	{ "plan",		no_argument,		NULL,	OPTION_PLAN },
+	{ "teardown",		no_argument,		NULL,	OPTION_TEARDOWN },
+	{ "help",		no_argument,		NULL,	OPTION_HELP },
+	{ "version",		no_argument,		NULL,	OPTION_VERSION },
+	{ NULL,			0,			NULL,	0 },
+};
+
+static void parse_options(int argc, char *argv[])
+{
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case OPTION_CONFIG:
+			arg_config_root = optarg;
+			break;
+		case OPTION_VENDOR:
+			arg_vendor_root = optarg;
+			break;
+		case OPTION_STATE:
+			arg_state_root = optarg;
+			break;
+		case OPTION_RUN:
+			arg_run_root = optarg;
+			break;
+		case OPTION_DNSMASQ:
+			arg_dnsmasq = optarg;
+			break;
+		case OPTION_USER:
+			arg_service_user = optarg;
+			break;
+		case OPTION_CHECK:
+			arg_mode = MODE_CHECK;
+			break;
+		case OPTION_PLAN:
+			arg_mode = MODE_PLAN;
+			break;
+		case OPTION_TEARDOWN:
+			arg_mode = MODE_TEARDOWN;
+			break;
+		case OPTION_HELP:
+			fputs(help, stdout);
+			exit(EXIT_SUCCESS);
+		case OPTION_VERSION:
+			puts("guestnetd " GUESTNET_VERSION);
+			exit(EXIT_SUCCESS);
+		default:
+			fprintf(stderr, "%s", help);
+			exit(2);
+		}
+	}
+	if (optind < argc) {
+		fprintf(stderr, "guestnetd: unexpected argument \"%s\"\n", argv[optind]);
+		exit(2);
+	}
+}
+
+/* Who dnsmasq becomes when we are root: the named user, or nobody where there is no such user. */
+static void find_service_user(uid_t *ret_uid, gid_t *ret_gid)
+{
+	const struct passwd *user = getpwnam(arg_service_user);
+	uint32_t number;
+
+	if (str_parse_u32(arg_service_user, UINT32_MAX - 1, &number) == 0) {
+		*ret_uid = *ret_gid = number;
+	} else if (user) {
+		*ret_uid = user->pw_uid;
+		*ret_gid = user->pw_gid;
+	} else {
+		*ret_uid = *ret_gid = 65534;
+	}
+}
+
+static int make_directory(const char *path, mode_t mode)
+{
+	if (mkdir(path, mode) < 0 && errno != EEXIST) {
+		fprintf(stderr, "guestnetd: %s: %s\n", path, strerror(errno));
+		return -errno;
+	}
+	return 0;
+}
+
+static int on_reload(sd_event_source *source _unused_, const struct signalfd_siginfo *info _unused_, void *data)
+{
+	struct failure failure = { 0 };
+
+	sd_notify(0, "RELOADING=1");
+	if (manager_reload(data, &failure) < 0)
+		fprintf(stderr, "<3>reload: %s\n", failure.text);
+	sd_notifyf(0, "READY=1\nSTATUS=%s", manager_status_text(data));
+	return 0;
+}
+
+static int add_signals(sd_event *event, struct manager *manager)
+{
+	sigset_t mask;
+	int r;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGTERM);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+		return -errno;
+	signal(SIGPIPE, SIG_IGN);
+	r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL);
+	if (r >= 0)
+		r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
+	if (r >= 0)
+		r = sd_event_add_signal(event, NULL, SIGHUP, on_reload, manager);
+	return r;
+}
+
+/* --check, --plan and --teardown: once, and what it says is the result. */
+static int run_once(struct manager *manager)
+{
+	_cleanup_(freep) char *text = NULL;
+	bool wrong = false;
+	int r = 0;
+
+	for (size_t i = 0; i < manager_count(manager); i++) {
+		struct network_report report;
+
+		manager_report(manager, i, &report);
+		if (report.state == NETWORK_FAILED) {
+			fprintf(stderr, "%s\n", report.problem);
+			wrong = true;
+		}
+	}
+	if (arg_mode == MODE_CHECK && !wrong)
+		printf("%zu networks, no errors\n", manager_count(manager));
+	if (arg_mode == MODE_PLAN) {
+		r = manager_print_plan(manager, &text);
+		if (r == 0)
+			fputs(text, stdout);
+	}
+	if (arg_mode == MODE_TEARDOWN)
+		r = manager_teardown(manager);
+	if (r < 0)
+		fprintf(stderr, "guestnetd: %s\n", strerror(-r));
+	return r < 0 || wrong ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char *argv[])
+{
+	_cleanup_(sd_event_unrefp) sd_event *event = NULL;
+	_cleanup_(manager_freep) struct manager *manager = NULL;
+	_cleanup_(api_freep) struct api *api = NULL;
+	struct manager_options manager_options = { 0 };
+	struct failure failure = { 0 };
+	char socket_path[108];
+	int r;
+
+	parse_options(argc, argv);
+	umask(0022);
+	find_service_user(&manager_options.service_uid, &manager_options.service_gid);
+	manager_options.config_root = arg_config_root;
+	manager_options.vendor_root = arg_vendor_root;
+	manager_options.state_root = arg_state_root;
+	manager_options.run_root = arg_run_root;
+	manager_options.dnsmasq = arg_dnsmasq;
+	if (arg_mode != MODE_CHECK &&
+	    (make_directory(arg_run_root, 0755) < 0 || make_directory(arg_state_root, 0755) < 0))
+		return EXIT_FAILURE;
+
+	r = sd_event_default(&event);
+	if (r >= 0)
+		r = manager_new(event, &manager_options, &manager, &failure);
+	if (r < 0) {
+		fprintf(stderr, "guestnetd: %s\n", failure.text[0] ? failure.text : strerror(-r));
+		return EXIT_FAILURE;
+	}
+	if (arg_mode != MODE_RUN)
+		return run_once(manager);
+
+	snprintf(socket_path, sizeof(socket_path), "%s/bus.sock", arg_run_root);
+	r = add_signals(event, manager);
+	if (r >= 0)
+		r = manager_run_pass(manager);
+	if (r >= 0)
+		r = api_new(event, manager, socket_path, &api, &failure);
+	if (r >= 0)
+		r = sd_event_set_watchdog(event, 1);
+	if (r >= 0) {
+		sd_notifyf(0, "READY=1\nSTATUS=%s", manager_status_text(manager));
+		r = sd_event_loop(event);
+		sd_notify(0, "STOPPING=1");
+	}
+	if (r < 0) {
+		fprintf(stderr, "guestnetd: %s\n", failure.text[0] ? failure.text : strerror(-r));
+		return EXIT_FAILURE;
+	}
+	return EXIT_SUCCESS;
+}

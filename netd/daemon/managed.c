@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One network as the daemon knows it: what its files say, what it should be, what became of it.
+ * System calls: reads configuration, writes small records.
+ */
+#include "managed.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../lib/fd.h"
+
+static void managed_free(struct managed *managed)
+{
+	network_deinit(&managed->network);
+	sd_event_source_unref(managed->child_source);
+	child_deinit(&managed->child);
+	leases_deinit(&managed->leases);
+	free(managed);
+}
+
+void managed_list_deinit(struct managed_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		managed_free(list->items[i]);
+	free(list->items);
+	*list = MANAGED_LIST_NULL;
+}
+
+struct managed *managed_find(const struct managed_list *list, const char *name)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->items[i]->network.name, name) == 0)
+			return list->items[i];
+	return NULL;
+}
+
+void managed_set_state(struct managed *managed, enum network_state state)
+{
+	struct timespec now;
+
+	if (managed->state == state)
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	managed->state = state;
+	managed->since_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* A start or stop by hand outlives the daemon, not the machine: RUN/NAME.wanted holds "yes" or "no". */
+static void wanted_path(char *buffer, size_t size, const struct managed *managed, const struct manager_options *options)
+{
+	snprintf(buffer, size, "%s/%s.wanted", options->run_root, managed->network.name);
+}
+
+int managed_remember_wanted(const struct managed *managed, const struct manager_options *options)
+{
+	_cleanup_(fd_closep) int fd = -EBADF;
+	const char *text = managed->wanted ? "yes\n" : "no\n";
+	char path[4096];
+
+	wanted_path(path, sizeof(path), managed, options);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		return -errno;
+	return 0;
+}
+
+static bool recall_wanted(const struct managed *managed, const struct manager_options *options)
+{
+	_cleanup_(fd_closep) int fd = -EBADF;
+	char path[4096], text[4] = "";
+
+	wanted_path(path, sizeof(path), managed, options);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return managed->network.autostart;
+	return text[0] == 'y';
+}
+
+static int add_managed(struct managed_list *list, const char *name, struct managed **ret_managed)
+{
+	struct managed *managed = calloc(1, sizeof(*managed));
+	struct managed **items = managed ? reallocarray(list->items, list->n + 1, sizeof(*items)) : NULL;
+	size_t i;
+
+	if (!items) {
+		free(managed);
+		return -ENOMEM;
+	}
+	list->items = items;
+	for (i = list->n; i > 0 && strcmp(items[i - 1]->network.name, name) > 0; i--)
+		items[i] = items[i - 1];
+	items[i] = managed;
+	list->n++;
+	snprintf(managed->network.name, sizeof(managed->network.name), "%s", name);
+	managed->child = CHILD_NULL;
+	managed_set_state(managed, NETWORK_STARTING);
+	managed_set_state(managed, NETWORK_STOPPED);
+	*ret_managed = managed;
+	return 0;
+}
+
+/* What the files of one network say; an error is the network's problem, with file and line. */
+static int parse_files(const struct network_files *files, struct network *ret_network, struct failure *failure)
+{
+	_cleanup_(freep) struct config_file *parts = NULL;
+
+	if (files->problem[0])
+		return failure_set(failure, -EINVAL, "%s", files->problem);
+	parts = calloc(files->n_parts, sizeof(*parts));
+	if (!parts)
+		return -ENOMEM;
+	for (size_t i = 0; i < files->n_parts; i++)
+		parts[i] = (struct config_file){ files->parts[i].path, files->parts[i].text, files->parts[i].length };
+	return config_parse(files->name, parts, files->n_parts, ret_network, failure);
+}
+
+/* Takes over what was read, or keeps what was in force and says why. */
+static int take_over(struct managed_list *list, const struct manager_options *options, const char *name,
+		     struct network *network, const char *problem)
+{
+	struct managed *managed = managed_find(list, name);
+	bool new = managed == NULL;
+	int r;
+
+	if (new) {
+		r = add_managed(list, name, &managed);
+		if (r < 0)
+			return r;
+	}
+	managed->declared = true;
+	managed->retry_at_us = managed->child_retry_at_us = 0;
+	managed->n_failures = managed->n_child_failures = 0;
+	snprintf(managed->config_problem, sizeof(managed->config_problem), "%s", problem ?: "");
+	if (!problem) {
+		bool first = managed->network.bridge[0] == '\0';
+
+		network_deinit(&managed->network);
+		managed->network = *network;
+		*network = NETWORK_NULL;
+		if (first)
+			managed->wanted = recall_wanted(managed, options);
+	}
+	return 0;
+}
+
+/*
+ * Reads all files and brings the list up to date. A network whose files are wrong stays as it was in force
+ * before, or is there with its problem and nothing else; one whose file is gone is no longer `declared`.
+ * @ret_problems gets what belongs to no network. -ENOMEM, or what reading a directory says: then nothing
+ * has changed.
+ */
+int managed_list_load(struct managed_list *list, const struct manager_options *options, char *ret_problems,
+		      size_t problems_size)
+{
+	_cleanup_(network_files_list_deinit) struct network_files_list files = NETWORK_FILES_LIST_NULL;
+	_cleanup_(freep) struct network *networks = NULL;
+	_cleanup_(freep) struct failure *failures = NULL;
+	char config[4096], run[4096], vendor[4096];
+	const char *const directories[] = { config, run, vendor };
+	int r;
+
+	snprintf(config, sizeof(config), "%s/networks", options->config_root);
+	snprintf(run, sizeof(run), "%s/networks", options->run_root);
+	snprintf(vendor, sizeof(vendor), "%s/networks", options->vendor_root);
+	r = network_files_load(directories, 3, &files);
+	if (r < 0)
+		return r;
+	snprintf(ret_problems, problems_size, "%s", files.problems);
+
+	networks = calloc(files.n + 1, sizeof(*networks));
+	failures = calloc(files.n + 1, sizeof(*failures));
+	if (!networks || !failures)
+		return -ENOMEM;
+	for (size_t i = 0; i < files.n; i++) {
+		r = parse_files(&files.items[i], &networks[i], &failures[i]);
+		if (r < 0) {
+			networks[i] = NETWORK_NULL;
+			snprintf(networks[i].name, sizeof(networks[i].name), "%s", files.items[i].name);
+			networks[i].problem = strdup(failures[i].text[0] ? failures[i].text : strerror(-r));
+		}
+	}
+	r = config_verify(networks, files.n);
+
+	for (size_t i = 0; i < list->n; i++)
+		list->items[i]->declared = false;
+	for (size_t i = 0; i < files.n; i++) {
+		if (r >= 0)
+			r = take_over(list, options, files.items[i].name, &networks[i], networks[i].problem);
+		network_deinit(&networks[i]);
+	}
+	for (size_t i = 0; i < list->n; i++)
+		if (!list->items[i]->declared)
+			list->items[i]->wanted = false;
+	return r;
+}
+
+/* Forgets the networks that are neither declared nor up any more. */
+void managed_list_sweep(struct managed_list *list)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		struct managed *managed = list->items[i];
+
+		if (!managed->declared && managed->state == NETWORK_STOPPED && managed->child.pidfd < 0)
+			managed_free(managed);
+		else
+			list->items[kept++] = managed;
+	}
+	list->n = kept;
+}

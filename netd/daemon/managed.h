@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One network as the daemon knows it: what its files say, what it should be, what became of it.
+ */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "../model/network.h"
+#include "child.h"
+#include "files.h"
+#include "leases.h"
+#include "manager.h"
+
+struct managed {
+	struct network network;		/* owned; what is in force */
+	bool declared;			/* its file is there; else it is on its way out */
+	bool wanted;			/* to be up */
+	char config_problem[512];	/* of its files, with file and line; what is in force is older then */
+	char problem[512];		/* of the last pass, or of its dnsmasq */
+	char fix[128];
+	enum network_state state;
+	uint64_t since_us;		/* CLOCK_REALTIME */
+	uint64_t n_repairs;
+	unsigned int n_ports;
+
+	struct child child;		/* owned */
+	sd_event_source *child_source;	/* owned */
+	unsigned int n_child_failures;	/* in a row */
+	uint64_t child_started_us;	/* CLOCK_MONOTONIC */
+	uint64_t child_retry_at_us;	/* CLOCK_MONOTONIC: not started before that; 0: any time */
+	uint64_t retry_at_us;		/* CLOCK_MONOTONIC: left out of passes until then; 0: not */
+	unsigned int n_failures;	/* passes in a row that failed for it */
+
+	struct leases leases;		/* owned */
+};
+
+struct managed_list {
+	struct managed **items;		/* owned, each of them too; sorted by name */
+	size_t n;
+};
+
+#define MANAGED_LIST_NULL (struct managed_list){ 0 }
+
+void managed_list_deinit(struct managed_list *list);
+struct managed *managed_find(const struct managed_list *list, const char *name);
+int managed_list_load(struct managed_list *list, const struct manager_options *options, char *ret_problems,
+		      size_t problems_size);
+void managed_list_sweep(struct managed_list *list);
+void managed_set_state(struct managed *managed, enum network_state state);
+
+int managed_remember_wanted(const struct managed *managed, const struct manager_options *options);

@@ -1,0 +1,808 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The daemon's heart: events say "look again", one pass looks, plans and acts.
+ * Event loop context.
+ *
+ * Theory of operation. Nothing here reacts to an event by its content. Whatever happens (a netlink event, a
+ * child's end, a reload, a timer after a failure) marks the pass as due; the pass takes a snapshot of what is,
+ * builds what should be, plans the difference, carries it out and throws the plan away. A pass that has
+ * changed something is followed by another one: it must find nothing to do, or the network is said to be
+ * degraded. A network whose step has failed is left out for a while, and the others go on.
+ */
+#include "manager.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+#include <systemd/sd-id128.h>
+#include <systemd/sd-journal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../lib/fd.h"
+#include "../../lib/str.h"
+#include "../kernel/apply.h"
+#include "../kernel/checksum.h"
+#include "../kernel/kernel.h"
+#include "../kernel/monitor.h"
+#include "../kernel/snapshot.h"
+#include "../kernel/sysctl.h"
+#include "../model/desired.h"
+#include "../model/ip.h"
+#include "../model/plan.h"
+#include "../model/print.h"
+#include "managed.h"
+#include "services.h"
+
+/* A network whose step failed is tried again after so long, doubled each time up to 64 times as long. */
+#define RETRY_US	500000
+/* So many passes with something to repair within so long are a fight with another program. */
+#define FIGHT_PASSES	16
+#define FIGHT_WINDOW_US	2000000
+#define FIGHT_PAUSE_US	1000000
+
+struct manager {
+	sd_event *event;			/* borrowed */
+	struct manager_options options;
+	struct managed_list networks;		/* owned */
+	char file_problems[1024];		/* files that belong to no network */
+	struct services services;
+	struct kernel kernel;			/* owned */
+	struct monitor *monitor;		/* owned */
+	struct monitor_news culprit;		/* of the last foreign change of rules */
+
+	struct subnet_choice *choices;		/* owned */
+	size_t n_choices;
+	uint8_t machine_id[SIPHASH_KEY_SIZE];
+	uint8_t checksum;			/* enum checksum_strategy that works here */
+	char checksum_reason[256];
+
+	struct netstate_port *ports;		/* owned: ours, as last seen in place */
+	size_t n_ports;
+	struct netstate_bridge *bridges;	/* owned: ours, as last seen */
+	size_t n_bridges;
+
+	sd_event_source *pass_source;		/* owned: enabled when a pass is due */
+	sd_event_source *timer_source;		/* owned */
+	sd_event_source *monitor_sources[MONITOR_FDS];
+	uint64_t window_start_us;		/* of the fight detection */
+	unsigned int window_passes;
+	bool fight_said;
+	bool settling;				/* the pass that is due follows one that changed something */
+
+	manager_observer *observer;
+	void *observer_data;
+	char status_text[256];
+};
+
+static const char *const state_names[] = {
+	[NETWORK_STOPPED] = "stopped",
+	[NETWORK_STARTING] = "starting",
+	[NETWORK_RUNNING] = "running",
+	[NETWORK_DEGRADED] = "degraded",
+	[NETWORK_FAILED] = "failed",
+};
+_Static_assert(ARRAY_SIZE(state_names) == NETWORK_STATE_MAX_, "every state has a name");
+
+const char *network_state_name(enum network_state state)
+{
+	return state_names[state];
+}
+
+static uint64_t clock_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static void want_pass(struct manager *manager)
+{
+	(void)sd_event_source_set_enabled(manager->pass_source, SD_EVENT_ONESHOT);
+}
+
+static void want_pass_at(struct manager *manager, uint64_t when_us)
+{
+	uint64_t set_us = 0;
+	int enabled = SD_EVENT_OFF;
+
+	(void)sd_event_source_get_enabled(manager->timer_source, &enabled);
+	(void)sd_event_source_get_time(manager->timer_source, &set_us);
+	if (enabled != SD_EVENT_OFF && set_us <= when_us)
+		return;
+	(void)sd_event_source_set_time(manager->timer_source, when_us);
+	(void)sd_event_source_set_enabled(manager->timer_source, SD_EVENT_ONESHOT);
+}
+
+/* The choices of Address=auto are kept over restarts: one line "NETWORK IPV4 IPV6" each. */
+
+static void choices_path(const struct manager *manager, char *buffer, size_t size)
+{
+	snprintf(buffer, size, "%s/subnets", manager->options.state_root);
+}
+
+static void load_choices(struct manager *manager)
+{
+	char path[4096], line[256];
+	FILE *file;
+
+	choices_path(manager, path, sizeof(path));
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		struct subnet_choice choice = { 0 }, *choices;
+		char v4[64], v6[64];
+
+		if (sscanf(line, "%12s %63s %63s", choice.network, v4, v6) != 3)
+			continue;
+		if (strcmp(v4, "-") != 0 && ip_parse(v4, &choice.address4) < 0)
+			continue;
+		if (strcmp(v6, "-") != 0 && ip_parse(v6, &choice.address6) < 0)
+			continue;
+		choices = reallocarray(manager->choices, manager->n_choices + 1, sizeof(*choices));
+		if (!choices)
+			break;
+		manager->choices = choices;
+		choices[manager->n_choices++] = choice;
+	}
+	if (file)
+		fclose(file);
+}
+
+static int save_choices(const struct manager *manager)
+{
+	char path[4096], next[4104];
+	FILE *file;
+
+	choices_path(manager, path, sizeof(path));
+	snprintf(next, sizeof(next), "%s.new", path);
+	file = fopen(next, "we");
+	if (!file)
+		return -errno;
+	for (size_t i = 0; i < manager->n_choices; i++) {
+		const struct subnet_choice *choice = &manager->choices[i];
+
+		fprintf(file, "%s %s %s\n", choice->network, choice->address4.family ? IP_TEXT(&choice->address4) : "-",
+			choice->address6.family ? IP_TEXT(&choice->address6) : "-");
+	}
+	if (fclose(file) != 0 || rename(next, path) < 0)
+		return -errno;
+	return 0;
+}
+
+/* What one pass works with. */
+struct pass {
+	uint64_t now_us;
+	struct netstate snapshot, desired;	/* owned */
+	struct plan plan;			/* owned */
+	const struct network **wanted;		/* owned array of borrowed networks */
+	size_t n_wanted;
+	char (*except)[NETWORK_NAME_SIZE];	/* owned; sorted, as the list is */
+	size_t n_except;
+};
+
+static void pass_deinit(struct pass *pass)
+{
+	netstate_deinit(&pass->snapshot);
+	netstate_deinit(&pass->desired);
+	plan_deinit(&pass->plan);
+	free(pass->wanted);
+	free(pass->except);
+}
+
+static int select_networks(struct manager *manager, struct pass *pass)
+{
+	pass->wanted = calloc(manager->networks.n + 1, sizeof(*pass->wanted));
+	pass->except = calloc(manager->networks.n + 1, sizeof(*pass->except));
+	if (!pass->wanted || !pass->except)
+		return -ENOMEM;
+	for (size_t i = 0; i < manager->networks.n; i++) {
+		struct managed *managed = manager->networks.items[i];
+
+		/* One that has never been read well has nothing to be made of. */
+		if (managed->wanted && managed->network.bridge[0])
+			pass->wanted[pass->n_wanted++] = &managed->network;
+		if (managed->retry_at_us > pass->now_us) {
+			memcpy(pass->except[pass->n_except++], managed->network.name, NETWORK_NAME_SIZE);
+			want_pass_at(manager, managed->retry_at_us);
+		} else {
+			managed->retry_at_us = 0;
+		}
+		if (managed->child_retry_at_us > pass->now_us)
+			want_pass_at(manager, managed->child_retry_at_us);
+		else
+			managed->child_retry_at_us = 0;
+	}
+	return 0;
+}
+
+static int choose_subnets(struct manager *manager, struct pass *pass)
+{
+	struct subnet_choice *choices;
+	size_t n;
+	bool changed;
+	int r;
+
+	r = subnet_choose(pass->wanted, pass->n_wanted, manager->machine_id, &pass->snapshot, manager->choices,
+			  manager->n_choices, &choices, &n);
+	if (r < 0)
+		return r;
+	changed = n != manager->n_choices || (n > 0 && memcmp(choices, manager->choices, n * sizeof(*choices)) != 0);
+	free(manager->choices);
+	manager->choices = choices;
+	manager->n_choices = n;
+	if (changed && save_choices(manager) < 0)
+		sd_journal_send("MESSAGE=cannot write %s/subnets: %m", manager->options.state_root, "PRIORITY=4", NULL);
+	return 0;
+}
+
+/* Only the sysctls that should have a value are looked at; one that cannot be read is not there. */
+static int read_sysctls(struct manager *manager, struct pass *pass)
+{
+	for (size_t i = 0; i < pass->desired.n_sysctls; i++) {
+		struct netstate_sysctl sysctl = pass->desired.sysctls[i];
+		int r;
+
+		if (sysctl_read(&manager->kernel, sysctl.path, &sysctl.value) < 0)
+			continue;
+		r = netstate_add_sysctl(&pass->snapshot, &sysctl);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Looks, and plans. */
+static int pass_prepare(struct manager *manager, struct pass *pass)
+{
+	const struct plan_memory memory = {
+		.ports = manager->ports, .n_ports = manager->n_ports,
+		.bridges = manager->bridges, .n_bridges = manager->n_bridges,
+	};
+	struct desired_options options = {
+		.checksum = manager->checksum,
+		.dnsmasq = services_dnsmasq_options(&manager->services),
+	};
+	struct failure failure = { 0 };
+	int r;
+
+	memcpy(options.machine_id, manager->machine_id, sizeof(options.machine_id));
+	pass->now_us = clock_us();
+	r = select_networks(manager, pass);
+	if (r < 0)
+		return r;
+	r = kernel_snapshot(&manager->kernel, NULL, SNAPSHOT_ALL & ~SNAPSHOT_SYSCTLS, &pass->snapshot, &failure);
+	if (r < 0)
+		return r;
+	r = choose_subnets(manager, pass);
+	if (r < 0)
+		return r;
+	r = desired_build(pass->wanted, pass->n_wanted, manager->choices, manager->n_choices, &options, &pass->desired);
+	if (r < 0)
+		return r;
+	r = read_sysctls(manager, pass);
+	if (r == 0)
+		r = services_add_to_snapshot(&manager->services, &pass->desired, &pass->snapshot);
+	if (r < 0)
+		return r;
+	netstate_sort(&pass->snapshot);
+	return plan_build(&pass->desired, &pass->snapshot, &memory, (const char (*)[NETWORK_NAME_SIZE])pass->except,
+			  pass->n_except, pass->now_us, &pass->plan);
+}
+
+/* A step of a network has failed: it is left out for a while, and says why. */
+static void note_failure(struct manager *manager, const char *network, const char *text)
+{
+	struct managed *managed = managed_find(&manager->networks, network);
+	unsigned int doublings;
+
+	if (!managed) {
+		sd_journal_send("MESSAGE=%s", text, "PRIORITY=3", NULL);
+		want_pass_at(manager, clock_us() + RETRY_US);
+		return;
+	}
+	if (strcmp(managed->problem, text) != 0)
+		sd_journal_send("MESSAGE=network %s: %s", network, text, "PRIORITY=3", "NETWORK=%s", network,
+				"BRIDGE=%s", managed->network.bridge, NULL);
+	snprintf(managed->problem, sizeof(managed->problem), "%s", text);
+	doublings = managed->n_failures++;
+	managed->retry_at_us = clock_us() + ((uint64_t)RETRY_US << (doublings < 6 ? doublings : 6));
+	managed_set_state(managed, NETWORK_FAILED);
+	want_pass_at(manager, managed->retry_at_us);
+}
+
+/* The steps that are about processes; kernel/apply.c calls this in the order of the plan. */
+static int act_service(void *data, const struct plan_step *step, struct apply_result *result)
+{
+	struct manager *manager = data;
+	struct managed *managed = managed_find(&manager->networks, step->network);
+	struct failure failure = { 0 };
+	struct text text;
+	int r;
+
+	if (!managed)
+		return -ENOENT;
+	r = services_apply(&manager->services, step, managed,
+			   subnet_find(manager->choices, manager->n_choices, step->network), &failure);
+	if (r < 0) {
+		text_init(&text, result->text, sizeof(result->text));
+		text_add(&text, "%s", failure.text);
+	}
+	return r;
+}
+
+/* Carries the plan out, and notes what has failed: the first failed step of a network is the reason. */
+static int pass_apply(struct manager *manager, const struct plan *plan)
+{
+	_cleanup_(freep) struct apply_result *results = calloc(plan->n_steps + 1, sizeof(*results));
+	const struct apply_services services = { .act = act_service, .data = manager };
+	int r;
+
+	if (!results)
+		return -ENOMEM;
+	r = apply_plan(&manager->kernel, plan, &services, results);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		char text[APPLY_TEXT_SIZE + 64];
+
+		if (results[i].error >= 0 || results[i].error == -ECANCELED)
+			continue;
+		snprintf(text, sizeof(text), "%s: %s%s%s", plan_op_name(plan->steps[i].op), strerror(-results[i].error),
+			 results[i].text[0] ? ": " : "", results[i].text);
+		note_failure(manager, plan->steps[i].network, text);
+	}
+	return 0;
+}
+
+static bool plan_touches(const struct plan *plan, const char *network)
+{
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (strcmp(plan->steps[i].network, network) == 0)
+			return true;
+	return false;
+}
+
+/* After a pass: what can be said of each network now. */
+static void update_states(struct manager *manager, const struct pass *pass)
+{
+	for (size_t i = 0; i < manager->networks.n; i++) {
+		struct managed *managed = manager->networks.items[i];
+		const char *name = managed->network.name;
+		bool touched = plan_touches(&pass->plan, name);
+		bool shared = plan_touches(&pass->plan, "");
+
+		if (managed->state == NETWORK_RUNNING && (touched || shared) && managed->wanted && !manager->settling) {
+			managed->n_repairs++;
+			sd_journal_send("MESSAGE=network %s repaired (plan %llu)", name, (unsigned long long)pass->plan.id,
+					"PRIORITY=5", "NETWORK=%s", name, "BRIDGE=%s", managed->network.bridge, NULL);
+		}
+		managed->n_ports = 0;
+		for (size_t j = 0; j < pass->snapshot.n_ports; j++)
+			managed->n_ports += strcmp(pass->snapshot.ports[j].bridge, managed->network.bridge) == 0;
+
+		if (managed->retry_at_us)
+			continue;
+		if (touched)
+			continue;	/* the next pass says whether it is settled */
+		managed->n_failures = 0;
+		if (managed->child_retry_at_us && managed->wanted) {
+			managed_set_state(managed, NETWORK_DEGRADED);
+			continue;
+		}
+		if (managed->config_problem[0] && !managed->network.bridge[0]) {
+			managed_set_state(managed, NETWORK_FAILED);
+		} else if (!managed->wanted) {
+			managed_set_state(managed, NETWORK_STOPPED);
+			managed->problem[0] = '\0';
+		} else {
+			managed->problem[0] = '\0';
+			managed_set_state(managed, managed->config_problem[0] ? NETWORK_DEGRADED : NETWORK_RUNNING);
+		}
+	}
+}
+
+/* Keeps what the next plan needs to put things back: our ports that are in place, our bridges. */
+static int remember(struct manager *manager, const struct netstate *snapshot)
+{
+	struct netstate_port *ports = calloc(snapshot->n_ports + manager->n_ports + 1, sizeof(*ports));
+	struct netstate_bridge *bridges = calloc(snapshot->n_bridges + manager->n_bridges + 1, sizeof(*bridges));
+	size_t n_ports = 0, n_bridges = 0;
+
+	if (!ports || !bridges) {
+		free(ports);
+		free(bridges);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < snapshot->n_ports; i++) {
+		const struct netstate_port *port = &snapshot->ports[i];
+
+		if (port->master)
+			ports[n_ports++] = *port;
+		else	/* fallen off: what it was like is only in memory */
+			for (size_t j = 0; j < manager->n_ports; j++)
+				if (manager->ports[j].ifindex == port->ifindex)
+					ports[n_ports++] = manager->ports[j];
+	}
+	for (size_t i = 0; i < snapshot->n_bridges; i++)
+		if (snapshot->bridges[i].owner == NETSTATE_OURS)
+			bridges[n_bridges++] = snapshot->bridges[i];
+	/* A bridge that is gone comes back with its index, so it is not forgotten while it is declared. */
+	for (size_t i = 0; i < manager->n_bridges; i++) {
+		const struct netstate_bridge *bridge = &manager->bridges[i];
+
+		if (!netstate_find_bridge(snapshot, bridge->name) && managed_find(&manager->networks, bridge->network))
+			bridges[n_bridges++] = *bridge;
+	}
+	free(manager->ports);
+	free(manager->bridges);
+	manager->ports = ports;
+	manager->n_ports = n_ports;
+	manager->bridges = bridges;
+	manager->n_bridges = n_bridges;
+	return 0;
+}
+
+/* Undone, redone, undone: is somebody else at work? Then once in the log, and slower. */
+static bool in_a_fight(struct manager *manager, const struct pass *pass)
+{
+	if (pass->now_us - manager->window_start_us > FIGHT_WINDOW_US) {
+		manager->window_start_us = pass->now_us;
+		manager->window_passes = 0;
+		manager->fight_said = false;
+	}
+	if (++manager->window_passes < FIGHT_PASSES)
+		return false;
+	if (!manager->fight_said) {
+		sd_journal_send("MESSAGE=something undoes what is repaired, again and again: repairing once a second (the last to change the firewall was %s, pid %u)",
+				manager->culprit.committer_name[0] ? manager->culprit.committer_name : "nobody else",
+				manager->culprit.committer_pid, "PRIORITY=4", NULL);
+		manager->fight_said = true;
+	}
+	return true;
+}
+
+static void update_status_text(struct manager *manager)
+{
+	size_t n_running = 0, n_wanted = 0;
+	const char *problem = "";
+	struct text text;
+
+	for (size_t i = 0; i < manager->networks.n; i++) {
+		const struct managed *managed = manager->networks.items[i];
+
+		n_wanted += managed->wanted;
+		n_running += managed->state == NETWORK_RUNNING;
+		if (managed->config_problem[0])
+			problem = managed->config_problem;
+		else if (managed->state == NETWORK_FAILED)
+			problem = managed->problem;
+	}
+	text_init(&text, manager->status_text, sizeof(manager->status_text));
+	text_add(&text, "%zu of %zu networks running%s%s", n_running, n_wanted, problem[0] ? "; " : "", problem);
+}
+
+const char *manager_status_text(const struct manager *manager)
+{
+	return manager->status_text;
+}
+
+/* One pass. An error is about the pass as a whole: it is due again a little later. */
+int manager_run_pass(struct manager *manager)
+{
+	_cleanup_(pass_deinit) struct pass pass = { 0 };
+	int r;
+
+	r = pass_prepare(manager, &pass);
+	if (r == 0)
+		r = remember(manager, &pass.snapshot);
+	if (r == 0)
+		r = pass_apply(manager, &pass.plan);
+	if (r < 0) {
+		sd_journal_send("MESSAGE=cannot look at the network or change it: %s", strerror(-r), "PRIORITY=3", NULL);
+		want_pass_at(manager, clock_us() + RETRY_US);
+		return r == -ENOMEM ? r : 0;
+	}
+
+	update_states(manager, &pass);
+	managed_list_sweep(&manager->networks);
+	if (pass.plan.n_steps > 0) {
+		if (in_a_fight(manager, &pass))
+			want_pass_at(manager, pass.now_us + FIGHT_PAUSE_US);
+		else
+			want_pass(manager);
+	}
+	manager->settling = pass.plan.n_steps > 0;
+	update_status_text(manager);
+	if (manager->observer)
+		manager->observer("", manager->observer_data);
+	return 0;
+}
+
+static int on_pass(sd_event_source *source _unused_, void *data)
+{
+	struct manager *manager = data;
+	char before[sizeof(manager->status_text)];
+	int r;
+
+	memcpy(before, manager->status_text, sizeof(before));
+	r = manager_run_pass(manager);
+	if (strcmp(before, manager->status_text) != 0)
+		sd_notifyf(0, "STATUS=%s", manager->status_text);
+	return r;
+}
+
+static int on_timer(sd_event_source *source _unused_, uint64_t when_us _unused_, void *data)
+{
+	want_pass(data);
+	return 0;
+}
+
+static int on_kernel_event(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_, void *data)
+{
+	struct manager *manager = data;
+	struct monitor_news news = { 0 };
+
+	/* What cannot be read may have been anything. */
+	if (monitor_read(manager->monitor, &news) < 0)
+		news.dirty = DIRTY_ALL;
+	if (news.committer_pid)
+		manager->culprit = news;
+	if (news.dirty == 0)
+		return 0;
+	if (manager->fight_said)
+		want_pass_at(manager, clock_us() + FIGHT_PAUSE_US);
+	else
+		want_pass(manager);
+	return 0;
+}
+
+static void on_service_changed(struct managed *managed _unused_, void *data)
+{
+	want_pass(data);
+}
+
+/*
+ * Reads the configuration again. Networks whose files are wrong stay as they are; that is no error here, it
+ * is in their report. @failure and a negative errno when nothing could be read at all.
+ */
+int manager_reload(struct manager *manager, struct failure *failure)
+{
+	int r = managed_list_load(&manager->networks, &manager->options, manager->file_problems,
+				  sizeof(manager->file_problems));
+
+	if (r < 0)
+		return failure_set(failure, r, "%s/networks: %s", manager->options.config_root, strerror(-r));
+	for (size_t i = 0; i < manager->networks.n; i++) {
+		struct managed *managed = manager->networks.items[i];
+
+		services_adopt(&manager->services, managed);
+		if (managed->config_problem[0])
+			sd_journal_send("MESSAGE=%s", managed->config_problem, "PRIORITY=3", "NETWORK=%s",
+					managed->network.name, NULL);
+		if (managed->config_problem[0] && !managed->network.bridge[0])
+			managed_set_state(managed, NETWORK_FAILED);
+	}
+	want_pass(manager);
+	return 0;
+}
+
+static int add_sources(struct manager *manager)
+{
+	int r;
+
+	/* One low priority source: whatever else is pending is seen before the pass runs. */
+	r = sd_event_add_defer(manager->event, &manager->pass_source, on_pass, manager);
+	if (r >= 0)
+		r = sd_event_source_set_priority(manager->pass_source, SD_EVENT_PRIORITY_NORMAL + 10);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(manager->pass_source, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_add_time(manager->event, &manager->timer_source, CLOCK_MONOTONIC, UINT64_MAX, 0, on_timer, manager);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(manager->timer_source, SD_EVENT_OFF);
+	for (int i = 0; r >= 0 && i < MONITOR_FDS; i++)
+		r = sd_event_add_io(manager->event, &manager->monitor_sources[i], monitor_fd(manager->monitor, (unsigned int)i), EPOLLIN,
+				    on_kernel_event, manager);
+	return r;
+}
+
+/* The nft socket that systemd keeps for us over a restart, or -EBADF. */
+static int kept_socket(void)
+{
+	char **names = NULL;
+	int n = sd_listen_fds_with_names(1, &names), fd = -EBADF;
+
+	for (int i = 0; i < n; i++) {
+		if (strcmp(names[i], "nft") == 0 && fd < 0)
+			fd = SD_LISTEN_FDS_START + i;
+		else
+			close(SD_LISTEN_FDS_START + i);
+		free(names[i]);
+	}
+	free(names);
+	return fd;
+}
+
+static int open_kernel(struct manager *manager, struct failure *failure)
+{
+	int fd, r;
+
+	r = kernel_open(kept_socket(), &manager->kernel, failure);
+	if (r < 0)
+		return r;
+	r = monitor_open(&manager->kernel, &manager->monitor, failure);
+	if (r < 0)
+		return r;
+	fd = kernel_nft_fd(&manager->kernel);
+	(void)sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDNAME=nft", &fd, 1);
+	manager->checksum = checksum_probe(&manager->kernel, manager->checksum_reason, sizeof(manager->checksum_reason));
+	return 0;
+}
+
+static void read_machine_id(struct manager *manager)
+{
+	sd_id128_t id;
+
+	if (sd_id128_get_machine_app_specific(SD_ID128_MAKE(6f,ab,2b,1c,3d,b4,4e,6a,9d,61,0c,85,4f,1e,88,37), &id) >= 0)
+		memcpy(manager->machine_id, id.bytes, sizeof(manager->machine_id));
+}
+
+/*
+ * Reads the configuration and opens what is needed; changes nothing yet: manager_run_pass() does. @event and
+ * the strings in @options must outlive the manager.
+ */
+int manager_new(sd_event *event, const struct manager_options *options, struct manager **ret_manager,
+		struct failure *failure)
+{
+	_cleanup_(manager_freep) struct manager *manager = calloc(1, sizeof(*manager));
+	int r;
+
+	if (!manager)
+		return failure_set(failure, -ENOMEM, "out of memory");
+	manager->event = event;
+	manager->options = *options;
+	manager->kernel = KERNEL_NULL;
+	manager->services.inotify_fd = -EBADF;
+	manager->services.changed = on_service_changed;
+	manager->services.data = manager;
+	read_machine_id(manager);
+	load_choices(manager);
+
+	r = services_init(&manager->services, event, &manager->options, &manager->networks, failure);
+	if (r >= 0)
+		r = open_kernel(manager, failure);
+	if (r >= 0)
+		r = add_sources(manager);
+	if (r >= 0)
+		r = manager_reload(manager, failure);
+	if (r < 0)
+		return failure_set(failure, r, "%s", strerror(-r));
+	update_status_text(manager);
+	*ret_manager = steal_ptr(manager);
+	return 0;
+}
+
+/* Leaves the networks as they are. */
+struct manager *manager_free(struct manager *manager)
+{
+	if (!manager)
+		return NULL;
+	for (int i = 0; i < MONITOR_FDS; i++)
+		sd_event_source_unref(manager->monitor_sources[i]);
+	sd_event_source_unref(manager->pass_source);
+	sd_event_source_unref(manager->timer_source);
+	managed_list_deinit(&manager->networks);
+	services_deinit(&manager->services);
+	monitor_free(manager->monitor);
+	kernel_deinit(&manager->kernel);
+	free(manager->choices);
+	free(manager->ports);
+	free(manager->bridges);
+	free(manager);
+	return NULL;
+}
+
+/* What would be done now, as text. The caller owns it. */
+int manager_print_plan(struct manager *manager, char **ret_text)
+{
+	_cleanup_(pass_deinit) struct pass pass = { 0 };
+	int r = pass_prepare(manager, &pass);
+
+	return r < 0 ? r : plan_print(&pass.plan, ret_text);
+}
+
+/* Takes everything down, in as many passes as it needs. */
+int manager_teardown(struct manager *manager)
+{
+	for (size_t i = 0; i < manager->networks.n; i++)
+		manager->networks.items[i]->wanted = false;
+	for (int i = 0; i < 8; i++) {
+		int r = manager_run_pass(manager);
+
+		if (r < 0 || !manager->settling)
+			return r;
+	}
+	return -EBUSY;
+}
+
+size_t manager_count(const struct manager *manager)
+{
+	return manager->networks.n;
+}
+
+static void print_addresses(const struct manager *manager, const struct managed *managed, char *buffer, size_t size)
+{
+	struct network_address addresses[SUBNET_ADDRESSES];
+	struct text text;
+	size_t n;
+
+	n = subnet_addresses(&managed->network, subnet_find(manager->choices, manager->n_choices, managed->network.name),
+			     addresses);
+	text_init(&text, buffer, size);
+	for (size_t i = 0; i < n; i++)
+		text_add(&text, "%s%s/%u", i ? " " : "", IP_TEXT(&addresses[i].ip), addresses[i].prefix_length);
+}
+
+/* What can be said of network number @i, below manager_count(). */
+void manager_report(const struct manager *manager, size_t i, struct network_report *ret_report)
+{
+	const struct managed *managed = manager->networks.items[i];
+
+	*ret_report = (struct network_report){
+		.name = managed->network.name,
+		.state = managed->state,
+		.autostart = managed->network.autostart,
+		.mode = managed->network.bridge[0] ? network_mode_name(managed->network.mode) : "",
+		.bridge = managed->network.bridge,
+		.checksum = checksum_strategy_name(manager->checksum),
+		.problem = managed->config_problem[0] ? managed->config_problem : managed->problem,
+		.fix = managed->fix,
+		.since_us = managed->since_us,
+		.n_repairs = managed->n_repairs,
+		.n_ports = managed->n_ports,
+		.leases = &managed->leases,
+	};
+	if (managed->network.bridge[0])
+		print_addresses(manager, managed, ret_report->addresses, sizeof(ret_report->addresses));
+}
+
+/*
+ * Starts or stops a network, and remembers that until the next boot. Returns when the steps have been
+ * carried out. -ENOENT when there is no such network; -EIO with the reason when it did not come up.
+ */
+int manager_set_running(struct manager *manager, const char *network, bool running, struct failure *failure)
+{
+	struct managed *managed = managed_find(&manager->networks, network);
+	int r;
+
+	if (!managed)
+		return failure_set(failure, -ENOENT, "there is no network \"%s\"", STR_ESCAPED(network));
+	if (running && !managed->network.bridge[0])
+		return failure_set(failure, -EINVAL, "%s", managed->config_problem);
+	managed->wanted = running;
+	managed->retry_at_us = managed->child_retry_at_us = 0;
+	managed->n_failures = managed->n_child_failures = 0;
+	r = managed_remember_wanted(managed, &manager->options);
+	if (r < 0)
+		return failure_set(failure, r, "%s/%s.wanted: %s", manager->options.run_root, network, strerror(-r));
+	for (int i = 0; i < 4; i++) {
+		r = manager_run_pass(manager);
+		if (r < 0)
+			return failure_set(failure, r, "%s", strerror(-r));
+		if (!manager->settling)
+			break;
+	}
+	managed = managed_find(&manager->networks, network);
+	if (managed && managed->state == NETWORK_FAILED)
+		return failure_set(failure, -EIO, "%s", managed->problem);
+	return 0;
+}
+
+void manager_observe(struct manager *manager, manager_observer *observer, void *data)
+{
+	manager->observer = observer;
+	manager->observer_data = data;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The dnsmasq processes of the networks: carrying out what a plan says of them, and hearing of their end.
+ */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "../model/dnsmasq.h"
+#include "../model/plan.h"
+#include "managed.h"
+
+struct services {
+	sd_event *event;			/* borrowed */
+	const struct manager_options *options;	/* borrowed */
+	char run_dir[4096];			/* RUN/dnsmasq */
+	char state_dir[4096];			/* STATE */
+	/* Called when a child has ended or leases have changed. */
+	void (*changed)(struct managed *managed, void *data);
+	void *data;
+
+	int inotify_fd;				/* owned: on state_dir */
+	sd_event_source *inotify_source;	/* owned */
+	const struct managed_list *list;	/* borrowed */
+};
+
+int services_init(struct services *services, sd_event *event, const struct manager_options *options,
+		  const struct managed_list *list, struct failure *failure);
+void services_deinit(struct services *services);
+struct dnsmasq_options services_dnsmasq_options(const struct services *services);
+
+void services_adopt(struct services *services, struct managed *managed);
+int services_add_to_snapshot(const struct services *services, const struct netstate *desired,
+			     struct netstate *snapshot);
+int services_apply(struct services *services, const struct plan_step *step, struct managed *managed,
+		   const struct subnet_choice *choice, struct failure *failure);

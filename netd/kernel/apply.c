@@ -1,0 +1,696 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Carries out a plan.
+ * Acts; decides nothing but what to leave out.
+ *
+ * Theory of operation
+ *
+ * A plan is sorted by phase. The steps of a phase become one batch of messages, each tagged with the number of
+ * its step, and the kernel's answers find their way back by that. A step that fails takes the later steps of
+ * its network with it and nobody else's: those are marked -ECANCELED, and the next pass sees what is missing.
+ *
+ * Rules are one transaction: the kernel does all of it or nothing. When the element of one network is
+ * refused, the transaction is sent again without that network. When the table itself is refused, nothing may
+ * become reachable that it would filter: forwarding, links, ports and services are left out for everybody.
+ */
+#include "apply.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../../lib/util.h"
+#include "checksum.h"
+#include "dump.h"
+#include "link.h"
+#include "nft.h"
+#include "sysctl.h"
+
+struct applying {
+	struct kernel *kernel;
+	const struct plan *plan;
+	const struct apply_services *services;
+	struct apply_result *results;
+	size_t *steps;			/* owned; those of the phase that are to be done */
+	size_t n_steps;
+	char (*failed)[NETWORK_NAME_SIZE];	/* owned */
+	size_t n_failed;
+	bool no_filter;			/* the table is not as it must be */
+};
+
+static bool has_failed(const struct applying *applying, const char *network)
+{
+	for (size_t i = 0; i < applying->n_failed; i++)
+		if (strcmp(applying->failed[i], network) == 0)
+			return true;
+	return false;
+}
+
+/* The first failure of a step is its result. */
+static void fail_step(struct applying *applying, size_t i, int error, const char *text)
+{
+	struct apply_result *result = &applying->results[i];
+	const char *network = applying->plan->steps[i].network;
+
+	if (result->error == 0) {
+		result->error = error;
+		snprintf(result->text, sizeof(result->text), "%s", text ?: strerror(-error));
+	}
+	if (network[0] && !has_failed(applying, network))
+		memcpy(applying->failed[applying->n_failed++], network, NETWORK_NAME_SIZE);
+}
+
+static bool needs_filter(const struct plan_step *step)
+{
+	switch ((enum plan_phase)step->phase) {
+	case PHASE_SYSCTLS:
+	case PHASE_UP:
+	case PHASE_PORTS:
+	case PHASE_START_SERVICES:
+		return true;
+	case PHASE_STOP_SERVICES:
+	case PHASE_CREATE_LINKS:
+	case PHASE_SET_LINKS:
+	case PHASE_ADD_ADDRESSES:
+	case PHASE_RULES:
+	case PHASE_REMOVE_ADDRESSES:
+	case PHASE_DOWN:
+	case PHASE_REMOVE_RULES:
+	case PHASE_DELETE_LINKS:
+	case PHASE_MAX_:
+		return false;
+	}
+	return false;
+}
+
+static void leave_out(struct applying *applying, size_t i, const char *why)
+{
+	applying->results[i].error = -ECANCELED;
+	snprintf(applying->results[i].text, sizeof(applying->results[i].text), "%s", why);
+}
+
+/* Collects the steps first..end that can be done now. */
+static void choose_steps(struct applying *applying, size_t first, size_t end)
+{
+	applying->n_steps = 0;
+	for (size_t i = first; i < end; i++) {
+		const struct plan_step *step = &applying->plan->steps[i];
+
+		/* Elements only make the filter know more: a bridge that is up already must not be without. */
+		if (has_failed(applying, step->network) && step->op != PLAN_ELEMENT_ADD)
+			leave_out(applying, i, "an earlier step of this network failed");
+		else if (applying->no_filter && needs_filter(step))
+			leave_out(applying, i, "the rules that must come first are not in force");
+		else
+			applying->steps[applying->n_steps++] = i;
+	}
+}
+
+/* What was to be achieved is so already, whoever did it. */
+static bool is_harmless(const struct plan_step *step, int error)
+{
+	switch ((enum plan_op)step->op) {
+	case PLAN_BRIDGE_DELETE:
+	case PLAN_BRIDGE_DOWN:
+		return error == -ENODEV;
+	case PLAN_ADDRESS_REMOVE:
+		return error == -EADDRNOTAVAIL || error == -ENODEV;
+	case PLAN_ELEMENT_REMOVE:
+	case PLAN_TABLE_DELETE:
+		return error == -ENOENT;
+	case PLAN_SERVICE_STOP:
+	case PLAN_SERVICE_START:
+	case PLAN_SERVICE_RESTART:
+	case PLAN_SERVICE_RELOAD:
+	case PLAN_BRIDGE_CREATE:
+	case PLAN_BRIDGE_SET:
+	case PLAN_BRIDGE_RENAME:
+	case PLAN_BRIDGE_UP:
+	case PLAN_ADDRESS_ADD:
+	case PLAN_TABLE_ADOPT:
+	case PLAN_TABLE_REPLACE:
+	case PLAN_ELEMENT_ADD:
+	case PLAN_CHECKSUM_ADD:
+	case PLAN_CHECKSUM_REMOVE:
+	case PLAN_SYSCTL_SET:
+	case PLAN_PORT_PUT_BACK:
+	case PLAN_OP_MAX_:
+		return false;
+	}
+	return false;
+}
+
+/* A batch that never got to the kernel, or whose answers are lost, fails all of its steps. */
+static void fail_batch(struct applying *applying, const struct nl_batch *batch, int error)
+{
+	for (size_t i = 0; i < batch->n_entries; i++)
+		if (batch->entries[i].tag != NL_UNTAGGED)
+			fail_step(applying, batch->entries[i].tag, error, NULL);
+}
+
+static void collect_results(struct applying *applying, const struct nl_batch *batch)
+{
+	for (size_t i = 0; i < batch->n_entries; i++) {
+		const struct nl_entry *entry = &batch->entries[i];
+
+		if (entry->error && entry->tag != NL_UNTAGGED &&
+		    !is_harmless(&applying->plan->steps[entry->tag], entry->error))
+			fail_step(applying, entry->tag, entry->error, entry->text);
+	}
+}
+
+/*
+ * What a bridge was made of is all there, or there is no bridge: without its alias it would be a
+ * stranger's to the next pass.
+ */
+static void undo_creation(struct applying *applying, const struct nl_batch *batch, const bool *created)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch undo = NL_BATCH_NULL;
+
+	for (size_t i = 0; i < batch->n_entries; i++) {
+		const struct nl_entry *entry = &batch->entries[i];
+		const struct plan_step *step = &applying->plan->steps[entry->tag];
+		int ifindex;
+
+		if (entry->error == 0 || step->op != PLAN_BRIDGE_CREATE || !created[entry->tag])
+			continue;
+		ifindex = link_index(step->bridge.name);
+		if (ifindex)
+			link_put_bridge_delete(&undo, ifindex, entry->tag);
+	}
+	if (undo.n_entries > 0)
+		(void)kernel_transact(applying->kernel, &applying->kernel->rtnl, &undo, NULL, NULL);
+}
+
+/* Which steps made their bridge: the first message of each says so. */
+static void note_created(const struct applying *applying, const struct nl_batch *batch, bool *created)
+{
+	uint32_t last = NL_UNTAGGED;
+
+	for (size_t i = 0; i < batch->n_entries; i++) {
+		const struct nl_entry *entry = &batch->entries[i];
+
+		if (entry->tag != last && applying->plan->steps[entry->tag].op == PLAN_BRIDGE_CREATE)
+			created[entry->tag] = entry->error == 0;
+		last = entry->tag;
+	}
+}
+
+/* Somebody else has the old index by now: any other will do. */
+static bool index_is_taken(const struct plan_step *step, int error)
+{
+	return step->bridge.ifindex && (error == -EBUSY || (error == -EEXIST && !link_index(step->bridge.name)));
+}
+
+static void create_bridges(struct applying *applying)
+{
+	bool *created = calloc(applying->plan->n_steps, sizeof(*created));
+	bool again = false;
+
+	for (unsigned int attempt = 0; created && (attempt == 0 || again) && attempt < 2; attempt++) {
+		_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+		int r;
+
+		for (size_t i = 0; i < applying->n_steps; i++) {
+			size_t n = applying->steps[i];
+
+			if (applying->plan->steps[n].op != PLAN_BRIDGE_CREATE)
+				continue;
+			if (attempt == 0 || (!created[n] && applying->results[n].error == 0))
+				link_put_bridge_create(&batch, &applying->plan->steps[n].bridge, attempt == 0, (uint32_t)n);
+		}
+		if (batch.n_entries == 0)
+			break;
+		r = kernel_transact(applying->kernel, &applying->kernel->rtnl, &batch, NULL, NULL);
+		if (r < 0) {
+			fail_batch(applying, &batch, r);
+			break;
+		}
+		note_created(applying, &batch, created);
+		undo_creation(applying, &batch, created);
+		for (size_t i = 0; i < batch.n_entries; i++) {
+			const struct nl_entry *entry = &batch.entries[i];
+			const struct plan_step *step = &applying->plan->steps[entry->tag];
+
+			if (entry->error == 0)
+				continue;
+			/* The messages behind the first one fail because of it: only the first one counts. */
+			if (attempt == 0 && !created[entry->tag] && index_is_taken(step, entry->error)) {
+				again = true;
+				while (i + 1 < batch.n_entries && batch.entries[i + 1].tag == entry->tag)
+					i++;
+				continue;
+			}
+			fail_step(applying, entry->tag, entry->error, entry->text);
+		}
+	}
+	if (!created)
+		for (size_t i = 0; i < applying->n_steps; i++)
+			fail_step(applying, applying->steps[i], -ENOMEM, NULL);
+	free(created);
+}
+
+static int step_index(const struct plan_step *step)
+{
+	return link_index(step->bridge.name) ?: step->bridge.ifindex;
+}
+
+static void put_link_step(struct nl_batch *batch, const struct plan_step *step, uint32_t tag)
+{
+	switch ((enum plan_op)step->op) {
+	case PLAN_BRIDGE_SET:
+		link_put_bridge_set(batch, &step->bridge, step->fields, tag);
+		break;
+	case PLAN_BRIDGE_RENAME:
+		link_put_bridge_rename(batch, &step->bridge, tag);
+		break;
+	case PLAN_BRIDGE_UP:
+	case PLAN_BRIDGE_DOWN:
+		link_put_flags(batch, step_index(step), step->op == PLAN_BRIDGE_UP, tag);
+		break;
+	case PLAN_BRIDGE_DELETE:
+		link_put_bridge_delete(batch, step_index(step), tag);
+		break;
+	case PLAN_ADDRESS_ADD:
+	case PLAN_ADDRESS_REMOVE:
+		link_put_address(batch, step->op == PLAN_ADDRESS_ADD, &step->address, tag);
+		break;
+	case PLAN_SERVICE_STOP:
+	case PLAN_SERVICE_START:
+	case PLAN_SERVICE_RESTART:
+	case PLAN_SERVICE_RELOAD:
+	case PLAN_BRIDGE_CREATE:
+	case PLAN_TABLE_ADOPT:
+	case PLAN_TABLE_REPLACE:
+	case PLAN_TABLE_DELETE:
+	case PLAN_ELEMENT_ADD:
+	case PLAN_ELEMENT_REMOVE:
+	case PLAN_CHECKSUM_ADD:
+	case PLAN_CHECKSUM_REMOVE:
+	case PLAN_SYSCTL_SET:
+	case PLAN_PORT_PUT_BACK:
+	case PLAN_OP_MAX_:
+		nl_fail(batch, -EINVAL);
+		break;
+	}
+}
+
+/* Before Linux 6.2 a link must be down to be renamed. */
+static void rename_while_down(struct applying *applying, struct nl_batch *failed)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+
+	for (size_t i = 0; i < failed->n_entries; i++) {
+		struct nl_entry *entry = &failed->entries[i];
+		const struct plan_step *step = &applying->plan->steps[entry->tag];
+
+		if (step->op != PLAN_BRIDGE_RENAME || entry->error != -EBUSY)
+			continue;
+		entry->error = 0;
+		link_put_flags(&batch, step->bridge.ifindex, false, entry->tag);
+		link_put_bridge_rename(&batch, &step->bridge, entry->tag);
+		link_put_flags(&batch, step->bridge.ifindex, true, entry->tag);
+	}
+	if (batch.n_entries == 0)
+		return;
+	if (kernel_transact(applying->kernel, &applying->kernel->rtnl, &batch, NULL, NULL) < 0)
+		fail_batch(applying, &batch, -EBUSY);
+	else
+		collect_results(applying, &batch);
+}
+
+static void change_links(struct applying *applying)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+	int r;
+
+	for (size_t i = 0; i < applying->n_steps; i++)
+		if (applying->plan->steps[applying->steps[i]].op != PLAN_BRIDGE_CREATE)
+			put_link_step(&batch, &applying->plan->steps[applying->steps[i]], (uint32_t)applying->steps[i]);
+	if (batch.n_entries == 0)
+		return;
+	r = kernel_transact(applying->kernel, &applying->kernel->rtnl, &batch, NULL, NULL);
+	if (r < 0) {
+		fail_batch(applying, &batch, r);
+		return;
+	}
+	rename_while_down(applying, &batch);
+	collect_results(applying, &batch);
+}
+
+/* Ports: each is asked for after it was put back, and compared. */
+
+static int each_port(const struct nlmsghdr *message, uint32_t tag, void *data)
+{
+	const struct applying *applying = data;
+	const struct netstate_port *want = &applying->plan->steps[tag].port;
+	struct dump_link link;
+
+	if (message->nlmsg_type != RTM_NEWLINK)
+		return 0;
+	if (dump_link(message, &link) < 0)
+		return -EPROTO;
+	if (link.port.master != link_index(want->bridge) || !link.port.up || link.port.isolated != want->isolated ||
+	    link.port.locked != want->locked || link.port.learning != want->learning || link.port.flood != want->flood)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+/* A port that could not be put back with all its options must not stay there without them. */
+static void take_down_failed_ports(struct applying *applying, const struct nl_batch *batch)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch down = NL_BATCH_NULL;
+	uint32_t last = NL_UNTAGGED;
+
+	for (size_t i = 0; i < batch->n_entries; i++) {
+		const struct nl_entry *entry = &batch->entries[i];
+
+		if (entry->error && entry->tag != last) {
+			link_put_flags(&down, applying->plan->steps[entry->tag].port.ifindex, false, entry->tag);
+			last = entry->tag;
+		}
+	}
+	if (down.n_entries > 0)
+		(void)kernel_transact(applying->kernel, &applying->kernel->rtnl, &down, NULL, NULL);
+}
+
+static void put_ports_back(struct applying *applying)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+	int r;
+
+	for (size_t i = 0; i < applying->n_steps; i++) {
+		const struct netstate_port *port = &applying->plan->steps[applying->steps[i]].port;
+		int bridge = link_index(port->bridge);
+
+		if (bridge)
+			link_put_port_back(&batch, port, bridge, (uint32_t)applying->steps[i]);
+		else
+			fail_step(applying, applying->steps[i], -ENODEV, "its bridge is not there");
+	}
+	if (batch.n_entries == 0)
+		return;
+	r = kernel_transact(applying->kernel, &applying->kernel->rtnl, &batch, each_port, applying);
+	if (r < 0) {
+		fail_batch(applying, &batch, r);
+		return;
+	}
+	take_down_failed_ports(applying, &batch);
+	/* A port is a guest's: when it has gone, or cannot be put back, its network goes on. */
+	for (size_t i = 0; i < batch.n_entries; i++) {
+		const struct nl_entry *entry = &batch.entries[i];
+		struct apply_result *result = &applying->results[entry->tag];
+
+		if (entry->error == 0 || entry->error == -ENODEV || result->error)
+			continue;
+		result->error = entry->error;
+		snprintf(result->text, sizeof(result->text), "%s", entry->text ?: entry->error == -EOPNOTSUPP ?
+			 "not all of its options are in force: it is down" : strerror(-entry->error));
+	}
+}
+
+/* Rules. */
+
+static bool is_rule_step(const struct plan_step *step)
+{
+	return step->op == PLAN_TABLE_REPLACE || step->op == PLAN_TABLE_DELETE || step->op == PLAN_ELEMENT_ADD ||
+	       step->op == PLAN_ELEMENT_REMOVE;
+}
+
+static void put_replacement(struct applying *applying, struct nl_batch *batch, const struct netstate_table *table,
+			    bool exists, uint32_t tag)
+{
+	_cleanup_(ruleset_deinit) struct ruleset ruleset = RULESET_NULL;
+	int r;
+
+	r = ruleset_build(table, &ruleset);
+	if (r < 0) {
+		nl_fail(batch, r);
+		return;
+	}
+	if (exists)
+		nft_put_table_delete(batch, tag);
+	nft_put_table(batch, applying->kernel->owner_tables ? NFT_OWNED_PERSISTENT : 0, tag);
+	nft_put_ruleset(batch, &ruleset, tag);
+}
+
+static void put_rule_steps(struct applying *applying, struct nl_batch *batch, const bool *left_out)
+{
+	for (size_t i = 0; i < applying->n_steps; i++) {
+		size_t n = applying->steps[i];
+		const struct plan_step *step = &applying->plan->steps[n];
+
+		if (left_out[n])
+			continue;
+		if (step->op == PLAN_TABLE_REPLACE)
+			put_replacement(applying, batch, &step->table, nft_table_exists(&applying->kernel->nft), (uint32_t)n);
+		else if (step->op == PLAN_TABLE_DELETE)
+			nft_put_table_delete(batch, (uint32_t)n);
+		else if (step->op == PLAN_ELEMENT_ADD || step->op == PLAN_ELEMENT_REMOVE)
+			nft_put_element(batch, step->op == PLAN_ELEMENT_ADD, &step->element, (uint32_t)n);
+	}
+}
+
+/*
+ * A network with an element that the kernel refuses keeps the one that closes it: a bridge that is known and has no
+ * valid sources lets nothing through.
+ */
+static void leave_network_out(const struct applying *applying, const char *network, bool *left_out)
+{
+	for (size_t i = 0; i < applying->n_steps; i++) {
+		const struct plan_step *step = &applying->plan->steps[applying->steps[i]];
+
+		if (strcmp(step->network, network) == 0 && is_rule_step(step) &&
+		    !(step->op == PLAN_ELEMENT_ADD && step->element.set == NETSTATE_SET_BRIDGES))
+			left_out[applying->steps[i]] = true;
+	}
+}
+
+/* Marks what is to be left out of the next attempt. True when there is a reason to try again. */
+static bool sort_out_failures(struct applying *applying, const struct nl_batch *batch, bool *left_out)
+{
+	bool again = true, any = false;
+
+	for (size_t i = 0; i < batch->n_entries; i++) {
+		const struct nl_entry *entry = &batch->entries[i];
+		const struct plan_step *step;
+
+		if (entry->error == 0)
+			continue;
+		any = true;
+		if (entry->tag == NL_UNTAGGED) {
+			/* The transaction as a whole. */
+			fail_batch(applying, batch, entry->error);
+			return false;
+		}
+		step = &applying->plan->steps[entry->tag];
+		left_out[entry->tag] = true;
+		if (is_harmless(step, entry->error))
+			continue;
+		fail_step(applying, entry->tag, entry->error, entry->error == -EPERM && step->network[0] == '\0' ?
+			  "table inet guestnet belongs to another process: another guestnetd runs" : entry->text);
+		if (step->network[0] == '\0')
+			again = false;
+		else
+			leave_network_out(applying, step->network, left_out);
+	}
+	return any && again;
+}
+
+/* The steps that were in a transaction that came to nothing, and are not to blame for it. */
+static void fail_remaining(struct applying *applying, const bool *left_out)
+{
+	for (size_t i = 0; i < applying->n_steps; i++) {
+		size_t n = applying->steps[i];
+
+		if (is_rule_step(&applying->plan->steps[n]) && !left_out[n] && applying->results[n].error == 0)
+			fail_step(applying, n, -ECANCELED, "another change of the same transaction failed");
+	}
+}
+
+/* The kernel names every message that it refuses, so one more attempt is enough unless others interfere. */
+#define RULE_ATTEMPTS	4
+
+static void commit_rules(struct applying *applying)
+{
+	bool *left_out = calloc(applying->plan->n_steps, sizeof(*left_out));
+	bool done = false, again = left_out != NULL;
+
+	for (unsigned int i = 0; again && i < RULE_ATTEMPTS; i++) {
+		_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+		int r;
+
+		nft_put_begin(&batch);
+		put_rule_steps(applying, &batch, left_out);
+		nft_put_end(&batch);
+		if (batch.error == 0 && batch.n_entries == 2) {
+			done = true;
+			break;
+		}
+		r = kernel_transact(applying->kernel, &applying->kernel->nft, &batch, NULL, NULL);
+		if (r < 0) {
+			fail_batch(applying, &batch, r);
+			break;
+		}
+		done = batch.n_errors == 0;
+		again = !done && sort_out_failures(applying, &batch, left_out);
+	}
+	if (left_out && !done)
+		fail_remaining(applying, left_out);
+	if (!left_out)
+		for (size_t i = 0; i < applying->n_steps; i++)
+			fail_step(applying, applying->steps[i], -ENOMEM, NULL);
+	free(left_out);
+}
+
+/* Alone in its transaction: together with anything else the kernel refuses it. */
+static void adopt_table(struct applying *applying, size_t step)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+	int r;
+
+	nft_put_begin(&batch);
+	nft_put_table(&batch, NFT_OWNED_PERSISTENT, (uint32_t)step);
+	nft_put_end(&batch);
+	r = kernel_transact(applying->kernel, &applying->kernel->nft, &batch, NULL, NULL);
+	if (r < 0)
+		fail_step(applying, step, r, NULL);
+	for (size_t i = 0; r == 0 && i < batch.n_entries; i++)
+		if (batch.entries[i].error)
+			fail_step(applying, step, batch.entries[i].error, batch.entries[i].error == -EPERM ?
+				  "table inet guestnet belongs to another process: another guestnetd runs" :
+				  batch.entries[i].text);
+}
+
+static void change_rules(struct applying *applying)
+{
+	_cleanup_(freep) size_t *checksums = calloc(applying->n_steps, sizeof(*checksums));
+	size_t n_checksums = 0;
+	bool any = false;
+
+	for (size_t i = 0; i < applying->n_steps; i++) {
+		const struct plan_step *step = &applying->plan->steps[applying->steps[i]];
+
+		if (step->op == PLAN_TABLE_ADOPT)
+			adopt_table(applying, applying->steps[i]);
+		else if (is_rule_step(step))
+			any = true;
+	}
+	if (any)
+		commit_rules(applying);
+
+	for (size_t i = 0; i < applying->n_steps; i++) {
+		size_t n = applying->steps[i];
+		const struct plan_step *step = &applying->plan->steps[n];
+
+		if ((step->op == PLAN_TABLE_ADOPT || step->op == PLAN_TABLE_REPLACE) && applying->results[n].error)
+			applying->no_filter = true;
+		if (checksums && (step->op == PLAN_CHECKSUM_ADD || step->op == PLAN_CHECKSUM_REMOVE))
+			checksums[n_checksums++] = n;
+	}
+	if (n_checksums > 0)
+		checksum_apply(applying->kernel, applying->plan, checksums, n_checksums, applying->results);
+}
+
+static void set_sysctls(struct applying *applying)
+{
+	for (size_t i = 0; i < applying->n_steps; i++) {
+		const struct netstate_sysctl *sysctl = &applying->plan->steps[applying->steps[i]].sysctl;
+		int r = sysctl_write(applying->kernel, sysctl->path, sysctl->value);
+
+		if (r < 0)
+			fail_step(applying, applying->steps[i], r, NULL);
+	}
+}
+
+static void run_services(struct applying *applying)
+{
+	for (size_t i = 0; applying->services && i < applying->n_steps; i++) {
+		size_t n = applying->steps[i];
+		struct apply_result result = { 0 };
+		int r;
+
+		if (has_failed(applying, applying->plan->steps[n].network)) {
+			leave_out(applying, n, "an earlier step of this network failed");
+			continue;
+		}
+		r = applying->services->act(applying->services->data, &applying->plan->steps[n], &result);
+		if (r < 0)
+			fail_step(applying, n, r, result.text[0] ? result.text : NULL);
+		else
+			memcpy(applying->results[n].text, result.text, sizeof(result.text));
+	}
+}
+
+static void run_phase(struct applying *applying, enum plan_phase phase)
+{
+	switch (phase) {
+	case PHASE_STOP_SERVICES:
+	case PHASE_START_SERVICES:
+		run_services(applying);
+		break;
+	case PHASE_CREATE_LINKS:
+		/* What has to give its name to another comes first. */
+		change_links(applying);
+		create_bridges(applying);
+		break;
+	case PHASE_SET_LINKS:
+	case PHASE_ADD_ADDRESSES:
+	case PHASE_UP:
+	case PHASE_REMOVE_ADDRESSES:
+	case PHASE_DOWN:
+	case PHASE_DELETE_LINKS:
+		change_links(applying);
+		break;
+	case PHASE_RULES:
+	case PHASE_REMOVE_RULES:
+		change_rules(applying);
+		break;
+	case PHASE_SYSCTLS:
+		set_sysctls(applying);
+		break;
+	case PHASE_PORTS:
+		put_ports_back(applying);
+		break;
+	case PHASE_MAX_:
+		break;
+	}
+}
+
+/*
+ * Carries out @plan, phase by phase. @results has one entry per step, all of them filled in. @services may be
+ * NULL: then steps about processes are passed over.
+ * Returns 0 when every step was done; else the first failure, and the rest was done as far as it could be.
+ */
+int apply_plan(struct kernel *kernel, const struct plan *plan, const struct apply_services *services,
+	       struct apply_result *results)
+{
+	struct applying applying = { .kernel = kernel, .plan = plan, .services = services, .results = results };
+	int r = 0;
+
+	if (plan->n_steps == 0)
+		return 0;
+	memset(results, 0, plan->n_steps * sizeof(*results));
+	applying.steps = calloc(plan->n_steps, sizeof(*applying.steps));
+	applying.failed = calloc(plan->n_steps, sizeof(*applying.failed));
+
+	for (size_t first = 0, end; first < plan->n_steps; first = end) {
+		for (end = first + 1; end < plan->n_steps && plan->steps[end].phase == plan->steps[first].phase; end++)
+			;
+		if (!applying.steps || !applying.failed) {
+			for (size_t i = first; i < end; i++)
+				results[i].error = -ENOMEM;
+			continue;
+		}
+		choose_steps(&applying, first, end);
+		if (applying.n_steps > 0)
+			run_phase(&applying, plan->steps[first].phase);
+	}
+
+	for (size_t i = 0; r == 0 && i < plan->n_steps; i++)
+		r = results[i].error;
+	free(applying.steps);
+	free(applying.failed);
+	return r;
+}

@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Decoders for what the kernel tells about links, addresses, routes and rules.
+ * Pure: no system calls.
+ *
+ * Rules are read by this and not by libnftnl, whose functions for reading end the process when an attribute
+ * has another size than they expect. What is read need not be understood, only compared: so an
+ * expression becomes its name and its attributes in the order of their numbers, values in hexadecimal. Our own
+ * messages go through the same function, and equal rules give equal lines.
+ */
+#include "dump.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <linux/if_addr.h>
+#include <linux/if_bridge.h>
+#include <linux/if_link.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "../../lib/nl/batch.h"
+#include "../../lib/str.h"
+#include "../../lib/util.h"
+
+/* Copies a string of the kernel's; false, and nothing copied, when it is absent or too long. */
+static bool copy_string(const struct nlattr *attribute, char *buffer, size_t size)
+{
+	const char *string = nl_get_string(attribute);
+	size_t length = string ? strlen(string) : size;
+
+	if (length >= size)
+		return false;
+	memcpy(buffer, string, length + 1);
+	return true;
+}
+
+/* The value of `KEY=` among the words of an alias; false when there is none. */
+bool dump_alias_word(const char *alias, const char *key, char *buffer, size_t size)
+{
+	size_t n_key = strlen(key);
+
+	while (*alias) {
+		size_t length = strcspn(alias, " ");
+
+		if (length > n_key && strncmp(alias, key, n_key) == 0 && alias[n_key] == '=') {
+			length -= n_key + 1;
+			if (length >= size)
+				return false;
+			memcpy(buffer, alias + n_key + 1, length);
+			buffer[length] = '\0';
+			return true;
+		}
+		alias += length;
+		alias += strspn(alias, " ");
+	}
+	return false;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static void read_altnames(const struct nlattr *list, struct netstate_bridge *bridge)
+{
+	const struct nlattr *name = NULL;
+
+	while ((name = nl_next(list, name)) && bridge->n_altnames < NETSTATE_ALTNAMES)
+		if ((name->nla_type & NLA_TYPE_MASK) == IFLA_ALT_IFNAME &&
+		    copy_string(name, bridge->altnames[bridge->n_altnames], IFNAME_SIZE))
+			bridge->n_altnames++;
+	qsort(bridge->altnames, bridge->n_altnames, sizeof(bridge->altnames[0]), compare_names);
+}
+
+static void read_bridge_data(const struct nlattr *data, struct netstate_bridge *bridge)
+{
+	const struct nlattr *table[IFLA_BR_MAX + 1];
+
+	if (!nl_parse_nested(data, table, ARRAY_SIZE(table)))
+		return;
+	bridge->forward_delay_cs = (uint16_t)nl_get_u32(table[IFLA_BR_FORWARD_DELAY], 0);
+	bridge->stp = nl_get_u32(table[IFLA_BR_STP_STATE], 0) != 0;
+	bridge->nf_call = nl_get_u8(table[IFLA_BR_NF_CALL_IPTABLES], 0) || nl_get_u8(table[IFLA_BR_NF_CALL_IP6TABLES], 0) ||
+			  nl_get_u8(table[IFLA_BR_NF_CALL_ARPTABLES], 0);
+}
+
+static void read_port_data(const struct nlattr *data, struct netstate_port *port)
+{
+	const struct nlattr *table[IFLA_BRPORT_MAX + 1];
+
+	if (!nl_parse_nested(data, table, ARRAY_SIZE(table)))
+		return;
+	port->isolated = nl_get_u8(table[IFLA_BRPORT_ISOLATED], 0) != 0;
+	port->locked = nl_get_u8(table[IFLA_BRPORT_LOCKED], 0) != 0;
+	port->learning = nl_get_u8(table[IFLA_BRPORT_LEARNING], 1) != 0;
+	port->flood = nl_get_u8(table[IFLA_BRPORT_UNICAST_FLOOD], 1) != 0;
+}
+
+static uint8_t read_addr_gen_mode(const struct nlattr *af_spec)
+{
+	const struct nlattr *family = NULL, *table[IFLA_INET6_MAX + 1];
+
+	while ((family = nl_next(af_spec, family)))
+		if ((family->nla_type & NLA_TYPE_MASK) == AF_INET6 && nl_parse_nested(family, table, ARRAY_SIZE(table)))
+			return nl_get_u8(table[IFLA_INET6_ADDR_GEN_MODE], 0);
+	return 0;
+}
+
+static void read_port_alias(struct netstate_port *port)
+{
+	const char *rest;
+	char number[8];
+	uint32_t vlan;
+
+	if (!str_has_prefix(port->alias, DUMP_ALIAS_PORT, &rest))
+		return;
+	port->owner = NETSTATE_OURS;
+	dump_alias_word(port->alias, "net", port->bridge, sizeof(port->bridge));
+	if (dump_alias_word(port->alias, "vlan", number, sizeof(number)) && str_parse_u32(number, 4094, &vlan) == 0)
+		port->vlan = (uint16_t)vlan;
+}
+
+static void read_bridge(const struct nlattr **table, const struct nlattr *data, const char *alias,
+			const struct netstate_port *port, struct netstate_bridge *bridge)
+{
+	const char *network;
+
+	memcpy(bridge->name, port->name, sizeof(bridge->name));
+	bridge->ifindex = port->ifindex;
+	bridge->up = port->up;
+	bridge->mtu = port->mtu;
+	bridge->address_pinned = true;
+	nl_get(table[IFLA_ADDRESS], &bridge->mac, sizeof(bridge->mac));
+	bridge->addr_gen_mode = read_addr_gen_mode(table[IFLA_AF_SPEC]);
+	read_bridge_data(data, bridge);
+	read_altnames(table[IFLA_PROP_LIST], bridge);
+	if (str_has_prefix(alias, DUMP_ALIAS_NETWORK, &network) && strlen(network) < NETWORK_NAME_SIZE && network[0]) {
+		bridge->owner = NETSTATE_OURS;
+		memcpy(bridge->network, network, strlen(network));
+	}
+}
+
+/* One RTM_NEWLINK. -EPROTO for what is none, or has no name. */
+int dump_link(const struct nlmsghdr *message, struct dump_link *ret_link)
+{
+	const struct nlattr *table[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1];
+	struct netstate_port *port = &ret_link->port;
+	struct ifinfomsg header;
+
+	memset(ret_link, 0, sizeof(*ret_link));
+	if (message->nlmsg_type != RTM_NEWLINK || message->nlmsg_len < NLMSG_LENGTH(sizeof(header)) ||
+	    !nl_parse(message, sizeof(header), table, ARRAY_SIZE(table)) ||
+	    !nl_parse_nested(table[IFLA_LINKINFO], info, ARRAY_SIZE(info)) ||
+	    !copy_string(table[IFLA_IFNAME], port->name, sizeof(port->name)))
+		return -EPROTO;
+	memcpy(&header, NLMSG_DATA(message), sizeof(header));
+
+	port->ifindex = header.ifi_index;
+	port->up = header.ifi_flags & IFF_UP;
+	port->master = (int)nl_get_u32(table[IFLA_MASTER], 0);
+	port->mtu = nl_get_u32(table[IFLA_MTU], 0);
+	port->learning = port->flood = true;
+	copy_string(table[IFLA_IFALIAS], port->alias, sizeof(port->alias));
+	copy_string(info[IFLA_INFO_KIND], ret_link->kind, sizeof(ret_link->kind));
+	port->physical = !table[IFLA_LINKINFO] || !info[IFLA_INFO_KIND];
+	if (header.ifi_flags & IFF_LOOPBACK)
+		port->physical = false;
+	if (strcmp(nl_get_string(info[IFLA_INFO_SLAVE_KIND]) ?: "", "bridge") == 0)
+		read_port_data(info[IFLA_INFO_SLAVE_DATA], port);
+	read_port_alias(port);
+	if (strcmp(ret_link->kind, "bridge") == 0)
+		read_bridge(table, info[IFLA_INFO_DATA], port->alias, port, &ret_link->bridge);
+	return 0;
+}
+
+static bool read_ip(const struct nlattr *attribute, uint8_t family, struct ip *ret_ip)
+{
+	ret_ip->family = family;
+	return nl_get(attribute, ret_ip->bytes_be, family == AF_INET6 ? 16 : 4);
+}
+
+/* One RTM_NEWADDR; the link's name is the caller's to fill in. -EPROTO for what is none. */
+int dump_address(const struct nlmsghdr *message, struct netstate_address *ret_address, int *ret_ifindex,
+		 bool *ret_link_local)
+{
+	const struct nlattr *table[IFA_MAX + 1];
+	struct ifaddrmsg header;
+
+	memset(ret_address, 0, sizeof(*ret_address));
+	if (message->nlmsg_type != RTM_NEWADDR || message->nlmsg_len < NLMSG_LENGTH(sizeof(header)) ||
+	    !nl_parse(message, sizeof(header), table, ARRAY_SIZE(table)))
+		return -EPROTO;
+	memcpy(&header, NLMSG_DATA(message), sizeof(header));
+	if ((header.ifa_family != AF_INET && header.ifa_family != AF_INET6) ||
+	    !read_ip(table[IFA_LOCAL] ?: table[IFA_ADDRESS], header.ifa_family, &ret_address->address))
+		return -EPROTO;
+	ret_address->prefix_length = header.ifa_prefixlen;
+	*ret_ifindex = (int)header.ifa_index;
+	*ret_link_local = header.ifa_family == AF_INET6 && ret_address->address.bytes_be[0] == 0xfe &&
+			  (ret_address->address.bytes_be[1] & 0xc0) == 0x80;
+	return 0;
+}
+
+/* One RTM_NEWROUTE. -EPROTO for what is none, -ENOENT for one that nobody's prefix can clash with. */
+int dump_route(const struct nlmsghdr *message, struct netstate_route *ret_route, int *ret_ifindex)
+{
+	const struct nlattr *table[RTA_MAX + 1];
+	struct rtmsg header;
+
+	memset(ret_route, 0, sizeof(*ret_route));
+	if (message->nlmsg_type != RTM_NEWROUTE || message->nlmsg_len < NLMSG_LENGTH(sizeof(header)) ||
+	    !nl_parse(message, sizeof(header), table, ARRAY_SIZE(table)))
+		return -EPROTO;
+	memcpy(&header, NLMSG_DATA(message), sizeof(header));
+	if (header.rtm_flags & RTM_F_CLONED || header.rtm_type == RTN_LOCAL || header.rtm_type == RTN_BROADCAST ||
+	    header.rtm_type == RTN_ANYCAST || header.rtm_type == RTN_MULTICAST)
+		return -ENOENT;
+	ret_route->destination.family = header.rtm_family;
+	if (table[RTA_DST] && !read_ip(table[RTA_DST], header.rtm_family, &ret_route->destination))
+		return -EPROTO;
+	if (header.rtm_family == AF_INET6 && ret_route->destination.bytes_be[0] == 0xfe &&
+	    (ret_route->destination.bytes_be[1] & 0xc0) == 0x80)
+		return -ENOENT;
+	ret_route->prefix_length = header.rtm_dst_len;
+	ret_route->table = nl_get_u32(table[RTA_TABLE], header.rtm_table);
+	ret_route->metric = nl_get_u32(table[RTA_PRIORITY], 0);
+	*ret_ifindex = (int)nl_get_u32(table[RTA_OIF], 0);
+	return 0;
+}
+
+/* Rules as lines. */
+
+#define LINE_SIZE	4096
+
+struct line {
+	char *data;
+	size_t length, size;
+	bool overflow;
+};
+
+static void line_add(struct line *line, const char *bytes, size_t length)
+{
+	if (length >= line->size - line->length) {
+		line->overflow = true;
+		return;
+	}
+	memcpy(line->data + line->length, bytes, length);
+	line->length += length;
+	line->data[line->length] = '\0';
+}
+
+static void line_add_string(struct line *line, const char *string)
+{
+	line_add(line, string, strlen(string));
+}
+
+static void line_add_number(struct line *line, uint64_t number)
+{
+	char digits[24];
+
+	line_add(line, digits, (size_t)snprintf(digits, sizeof(digits), "%llu", (unsigned long long)number));
+}
+
+static void line_add_hex(struct line *line, const struct nlattr *attribute)
+{
+	static const char digit[] = "0123456789abcdef";
+	const uint8_t *bytes = nl_data(attribute);
+
+	for (size_t i = 0; i < nl_length(attribute); i++) {
+		const char pair[2] = { digit[bytes[i] >> 4], digit[bytes[i] & 15] };
+
+		line_add(line, pair, sizeof(pair));
+	}
+}
+
+/*
+ * Which attributes of an expression hold data (struct nft_data: a value or a verdict). The kernel does not
+ * mark nested attributes of nftables, so this cannot be seen.
+ */
+static const struct {
+	const char *name;
+	uint32_t data;		/* bit n: attribute n */
+} expression_table[] = {
+	{ "bitwise", 1 << NFTA_BITWISE_MASK | 1 << NFTA_BITWISE_XOR | 1 << NFTA_BITWISE_DATA },
+	{ "cmp", 1 << NFTA_CMP_DATA },
+	{ "immediate", 1 << NFTA_IMMEDIATE_DATA },
+};
+
+static void add_data(struct line *line, const struct nlattr *attribute)
+{
+	const struct nlattr *data[NFTA_DATA_MAX + 1], *verdict[NFTA_VERDICT_MAX + 1];
+
+	if (!nl_parse_nested(attribute, data, ARRAY_SIZE(data)) ||
+	    !nl_parse_nested(data[NFTA_DATA_VERDICT], verdict, ARRAY_SIZE(verdict))) {
+		line->overflow = true;
+		return;
+	}
+	if (data[NFTA_DATA_VALUE])
+		line_add_hex(line, data[NFTA_DATA_VALUE]);
+	if (data[NFTA_DATA_VERDICT]) {
+		line_add_string(line, "verdict ");
+		line_add_hex(line, verdict[NFTA_VERDICT_CODE]);
+		line_add_string(line, " ");
+		line_add_hex(line, verdict[NFTA_VERDICT_CHAIN]);
+	}
+}
+
+static bool is_zero(const struct nlattr *attribute)
+{
+	uint32_t value;
+
+	return nl_get(attribute, &value, sizeof(value)) && value == 0;
+}
+
+static void add_expression(struct line *line, const struct nlattr *expression)
+{
+	const struct nlattr *outer[NFTA_EXPR_MAX + 1], *table[32];
+	const char *name;
+	uint32_t data = 0;
+
+	if (!nl_parse_nested(expression, outer, ARRAY_SIZE(outer)) ||
+	    !nl_parse_nested(outer[NFTA_EXPR_DATA], table, ARRAY_SIZE(table)) ||
+	    !(name = nl_get_string(outer[NFTA_EXPR_NAME]))) {
+		line->overflow = true;
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(expression_table); i++)
+		if (strcmp(expression_table[i].name, name) == 0)
+			data = expression_table[i].data;
+
+	line_add_string(line, " [");
+	line_add_string(line, name);
+	for (size_t i = 1; i < ARRAY_SIZE(table); i++) {
+		/* The kernel writes numbers that are 0 where we leave them out: flags, operators. */
+		if (!table[i] || (!(data >> i & 1) && is_zero(table[i])))
+			continue;
+		line_add_string(line, " ");
+		line_add_number(line, i);
+		line_add_string(line, "=");
+		if (data >> i & 1)
+			add_data(line, table[i]);
+		else
+			line_add_hex(line, table[i]);
+	}
+	line_add_string(line, "]");
+}
+
+static void add_expressions(struct line *line, const struct nlattr *expressions)
+{
+	const struct nlattr *expression = NULL;
+
+	while ((expression = nl_next(expressions, expression)))
+		add_expression(line, expression);
+}
+
+static bool is_nft(const struct nlmsghdr *message, uint8_t type)
+{
+	return message->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | type) &&
+	       message->nlmsg_len >= NLMSG_LENGTH(sizeof(struct nfgenmsg));
+}
+
+/* What one rule does, as text that can be compared. False when it cannot be written down. */
+bool dump_rule_line(const struct nlmsghdr *message, char *buffer, size_t size)
+{
+	struct line line = { .data = buffer, .size = size };
+	const struct nlattr *table[NFTA_RULE_MAX + 1];
+
+	buffer[0] = '\0';
+	if (!is_nft(message, NFT_MSG_NEWRULE) || !nl_parse(message, sizeof(struct nfgenmsg), table, ARRAY_SIZE(table)))
+		return false;
+	add_expressions(&line, table[NFTA_RULE_EXPRESSIONS]);
+	return !line.overflow;
+}
+
+static void add_rule_line(struct dump_lines *lines, struct line *line, const struct nlattr **table)
+{
+	const char *chain = nl_get_string(table[NFTA_RULE_CHAIN]) ?: "";
+	char number[16];
+
+	if (strncmp(lines->chain, chain, sizeof(lines->chain)) != 0) {
+		snprintf(lines->chain, sizeof(lines->chain), "%s", chain);
+		lines->rule = 0;
+	}
+	line_add_string(line, "rule ");
+	line_add_string(line, chain);
+	line_add(line, number, (size_t)snprintf(number, sizeof(number), " %05u", lines->rule++));
+	add_expressions(line, table[NFTA_RULE_EXPRESSIONS]);
+}
+
+static void add_chain_line(struct line *line, const struct nlattr **table)
+{
+	const struct nlattr *hook[NFTA_HOOK_MAX + 1];
+
+	if (!nl_parse_nested(table[NFTA_CHAIN_HOOK], hook, ARRAY_SIZE(hook)))
+		line->overflow = true;
+	line_add_string(line, "chain ");
+	line_add_string(line, nl_get_string(table[NFTA_CHAIN_NAME]) ?: "");
+	if (!table[NFTA_CHAIN_HOOK])
+		return;
+	line_add_string(line, " type ");
+	line_add_string(line, nl_get_string(table[NFTA_CHAIN_TYPE]) ?: "");
+	line_add_string(line, " hook ");
+	line_add_hex(line, hook[NFTA_HOOK_HOOKNUM]);
+	line_add_string(line, " priority ");
+	line_add_hex(line, hook[NFTA_HOOK_PRIORITY]);
+	line_add_string(line, " policy ");
+	line_add_hex(line, table[NFTA_CHAIN_POLICY]);
+}
+
+static void add_set_line(struct line *line, const struct nlattr **table)
+{
+	line_add_string(line, "set ");
+	line_add_string(line, nl_get_string(table[NFTA_SET_NAME]) ?: "");
+	line_add_string(line, " flags ");
+	line_add_number(line, nl_get_u32_be(table[NFTA_SET_FLAGS], 0));
+	line_add_string(line, " type ");
+	line_add_number(line, nl_get_u32_be(table[NFTA_SET_KEY_TYPE], 0));
+	line_add_string(line, " length ");
+	line_add_number(line, nl_get_u32_be(table[NFTA_SET_KEY_LEN], 0));
+	/* A bound on its elements, or expressions in each of them: no set of ours. */
+	if (nl_length(table[NFTA_SET_DESC]) > 0)
+		line_add_string(line, " described");
+	if (table[NFTA_SET_EXPR] || table[NFTA_SET_EXPRESSIONS])
+		line_add_string(line, " expressions");
+}
+
+static void append(struct dump_lines *lines, const struct line *line)
+{
+	char *copy;
+
+	if (lines->n == lines->max) {
+		size_t max = lines->max ? lines->max * 2 : 128;
+		char **grown = reallocarray(lines->lines, max, sizeof(*grown));
+
+		if (!grown) {
+			lines->failed = true;
+			return;
+		}
+		lines->lines = grown;
+		lines->max = max;
+	}
+	copy = strdup(line->data);
+	if (!copy || line->overflow)
+		lines->failed = true;
+	if (copy)
+		lines->lines[lines->n++] = copy;
+}
+
+/* Adds the line of a set, a chain or a rule of @table. Everything else is passed over. */
+void dump_lines_add(struct dump_lines *lines, const char *table_name, const struct nlmsghdr *message)
+{
+	const struct nlattr *table[32];
+	char buffer[LINE_SIZE] = "";
+	struct line line = { .data = buffer, .size = sizeof(buffer) };
+	_Static_assert(NFTA_RULE_TABLE == 1 && NFTA_CHAIN_TABLE == 1 && NFTA_SET_TABLE == 1, "one place for the table's name");
+
+	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(struct nfgenmsg)) ||
+	    !nl_parse(message, sizeof(struct nfgenmsg), table, ARRAY_SIZE(table)) ||
+	    strcmp(nl_get_string(table[NFTA_RULE_TABLE]) ?: "", table_name) != 0)
+		return;
+	if (is_nft(message, NFT_MSG_NEWRULE))
+		add_rule_line(lines, &line, table);
+	else if (is_nft(message, NFT_MSG_NEWCHAIN))
+		add_chain_line(&line, table);
+	else if (is_nft(message, NFT_MSG_NEWSET))
+		add_set_line(&line, table);
+	else
+		return;
+	append(lines, &line);
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Do both say the same? Sorts them. What could not be written down equals nothing. */
+bool dump_lines_equal(struct dump_lines *a, struct dump_lines *b)
+{
+	if (a->failed || b->failed || a->n != b->n)
+		return false;
+	if (a->n == 0)
+		return true;
+	qsort(a->lines, a->n, sizeof(*a->lines), compare_lines);
+	qsort(b->lines, b->n, sizeof(*b->lines), compare_lines);
+	for (size_t i = 0; i < a->n; i++)
+		if (strcmp(a->lines[i], b->lines[i]) != 0)
+			return false;
+	return true;
+}
+
+void dump_lines_deinit(struct dump_lines *lines)
+{
+	for (size_t i = 0; i < lines->n; i++)
+		free(lines->lines[i]);
+	free(lines->lines);
+	*lines = DUMP_LINES_NULL;
+}
+
+/* One NFT_MSG_NEWTABLE. -EPROTO for what is none. */
+int dump_table(const struct nlmsghdr *message, struct dump_table *ret_table)
+{
+	const struct nlattr *table[NFTA_TABLE_MAX + 1];
+
+	if (!is_nft(message, NFT_MSG_NEWTABLE) || !nl_parse(message, sizeof(struct nfgenmsg), table, ARRAY_SIZE(table)))
+		return -EPROTO;
+	*ret_table = (struct dump_table){
+		.flags = nl_get_u32_be(table[NFTA_TABLE_FLAGS], 0),
+		.owner = nl_get_u32_be(table[NFTA_TABLE_OWNER], 0),
+		.handle = nl_get_u64_be(table[NFTA_TABLE_HANDLE], 0),
+	};
+	return 0;
+}
+
+/* The keys in one NFT_MSG_NEWSETELEM. A negative return of @each ends the reading and is returned. */
+int dump_elements(const struct nlmsghdr *message, int (*each)(const void *key, size_t length, void *data), void *data)
+{
+	const struct nlattr *table[NFTA_SET_ELEM_LIST_MAX + 1], *item = NULL;
+	const struct nlattr *element[NFTA_SET_ELEM_MAX + 1], *key[NFTA_DATA_MAX + 1];
+	int r;
+
+	if (!is_nft(message, NFT_MSG_NEWSETELEM) || !nl_parse(message, sizeof(struct nfgenmsg), table, ARRAY_SIZE(table)))
+		return -EPROTO;
+	while ((item = nl_next(table[NFTA_SET_ELEM_LIST_ELEMENTS], item))) {
+		if (!nl_parse_nested(item, element, ARRAY_SIZE(element)) ||
+		    !nl_parse_nested(element[NFTA_SET_ELEM_KEY], key, ARRAY_SIZE(key)) || !key[NFTA_DATA_VALUE])
+			return -EPROTO;
+		r = each(nl_data(key[NFTA_DATA_VALUE]), nl_length(key[NFTA_DATA_VALUE]), data);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

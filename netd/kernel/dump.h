@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Decoders for what the kernel tells about links, addresses, routes and rules.
+ * Pure.
+ */
+#pragma once
+
+#include <linux/netlink.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../model/netstate.h"
+
+/* One link, with everything that a bridge or a port may have. */
+struct dump_link {
+	struct netstate_bridge bridge;	/* of kind "bridge" */
+	struct netstate_port port;	/* everything else */
+	char kind[16];			/* "" for a network card */
+};
+
+#define DUMP_ALIAS_NETWORK	"guestnet net="
+#define DUMP_ALIAS_PORT		"guestnet uid="
+
+int dump_link(const struct nlmsghdr *message, struct dump_link *ret_link);
+int dump_address(const struct nlmsghdr *message, struct netstate_address *ret_address, int *ret_ifindex,
+		 bool *ret_link_local);
+int dump_route(const struct nlmsghdr *message, struct netstate_route *ret_route, int *ret_ifindex);
+bool dump_alias_word(const char *alias, const char *key, char *buffer, size_t size);
+
+/*
+ * A table of nftables in a form that can be compared: a line per set, chain and rule, whether it comes
+ * from a dump or from messages of our own.
+ */
+struct dump_lines {
+	char **lines;			/* owned */
+	size_t n, max;
+	char chain[64];			/* of the last rule */
+	unsigned int rule;		/* its number there */
+	bool failed;			/* out of memory, or something that cannot be written down */
+};
+
+#define DUMP_LINES_NULL (struct dump_lines){ 0 }
+
+void dump_lines_deinit(struct dump_lines *lines);
+void dump_lines_add(struct dump_lines *lines, const char *table, const struct nlmsghdr *message);
+bool dump_lines_equal(struct dump_lines *a, struct dump_lines *b);
+bool dump_rule_line(const struct nlmsghdr *message, char *buffer, size_t size);
+
+struct dump_table {
+	uint32_t flags, owner;
+	uint64_t handle;
+};
+
+int dump_table(const struct nlmsghdr *message, struct dump_table *ret_table);
+int dump_elements(const struct nlmsghdr *message, int (*each)(const void *key, size_t length, void *data), void *data);

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Links, addresses and ports as messages of rtnetlink.
+ * Writes messages only, but for link_index().
+ */
+#include "link.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <linux/if_addr.h>
+#include <linux/if_bridge.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "../../lib/addr.h"
+#include "../../lib/limits.h"
+#include "../../lib/util.h"
+#include "dump.h"
+
+/* The index of a link by its name, or by an alternative one; 0 when there is none. */
+int link_index(const char *name)
+{
+	return (int)if_nametoindex(name);
+}
+
+static void begin_link(struct nl_batch *batch, uint16_t type, uint16_t flags, const struct ifinfomsg *header, uint32_t tag)
+{
+	nl_begin(batch, type, flags, tag, header, sizeof(*header));
+}
+
+/* The index to work on: the name's, or else the one that the plan knows (a bridge that is being renamed). */
+static int bridge_index(const struct netstate_bridge *bridge)
+{
+	return link_index(bridge->name) ?: bridge->ifindex;
+}
+
+static void put_bridge_data(struct nl_batch *batch, const struct netstate_bridge *bridge, uint32_t fields)
+{
+	size_t info, data;
+
+	info = nl_nest(batch, IFLA_LINKINFO);
+	nl_put_string(batch, IFLA_INFO_KIND, "bridge");
+	data = nl_nest(batch, IFLA_INFO_DATA);
+	/* Off before the delay: with STP on, the kernel refuses short ones. */
+	if (fields & BRIDGE_FIELD_STP)
+		nl_put_u32(batch, IFLA_BR_STP_STATE, bridge->stp);
+	if (fields & BRIDGE_FIELD_DELAY)
+		nl_put_u32(batch, IFLA_BR_FORWARD_DELAY, bridge->forward_delay_cs);
+	if (fields & BRIDGE_FIELD_NF_CALL) {
+		nl_put_u8(batch, IFLA_BR_NF_CALL_IPTABLES, bridge->nf_call);
+		nl_put_u8(batch, IFLA_BR_NF_CALL_IP6TABLES, bridge->nf_call);
+		nl_put_u8(batch, IFLA_BR_NF_CALL_ARPTABLES, bridge->nf_call);
+	}
+	nl_nest_end(batch, data);
+	nl_nest_end(batch, info);
+}
+
+/* By index, or by name while there is no index yet. */
+static void begin_bridge(struct nl_batch *batch, uint16_t type, uint16_t flags,
+			 const struct netstate_bridge *bridge, int ifindex, uint32_t tag)
+{
+	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = ifindex };
+
+	begin_link(batch, type, flags, &header, tag);
+	if (!ifindex)
+		nl_put_string(batch, IFLA_IFNAME, bridge->name);
+}
+
+static void put_alias(struct nl_batch *batch, const struct netstate_bridge *bridge, int ifindex, uint32_t tag)
+{
+	char alias[NETSTATE_ALIAS_SIZE];
+
+	snprintf(alias, sizeof(alias), DUMP_ALIAS_NETWORK "%s", bridge->network);
+	begin_bridge(batch, RTM_SETLINK, 0, bridge, ifindex, tag);
+	nl_put_string(batch, IFLA_IFALIAS, alias);
+}
+
+static void put_altnames(struct nl_batch *batch, const struct netstate_bridge *bridge, int ifindex, uint32_t tag)
+{
+	for (size_t i = 0; i < bridge->n_altnames; i++) {
+		size_t list;
+
+		if (ifindex && link_index(bridge->altnames[i]) == ifindex)
+			continue;
+		begin_bridge(batch, RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND, bridge, ifindex, tag);
+		list = nl_nest(batch, IFLA_PROP_LIST);
+		nl_put_string(batch, IFLA_ALT_IFNAME, bridge->altnames[i]);
+		nl_nest_end(batch, list);
+	}
+}
+
+static void put_addr_gen_mode(struct nl_batch *batch, const struct netstate_bridge *bridge, uint32_t tag)
+{
+	size_t list, family;
+
+	begin_bridge(batch, RTM_SETLINK, 0, bridge, 0, tag);
+	list = nl_nest(batch, IFLA_AF_SPEC);
+	family = nl_nest(batch, AF_INET6);
+	nl_put_u8(batch, IFLA_INET6_ADDR_GEN_MODE, bridge->addr_gen_mode);
+	nl_nest_end(batch, family);
+	nl_nest_end(batch, list);
+}
+
+/*
+ * Makes a bridge, down, with everything that it is to have. The first message makes it, with the index that
+ * @bridge asks for when @with_index; the rest is what the kernel does not take in that message.
+ */
+void link_put_bridge_create(struct nl_batch *batch, const struct netstate_bridge *bridge, bool with_index, uint32_t tag)
+{
+	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = with_index ? bridge->ifindex : 0 };
+
+	begin_link(batch, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &header, tag);
+	nl_put_string(batch, IFLA_IFNAME, bridge->name);
+	/* Given by hand it is pinned: it no longer follows the lowest address among the ports. */
+	nl_put(batch, IFLA_ADDRESS, &bridge->mac, sizeof(bridge->mac));
+	if (bridge->mtu)
+		nl_put_u32(batch, IFLA_MTU, bridge->mtu);
+	put_bridge_data(batch, bridge, UINT32_MAX);
+
+	put_alias(batch, bridge, 0, tag);
+	if (bridge->addr_gen_mode)
+		put_addr_gen_mode(batch, bridge, tag);
+	put_altnames(batch, bridge, 0, tag);
+}
+
+/* Writes the @fields of a bridge that exists. */
+void link_put_bridge_set(struct nl_batch *batch, const struct netstate_bridge *bridge, uint32_t fields, uint32_t tag)
+{
+	const uint32_t data = BRIDGE_FIELD_STP | BRIDGE_FIELD_DELAY | BRIDGE_FIELD_NF_CALL;
+	int ifindex = bridge_index(bridge);
+
+	if (fields & (BRIDGE_FIELD_MAC | BRIDGE_FIELD_MTU | data)) {
+		begin_bridge(batch, RTM_NEWLINK, 0, bridge, ifindex, tag);
+		if (fields & BRIDGE_FIELD_MAC)
+			nl_put(batch, IFLA_ADDRESS, &bridge->mac, sizeof(bridge->mac));
+		if (fields & BRIDGE_FIELD_MTU)
+			nl_put_u32(batch, IFLA_MTU, bridge->mtu);
+		if (fields & data)
+			put_bridge_data(batch, bridge, fields);
+	}
+	if (fields & BRIDGE_FIELD_ALIAS)
+		put_alias(batch, bridge, ifindex, tag);
+	if (fields & BRIDGE_FIELD_ALTNAMES)
+		put_altnames(batch, bridge, ifindex, tag);
+}
+
+/* Gives the link of bridge->ifindex its name again. */
+void link_put_bridge_rename(struct nl_batch *batch, const struct netstate_bridge *bridge, uint32_t tag)
+{
+	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = bridge->ifindex };
+
+	begin_link(batch, RTM_SETLINK, 0, &header, tag);
+	nl_put_string(batch, IFLA_IFNAME, bridge->name);
+}
+
+void link_put_bridge_delete(struct nl_batch *batch, int ifindex, uint32_t tag)
+{
+	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = ifindex };
+
+	begin_link(batch, RTM_DELLINK, 0, &header, tag);
+}
+
+void link_put_flags(struct nl_batch *batch, int ifindex, bool up, uint32_t tag)
+{
+	const struct ifinfomsg header = {
+		.ifi_family = AF_UNSPEC,
+		.ifi_index = ifindex,
+		.ifi_flags = up ? IFF_UP : 0,
+		.ifi_change = IFF_UP,
+	};
+
+	begin_link(batch, RTM_SETLINK, 0, &header, tag);
+}
+
+/* Adds an address to, or removes it from, the link that has this name now; -ENODEV latched when none has. */
+void link_put_address(struct nl_batch *batch, bool add, const struct netstate_address *address, uint32_t tag)
+{
+	const struct ifaddrmsg header = {
+		.ifa_family = address->address.family,
+		.ifa_prefixlen = address->prefix_length,
+		/* Nobody else can have it: no time is spent on finding out, during which it could not be used. */
+		.ifa_flags = address->address.family == AF_INET6 ? IFA_F_NODAD : 0,
+		.ifa_scope = RT_SCOPE_UNIVERSE,
+		.ifa_index = (uint32_t)link_index(address->link),
+	};
+	size_t length = address->address.family == AF_INET6 ? 16 : 4;
+
+	nl_begin(batch, add ? RTM_NEWADDR : RTM_DELADDR, add ? NLM_F_CREATE | NLM_F_REPLACE : 0, tag, &header, sizeof(header));
+	nl_put(batch, IFA_LOCAL, address->address.bytes_be, length);
+	nl_put(batch, IFA_ADDRESS, address->address.bytes_be, length);
+	if (add && length == 4 && address->prefix_length < 31) {
+		uint8_t broadcast[4];
+
+		for (unsigned int i = 0; i < 32; i++) {
+			uint8_t bit = (uint8_t)(0x80 >> i % 8);
+
+			if (i % 8 == 0)
+				broadcast[i / 8] = address->address.bytes_be[i / 8];
+			if (i >= address->prefix_length)
+				broadcast[i / 8] |= bit;
+		}
+		nl_put(batch, IFA_BROADCAST, broadcast, sizeof(broadcast));
+	}
+}
+
+static void put_vlan(struct nl_batch *batch, uint16_t type, int ifindex, uint16_t vid, uint16_t flags, uint32_t tag)
+{
+	const struct ifinfomsg header = { .ifi_family = AF_BRIDGE, .ifi_index = ifindex };
+	const struct bridge_vlan_info info = { .flags = flags, .vid = vid };
+	size_t list;
+
+	begin_link(batch, type, 0, &header, tag);
+	list = nl_nest(batch, IFLA_AF_SPEC);
+	nl_put(batch, IFLA_BRIDGE_VLAN_INFO, &info, sizeof(info));
+	nl_nest_end(batch, list);
+}
+
+/* The fixed addresses that the helper wrote into the port's alias: macs=ADDRESS,ADDRESS... */
+static void put_fixed_macs(struct nl_batch *batch, const struct netstate_port *port, int bridge, uint32_t tag)
+{
+	const struct ndmsg header = {
+		.ndm_family = AF_BRIDGE,
+		.ndm_ifindex = port->ifindex,
+		.ndm_state = NUD_NOARP,
+		.ndm_flags = NTF_MASTER,
+	};
+	char macs[NETSTATE_ALIAS_SIZE], *rest = macs, *word;
+	uint32_t master = (uint32_t)bridge;
+	struct mac mac;
+
+	if (!dump_alias_word(port->alias, "macs", macs, sizeof(macs)))
+		return;
+	while ((word = strsep(&rest, ","))) {
+		if (mac_parse(word, &mac) < 0)
+			continue;
+		nl_begin(batch, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, tag, &header, sizeof(header));
+		nl_put(batch, NDA_LLADDR, &mac, sizeof(mac));
+		nl_put_u32(batch, NDA_MASTER, master);
+	}
+}
+
+/*
+ * Puts a port back into the bridge of index @bridge: down before it gets there, up together with its
+ * options, so that no frame passes without them; then asks for it, for the caller to compare.
+ */
+void link_put_port_back(struct nl_batch *batch, const struct netstate_port *port, int bridge, uint32_t tag)
+{
+	const struct ifinfomsg down = { .ifi_index = port->ifindex, .ifi_change = IFF_UP };
+	const struct ifinfomsg up = { .ifi_index = port->ifindex, .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
+	const struct ifinfomsg ask = { .ifi_index = port->ifindex };
+	size_t info, data;
+
+	/* The flags of a message are worked on last: down comes alone. */
+	begin_link(batch, RTM_SETLINK, 0, &down, tag);
+	begin_link(batch, RTM_SETLINK, 0, &ask, tag);
+	nl_put_u32(batch, IFLA_MASTER, (uint32_t)bridge);
+	if (port->mtu)
+		nl_put_u32(batch, IFLA_MTU, port->mtu);
+	if (port->vlan) {
+		put_vlan(batch, RTM_SETLINK, port->ifindex, port->vlan, BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED, tag);
+		if (port->vlan != 1)
+			put_vlan(batch, RTM_DELLINK, port->ifindex, 1, 0, tag);
+	}
+	put_fixed_macs(batch, port, bridge, tag);
+
+	/* Here the options of the port come before its flags (net/core/rtnetlink.c:rtnl_changelink()). */
+	begin_link(batch, RTM_NEWLINK, 0, &up, tag);
+	info = nl_nest(batch, IFLA_LINKINFO);
+	nl_put_string(batch, IFLA_INFO_SLAVE_KIND, "bridge");
+	data = nl_nest(batch, IFLA_INFO_SLAVE_DATA);
+	nl_put_u8(batch, IFLA_BRPORT_ISOLATED, port->isolated);
+	nl_put_u8(batch, IFLA_BRPORT_LEARNING, port->learning);
+	nl_put_u8(batch, IFLA_BRPORT_UNICAST_FLOOD, port->flood);
+	/* Kernels before 5.17 do not know it, and need not: nothing asked for it. */
+	if (port->locked)
+		nl_put_u8(batch, IFLA_BRPORT_LOCKED, 1);
+	nl_nest_end(batch, data);
+	nl_nest_end(batch, info);
+
+	begin_link(batch, RTM_GETLINK, 0, &ask, tag);
+	nl_put_u32(batch, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Links, addresses and ports as messages of rtnetlink.
+ */
+#pragma once
+
+#include "../../lib/nl/batch.h"
+#include "../model/plan.h"
+
+int link_index(const char *name);
+
+void link_put_bridge_create(struct nl_batch *batch, const struct netstate_bridge *bridge, bool with_index, uint32_t tag);
+void link_put_bridge_set(struct nl_batch *batch, const struct netstate_bridge *bridge, uint32_t fields, uint32_t tag);
+void link_put_bridge_rename(struct nl_batch *batch, const struct netstate_bridge *bridge, uint32_t tag);
+void link_put_bridge_delete(struct nl_batch *batch, int ifindex, uint32_t tag);
+void link_put_flags(struct nl_batch *batch, int ifindex, bool up, uint32_t tag);
+void link_put_address(struct nl_batch *batch, bool add, const struct netstate_address *address, uint32_t tag);
+void link_put_port_back(struct nl_batch *batch, const struct netstate_port *port, int bridge, uint32_t tag);

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Events: something has changed, look again.
+ * Reads; decides nothing. Event loop context.
+ *
+ * What exactly has changed is not taken from the event: it only sets a dirty bit, and a pass reads the state
+ * itself. So a lost event costs nothing but a look at everything.
+ */
+#include "monitor.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/filter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "../../lib/nl/socket.h"
+#include "../../lib/util.h"
+
+#define QUEUE_SIZE	(16 * 1024 * 1024)
+#define BUFFER_SIZE	(64 * 1024)
+
+/* Datagrams that one call reads at most: others want their turn too. The fd stays readable. */
+#define READ_LIMIT	4096
+
+#define NEWGEN		(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN)
+
+struct monitor {
+	struct mnl_socket *sockets[MONITOR_FDS];	/* owned: rtnetlink, nftables */
+	uint32_t own_ports[MONITOR_FDS];		/* of the sockets that our changes go through */
+	uint8_t buffer[BUFFER_SIZE];
+};
+
+/* Closes and frees; NULL will do. Returns NULL. */
+struct monitor *monitor_free(struct monitor *monitor)
+{
+	for (unsigned int i = 0; monitor && i < MONITOR_FDS; i++)
+		nlsocket_free(monitor->sockets[i]);
+	free(monitor);
+	return NULL;
+}
+
+static int subscribe(struct mnl_socket *socket, const int *groups, size_t n)
+{
+	const int size = QUEUE_SIZE;
+	int fd = mnl_socket_get_fd(socket);
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	for (size_t i = 0; i < n; i++)
+		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i])) < 0)
+			return -errno;
+	return 0;
+}
+
+/* Of a transaction only its end is of interest: the rest, a message per object, stays in the kernel. */
+static int filter_generations(struct mnl_socket *socket)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type)),
+		/* The load is of network byte order, the header of ours. */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(NEWGEN), 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	const struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
+
+	if (setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Subscribes to everything that a pass looks at. Changes made through @kernel are known for our own. */
+int monitor_open(const struct kernel *kernel, struct monitor **ret_monitor, struct failure *failure)
+{
+	static const int link_groups[] = {
+		RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
+		RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF,
+	};
+	static const int rule_groups[] = { NFNLGRP_NFTABLES };
+	_cleanup_(monitor_freep) struct monitor *monitor = calloc(1, sizeof(*monitor));
+	int r;
+
+	if (!monitor)
+		return failure_set(failure, -ENOMEM, "out of memory");
+	monitor->own_ports[0] = kernel->rtnl.port;
+	monitor->own_ports[1] = kernel->nft.port;
+
+	r = nlsocket_open(NETLINK_ROUTE, &monitor->sockets[0]);
+	if (r == 0)
+		r = subscribe(monitor->sockets[0], link_groups, ARRAY_SIZE(link_groups));
+	if (r == 0)
+		r = nlsocket_open(NETLINK_NETFILTER, &monitor->sockets[1]);
+	if (r == 0)
+		r = filter_generations(monitor->sockets[1]);
+	if (r == 0)
+		r = subscribe(monitor->sockets[1], rule_groups, ARRAY_SIZE(rule_groups));
+	if (r < 0)
+		return failure_set(failure, r, "cannot subscribe to the kernel's events: %s", strerror(-r));
+
+	*ret_monitor = steal_ptr(monitor);
+	return 0;
+}
+
+/* Borrowed. */
+int monitor_fd(const struct monitor *monitor, unsigned int i)
+{
+	return i < MONITOR_FDS ? mnl_socket_get_fd(monitor->sockets[i]) : -EBADF;
+}
+
+static unsigned int classify(uint16_t type)
+{
+	switch (type) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		return DIRTY_LINKS;
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		return DIRTY_ADDRESSES;
+	case RTM_NEWROUTE:
+	case RTM_DELROUTE:
+		return DIRTY_ROUTES;
+	case RTM_NEWNETCONF:
+	case RTM_DELNETCONF:
+		return DIRTY_SYSCTLS;
+	case NEWGEN:
+		return DIRTY_RULES;
+	default:
+		return 0;
+	}
+}
+
+static void note_committer(const struct nlmsghdr *message, struct monitor_news *news)
+{
+	const struct nlattr *table[NFTA_GEN_MAX + 1];
+	const char *name;
+
+	if (!nl_parse(message, sizeof(struct nfgenmsg), table, ARRAY_SIZE(table)))
+		return;
+	name = nl_get_string(table[NFTA_GEN_PROC_NAME]) ?: "";
+	news->committer_pid = nl_get_u32_be(table[NFTA_GEN_PROC_PID], 0);
+	memset(news->committer_name, 0, sizeof(news->committer_name));
+	memcpy(news->committer_name, name, strnlen(name, sizeof(news->committer_name) - 1));
+}
+
+static void read_events(const struct monitor *monitor, unsigned int i, size_t length, struct monitor_news *news)
+{
+	const struct nlmsghdr *message = (const struct nlmsghdr *)monitor->buffer;
+	int left = (int)length;
+
+	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+		unsigned int dirty = classify(message->nlmsg_type);
+
+		if (dirty == 0)
+			continue;
+		if (message->nlmsg_pid == monitor->own_ports[i]) {
+			news->n_own++;
+			continue;
+		}
+		news->n_events++;
+		news->dirty |= dirty;
+		if (dirty == DIRTY_RULES)
+			note_committer(message, news);
+	}
+}
+
+static int read_socket(struct monitor *monitor, unsigned int i, struct monitor_news *news)
+{
+	for (unsigned int n = 0; n < READ_LIMIT; n++) {
+		struct sockaddr_nl sender;
+		struct iovec vector = { monitor->buffer, sizeof(monitor->buffer) };
+		struct msghdr header = { .msg_name = &sender, .msg_namelen = sizeof(sender),
+					 .msg_iov = &vector, .msg_iovlen = 1 };
+		ssize_t length = recvmsg(monitor_fd(monitor, i), &header, MSG_DONTWAIT);
+		int r = length < 0 ? -errno : 0;
+
+		if (r == -EAGAIN)
+			return 0;
+		if (r == -EINTR)
+			continue;
+		if (r == -ENOBUFS || (r == 0 && header.msg_flags & MSG_TRUNC)) {
+			news->lost = true;
+			news->dirty = DIRTY_ALL;
+			continue;
+		}
+		if (r < 0)
+			return r;
+		if (sender.nl_pid == 0)
+			read_events(monitor, i, (size_t)length, news);
+	}
+	return 0;
+}
+
+/*
+ * Reads what has arrived, without waiting, and says what it is about. A negative return is about the sockets:
+ * open the monitor again, and look at everything.
+ */
+int monitor_read(struct monitor *monitor, struct monitor_news *ret_news)
+{
+	struct monitor_news news = { 0 };
+	int r = 0;
+
+	for (unsigned int i = 0; r == 0 && i < MONITOR_FDS; i++)
+		r = read_socket(monitor, i, &news);
+	if (r < 0)
+		return r;
+	*ret_news = news;
+	return 0;
+}

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * nftables: our table's description as messages, by libnftnl.
+ * Acts only in nft_probe_owner() and nft_table_exists(); the rest writes messages.
+ */
+#include "nft.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libnftnl/chain.h>
+#include <libnftnl/expr.h>
+#include <libnftnl/rule.h>
+#include <libnftnl/set.h>
+#include <libnftnl/table.h>
+#include <libnftnl/udata.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_nat.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "../../lib/util.h"
+
+static inline void table_freep(struct nftnl_table **table)
+{
+	if (*table)
+		nftnl_table_free(*table);
+}
+
+static inline void chain_freep(struct nftnl_chain **chain)
+{
+	if (*chain)
+		nftnl_chain_free(*chain);
+}
+
+static inline void set_freep(struct nftnl_set **set)
+{
+	if (*set)
+		nftnl_set_free(*set);
+}
+
+static inline void rule_freep(struct nftnl_rule **rule)
+{
+	if (*rule)
+		nftnl_rule_free(*rule);
+}
+
+/* Begins a message of nftables. */
+void nft_begin(struct nl_batch *batch, uint8_t message, uint16_t flags, uint8_t family, uint32_t tag)
+{
+	const struct nfgenmsg header = { .nfgen_family = family, .version = NFNETLINK_V0 };
+
+	nl_begin(batch, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | message), flags, tag, &header, sizeof(header));
+}
+
+static void put_mark(struct nl_batch *batch, uint16_t type)
+{
+	const struct nfgenmsg header = { .nfgen_family = AF_UNSPEC, .version = NFNETLINK_V0,
+					 .res_id = htons(NFNL_SUBSYS_NFTABLES) };
+
+	nl_begin(batch, type, 0, NL_UNTAGGED, &header, sizeof(header));
+}
+
+/* Begins a transaction. */
+void nft_put_begin(struct nl_batch *batch)
+{
+	batch->whole = true;
+	put_mark(batch, NFNL_MSG_BATCH_BEGIN);
+}
+
+/* Ends a transaction. Without this the kernel checks everything, answers, and changes nothing. */
+void nft_put_end(struct nl_batch *batch)
+{
+	put_mark(batch, NFNL_MSG_BATCH_END);
+}
+
+static void put_table_named(struct nl_batch *batch, const char *name, uint32_t flags, uint32_t tag)
+{
+	_cleanup_(table_freep) struct nftnl_table *table = nftnl_table_alloc();
+	struct nftnl_udata_buf *udata = nftnl_udata_buf_alloc(64);
+	char comment[32];
+
+	snprintf(comment, sizeof(comment), "guestnet %u", RULESET_VERSION);
+	nft_begin(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, NFPROTO_INET, tag);
+	if (!table || !udata || !batch->message) {
+		nl_fail(batch, -ENOMEM);
+	} else {
+		nftnl_table_set_str(table, NFTNL_TABLE_NAME, name);
+		nftnl_table_set_u32(table, NFTNL_TABLE_FLAGS, flags);
+		nftnl_udata_put_strz(udata, NFTNL_UDATA_TABLE_COMMENT, comment);
+		nftnl_table_set_data(table, NFTNL_TABLE_USERDATA, nftnl_udata_buf_data(udata), nftnl_udata_buf_len(udata));
+		nftnl_table_nlmsg_build_payload(batch->message, table);
+	}
+	if (udata)
+		nftnl_udata_buf_free(udata);
+}
+
+/* add table inet guestnet { flags ...; }: makes it, or adopts an orphan when nothing else is in the transaction. */
+void nft_put_table(struct nl_batch *batch, uint32_t flags, uint32_t tag)
+{
+	put_table_named(batch, RULESET_TABLE, flags, tag);
+}
+
+/* delete table inet guestnet */
+void nft_put_table_delete(struct nl_batch *batch, uint32_t tag)
+{
+	nft_begin(batch, NFT_MSG_DELTABLE, 0, NFPROTO_INET, tag);
+	nl_put_string(batch, NFTA_TABLE_NAME, RULESET_TABLE);
+}
+
+/* Does the kernel have tables with owner and persist? Asked by a transaction without an end. */
+bool nft_probe_owner(struct nl_channel *channel)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+
+	nft_put_begin(&batch);
+	put_table_named(&batch, RULESET_TABLE "-probe", NFT_OWNED_PERSISTENT, 0);
+	return nl_transact(channel, &batch, NULL, NULL) == 0 && batch.n_errors == 0;
+}
+
+/* Is there a table of our name? */
+bool nft_table_exists(struct nl_channel *channel)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+
+	nft_begin(&request, NFT_MSG_GETTABLE, 0, NFPROTO_INET, 0);
+	nl_put_string(&request, NFTA_TABLE_NAME, RULESET_TABLE);
+	return nl_transact(channel, &request, NULL, NULL) == 0 && request.n_errors == 0;
+}
+
+/* How nft(8) numbers byte orders in a set's user data. */
+enum { HOST_ENDIAN = 1, NETWORK_ENDIAN = 2 };
+
+/* add set inet guestnet NAME { type ...; } */
+static void put_set(struct nl_batch *batch, const struct ruleset_set *item, uint32_t id, uint32_t tag)
+{
+	_cleanup_(set_freep) struct nftnl_set *set = nftnl_set_alloc();
+	struct nftnl_udata_buf *udata = nftnl_udata_buf_alloc(64);
+
+	nft_begin(batch, NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL, NFPROTO_INET, tag);
+	if (!set || !udata || !batch->message) {
+		nl_fail(batch, -ENOMEM);
+		if (udata)
+			nftnl_udata_buf_free(udata);
+		return;
+	}
+	nftnl_set_set_str(set, NFTNL_SET_TABLE, RULESET_TABLE);
+	nftnl_set_set_str(set, NFTNL_SET_NAME, item->name);
+	nftnl_set_set_u32(set, NFTNL_SET_FAMILY, NFPROTO_INET);
+	nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, item->key_type);
+	nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, item->key_length);
+	nftnl_set_set_u32(set, NFTNL_SET_ID, id);
+	/* For nft(8) alone, which prints a name by this. */
+	nftnl_udata_put_u32(udata, NFTNL_UDATA_SET_KEYBYTEORDER, item->key_length == IFNAME_SIZE ? HOST_ENDIAN : NETWORK_ENDIAN);
+	nftnl_set_set_data(set, NFTNL_SET_USERDATA, nftnl_udata_buf_data(udata), nftnl_udata_buf_len(udata));
+	nftnl_set_nlmsg_build_payload(batch->message, set);
+	nftnl_udata_buf_free(udata);
+}
+
+/* add chain inet guestnet NAME { type ... hook ... priority ...; policy accept; } */
+static void put_chain(struct nl_batch *batch, const struct ruleset_chain *item, uint32_t tag)
+{
+	_cleanup_(chain_freep) struct nftnl_chain *chain = nftnl_chain_alloc();
+
+	nft_begin(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL, NFPROTO_INET, tag);
+	if (!chain || !batch->message) {
+		nl_fail(batch, -ENOMEM);
+		return;
+	}
+	nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, RULESET_TABLE);
+	nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, item->name);
+	if (item->type) {
+		nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE, item->type);
+		nftnl_chain_set_u32(chain, NFTNL_CHAIN_HOOKNUM, item->hook);
+		nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, item->priority);
+		nftnl_chain_set_u32(chain, NFTNL_CHAIN_POLICY, NF_ACCEPT);
+	}
+	nftnl_chain_nlmsg_build_payload(batch->message, chain);
+}
+
+/* Where a field is found: in the packet's company (meta, ct), or in one of its headers. */
+enum source { META, CT, NETWORK_HEADER, TRANSPORT_HEADER };
+
+static const struct {
+	uint8_t source;
+	uint8_t key;		/* NFT_META_*, NFT_CT_*, or the offset in the header */
+	uint8_t length;
+} field_places[] = {
+	[RULESET_IIFNAME] = { META, NFT_META_IIFNAME, 16 },
+	[RULESET_OIFNAME] = { META, NFT_META_OIFNAME, 16 },
+	[RULESET_NFPROTO] = { META, NFT_META_NFPROTO, 1 },
+	[RULESET_L4PROTO] = { META, NFT_META_L4PROTO, 1 },
+	[RULESET_PKTTYPE] = { META, NFT_META_PKTTYPE, 1 },
+	[RULESET_IP_SADDR] = { NETWORK_HEADER, 12, 4 },
+	[RULESET_IP_DADDR] = { NETWORK_HEADER, 16, 4 },
+	[RULESET_IP6_SADDR] = { NETWORK_HEADER, 8, 16 },
+	[RULESET_IP6_DADDR] = { NETWORK_HEADER, 24, 16 },
+	[RULESET_IP6_HOPLIMIT] = { NETWORK_HEADER, 7, 1 },
+	[RULESET_UDP_SPORT] = { TRANSPORT_HEADER, 0, 2 },
+	[RULESET_UDP_DPORT] = { TRANSPORT_HEADER, 2, 2 },
+	[RULESET_TCP_DPORT] = { TRANSPORT_HEADER, 2, 2 },
+	[RULESET_ICMP_TYPE] = { TRANSPORT_HEADER, 0, 1 },
+	[RULESET_ICMPV6_TYPE] = { TRANSPORT_HEADER, 0, 1 },
+	[RULESET_CT_STATE] = { CT, NFT_CT_STATE, 4 },
+	[RULESET_CT_STATUS] = { CT, NFT_CT_STATUS, 4 },
+};
+_Static_assert(ARRAY_SIZE(field_places) == RULESET_FIELD_MAX_, "every field has its place");
+
+/* A rule on its way; running out of memory is latched. */
+struct builder {
+	struct nftnl_rule *rule;
+	bool failed;
+};
+
+static struct nftnl_expr *add_expression(struct builder *builder, const char *name)
+{
+	struct nftnl_expr *expression = nftnl_expr_alloc(name);
+
+	if (!expression) {
+		builder->failed = true;
+		return NULL;
+	}
+	nftnl_rule_add_expr(builder->rule, expression);
+	return expression;
+}
+
+static void add_load(struct builder *builder, enum ruleset_field field, uint32_t reg)
+{
+	uint8_t source = field_places[field].source;
+	struct nftnl_expr *expression;
+
+	expression = add_expression(builder, source == META ? "meta" : source == CT ? "ct" : "payload");
+	if (!expression)
+		return;
+	if (source == META) {
+		nftnl_expr_set_u32(expression, NFTNL_EXPR_META_KEY, field_places[field].key);
+		nftnl_expr_set_u32(expression, NFTNL_EXPR_META_DREG, reg);
+	} else if (source == CT) {
+		nftnl_expr_set_u32(expression, NFTNL_EXPR_CT_KEY, field_places[field].key);
+		nftnl_expr_set_u32(expression, NFTNL_EXPR_CT_DREG, reg);
+	} else {
+		nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_BASE, source == NETWORK_HEADER ?
+				   NFT_PAYLOAD_NETWORK_HEADER : NFT_PAYLOAD_TRANSPORT_HEADER);
+		nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_OFFSET, field_places[field].key);
+		nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_LEN, field_places[field].length);
+		nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_DREG, reg);
+	}
+}
+
+static void add_bitwise(struct builder *builder, uint32_t reg, const void *mask, uint32_t length)
+{
+	static const uint8_t zero[16];
+	struct nftnl_expr *expression = add_expression(builder, "bitwise");
+
+	if (!expression)
+		return;
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_SREG, reg);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_DREG, reg);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_BITWISE_LEN, length);
+	nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_MASK, mask, length);
+	nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_XOR, zero, length);
+}
+
+static void add_prefix_mask(struct builder *builder, uint32_t reg, unsigned int prefix_length, uint32_t length)
+{
+	uint8_t mask[16] = { 0 };
+
+	for (unsigned int i = 0; i < prefix_length; i++)
+		mask[i / 8] |= (uint8_t)(0x80 >> i % 8);
+	add_bitwise(builder, reg, mask, length);
+}
+
+static void add_compare(struct builder *builder, uint32_t reg, uint32_t op, const void *value, uint32_t length)
+{
+	struct nftnl_expr *expression = add_expression(builder, "cmp");
+
+	if (!expression)
+		return;
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_CMP_SREG, reg);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_CMP_OP, op);
+	nftnl_expr_set(expression, NFTNL_EXPR_CMP_DATA, value, length);
+}
+
+static void add_lookup(struct builder *builder, const struct ruleset_statement *statement)
+{
+	struct nftnl_expr *expression = add_expression(builder, "lookup");
+
+	if (!expression)
+		return;
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
+	nftnl_expr_set_str(expression, NFTNL_EXPR_LOOKUP_SET, statement->name);
+	if (statement->invert)
+		nftnl_expr_set_u32(expression, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
+}
+
+static void add_verdict(struct builder *builder, int verdict, const char *chain)
+{
+	struct nftnl_expr *expression = add_expression(builder, "immediate");
+
+	if (!expression)
+		return;
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_IMM_VERDICT, (uint32_t)verdict);
+	if (chain)
+		nftnl_expr_set_str(expression, NFTNL_EXPR_IMM_CHAIN, chain);
+}
+
+/* reject with icmpx type port-unreachable */
+static void add_reject(struct builder *builder)
+{
+	struct nftnl_expr *expression = add_expression(builder, "reject");
+
+	if (!expression)
+		return;
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_REJECT_TYPE, NFT_REJECT_ICMPX_UNREACH);
+	nftnl_expr_set_u8(expression, NFTNL_EXPR_REJECT_CODE, NFT_REJECT_ICMPX_PORT_UNREACH);
+}
+
+static void add_port(struct builder *builder, uint32_t reg, uint16_t port)
+{
+	struct nftnl_expr *expression = add_expression(builder, "immediate");
+	uint16_t port_be = htons(port);
+
+	if (!expression)
+		return;
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_IMM_DREG, reg);
+	nftnl_expr_set(expression, NFTNL_EXPR_IMM_DATA, &port_be, sizeof(port_be));
+}
+
+/* masquerade [to :FIRST-LAST] */
+static void add_masquerade(struct builder *builder, const uint16_t ports[2])
+{
+	struct nftnl_expr *expression;
+
+	if (ports[1]) {
+		add_port(builder, NFT_REG_1, ports[0]);
+		add_port(builder, NFT_REG_2, ports[1]);
+	}
+	expression = add_expression(builder, "masq");
+	if (!expression || !ports[1])
+		return;
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_MASQ_FLAGS, NF_NAT_RANGE_PROTO_SPECIFIED);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_MASQ_REG_PROTO_MIN, NFT_REG_1);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_MASQ_REG_PROTO_MAX, NFT_REG_2);
+}
+
+/* The fields of a match into registers: the second of two is behind the 16 bytes of a name. */
+static void add_fields(struct builder *builder, const struct ruleset_statement *statement)
+{
+	uint32_t reg = NFT_REG_1;
+
+	for (size_t i = 0; i < statement->n_fields; i++) {
+		reg = i == 0 ? NFT_REG_1 : NFT_REG_2;
+		add_load(builder, statement->fields[i], reg);
+	}
+	if (statement->masked)
+		add_prefix_mask(builder, reg, statement->prefix_length,
+				field_places[statement->fields[statement->n_fields - 1]].length);
+}
+
+static void add_statement(struct builder *builder, const struct ruleset_statement *statement)
+{
+	static const uint8_t zero[16];
+
+	add_fields(builder, statement);
+	switch ((enum ruleset_kind)statement->kind) {
+	case RULESET_COMPARE:
+		add_compare(builder, NFT_REG_1, statement->invert ? NFT_CMP_NEQ : NFT_CMP_EQ,
+			    statement->value, statement->length);
+		break;
+	case RULESET_FLAGS:
+		add_bitwise(builder, NFT_REG_1, statement->value, statement->length);
+		add_compare(builder, NFT_REG_1, NFT_CMP_NEQ, zero, statement->length);
+		break;
+	case RULESET_LOOKUP:
+		add_lookup(builder, statement);
+		break;
+	case RULESET_GOTO:
+		add_verdict(builder, NFT_GOTO, statement->name);
+		break;
+	case RULESET_ACCEPT:
+		add_verdict(builder, NF_ACCEPT, NULL);
+		break;
+	case RULESET_DROP:
+		add_verdict(builder, NF_DROP, NULL);
+		break;
+	case RULESET_RETURN:
+		add_verdict(builder, NFT_RETURN, NULL);
+		break;
+	case RULESET_REJECT:
+		add_reject(builder);
+		break;
+	case RULESET_MASQUERADE:
+		add_masquerade(builder, statement->ports);
+		break;
+	case RULESET_KIND_MAX_:
+		break;
+	}
+}
+
+/* add rule inet guestnet CHAIN ...: in the words of nft(8), item->text */
+static void put_rule(struct nl_batch *batch, const struct ruleset_rule *item, uint32_t tag)
+{
+	_cleanup_(rule_freep) struct nftnl_rule *rule = nftnl_rule_alloc();
+	struct builder builder = { .rule = rule };
+
+	nft_begin(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, NFPROTO_INET, tag);
+	if (!rule || !batch->message) {
+		nl_fail(batch, -ENOMEM);
+		return;
+	}
+	nftnl_rule_set_str(rule, NFTNL_RULE_TABLE, RULESET_TABLE);
+	nftnl_rule_set_str(rule, NFTNL_RULE_CHAIN, item->chain);
+	for (size_t i = 0; i < item->n_statements; i++)
+		add_statement(&builder, &item->statements[i]);
+	if (builder.failed)
+		nl_fail(batch, -ENOMEM);
+	else
+		nftnl_rule_nlmsg_build_payload(batch->message, rule);
+}
+
+/* Sets, chains and rules into a table that is made in the same transaction. */
+void nft_put_ruleset(struct nl_batch *batch, const struct ruleset *ruleset, uint32_t tag)
+{
+	for (size_t i = 0; i < ruleset->n_sets; i++)
+		put_set(batch, &ruleset->sets[i], (uint32_t)i + 1, tag);
+	for (size_t i = 0; i < ruleset->n_chains; i++)
+		put_chain(batch, &ruleset->chains[i], tag);
+	for (size_t i = 0; i < ruleset->n_rules; i++)
+		put_rule(batch, &ruleset->rules[i], tag);
+}
+
+/*
+ * add element inet guestnet SET { KEY } or delete element ... Written by hand: it is the message of every
+ * change and there are many of them.
+ */
+void nft_put_element(struct nl_batch *batch, bool add, const struct netstate_element *element, uint32_t tag)
+{
+	char name[RULESET_NAME_SIZE];
+	size_t list, item, key;
+	int r;
+
+	r = ruleset_set_name(element->set, element->prefix_length, name, sizeof(name));
+	if (r < 0 || element->key_length > sizeof(element->key)) {
+		nl_fail(batch, r < 0 ? r : -EINVAL);
+		return;
+	}
+	nft_begin(batch, add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, add ? NLM_F_CREATE : 0, NFPROTO_INET, tag);
+	nl_put_string(batch, NFTA_SET_ELEM_LIST_TABLE, RULESET_TABLE);
+	nl_put_string(batch, NFTA_SET_ELEM_LIST_SET, name);
+	list = nl_nest(batch, NFTA_SET_ELEM_LIST_ELEMENTS);
+	item = nl_nest(batch, NFTA_LIST_ELEM);
+	key = nl_nest(batch, NFTA_SET_ELEM_KEY);
+	nl_put(batch, NFTA_DATA_VALUE, element->key, element->key_length);
+	nl_nest_end(batch, key);
+	nl_nest_end(batch, item);
+	nl_nest_end(batch, list);
+}

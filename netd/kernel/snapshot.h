@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is: the kernel's networking as a struct netstate.
+ */
+#pragma once
+
+#include "../model/netstate.h"
+#include "kernel.h"
+
+/* What to look at. Links are always read: the rest needs their names. */
+enum snapshot_parts {
+	SNAPSHOT_ADDRESSES	= 1 << 0,
+	SNAPSHOT_ROUTES		= 1 << 1,
+	SNAPSHOT_RULES		= 1 << 2,	/* our table with its elements, and the checksum rules */
+	SNAPSHOT_SYSCTLS	= 1 << 3,	/* those that @desired names */
+	SNAPSHOT_ALL		= (1 << 4) - 1,
+};
+
+int kernel_snapshot(struct kernel *kernel, const struct netstate *desired, unsigned int parts,
+		    struct netstate *ret_state, struct failure *failure);

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Network files: text to struct network, and what networks must not have in common.
+ * Pure: no system calls.
+ *
+ * The syntax is systemd's (systemd.syntax(7)): sections in brackets, KEY=VALUE, lines that begin with '#'
+ * or ';' are comments, a backslash at the end of a line continues it. A key that takes one value keeps the
+ * last one; one that takes several collects them; an empty value goes back to the default, or empties the
+ * list. What is not known is an error, so that a key added later never meant something else before.
+ */
+#include "network.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../../lib/str.h"
+#include "ip.h"
+#include "keys.h"
+
+void network_deinit(struct network *network)
+{
+	for (size_t i = 0; i < network->n_paths; i++)
+		free(network->paths[i]);
+	free(network->paths);
+	free(network->problem);
+	*network = NETWORK_NULL;
+}
+
+/*
+ * May a network have this name? 1 to 12 letters, digits, '-', '_' and '.', the first of them a letter or a
+ * digit: it stands in the name of a bridge, of files and of a domain, and is an interface's alternative name.
+ */
+bool network_name_is_valid(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length < 1 || length >= NETWORK_NAME_SIZE || strcmp(name, "lo") == 0)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		char c = name[i];
+		bool alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+		if (!alphanumeric && (i == 0 || (c != '-' && c != '_' && c != '.')))
+			return false;
+	}
+	return true;
+}
+
+/* Parsing */
+
+struct parse {
+	struct network *network;
+	struct failure *failure;
+	struct network_place place;
+	const char *section;		/* of the table; NULL before the first one */
+};
+
+/* One line without blanks around it, continuations joined. */
+struct line {
+	char text[LIMIT_NETWORK_LINE];
+	size_t length;
+};
+
+struct cursor {
+	const char *next;
+	const char *end;
+	uint32_t line;			/* of what was read last */
+};
+
+#define parse_failure(parse, format, ...)							\
+	failure_set((parse)->failure, -EINVAL, "%s:%u: " format,				\
+		    STR_ESCAPED((parse)->network->paths[(parse)->place.file]), (parse)->place.line, ##__VA_ARGS__)
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* One physical line; false at the end of the text. */
+static bool cursor_next(struct cursor *cursor, const char **ret_begin, const char **ret_end)
+{
+	const char *begin = cursor->next, *end;
+
+	if (begin == cursor->end)
+		return false;
+	end = memchr(begin, '\n', (size_t)(cursor->end - begin));
+	cursor->next = end ? end + 1 : cursor->end;
+	end = end ? end : cursor->end;
+	cursor->line++;
+	if (end > begin && end[-1] == '\r')
+		end--;
+	*ret_begin = begin;
+	*ret_end = end;
+	return true;
+}
+
+static bool is_comment(const char *begin, const char *end)
+{
+	while (begin < end && is_blank(*begin))
+		begin++;
+	return begin < end && (*begin == '#' || *begin == ';');
+}
+
+static int line_add(struct parse *parse, struct line *line, const char *begin, const char *end)
+{
+	size_t n = (size_t)(end - begin);
+
+	if (memchr(begin, '\0', n))
+		return parse_failure(parse, "zero byte in the line");
+	if (n >= sizeof(line->text) - line->length)
+		return parse_failure(parse, "line longer than %d bytes", LIMIT_NETWORK_LINE - 1);
+	memcpy(line->text + line->length, begin, n);
+	line->length += n;
+	return 0;
+}
+
+/* Reads the next line that says something. Its number is that of its first physical line. */
+static int read_line(struct parse *parse, struct cursor *cursor, struct line *line, bool *ret_more)
+{
+	const char *begin, *end;
+	bool continued = false;
+
+	line->length = 0;
+	*ret_more = false;
+	while (cursor_next(cursor, &begin, &end)) {
+		int r;
+
+		if (!continued)
+			parse->place.line = cursor->line;
+		if (is_comment(begin, end))
+			continue;
+		continued = end > begin && end[-1] == '\\';
+		r = line_add(parse, line, begin, continued ? end - 1 : end);
+		if (r == 0 && continued)
+			r = line_add(parse, line, " ", &" "[1]);
+		if (r < 0)
+			return r;
+		if (continued)
+			continue;
+
+		line->text[line->length] = '\0';
+		begin = line->text + strspn(line->text, " \t");
+		while (line->text + line->length > begin && is_blank(line->text[line->length - 1]))
+			line->text[--line->length] = '\0';
+		if (*begin) {
+			line->length -= (size_t)(begin - line->text);
+			memmove(line->text, begin, line->length + 1);
+			*ret_more = true;
+			return 0;
+		}
+		line->length = 0;
+	}
+	if (continued)
+		return parse_failure(parse, "the last line ends with a backslash: nothing continues it");
+	return 0;
+}
+
+static int parse_section(struct parse *parse, char *text, size_t length)
+{
+	const char *nearest, *section;
+
+	if (text[length - 1] != ']')
+		return parse_failure(parse, "\"%s\": a section is written [Name]", STR_ESCAPED(text));
+	text[length - 1] = '\0';
+	text++;
+	section = keys_find_section(text);
+	if (!section) {
+		nearest = keys_nearest_section(text);
+		return parse_failure(parse, "unknown section [%s]%s%s%s (known: [Network] [Address] [DHCP] [DNS])",
+				     STR_ESCAPED(text), nearest ? ", did you mean [" : "", nearest ? nearest : "",
+				     nearest ? "]?" : "");
+	}
+	parse->section = section;
+	return 0;
+}
+
+static int parse_unknown(struct parse *parse, const char *name)
+{
+	const char *nearest = keys_nearest(parse->section, name);
+	const char *other = keys_section_of(name);
+	char known[512];
+	struct text text;
+
+	text_init(&text, known, sizeof(known));
+	for (size_t i = 0; i < KEY_MAX_; i++)
+		if (strcmp(keys[i].section, parse->section) == 0)
+			text_add(&text, "%s%s=", text.length ? " " : "", keys[i].name);
+	if (other)
+		return parse_failure(parse, "%s= belongs into section [%s], not [%s]", name, other, parse->section);
+	return parse_failure(parse, "unknown key %s= in section [%s]%s%s%s (known: %s)", STR_ESCAPED(name),
+			     parse->section, nearest ? ", did you mean " : "", nearest ? nearest : "",
+			     nearest ? "=?" : "", known);
+}
+
+static int parse_assignment(struct parse *parse, char *text)
+{
+	char *value = strchr(text, '='), *end = value;
+	char why[KEY_WHY_SIZE] = "";
+	const struct key *key;
+
+	if (!value || value == text)
+		return parse_failure(parse, "\"%s\": want [Section] or Key=Value", STR_ESCAPED(text));
+	while (end > text && is_blank(end[-1]))
+		end--;
+	*end = '\0';
+	value++;
+	value += strspn(value, " \t");
+	if (!parse->section)
+		return parse_failure(parse, "%s= stands before the first section", STR_ESCAPED(text));
+
+	key = keys_find(parse->section, text);
+	if (!key)
+		return parse_unknown(parse, text);
+	parse->network->places[key - keys] = parse->place;
+	if (!*value) {
+		key->reset(parse->network);
+		parse->network->places[key - keys] = (struct network_place){ 0 };
+		return 0;
+	}
+	if (key->parse(parse->network, value, why) < 0)
+		return parse_failure(parse, "%s=%s: want %s%s", key->name, STR_ESCAPED(value), key->want, why);
+	return 0;
+}
+
+static int parse_file(struct parse *parse, const struct config_file *file)
+{
+	struct cursor cursor = { .next = file->text, .end = file->text + file->length };
+	struct line line;
+	bool more;
+	int r;
+
+	parse->section = NULL;
+	parse->place.line = 0;
+	if (file->length >= 3 && memcmp(file->text, "\xef\xbb\xbf", 3) == 0)
+		cursor.next += 3;
+	for (;;) {
+		r = read_line(parse, &cursor, &line, &more);
+		if (r < 0 || !more)
+			return r;
+		r = line.text[0] == '[' ? parse_section(parse, line.text, line.length) : parse_assignment(parse, line.text);
+		if (r < 0)
+			return r;
+	}
+}
+
+/* What must fit together within one network */
+
+#define network_failure(network, where, failure, format, ...)					\
+	failure_set(failure, -EINVAL, "%s:%u: " format, STR_ESCAPED((network)->paths[(where).file]),\
+		    (where).line, ##__VA_ARGS__)
+
+static const struct network_address *first_address_v4(const struct network *network)
+{
+	for (size_t i = 0; i < network->n_addresses; i++)
+		if (ip_is_v4(&network->addresses[i].ip))
+			return &network->addresses[i];
+	return NULL;
+}
+
+static int verify_range(const struct network *network, struct failure *failure)
+{
+	const struct network_address *address = first_address_v4(network);
+	struct network_place place = network->places[KEY_DHCP_RANGE];
+	uint32_t network_value, host_bits, first, last;
+
+	if (!ip_is_v4(&network->range_first))
+		return 0;
+	if (!address)
+		return network_failure(network, place, failure,
+				       "Range= needs an IPv4 Address= whose prefix it lies in (auto may choose any)");
+	host_bits = UINT32_MAX >> address->prefix_length;
+	network_value = ip_v4_value(&address->ip) & ~host_bits;
+	first = ip_v4_value(&network->range_first);
+	last = ip_v4_value(&network->range_last);
+	if (first <= network_value || last >= (network_value | host_bits)) {
+		struct ip lowest = ip_v4(network_value + 1), highest = ip_v4((network_value | host_bits) - 1);
+
+		return network_failure(network, place, failure, "Range= lies outside Address=%s/%u: want addresses from %s to %s",
+				       IP_TEXT(&address->ip), address->prefix_length, IP_TEXT(&lowest), IP_TEXT(&highest));
+	}
+	if (first == last && first == ip_v4_value(&address->ip))
+		return network_failure(network, place, failure, "Range= holds nothing but the gateway's own address");
+	return 0;
+}
+
+static int verify_own_overlap(const struct network *network, struct failure *failure)
+{
+	for (size_t i = 0; i < network->n_addresses; i++)
+		for (size_t j = 0; j < i; j++) {
+			const struct network_address *a = &network->addresses[j], *b = &network->addresses[i];
+
+			if (ip_overlaps(&a->ip, a->prefix_length, &b->ip, b->prefix_length))
+				return network_failure(network, b->place, failure, "Address=%s/%u overlaps with Address=%s/%u",
+						       IP_TEXT(&b->ip), b->prefix_length, IP_TEXT(&a->ip), a->prefix_length);
+		}
+	return 0;
+}
+
+/* With HostAccess=none guests get an address and nothing else: DNS is off, unless somebody asked for both. */
+static int verify_host_access(struct network *network, struct failure *failure)
+{
+	if (network->host_access != HOST_ACCESS_NONE)
+		return 0;
+	if (network->places[KEY_DNS_ENABLE].line > 0 && network->dns)
+		return network_failure(network, network->places[KEY_DNS_ENABLE], failure,
+				       "[DNS] Enable=yes and HostAccess=none exclude each other");
+	network->dns = false;
+	return 0;
+}
+
+static int set_paths(struct network *network, const struct config_file *files, size_t n_files)
+{
+	network->paths = calloc(n_files, sizeof(*network->paths));
+	if (!network->paths)
+		return -ENOMEM;
+	for (; network->n_paths < n_files; network->n_paths++) {
+		network->paths[network->n_paths] = strdup(files[network->n_paths].path);
+		if (!network->paths[network->n_paths])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/*
+ * Makes a network of its file and its drop-ins, which stand in the order in which they apply. The caller
+ * owns @ret_network. -EINVAL with file:line, what is allowed and what was probably meant; -ENOMEM.
+ */
+int config_parse(const char *name, const struct config_file *files, size_t n_files, struct network *ret_network,
+		 struct failure *failure)
+{
+	_cleanup_(network_deinit) struct network network = NETWORK_NULL;
+	struct parse parse = { .network = &network, .failure = failure };
+	int r;
+
+	assert(n_files > 0);
+	if (n_files > LIMIT_NETWORK_FILES)
+		return failure_set(failure, -EINVAL, "%s: more than %d drop-ins", files[0].path, LIMIT_NETWORK_FILES - 1);
+	if (!network_name_is_valid(name))
+		return failure_set(failure, -EINVAL,
+				   "%s: a network's name has 1 to 12 letters, digits, '-', '_' and '.', begins with a letter or digit, and is not lo",
+				   STR_ESCAPED(files[0].path));
+	snprintf(network.name, sizeof(network.name), "%s", name);
+	r = set_paths(&network, files, n_files);
+	if (r < 0)
+		return failure_set(failure, r, "%s: out of memory", files[0].path);
+
+	keys_reset(&network);
+	for (size_t i = 0; i < n_files; i++) {
+		parse.place.file = (uint16_t)i;
+		r = parse_file(&parse, &files[i]);
+		if (r < 0)
+			return r;
+	}
+	if (network.n_addresses == 0)
+		network.address_auto = true;
+
+	r = verify_own_overlap(&network, failure);
+	if (r == 0)
+		r = verify_range(&network, failure);
+	if (r == 0)
+		r = verify_host_access(&network, failure);
+	if (r < 0)
+		return r;
+
+	*ret_network = network;
+	network = NETWORK_NULL;
+	return 0;
+}
+
+/* What networks must not have in common */
+
+static void place_text(struct text *text, const struct network *network, struct network_place place)
+{
+	text_add(text, "%s", STR_ESCAPED(network->paths[place.file]));
+	if (place.line > 0)
+		text_add(text, ":%u", place.line);
+}
+
+/* Says at @place of @later that it clashes with @earlier. The text is formed by the caller in between. */
+static int mark_bad(struct network *later, struct network_place place, const struct network *earlier,
+		    struct network_place other, const char *what)
+{
+	char buffer[1024];
+	struct text text;
+
+	text_init(&text, buffer, sizeof(buffer));
+	place_text(&text, later, place);
+	text_add(&text, ": %s of network %s (", what, earlier->name);
+	place_text(&text, earlier, other);
+	text_add(&text, ")");
+	later->problem = strdup(buffer);
+	return later->problem ? 0 : -ENOMEM;
+}
+
+/* The bridge and the name of a network are names of one interface: no two interfaces may share one. */
+static int verify_names(const struct network *earlier, struct network *later)
+{
+	struct network_place ours = later->places[KEY_BRIDGE], theirs = earlier->places[KEY_BRIDGE];
+	char what[128];
+
+	if (strcmp(later->bridge, earlier->bridge) == 0)
+		snprintf(what, sizeof(what), "Bridge=%s is the bridge", later->bridge);
+	else if (strcmp(later->bridge, earlier->name) == 0)
+		snprintf(what, sizeof(what), "Bridge=%s is the name", later->bridge);
+	else if (strcmp(later->name, earlier->bridge) == 0)
+		snprintf(what, sizeof(what), "the network's name %s is the bridge", later->name);
+	else if (strcmp(later->name, earlier->name) == 0)
+		snprintf(what, sizeof(what), "the network's name %s is the name", later->name);
+	else
+		return 0;
+	return mark_bad(later, ours, earlier, theirs, what);
+}
+
+static int verify_addresses(const struct network *earlier, struct network *later)
+{
+	for (size_t i = 0; i < later->n_addresses; i++)
+		for (size_t j = 0; j < earlier->n_addresses; j++) {
+			const struct network_address *a = &later->addresses[i], *b = &earlier->addresses[j];
+			char what[256];
+
+			if (!ip_overlaps(&a->ip, a->prefix_length, &b->ip, b->prefix_length))
+				continue;
+			snprintf(what, sizeof(what), "Address=%s/%u overlaps with Address=%s/%u", IP_TEXT(&a->ip),
+				 a->prefix_length, IP_TEXT(&b->ip), b->prefix_length);
+			return mark_bad(later, a->place, earlier, b->place, what);
+		}
+	return 0;
+}
+
+static int verify_mac(const struct network *earlier, struct network *later)
+{
+	char what[128];
+
+	if (!earlier->mac_given || !later->mac_given || memcmp(&earlier->mac, &later->mac, sizeof(later->mac)) != 0)
+		return 0;
+	snprintf(what, sizeof(what), "MACAddress=" MAC_FORMAT " is the address of the bridge", MAC_BYTES(later->mac));
+	return mark_bad(later, later->places[KEY_MAC_ADDRESS], earlier, earlier->places[KEY_MAC_ADDRESS], what);
+}
+
+/*
+ * Compares networks with each other: overlapping prefixes, one name twice, one Ethernet address twice. Of
+ * two that clash the later one in the array gets a `problem` with file:line; all others stay as they are,
+ * and those that have a problem already hinder nobody. -ENOMEM only.
+ */
+int config_verify(struct network *networks, size_t n_networks)
+{
+	for (size_t i = 0; i < n_networks; i++)
+		for (size_t j = 0; j < i && !networks[i].problem; j++) {
+			int r;
+
+			if (networks[j].problem)
+				continue;
+			r = verify_names(&networks[j], &networks[i]);
+			if (r == 0 && !networks[i].problem)
+				r = verify_addresses(&networks[j], &networks[i]);
+			if (r == 0 && !networks[i].problem)
+				r = verify_mac(&networks[j], &networks[i]);
+			if (r < 0)
+				return r;
+		}
+	return 0;
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From declared networks to the state that the kernel should be in.
+ * Pure: no system calls.
+ */
+#include "desired.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ip.h"
+#include "ruleset.h"
+
+/* One network on its way into the state. Errors latch: the caller tests once. */
+struct build {
+	const struct network *network;
+	const struct subnet_choice *choice;
+	const struct desired_options *options;
+	struct netstate *state;
+	struct mac mac;
+	struct network_address addresses[SUBNET_ADDRESSES];
+	size_t n_addresses;
+	int error;
+};
+
+/*
+ * The bridge's Ethernet address: written, or derived from machine and name, so that guests see the same
+ * gateway for ever. 52:54:00 is QEMU's own prefix, with the bit for local administration set.
+ */
+struct mac desired_mac(const struct network *network, const uint8_t machine_id[static SIPHASH_KEY_SIZE])
+{
+	struct mac mac = { { 0x52, 0x54, 0x00 } };
+	char text[32];
+	uint64_t hash;
+	int n;
+
+	if (network->mac_given)
+		return network->mac;
+	n = snprintf(text, sizeof(text), "mac %s", network->name);
+	hash = siphash24(text, (size_t)n, machine_id);
+	for (unsigned int i = 3; i < 6; i++) {
+		mac.bytes[i] = (uint8_t)hash;
+		hash >>= 8;
+	}
+	return mac;
+}
+
+static void latch(struct build *build, int r)
+{
+	if (build->error == 0)
+		build->error = r;
+}
+
+static void add_bridge(struct build *build)
+{
+	const struct network *network = build->network;
+	struct netstate_bridge bridge = {
+		.owner = NETSTATE_OURS,
+		.up = true,
+		.stp = false,			/* on, it keeps each new guest waiting for seconds */
+		.address_pinned = true,
+		.forward_delay_cs = 0,
+		.mtu = network->mtu,
+		.mac = build->mac,
+		.nf_call = false,
+		.addr_gen_mode = 0,		/* IN6_ADDR_GEN_MODE_EUI64: the link-local address can be told in advance */
+	};
+
+	memcpy(bridge.name, network->bridge, sizeof(bridge.name));
+	memcpy(bridge.network, network->name, sizeof(bridge.network));
+	if (strcmp(network->name, network->bridge) != 0)
+		memcpy(bridge.altnames[bridge.n_altnames++], network->name, sizeof(network->name));
+	latch(build, netstate_add_bridge(build->state, &bridge));
+}
+
+static void add_addresses(struct build *build)
+{
+	for (size_t i = 0; i < build->n_addresses; i++) {
+		struct netstate_address address = {
+			.address = build->addresses[i].ip,
+			.prefix_length = build->addresses[i].prefix_length,
+			.ours = true,
+		};
+
+		memcpy(address.link, build->network->bridge, sizeof(address.link));
+		latch(build, netstate_add_address(build->state, &address));
+	}
+}
+
+/* Set elements. Keys as the kernel has them: an interface's name in 16 bytes, an address behind it. */
+
+static void add_element(struct build *build, enum netstate_set set, uint8_t prefix_length, bool with_name,
+			const void *rest, size_t n_rest)
+{
+	struct netstate_element element = { .set = (uint8_t)set, .prefix_length = prefix_length };
+	size_t n = with_name ? IFNAME_SIZE : 0;
+
+	if (with_name)
+		memcpy(element.key, build->network->bridge, IFNAME_SIZE);
+	if (n_rest > 0)
+		memcpy(element.key + n, rest, n_rest);
+	element.key_length = (uint8_t)(n + n_rest);
+	memcpy(element.network, build->network->name, sizeof(element.network));
+	latch(build, netstate_add_element(build->state, &element));
+}
+
+static void add_name_element(struct build *build, enum netstate_set set)
+{
+	add_element(build, set, 0, true, NULL, 0);
+}
+
+static void add_prefix(struct build *build, const struct network_address *address)
+{
+	bool v6 = ip_is_v6(&address->ip), nat = build->network->mode == NETWORK_NAT;
+	struct ip prefix = ip_mask(&address->ip, address->prefix_length);
+	enum netstate_set set;
+
+	/* An isolated network has no source to leave from; what is inside may only reach the host. */
+	if (v6)
+		set = nat ? NETSTATE_SET_SOURCE6 : NETSTATE_SET_INSIDE6;
+	else
+		set = nat ? NETSTATE_SET_SOURCE4 : NETSTATE_SET_INSIDE4;
+	add_element(build, set, address->prefix_length, true, prefix.bytes_be, ip_length(&prefix));
+	if (v6)
+		ruleset_add_prefix6(&build->state->table, address->prefix_length);
+	else
+		ruleset_add_prefix4(&build->state->table, address->prefix_length);
+}
+
+static void add_address_elements(struct build *build, const struct network_address *address)
+{
+	bool v6 = ip_is_v6(&address->ip);
+
+	add_prefix(build, address);
+	add_element(build, v6 ? NETSTATE_SET_LOCAL6 : NETSTATE_SET_LOCAL4, 0, true, address->ip.bytes_be,
+		    ip_length(&address->ip));
+	if (!v6 && build->network->mode == NETWORK_NAT)
+		add_element(build, NETSTATE_SET_GATEWAY4, 0, false, address->ip.bytes_be, 4);
+}
+
+static bool has_family(const struct build *build, bool v6)
+{
+	for (size_t i = 0; i < build->n_addresses; i++)
+		if (ip_is_v6(&build->addresses[i].ip) == v6)
+			return true;
+	return false;
+}
+
+static void add_elements(struct build *build)
+{
+	const struct network *network = build->network;
+	struct ip link_local = ip_link_local(&build->mac);
+
+	add_name_element(build, NETSTATE_SET_BRIDGES);
+	add_element(build, NETSTATE_SET_SAME, 0, true, network->bridge, IFNAME_SIZE);
+	for (size_t i = 0; i < build->n_addresses; i++)
+		add_address_elements(build, &build->addresses[i]);
+	/* Router advertisements name this one as the gateway and as the DNS server. */
+	add_element(build, NETSTATE_SET_LOCAL6, 0, true, link_local.bytes_be, 16);
+	if (network->mode == NETWORK_NAT) {
+		add_name_element(build, NETSTATE_SET_NAT);
+		if (has_family(build, true))
+			add_name_element(build, NETSTATE_SET_NAT6);
+	}
+	if (network->host_access == HOST_ACCESS_ALL)
+		add_name_element(build, NETSTATE_SET_HOSTOPEN);
+	if (network->host_access == HOST_ACCESS_NONE)
+		add_name_element(build, NETSTATE_SET_HOSTCLOSED);
+}
+
+/* Sysctls */
+
+static int add_sysctl(struct netstate *state, const char *directory, const char *name, int value)
+{
+	struct netstate_sysctl sysctl = { .value = value };
+
+	snprintf(sysctl.path, sizeof(sysctl.path), "%s/%s", directory, name);
+	return netstate_add_sysctl(state, &sysctl);
+}
+
+static void add_sysctls(struct build *build)
+{
+	char directory[32];
+
+	/* A guest is no router of ours. */
+	snprintf(directory, sizeof(directory), "ipv6/conf/%s", build->network->bridge);
+	latch(build, add_sysctl(build->state, directory, "accept_ra", 0));
+}
+
+/* Forwarding belongs to all networks that need it. */
+struct forwarding {
+	bool v4, v6;
+};
+
+static int add_forwarding(struct netstate *state, const struct forwarding *forwarding)
+{
+	int r = 0;
+
+	if (forwarding->v4)
+		r = add_sysctl(state, "ipv4", "ip_forward", 1);
+	if (r == 0 && forwarding->v6)
+		r = add_sysctl(state, "ipv6/conf/all", "forwarding", 1);
+	return r;
+}
+
+/* The service, and the rule that completes its replies' checksums. */
+
+static void add_service(struct build *build)
+{
+	const struct network *network = build->network;
+	struct netstate_service service = { .running = true };
+	struct netstate_checksum checksum = { .strategy = build->options->checksum };
+	char buffer[DNSMASQ_TEXT_SIZE];
+	struct text text;
+
+	if (!dnsmasq_is_wanted(network))
+		return;
+	text_init(&text, buffer, sizeof(buffer));
+	latch(build, dnsmasq_build(network, build->choice, &build->options->dnsmasq, &text));
+	memcpy(service.network, network->name, sizeof(service.network));
+	memcpy(service.bridge, network->bridge, sizeof(service.bridge));
+	service.config_hash = dnsmasq_hash(&text);
+	latch(build, netstate_add_service(build->state, &service));
+
+	if (network->dhcp && has_family(build, false) && checksum.strategy != CHECKSUM_OFF) {
+		memcpy(checksum.bridge, network->bridge, sizeof(checksum.bridge));
+		latch(build, netstate_add_checksum(build->state, &checksum));
+	}
+}
+
+/*
+ * What the kernel should look like for these networks, all of which are to be up and none of which has a
+ * problem. @choices are sorted. The state is sorted and the caller's. -ENOMEM, or -EMSGSIZE when the
+ * directories' names are too long.
+ */
+int desired_build(const struct network *const networks[], size_t n_networks,
+		  const struct subnet_choice *choices, size_t n_choices,
+		  const struct desired_options *options, struct netstate *ret_state)
+{
+	_cleanup_(netstate_deinit) struct netstate state = NETSTATE_NULL;
+	struct forwarding forwarding = { 0 };
+	int r;
+
+	state.table.state = n_networks > 0 ? NETSTATE_TABLE_EQUAL : NETSTATE_TABLE_ABSENT;
+	for (size_t i = 0; i < n_networks; i++) {
+		struct build build = {
+			.network = networks[i],
+			.choice = subnet_find(choices, n_choices, networks[i]->name),
+			.options = options,
+			.state = &state,
+			.mac = desired_mac(networks[i], options->machine_id),
+		};
+
+		build.n_addresses = subnet_addresses(build.network, build.choice, build.addresses);
+		add_bridge(&build);
+		add_addresses(&build);
+		add_elements(&build);
+		add_sysctls(&build);
+		add_service(&build);
+		if (build.error < 0)
+			return build.error;
+		if (networks[i]->mode == NETWORK_NAT) {
+			forwarding.v4 |= has_family(&build, false);
+			forwarding.v6 |= has_family(&build, true);
+		}
+	}
+	r = add_forwarding(&state, &forwarding);
+	if (r < 0)
+		return r;
+	if (n_networks > 0)
+		state.table.fingerprint = ruleset_fingerprint(&state.table);
+	netstate_sort(&state);
+	*ret_state = state;
+	state = NETSTATE_NULL;
+	return 0;
+}

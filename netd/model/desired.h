@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * From declared networks to the state that the kernel should be in.
+ * Pure.
+ */
+#pragma once
+
+#include "dnsmasq.h"
+#include "network.h"
+#include "subnet.h"
+
+/* What is the same for all networks. */
+struct desired_options {
+	uint8_t machine_id[SIPHASH_KEY_SIZE];
+	uint8_t checksum;			/* enum checksum_strategy that works here */
+	struct dnsmasq_options dnsmasq;
+};
+
+int desired_build(const struct network *const networks[], size_t n_networks,
+		  const struct subnet_choice *choices, size_t n_choices,
+		  const struct desired_options *options, struct netstate *ret_state);
+struct mac desired_mac(const struct network *network, const uint8_t machine_id[static SIPHASH_KEY_SIZE]);

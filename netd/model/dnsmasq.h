@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A network's configuration of dnsmasq.
+ * Pure.
+ */
+#pragma once
+
+#include "../../lib/str.h"
+#include "subnet.h"
+
+#define DNSMASQ_TEXT_SIZE 8192	/* is always enough, but for directories with very long names */
+
+/* Where things are. All borrowed. */
+struct dnsmasq_options {
+	const char *run_dir;		/* RUN/NAME.hosts/ and RUN/NAME.dhcp-hosts/ must exist before dnsmasq starts */
+	const char *state_dir;		/* STATE/NAME.leases; NULL: it stands in run_dir too */
+	const char *pid_file;		/* NULL: none, whoever starts it knows its pid */
+	const char *log_facility;	/* a file; NULL: standard error */
+};
+
+bool dnsmasq_is_wanted(const struct network *network);
+int dnsmasq_build(const struct network *network, const struct subnet_choice *choice,
+		  const struct dnsmasq_options *options, struct text *text);
+uint64_t dnsmasq_hash(const struct text *text);

@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Every key of a network file, once.
+ * Pure: no system calls.
+ */
+#include "keys.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "../../lib/str.h"
+#include "ip.h"
+
+static const char *const mode_names[] = {
+	[NETWORK_NAT] = "nat", [NETWORK_ISOLATED] = "isolated", [NETWORK_ROUTE] = "route", [NETWORK_OPEN] = "open",
+	[NETWORK_BRIDGE] = "bridge",
+};
+static_assert(ARRAY_SIZE(mode_names) == NETWORK_MODE_MAX_, "a name for each mode");
+
+static const char *const host_access_names[] = {
+	[HOST_ACCESS_GATEWAY] = "gateway", [HOST_ACCESS_ALL] = "all", [HOST_ACCESS_NONE] = "none",
+};
+static_assert(ARRAY_SIZE(host_access_names) == HOST_ACCESS_MAX_, "a name for each access");
+
+const char *network_mode_name(enum network_mode mode)
+{
+	return mode_names[mode];
+}
+
+const char *network_host_access_name(enum network_host_access access)
+{
+	return host_access_names[access];
+}
+
+/* Values that several keys share. */
+
+static int parse_word(const char *value, const char *const *names, size_t n_names, char why[static KEY_WHY_SIZE],
+		      uint8_t *ret_value)
+{
+	const char *nearest;
+
+	for (size_t i = 0; i < n_names; i++)
+		if (strcmp(value, names[i]) == 0) {
+			*ret_value = (uint8_t)i;
+			return 0;
+		}
+	nearest = str_nearest(value, names, n_names);
+	if (nearest)
+		snprintf(why, KEY_WHY_SIZE, ", did you mean %s?", nearest);
+	return -EINVAL;
+}
+
+/* systemd.syntax(7) takes these words, in any case. */
+static int parse_boolean(const char *value, bool *ret_value)
+{
+	static const char *const yes[] = { "yes", "true", "on", "1", "y", "t" };
+	static const char *const no[] = { "no", "false", "off", "0", "n", "f" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
+		if (strcasecmp(value, yes[i]) == 0) {
+			*ret_value = true;
+			return 0;
+		}
+		if (strcasecmp(value, no[i]) == 0) {
+			*ret_value = false;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static const struct unit {
+	const char *name;
+	uint32_t seconds;
+} units[] = {
+	{ "s", 1 }, { "sec", 1 }, { "second", 1 }, { "seconds", 1 },
+	{ "m", 60 }, { "min", 60 }, { "minute", 60 }, { "minutes", 60 },
+	{ "h", 3600 }, { "hr", 3600 }, { "hour", 3600 }, { "hours", 3600 },
+	{ "d", 86400 }, { "day", 86400 }, { "days", 86400 },
+	{ "w", 604800 }, { "week", 604800 }, { "weeks", 604800 },
+};
+
+static bool find_unit(const char *name, size_t length, uint64_t *ret_seconds)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+		if (strlen(units[i].name) == length && memcmp(units[i].name, name, length) == 0) {
+			*ret_seconds = units[i].seconds;
+			return true;
+		}
+	return false;
+}
+
+/* A time span as in systemd.time(7), whole numbers only: "90", "2h", "1d 12h". */
+static int parse_seconds(const char *value, uint64_t *ret_seconds)
+{
+	uint64_t total = 0;
+
+	while (*value) {
+		size_t digits = strspn(value, "0123456789"), letters;
+		uint64_t seconds = 1;
+		char number[16];
+		uint32_t n;
+
+		if (digits == 0 || digits >= sizeof(number))
+			return -EINVAL;
+		memcpy(number, value, digits);
+		number[digits] = '\0';
+		value += digits;
+		value += strspn(value, " \t");
+		letters = strcspn(value, "0123456789 \t");
+		if (str_parse_u32(number, UINT32_MAX, &n) < 0)
+			return -EINVAL;
+		if (letters > 0 && !find_unit(value, letters, &seconds))
+			return -EINVAL;
+		value += letters;
+		value += strspn(value, " \t");
+		total += n * seconds;
+		if (total >= UINT32_MAX)
+			return -EINVAL;
+	}
+	*ret_seconds = total;
+	return 0;
+}
+
+/* [Network] */
+
+static int parse_mode(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	static const char *const supported[] = { "nat", "isolated" };
+	uint8_t mode;
+
+	if (parse_word(value, mode_names, ARRAY_SIZE(mode_names), why, &mode) == 0 && mode > NETWORK_ISOLATED) {
+		snprintf(why, KEY_WHY_SIZE, "; this mode is not supported by this version");
+		return -EINVAL;
+	}
+	return parse_word(value, supported, ARRAY_SIZE(supported), why, &network->mode);
+}
+
+static void reset_mode(struct network *network)
+{
+	network->mode = NETWORK_NAT;
+}
+
+static int parse_bridge(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	/* The kernel keeps directories of these names beside those of the interfaces in net/ipv4/conf. */
+	if (strcmp(value, "all") == 0 || strcmp(value, "default") == 0 || strcmp(value, "lo") == 0) {
+		snprintf(why, KEY_WHY_SIZE, "; the kernel uses this name itself");
+		return -EINVAL;
+	}
+	if (!ifname_is_valid(value))
+		return -EINVAL;
+	for (const char *p = value; *p; p++)
+		if ((unsigned char)*p >= 0x7f || *p == '"' || *p == '\\' || *p == ',' || *p == '#' || *p == '*')
+			return -EINVAL;
+	snprintf(network->bridge, sizeof(network->bridge), "%s", value);
+	return 0;
+}
+
+static void reset_bridge(struct network *network)
+{
+	static_assert(NETWORK_NAME_SIZE + 3 <= IFNAME_SIZE, "gn-NAME is an interface's name");
+	memset(network->bridge, 0, sizeof(network->bridge));
+	snprintf(network->bridge, sizeof(network->bridge), "gn-%s", network->name);
+}
+
+static int parse_mac_address(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	if (mac_parse(value, &network->mac) < 0)
+		return -EINVAL;
+	network->mac_given = true;
+	return 0;
+}
+
+static void reset_mac_address(struct network *network)
+{
+	network->mac_given = false;
+	network->mac = (struct mac){ 0 };
+}
+
+static int parse_mtu(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	uint32_t mtu;
+
+	/* IPv6 needs 1280 (RFC 8200, section 5); a bridge takes up to 65535. */
+	if (str_parse_u32(value, 65535, &mtu) < 0 || mtu < 1280)
+		return -EINVAL;
+	network->mtu = mtu;
+	return 0;
+}
+
+static void reset_mtu(struct network *network)
+{
+	network->mtu = 1500;
+}
+
+static int parse_autostart(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	return parse_boolean(value, &network->autostart);
+}
+
+static void reset_autostart(struct network *network)
+{
+	network->autostart = true;
+}
+
+static int parse_host_access(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	return parse_word(value, host_access_names, ARRAY_SIZE(host_access_names), why, &network->host_access);
+}
+
+static void reset_host_access(struct network *network)
+{
+	network->host_access = HOST_ACCESS_GATEWAY;
+}
+
+/* [Address] */
+
+static int verify_address(const struct ip *ip, uint8_t length, char why[static KEY_WHY_SIZE])
+{
+	struct ip first = ip_mask(ip, length);
+	uint32_t host_bits;
+
+	if (!ip_is_usable(ip)) {
+		snprintf(why, KEY_WHY_SIZE, "; no host of a network can have this address");
+		return -EINVAL;
+	}
+	if (ip_is_v6(ip) && (length < 16 || length > 126)) {
+		snprintf(why, KEY_WHY_SIZE, "; an IPv6 prefix has a length from 16 to 126 (64 for guests to make their own addresses)");
+		return -EINVAL;
+	}
+	if (ip_is_v4(ip) && (length < 8 || length > 30)) {
+		snprintf(why, KEY_WHY_SIZE, "; an IPv4 prefix has a length from 8 to 30");
+		return -EINVAL;
+	}
+	if (memcmp(&first, ip, sizeof(first)) == 0) {
+		struct ip gateway = *ip;
+
+		gateway.bytes_be[ip_length(ip) - 1] |= 1;
+		snprintf(why, KEY_WHY_SIZE, "; this is the network, want the host's address on it, such as %s/%u",
+			 IP_TEXT(&gateway), length);
+		return -EINVAL;
+	}
+	host_bits = UINT32_MAX >> length % 32;
+	if (ip_is_v4(ip) && (ip_v4_value(ip) & host_bits) == host_bits) {
+		snprintf(why, KEY_WHY_SIZE, "; this is the broadcast address of the network");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int parse_address(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	struct network_address address = { 0 };
+
+	if (strcmp(value, "auto") == 0) {
+		network->address_auto = true;
+		return 0;
+	}
+	if (ip_parse_prefix(value, &address.ip, &address.prefix_length) < 0) {
+		if (ip_parse(value, &address.ip) == 0)
+			snprintf(why, KEY_WHY_SIZE, "; the prefix length is missing, such as %s/%d", value,
+				 ip_is_v4(&address.ip) ? 24 : 64);
+		return -EINVAL;
+	}
+	if (verify_address(&address.ip, address.prefix_length, why) < 0)
+		return -EINVAL;
+	if (network->n_addresses == LIMIT_NETWORK_ADDRESSES) {
+		snprintf(why, KEY_WHY_SIZE, "; more than %d addresses", LIMIT_NETWORK_ADDRESSES);
+		return -EINVAL;
+	}
+	address.place = network->places[KEY_ADDRESS];
+	network->addresses[network->n_addresses++] = address;
+	return 0;
+}
+
+static void reset_address(struct network *network)
+{
+	memset(network->addresses, 0, sizeof(network->addresses));
+	network->n_addresses = 0;
+	network->address_auto = false;
+}
+
+/* [DHCP] */
+
+static int parse_dhcp_enable(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	return parse_boolean(value, &network->dhcp);
+}
+
+static void reset_dhcp_enable(struct network *network)
+{
+	network->dhcp = true;
+}
+
+static int parse_dhcp_range(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	const char *dash = strchr(value, '-');
+	char first[IP_TEXT_SIZE], last[IP_TEXT_SIZE];
+	struct ip from, to;
+	size_t n;
+
+	if (!dash)
+		return -EINVAL;
+	for (n = (size_t)(dash - value); n > 0 && (value[n - 1] == ' ' || value[n - 1] == '\t');)
+		n--;
+	dash++;
+	dash += strspn(dash, " \t");
+	if (n >= sizeof(first) || strlen(dash) >= sizeof(last))
+		return -EINVAL;
+	memcpy(first, value, n);
+	first[n] = '\0';
+	if (ip_parse(first, &from) < 0 || ip_parse(dash, &to) < 0 || !ip_is_v4(&from) || !ip_is_v4(&to))
+		return -EINVAL;
+	if (ip_v4_value(&from) > ip_v4_value(&to)) {
+		snprintf(why, KEY_WHY_SIZE, "; the first address is behind the last one");
+		return -EINVAL;
+	}
+	network->range_first = from;
+	network->range_last = to;
+	return 0;
+}
+
+static void reset_dhcp_range(struct network *network)
+{
+	network->range_first = network->range_last = (struct ip){ 0 };
+}
+
+static int parse_dhcp_lease_time(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	uint64_t seconds;
+
+	if (strcmp(value, "infinity") == 0) {
+		network->lease_time_s = NETWORK_LEASE_FOREVER;
+		return 0;
+	}
+	/* dnsmasq raises anything shorter than two minutes. */
+	if (parse_seconds(value, &seconds) < 0 || seconds < 120)
+		return -EINVAL;
+	network->lease_time_s = (uint32_t)seconds;
+	return 0;
+}
+
+static void reset_dhcp_lease_time(struct network *network)
+{
+	network->lease_time_s = 3600;
+}
+
+/* [DNS] */
+
+static int parse_dns_enable(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	return parse_boolean(value, &network->dns);
+}
+
+static void reset_dns_enable(struct network *network)
+{
+	network->dns = true;
+}
+
+static bool is_label_byte(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+static int parse_dns_domain(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	size_t length = strlen(value), label = 0;
+
+	if (length >= LIMIT_NETWORK_DOMAIN)
+		return -EINVAL;
+	for (const char *p = value; *p; p++) {
+		if (*p == '.') {
+			if (label == 0 || p[-1] == '-')
+				return -EINVAL;
+			label = 0;
+			continue;
+		}
+		if (!is_label_byte(*p) || (*p == '-' && label == 0) || ++label > 63)
+			return -EINVAL;
+	}
+	if (label == 0 || value[length - 1] == '-')
+		return -EINVAL;
+	memset(network->domain, 0, sizeof(network->domain));
+	memcpy(network->domain, value, length);
+	return 0;
+}
+
+static void reset_dns_domain(struct network *network)
+{
+	memset(network->domain, 0, sizeof(network->domain));
+	snprintf(network->domain, sizeof(network->domain), "%s.internal", network->name);
+}
+
+static int parse_dns_forwarder(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	struct ip ip;
+
+	if (ip_parse(value, &ip) < 0)
+		return -EINVAL;
+	if (network->n_forwarders == LIMIT_NETWORK_FORWARDERS) {
+		snprintf(why, KEY_WHY_SIZE, "; more than %d servers", LIMIT_NETWORK_FORWARDERS);
+		return -EINVAL;
+	}
+	network->forwarders[network->n_forwarders++] = ip;
+	return 0;
+}
+
+static void reset_dns_forwarder(struct network *network)
+{
+	memset(network->forwarders, 0, sizeof(network->forwarders));
+	network->n_forwarders = 0;
+}
+
+#define BOOLEAN "yes or no"
+
+const struct key keys[KEY_MAX_] = {
+	[KEY_MODE] = {
+		"Network", "Mode", parse_mode, reset_mode, false, "nat", "", "nat or isolated",
+		"nat: guests reach each other and, under the host's address, whatever the host reaches; nothing outside reaches them unasked. isolated: guests reach each other and their gateway, and nothing else.",
+	},
+	[KEY_BRIDGE] = {
+		"Network", "Bridge", parse_bridge, reset_bridge, false, "gn-NAME", "",
+		"the name of an interface: 1 to 15 bytes, without blanks, '/', ':', '%', ',', '*', '#' and quotes",
+		"The bridge that is the network. The network's own name is an alternative name of it, so that both can be used.",
+	},
+	[KEY_MAC_ADDRESS] = {
+		"Network", "MACAddress", parse_mac_address, reset_mac_address, false, "derived from the machine id and the name", "",
+		"the address of one interface, such as 52:54:00:12:34:56",
+		"The bridge's own Ethernet address. It stays the same whatever ports come and go.",
+	},
+	[KEY_MTU] = {
+		"Network", "MTU", parse_mtu, reset_mtu, false, "1500", "bytes", "a number from 1280 to 65535",
+		"The largest packet on the network. Guests are told by DHCP and by router advertisements.",
+	},
+	[KEY_AUTOSTART] = {
+		"Network", "Autostart", parse_autostart, reset_autostart, false, "yes", "", BOOLEAN,
+		"Whether the network is there from the start, or only after guestnet start NAME.",
+	},
+	[KEY_HOST_ACCESS] = {
+		"Network", "HostAccess", parse_host_access, reset_host_access, false, "gateway", "", "gateway, all or none",
+		"What of the host its guests reach. gateway: DHCP, DNS and ping on their own gateway. all: every service of the host that its other firewall rules permit. none: nothing but an address by DHCP; DNS is then off.",
+	},
+	[KEY_ADDRESS] = {
+		"Address", "Address", parse_address, reset_address, true, "auto", "",
+		"auto, or an address of the host with its prefix length, such as 10.0.0.1/24 or fd00:1::1/64",
+		"The host's address on the network, which is the guests' gateway. Can be given several times; the first one of each family is where guests get their addresses. auto chooses for each family that has no address: a /24 of 10.64.0.0/10 and a /64 below a prefix of fd00::/8, derived from the machine id and the name, that nothing else uses; what has been chosen stays.",
+	},
+	[KEY_DHCP_ENABLE] = {
+		"DHCP", "Enable", parse_dhcp_enable, reset_dhcp_enable, false, "yes", "", BOOLEAN,
+		"Whether guests are given addresses: IPv4 by DHCP, IPv6 by router advertisements.",
+	},
+	[KEY_DHCP_RANGE] = {
+		"DHCP", "Range", parse_dhcp_range, reset_dhcp_range, false, "all of the prefix", "",
+		"FIRST-LAST, two IPv4 addresses, such as 10.0.0.100-10.0.0.199",
+		"The IPv4 addresses that are given out. They lie in the prefix of the first IPv4 Address=.",
+	},
+	[KEY_DHCP_LEASE_TIME] = {
+		"DHCP", "LeaseTime", parse_dhcp_lease_time, reset_dhcp_lease_time, false, "1h", "seconds",
+		"infinity, or a time of at least 2min, such as 30min, 12h or 1d 12h",
+		"For how long an address is given out.",
+	},
+	[KEY_DNS_ENABLE] = {
+		"DNS", "Enable", parse_dns_enable, reset_dns_enable, false, "yes", "", BOOLEAN,
+		"Whether the gateway answers DNS: the names of the guests, and, for a network that is not isolated, everything that the host can resolve.",
+	},
+	[KEY_DNS_DOMAIN] = {
+		"DNS", "Domain", parse_dns_domain, reset_dns_domain, false, "NAME.internal", "",
+		"a domain name, such as lab.internal",
+		"The domain of the guests' names.",
+	},
+	[KEY_DNS_FORWARDER] = {
+		"DNS", "Forwarder", parse_dns_forwarder, reset_dns_forwarder, true, "the host's own servers", "",
+		"the address of a DNS server, such as 9.9.9.9 or 2620:fe::fe",
+		"Where other names are asked for, instead of the servers in the host's /etc/resolv.conf. Can be given several times. With Enable=no guests are told these servers and ask them by themselves.",
+	},
+};
+
+/* Section and name as written, case and all; NULL when there is no such key. */
+const struct key *keys_find(const char *section, const char *name)
+{
+	for (size_t i = 0; i < KEY_MAX_; i++)
+		if (strcmp(keys[i].section, section) == 0 && strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+/* The table's own copy of a section's name; NULL when there is no such section. */
+const char *keys_find_section(const char *section)
+{
+	for (size_t i = 0; i < KEY_MAX_; i++)
+		if (strcmp(keys[i].section, section) == 0)
+			return keys[i].section;
+	return NULL;
+}
+
+/* The key of a section that was probably meant, or NULL. */
+const char *keys_nearest(const char *section, const char *name)
+{
+	const char *names[KEY_MAX_];
+	size_t n = 0;
+
+	for (size_t i = 0; i < KEY_MAX_; i++)
+		if (strcmp(keys[i].section, section) == 0)
+			names[n++] = keys[i].name;
+	/* A word in the wrong case is nearer than any edit. */
+	for (size_t i = 0; i < n; i++)
+		if (strcasecmp(names[i], name) == 0)
+			return names[i];
+	return str_nearest(name, names, n);
+}
+
+const char *keys_nearest_section(const char *section)
+{
+	const char *names[KEY_MAX_];
+
+	for (size_t i = 0; i < KEY_MAX_; i++)
+		names[i] = keys[i].section;
+	for (size_t i = 0; i < KEY_MAX_; i++)
+		if (strcasecmp(names[i], section) == 0)
+			return names[i];
+	return str_nearest(section, names, KEY_MAX_);
+}
+
+/* The section that has a key of this name, for a key in the wrong one; NULL when none has. */
+const char *keys_section_of(const char *name)
+{
+	for (size_t i = 0; i < KEY_MAX_; i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return keys[i].section;
+	return NULL;
+}
+
+/* Every value as if nothing was written. */
+void keys_reset(struct network *network)
+{
+	for (size_t i = 0; i < KEY_MAX_; i++)
+		keys[i].reset(network);
+}

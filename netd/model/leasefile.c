@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dnsmasq's lease file: one lease a line, "EXPIRES MAC ADDRESS NAME CLIENT-ID", IPv6 leases behind a line
+ * "duid ..." with an IAID in the place of the MAC (dnsmasq: lease.c:lease_update_file()).
+ * Pure: no system calls.
+ */
+#include "leasefile.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../../lib/util.h"
+
+#define LEASES_LIMIT 65536
+
+void leases_deinit(struct leases *leases)
+{
+	free(leases->items);
+	*leases = LEASES_NULL;
+}
+
+static int parse_address(const char *word, struct ip *ret_address)
+{
+	struct ip address = { 0 };
+
+	if (inet_pton(AF_INET, word, address.bytes_be) == 1)
+		address.family = AF_INET;
+	else if (inet_pton(AF_INET6, word, address.bytes_be) == 1)
+		address.family = AF_INET6;
+	else
+		return -EINVAL;
+	*ret_address = address;
+	return 0;
+}
+
+/* An ARP type may stand before the MAC ("06-52:54:..."); Ethernet's is left out by dnsmasq. */
+static int parse_line(char *line, struct lease *ret_lease)
+{
+	struct lease lease = { 0 };
+	char *words[5], *save = NULL;
+	size_t n = 0;
+	long long expires;
+	char end;
+
+	for (char *word = strtok_r(line, " ", &save); word && n < ARRAY_SIZE(words); word = strtok_r(NULL, " ", &save))
+		words[n++] = word;
+	if (n < 4 || sscanf(words[0], "%lld%c", &expires, &end) != 1 || expires < 0)
+		return -EINVAL;
+	if (parse_address(words[2], &lease.address) < 0)
+		return -EINVAL;
+	if (lease.address.family == AF_INET && mac_parse(words[1], &lease.mac) < 0)
+		return -EINVAL;
+	lease.expires = expires;
+	if (strcmp(words[3], "*") != 0)
+		snprintf(lease.name, sizeof(lease.name), "%s", words[3]);
+	if (n > 4 && strcmp(words[4], "*") != 0)
+		snprintf(lease.client_id, sizeof(lease.client_id), "%s", words[4]);
+	*ret_lease = lease;
+	return 0;
+}
+
+/*
+ * Reads a lease file. dnsmasq truncates the file before it writes it anew, so one that is empty or that
+ * does not end with a newline is -EAGAIN: no news, the leases known before still stand. Lines that are
+ * no lease are passed over. The caller owns @ret_leases.
+ */
+int leasefile_parse(const char *text, size_t length, struct leases *ret_leases)
+{
+	_cleanup_(leases_deinit) struct leases leases = LEASES_NULL;
+	const char *next = text, *end = text + length;
+
+	if (length == 0 || end[-1] != '\n')
+		return -EAGAIN;
+
+	while (next < end) {
+		const char *newline = memchr(next, '\n', (size_t)(end - next));
+		char line[1024];
+		struct lease lease;
+		struct lease *items;
+
+		if ((size_t)(newline - next) < sizeof(line)) {
+			memcpy(line, next, (size_t)(newline - next));
+			line[newline - next] = '\0';
+			if (parse_line(line, &lease) == 0) {
+				if (leases.n == LEASES_LIMIT)
+					return -E2BIG;
+				items = reallocarray(leases.items, leases.n + 1, sizeof(*items));
+				if (!items)
+					return -ENOMEM;
+				leases.items = items;
+				leases.items[leases.n++] = lease;
+			}
+		}
+		next = newline + 1;
+	}
+
+	*ret_leases = leases;
+	leases = LEASES_NULL;
+	return 0;
+}

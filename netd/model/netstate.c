@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the kernel's networking looks like: the containers.
+ * Pure: no system calls.
+ */
+#include "netstate.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Frees everything; the state is then an empty one. */
+void netstate_deinit(struct netstate *state)
+{
+#define DEINIT(one, many) free(state->many);
+	NETSTATE_KINDS(DEINIT)
+#undef DEINIT
+	*state = NETSTATE_NULL;
+}
+
+/* Capacities are powers of two from 8 on, so the count says when an array is full. */
+static void *grow(void *array, size_t n, size_t size)
+{
+	if (n == 0)
+		return reallocarray(array, 8, size);
+	if (n < 8 || (n & (n - 1)) != 0)
+		return array;
+	return reallocarray(array, 2 * n, size);
+}
+
+#define DEFINE_ADD(one, many)							\
+int netstate_add_##one(struct netstate *state, const struct netstate_##one *item)\
+{										\
+	struct netstate_##one *grown = grow(state->many, state->n_##many, sizeof(*item));\
+										\
+	if (!grown)								\
+		return -ENOMEM;							\
+	state->many = grown;							\
+	memcpy(&grown[state->n_##many++], item, sizeof(*item));			\
+	return 0;								\
+}
+NETSTATE_KINDS(DEFINE_ADD)
+#undef DEFINE_ADD
+
+/* Orders, each by the identity that netstate.h names for the kind. */
+
+static int compare_numbers(uint64_t a, uint64_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+static int compare_ips(const struct ip *a, const struct ip *b)
+{
+	int r = compare_numbers(a->family, b->family);
+
+	return r ? r : memcmp(a->bytes_be, b->bytes_be, sizeof(a->bytes_be));
+}
+
+#define COMPARISON(one) \
+	static int compare_##one(const struct netstate_##one *a, const struct netstate_##one *b)
+
+COMPARISON(bridge)
+{
+	return strcmp(a->name, b->name);
+}
+
+COMPARISON(port)
+{
+	return compare_numbers((uint64_t)a->ifindex, (uint64_t)b->ifindex);
+}
+
+COMPARISON(address)
+{
+	int r = strcmp(a->link, b->link);
+
+	if (!r)
+		r = compare_ips(&a->address, &b->address);
+	return r ? r : compare_numbers(a->prefix_length, b->prefix_length);
+}
+
+COMPARISON(route)
+{
+	int r = compare_ips(&a->destination, &b->destination);
+
+	if (!r)
+		r = compare_numbers(a->prefix_length, b->prefix_length);
+	if (!r)
+		r = compare_numbers(a->table, b->table);
+	if (!r)
+		r = compare_numbers(a->metric, b->metric);
+	return r ? r : strcmp(a->link, b->link);
+}
+
+COMPARISON(element)
+{
+	int r = compare_numbers(a->set, b->set);
+
+	if (!r)
+		r = compare_numbers(a->prefix_length, b->prefix_length);
+	return r ? r : memcmp(a->key, b->key, sizeof(a->key));
+}
+
+COMPARISON(checksum)
+{
+	int r = strcmp(a->bridge, b->bridge);
+
+	/* There may be two for one bridge, made twice: the older one stands first. */
+	return r ? r : compare_numbers(a->handle, b->handle);
+}
+
+COMPARISON(sysctl)
+{
+	return strcmp(a->path, b->path);
+}
+
+COMPARISON(service)
+{
+	return strcmp(a->network, b->network);
+}
+
+#define DEFINE_QSORT(one, many)							\
+static int qsort_##one(const void *a, const void *b)				\
+{										\
+	return compare_##one(a, b);						\
+}
+NETSTATE_KINDS(DEFINE_QSORT)
+#undef DEFINE_QSORT
+
+/* Brings every list into the order that the planner and the find functions rely on. */
+void netstate_sort(struct netstate *state)
+{
+#define SORT(one, many)								\
+	if (state->n_##many > 0)						\
+		qsort(state->many, state->n_##many, sizeof(*state->many), qsort_##one);
+	NETSTATE_KINDS(SORT)
+#undef SORT
+}
+
+static int compare_bridge_name(const void *name, const void *bridge)
+{
+	return strcmp(name, ((const struct netstate_bridge *)bridge)->name);
+}
+
+static int compare_service_network(const void *network, const void *service)
+{
+	return strcmp(network, ((const struct netstate_service *)service)->network);
+}
+
+static int compare_sysctl_path(const void *path, const void *sysctl)
+{
+	return strcmp(path, ((const struct netstate_sysctl *)sysctl)->path);
+}
+
+#define SEARCH(state, many, key, compare) \
+	((state)->n_##many > 0 ? \
+	 bsearch(key, (state)->many, (state)->n_##many, sizeof(*(state)->many), compare) : NULL)
+
+const struct netstate_bridge *netstate_find_bridge(const struct netstate *state, const char *name)
+{
+	return SEARCH(state, bridges, name, compare_bridge_name);
+}
+
+/* Bridges are sorted by name: this one looks at all of them. */
+const struct netstate_bridge *netstate_find_bridge_index(const struct netstate *state, int ifindex)
+{
+	for (size_t i = 0; i < state->n_bridges; i++)
+		if (state->bridges[i].ifindex == ifindex)
+			return &state->bridges[i];
+	return NULL;
+}
+
+const struct netstate_service *netstate_find_service(const struct netstate *state, const char *network)
+{
+	return SEARCH(state, services, network, compare_service_network);
+}
+
+const struct netstate_sysctl *netstate_find_sysctl(const struct netstate *state, const char *path)
+{
+	return SEARCH(state, sysctls, path, compare_sysctl_path);
+}
+
+static int search_element(const void *a, const void *b)
+{
+	return compare_element(a, b);
+}
+
+static int search_address(const void *a, const void *b)
+{
+	return compare_address(a, b);
+}
+
+/* By set, prefix length and key: the order of a sorted state's elements. */
+int netstate_compare_elements(const struct netstate_element *a, const struct netstate_element *b)
+{
+	return compare_element(a, b);
+}
+
+/* By set, prefix length and key. */
+const struct netstate_element *netstate_find_element(const struct netstate *state, const struct netstate_element *element)
+{
+	return SEARCH(state, elements, element, search_element);
+}
+
+/* By link, address and prefix length. */
+const struct netstate_address *netstate_find_address(const struct netstate *state, const struct netstate_address *address)
+{
+	return SEARCH(state, addresses, address, search_address);
+}

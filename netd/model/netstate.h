@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the kernel's networking looks like, as far as we care: one type for what should be (desired.c)
+ * and for what is (kernel/snapshot.c), so that plan.c can compare the two.
+ * Pure: types, and functions without system calls.
+ *
+ * Small value structs in arrays, sorted by the identity that the kernel gives an object: a link by its
+ * name, an address by link, family and address, an element by set and key. Nothing points anywhere:
+ * an entry can be copied, compared with memcmp after netstate_sort(), and printed. Every struct is zeroed
+ * before it is filled in, padding included.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../lib/addr.h"
+
+#define NETWORK_NAME_SIZE	13	/* 1-12 bytes and the end */
+#define NETSTATE_ALIAS_SIZE	256	/* IFALIASZ */
+#define NETSTATE_ALTNAMES	4	/* of one bridge of ours */
+
+/* Who an object belongs to. Only ours is ever changed; foreign ones are there to be seen and named. */
+enum netstate_owner {
+	NETSTATE_FOREIGN,
+	NETSTATE_OURS,		/* marked: alias "guestnet net=NAME" on a bridge, the helper's alias on a tap */
+};
+
+/* An IPv4 or IPv6 address, network byte order. */
+struct ip {
+	uint8_t family;			/* AF_INET or AF_INET6; 0: none */
+	uint8_t bytes_be[16];		/* 4 or 16 of them; the rest zero */
+};
+
+/* Identity: name (desired has no ifindex; a snapshot has both). */
+struct netstate_bridge {
+	char name[IFNAME_SIZE];
+	int ifindex;			/* snapshot only; 0 in desired */
+	uint8_t owner;			/* enum netstate_owner */
+	bool up;
+	bool stp;
+	bool address_pinned;		/* desired: always true; snapshot: unknown, and then true */
+	uint16_t forward_delay_cs;	/* 1/100 s, as IFLA_BR_FORWARD_DELAY */
+	uint32_t mtu;
+	struct mac mac;
+	bool nf_call;			/* any of nf_call_iptables, ip6tables, arptables */
+	uint8_t addr_gen_mode;
+	uint8_t n_altnames;
+	char altnames[NETSTATE_ALTNAMES][IFNAME_SIZE];	/* only those up to 15 bytes; sorted */
+	char network[NETWORK_NAME_SIZE];		/* whose bridge it is; "" when foreign */
+};
+
+/* A port on, or fallen from, a bridge of ours. Identity: ifindex. */
+struct netstate_port {
+	int ifindex;
+	int master;			/* ifindex; 0: in no bridge */
+	char name[IFNAME_SIZE];
+	char bridge[IFNAME_SIZE];	/* where it belongs: from its alias, from our memory, or where it is */
+	uint8_t owner;
+	bool up, isolated, locked, learning, flood;
+	bool physical;			/* no link kind: a network card */
+	uint32_t mtu;
+	uint16_t vlan;
+	char alias[NETSTATE_ALIAS_SIZE];
+};
+
+/* Identity: link, address, prefix length. */
+struct netstate_address {
+	char link[IFNAME_SIZE];
+	struct ip address;
+	uint8_t prefix_length;
+	bool ours;			/* on a bridge of ours */
+};
+
+/* Identity: family, destination, length, table, metric. Snapshot only: to see overlaps. */
+struct netstate_route {
+	struct ip destination;
+	uint8_t prefix_length;
+	uint32_t table, metric;
+	char link[IFNAME_SIZE];
+};
+
+/* The sets of our table (RULESET section 1). Keys are kept as the kernel keeps them. */
+enum netstate_set {
+	NETSTATE_SET_BRIDGES,		/* ifname */
+	NETSTATE_SET_SOURCE4,		/* ifname . ipv4, one kernel set per prefix length */
+	NETSTATE_SET_SOURCE6,		/* ifname . ipv6, likewise */
+	NETSTATE_SET_SAME,		/* ifname . ifname */
+	NETSTATE_SET_NAT,		/* ifname */
+	NETSTATE_SET_GATEWAY4,		/* ipv4 */
+	NETSTATE_SET_LOCAL4,		/* ifname . ipv4: this bridge's own addresses */
+	NETSTATE_SET_LOCAL6,		/* ifname . ipv6 */
+	NETSTATE_SET_HOSTOPEN,		/* ifname: HostAccess=all */
+	NETSTATE_SET_HOSTCLOSED,	/* ifname: HostAccess=none */
+	NETSTATE_SET_NAT6,		/* ifname: IPv6 is masqueraded too */
+	/*
+	 * Like SOURCE4 and SOURCE6, for networks that forward nothing (isolated): looked at only for packets to
+	 * the host itself. One set per prefix length, too.
+	 */
+	NETSTATE_SET_INSIDE4,		/* ifname . ipv4 */
+	NETSTATE_SET_INSIDE6,		/* ifname . ipv6 */
+	NETSTATE_SET_MAX_,
+};
+
+#define NETSTATE_KEY_SIZE 32		/* ifname (16) and an address padded to 16 */
+
+/* Identity: set, prefix length, key. */
+struct netstate_element {
+	uint8_t set;			/* enum netstate_set */
+	uint8_t prefix_length;		/* of NETSTATE_SET_SOURCE* and INSIDE*; else 0 */
+	uint8_t key_length;
+	uint8_t key[NETSTATE_KEY_SIZE];
+	char network[NETWORK_NAME_SIZE];	/* desired: whose it is, for tagging; not part of the identity */
+};
+
+/* Our table as a whole: chains and rules are the same whatever the networks, elements come and go. */
+enum netstate_table_state {
+	NETSTATE_TABLE_ABSENT,
+	NETSTATE_TABLE_EQUAL,		/* chains, rules and set definitions are those of `fingerprint` */
+	NETSTATE_TABLE_DIFFERENT,	/* there is a table of our name, and it is not like that */
+};
+
+struct netstate_table {
+	uint8_t state;			/* enum netstate_table_state; in desired EQUAL, or ABSENT for no networks */
+	bool owned;			/* by this process's nft socket (flags owner) */
+	bool orphan;			/* flag owner without an owner: it can be adopted */
+	bool foreign_owner;		/* another process owns it: another instance */
+	uint64_t handle;		/* snapshot only */
+	uint64_t fingerprint;		/* of the rules text, ruleset_fingerprint() */
+	/* The prefix lengths in use: they decide which source sets and rules there are. Bit n: /n. */
+	uint64_t prefixes4;
+	uint64_t prefixes6[3];
+};
+
+/* One DHCP checksum rule. Identity: bridge. */
+enum checksum_strategy { CHECKSUM_OFF, CHECKSUM_NFT, CHECKSUM_TC, CHECKSUM_QUEUE, CHECKSUM_MAX_ };
+
+struct netstate_checksum {
+	char bridge[IFNAME_SIZE];
+	uint8_t strategy;
+	uint64_t handle;		/* snapshot only */
+};
+
+/* A sysctl of net. Identity: path. */
+struct netstate_sysctl {
+	char path[64];			/* below /proc/sys/net, such as "ipv4/ip_forward" */
+	int value;
+};
+
+/* A service process of a network. Identity: network. */
+struct netstate_service {
+	char network[NETWORK_NAME_SIZE];
+	char bridge[IFNAME_SIZE];
+	uint64_t config_hash;		/* of the text it must run with, or runs with */
+	bool running;
+};
+
+/* A list of one kind: `type *items; size_t n`, grown by netstate_add_*(). */
+#define NETSTATE_KINDS(kind)						\
+	kind(bridge, bridges)						\
+	kind(port, ports)						\
+	kind(address, addresses)					\
+	kind(route, routes)						\
+	kind(element, elements)						\
+	kind(checksum, checksums)					\
+	kind(sysctl, sysctls)						\
+	kind(service, services)
+
+struct netstate {
+#define NETSTATE_MEMBER(one, many) struct netstate_##one *many; size_t n_##many;
+	NETSTATE_KINDS(NETSTATE_MEMBER)
+#undef NETSTATE_MEMBER
+	struct netstate_table table;
+};
+
+#define NETSTATE_NULL (struct netstate){ 0 }
+
+void netstate_deinit(struct netstate *state);
+void netstate_sort(struct netstate *state);
+
+/* Each appends a copy: 0 or -ENOMEM. */
+#define NETSTATE_ADD(one, many) \
+	int netstate_add_##one(struct netstate *state, const struct netstate_##one *item);
+NETSTATE_KINDS(NETSTATE_ADD)
+#undef NETSTATE_ADD
+
+/* Each finds by identity in a sorted state: NULL when there is none. */
+const struct netstate_bridge *netstate_find_bridge(const struct netstate *state, const char *name);
+const struct netstate_bridge *netstate_find_bridge_index(const struct netstate *state, int ifindex);
+const struct netstate_service *netstate_find_service(const struct netstate *state, const char *network);
+const struct netstate_sysctl *netstate_find_sysctl(const struct netstate *state, const char *path);
+
+/* The order of elements in a sorted state: less than, equal to or greater than 0. */
+int netstate_compare_elements(const struct netstate_element *a, const struct netstate_element *b);
+
+const struct netstate_element *netstate_find_element(const struct netstate *state, const struct netstate_element *element);
+const struct netstate_address *netstate_find_address(const struct netstate *state, const struct netstate_address *address);

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A declared network: what a NAME.network file and its drop-ins say.
+ * Pure: types, and functions without system calls.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../lib/failure.h"
+#include "netstate.h"
+
+#define LIMIT_NETWORK_ADDRESSES		8
+#define LIMIT_NETWORK_FORWARDERS	8
+#define LIMIT_NETWORK_DOMAIN		254	/* a domain name and its end */
+#define LIMIT_NETWORK_LINE		4096	/* bytes of one line of a file, continuations included */
+#define LIMIT_NETWORK_FILES		257	/* its file and its drop-ins */
+
+enum network_mode {
+	NETWORK_NAT,
+	NETWORK_ISOLATED,
+	NETWORK_ROUTE, NETWORK_OPEN, NETWORK_BRIDGE,	/* words that are known, and refused by this version */
+	NETWORK_MODE_MAX_,
+};
+
+/* What of the host its guests reach. */
+enum network_host_access {
+	HOST_ACCESS_GATEWAY,	/* DHCP, DNS and ping on their own gateway */
+	HOST_ACCESS_ALL,
+	HOST_ACCESS_NONE,
+	HOST_ACCESS_MAX_,
+};
+
+/* Where something was said, for error texts. Line 0: nowhere, it is the default. */
+struct network_place {
+	uint16_t file;			/* index into network.paths */
+	uint32_t line;
+};
+
+struct network_address {
+	struct ip ip;			/* the host's own address on the bridge */
+	uint8_t prefix_length;
+	struct network_place place;
+};
+
+/* Every key of a file, in the order of the table in keys.c. */
+enum key_id {
+	KEY_MODE, KEY_BRIDGE, KEY_MAC_ADDRESS, KEY_MTU, KEY_AUTOSTART, KEY_HOST_ACCESS,
+	KEY_ADDRESS,
+	KEY_DHCP_ENABLE, KEY_DHCP_RANGE, KEY_DHCP_LEASE_TIME,
+	KEY_DNS_ENABLE, KEY_DNS_DOMAIN, KEY_DNS_FORWARDER,
+	KEY_MAX_,
+};
+
+#define NETWORK_LEASE_FOREVER UINT32_MAX
+
+struct network {
+	char name[NETWORK_NAME_SIZE];
+	char **paths;			/* owned: its file and its drop-ins, as they were given */
+	size_t n_paths;
+	struct network_place places[KEY_MAX_];	/* where each key was said last */
+	char *problem;			/* owned: why the network cannot be, with file and line; NULL: it can */
+
+	uint8_t mode;			/* enum network_mode */
+	uint8_t host_access;		/* enum network_host_access */
+	char bridge[IFNAME_SIZE];
+	bool mac_given;
+	struct mac mac;
+	uint32_t mtu;
+	bool autostart;
+
+	bool address_auto;		/* for each family that no address is written for */
+	size_t n_addresses;
+	struct network_address addresses[LIMIT_NETWORK_ADDRESSES];
+
+	bool dhcp;
+	struct ip range_first, range_last;	/* no family: all of the prefix */
+	uint32_t lease_time_s;		/* NETWORK_LEASE_FOREVER */
+
+	bool dns;
+	char domain[LIMIT_NETWORK_DOMAIN];
+	size_t n_forwarders;
+	struct ip forwarders[LIMIT_NETWORK_FORWARDERS];
+};
+
+#define NETWORK_NULL (struct network){ 0 }
+void network_deinit(struct network *network);
+
+/* One file: its path as it is to be named in errors, and its bytes. Borrowed. */
+struct config_file {
+	const char *path;
+	const char *text;
+	size_t length;
+};
+
+bool network_name_is_valid(const char *name);
+int config_parse(const char *name, const struct config_file *files, size_t n_files, struct network *ret_network,
+		 struct failure *failure);
+int config_verify(struct network *networks, size_t n_networks);
+
+const char *network_mode_name(enum network_mode mode);
+const char *network_host_access_name(enum network_host_access access);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The steps from what is to what should be.
+ * Pure: types, and functions without system calls.
+ *
+ * A plan is computed afresh from two states, carried out once by kernel/apply.c and services, and thrown
+ * away. Steps are sorted by phase; inside a phase by network, so that the steps of a network that fails
+ * can be left out without the others noticing.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "netstate.h"
+
+/*
+ * The order is the invariant: the filter is there before anything can be reached, and reachability ends
+ * before the filter goes.
+ */
+enum plan_phase {
+	PHASE_STOP_SERVICES,		/* those that go */
+	PHASE_CREATE_LINKS,		/* down; before them, names that stand in the way */
+	PHASE_SET_LINKS,		/* MAC, MTU, STP, alias, names */
+	PHASE_ADD_ADDRESSES,		/* on links that are down, or already filtered */
+	PHASE_RULES,			/* one nft batch: table or elements; checksum rules */
+	PHASE_SYSCTLS,			/* forwarding: only once the rules are there */
+	PHASE_UP,			/* links up */
+	PHASE_PORTS,			/* ports put back: down, enslave, options, read back, up */
+	PHASE_START_SERVICES,
+	PHASE_REMOVE_ADDRESSES,		/* of networks that go, and foreign to ours */
+	PHASE_DOWN,			/* links down */
+	PHASE_REMOVE_RULES,		/* elements of networks that are down now */
+	PHASE_DELETE_LINKS,		/* in small groups */
+	PHASE_MAX_,
+};
+
+enum plan_op {
+	PLAN_SERVICE_STOP, PLAN_SERVICE_START, PLAN_SERVICE_RESTART, PLAN_SERVICE_RELOAD,
+	PLAN_BRIDGE_CREATE, PLAN_BRIDGE_SET, PLAN_BRIDGE_RENAME, PLAN_BRIDGE_UP, PLAN_BRIDGE_DOWN, PLAN_BRIDGE_DELETE,
+	PLAN_ADDRESS_ADD, PLAN_ADDRESS_REMOVE,
+	PLAN_TABLE_ADOPT,		/* alone in its batch */
+	PLAN_TABLE_REPLACE,		/* delete where there is one, and make it anew with all elements */
+	PLAN_TABLE_DELETE,
+	PLAN_ELEMENT_ADD, PLAN_ELEMENT_REMOVE,
+	PLAN_CHECKSUM_ADD, PLAN_CHECKSUM_REMOVE,
+	PLAN_SYSCTL_SET,
+	PLAN_PORT_PUT_BACK,
+	PLAN_OP_MAX_,
+};
+
+/* What a comparison found out about one object; kept for the log and for tests. */
+enum plan_outcome { OUTCOME_KEEP, OUTCOME_CREATE, OUTCOME_UPDATE, OUTCOME_DELETE, OUTCOME_FOREIGN };
+
+/* Which fields of a bridge a PLAN_BRIDGE_SET has to write. */
+enum plan_bridge_fields {
+	BRIDGE_FIELD_MAC	= 1 << 0,
+	BRIDGE_FIELD_MTU	= 1 << 1,
+	BRIDGE_FIELD_STP	= 1 << 2,
+	BRIDGE_FIELD_DELAY	= 1 << 3,
+	BRIDGE_FIELD_ALIAS	= 1 << 4,
+	BRIDGE_FIELD_ALTNAMES	= 1 << 5,
+	BRIDGE_FIELD_NF_CALL	= 1 << 6,
+};
+
+struct plan_step {
+	uint8_t phase;			/* enum plan_phase */
+	uint8_t op;			/* enum plan_op */
+	uint8_t outcome;		/* enum plan_outcome */
+	uint32_t fields;		/* PLAN_BRIDGE_SET */
+	char network[NETWORK_NAME_SIZE];	/* "" for what belongs to all: table, forwarding */
+	union {
+		struct netstate_bridge bridge;	/* as desired; with the ifindex to work on (or to ask for, CREATE) */
+		struct netstate_port port;	/* as desired; by ifindex */
+		struct netstate_address address;
+		struct netstate_element element;
+		struct netstate_checksum checksum;
+		struct netstate_sysctl sysctl;
+		struct netstate_service service;
+		struct netstate_table table;
+	};
+};
+
+/* What the planner saw and leaves alone. For status and log; nothing is done about it. */
+enum plan_note_kind {
+	PLAN_NOTE_BRIDGE_FOREIGN,	/* somebody else's interface has the bridge's name: the network cannot be */
+	PLAN_NOTE_BRIDGE_DOUBLE,	/* a second bridge says that it is this network's */
+	PLAN_NOTE_ADDRESS_FOREIGN,	/* an address on our bridge that we did not put there */
+	PLAN_NOTE_PORT_PHYSICAL,	/* a network card in a bridge of ours */
+	PLAN_NOTE_TABLE_OWNED,		/* another process owns the table: nothing at all can be done */
+	PLAN_NOTE_MAX_,
+};
+
+struct plan_note {
+	uint8_t kind;			/* enum plan_note_kind */
+	char network[NETWORK_NAME_SIZE];
+	char link[IFNAME_SIZE];
+	struct ip address;		/* ADDRESS_FOREIGN */
+	uint8_t prefix_length;
+};
+
+struct plan {
+	uint64_t id;			/* printed by plan, log and tests */
+	struct plan_step *steps;	/* owned */
+	size_t n_steps;
+	struct plan_note *notes;	/* owned */
+	size_t n_notes;
+};
+
+#define PLAN_NULL (struct plan){ 0 }
+void plan_deinit(struct plan *plan);
+const char *plan_phase_name(enum plan_phase phase);
+const char *plan_op_name(enum plan_op op);
+const char *plan_outcome_name(enum plan_outcome outcome);
+const char *plan_note_name(enum plan_note_kind kind);
+
+/*
+ * What the manager remembers between passes and the planner needs: ports and old indexes. All of it is a
+ * parameter; the planner keeps nothing.
+ */
+struct plan_memory {
+	const struct netstate_port *ports;	/* ports of ours as last seen in place, sorted by ifindex */
+	size_t n_ports;
+	const struct netstate_bridge *bridges;	/* bridges of ours as last seen, for their ifindex */
+	size_t n_bridges;
+	const struct netstate_address *addresses;	/* those that we have put on bridges: they may go again */
+	size_t n_addresses;
+};
+
+/*
+ * Compares and plans. @now_us is the time, a parameter like everything else. @except names networks that
+ * are left out of this pass (failed, backing off), sorted. Both states must be sorted. -ENOMEM only.
+ */
+int plan_build(const struct netstate *desired, const struct netstate *snapshot, const struct plan_memory *memory,
+	       const char (*except)[NETWORK_NAME_SIZE], size_t n_except, uint64_t now_us, struct plan *ret_plan);

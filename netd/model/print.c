@@ -1,0 +1,698 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * States and plans as text, one object a line, and states from text.
+ * Pure: no system calls.
+ *
+ * A line is the kind of the object, what identifies it, then words: a word alone is a flag that is set,
+ * KEY=VALUE a value. Empty values are left out. Lines stand in the order of the state, so that equal
+ * states have equal texts.
+ */
+#include "print.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../lib/str.h"
+#include "../../lib/util.h"
+#include "ip.h"
+
+static const char *const set_names[] = {
+	[NETSTATE_SET_BRIDGES] = "bridges", [NETSTATE_SET_SOURCE4] = "source4", [NETSTATE_SET_SOURCE6] = "source6",
+	[NETSTATE_SET_SAME] = "same", [NETSTATE_SET_NAT] = "nat", [NETSTATE_SET_GATEWAY4] = "gateway4",
+	[NETSTATE_SET_LOCAL4] = "local4", [NETSTATE_SET_LOCAL6] = "local6", [NETSTATE_SET_HOSTOPEN] = "hostopen",
+	[NETSTATE_SET_HOSTCLOSED] = "hostclosed", [NETSTATE_SET_NAT6] = "nat6", [NETSTATE_SET_INSIDE4] = "inside4",
+	[NETSTATE_SET_INSIDE6] = "inside6",
+};
+static_assert(ARRAY_SIZE(set_names) == NETSTATE_SET_MAX_, "a name for each set");
+
+static const char *const strategy_names[] = {
+	[CHECKSUM_OFF] = "off", [CHECKSUM_NFT] = "nft", [CHECKSUM_TC] = "tc", [CHECKSUM_QUEUE] = "queue",
+};
+static_assert(ARRAY_SIZE(strategy_names) == CHECKSUM_MAX_, "a name for each strategy");
+
+static const char *const table_names[] = {
+	[NETSTATE_TABLE_ABSENT] = "absent", [NETSTATE_TABLE_EQUAL] = "equal", [NETSTATE_TABLE_DIFFERENT] = "different",
+};
+
+/* Ours alone, without the prefix length. */
+const char *netstate_set_name(enum netstate_set set)
+{
+	return set_names[set];
+}
+
+const char *checksum_strategy_name(enum checksum_strategy strategy)
+{
+	return strategy_names[strategy];
+}
+
+/* Which parts of a key there are: an interface's name, then a second one or an address. */
+static const struct shape {
+	bool name;
+	bool second_name;
+	uint8_t address;		/* bytes */
+} shapes[] = {
+	[NETSTATE_SET_BRIDGES] = { true, false, 0 }, [NETSTATE_SET_SOURCE4] = { true, false, 4 },
+	[NETSTATE_SET_SOURCE6] = { true, false, 16 }, [NETSTATE_SET_SAME] = { true, true, 0 },
+	[NETSTATE_SET_NAT] = { true, false, 0 }, [NETSTATE_SET_GATEWAY4] = { false, false, 4 },
+	[NETSTATE_SET_LOCAL4] = { true, false, 4 }, [NETSTATE_SET_LOCAL6] = { true, false, 16 },
+	[NETSTATE_SET_HOSTOPEN] = { true, false, 0 }, [NETSTATE_SET_HOSTCLOSED] = { true, false, 0 },
+	[NETSTATE_SET_NAT6] = { true, false, 0 }, [NETSTATE_SET_INSIDE4] = { true, false, 4 },
+	[NETSTATE_SET_INSIDE6] = { true, false, 16 },
+};
+static_assert(ARRAY_SIZE(shapes) == NETSTATE_SET_MAX_, "a shape for each set");
+
+/* Printing */
+
+static void print_flag(FILE *file, const char *name, bool value)
+{
+	if (value)
+		fprintf(file, " %s", name);
+}
+
+static void print_string(FILE *file, const char *name, const char *value)
+{
+	if (*value)
+		fprintf(file, " %s=%s", name, STR_ESCAPED(value));
+}
+
+static void print_number(FILE *file, const char *name, uint64_t value)
+{
+	if (value)
+		fprintf(file, " %s=%" PRIu64, name, value);
+}
+
+static void print_bridge(FILE *file, const struct netstate_bridge *bridge)
+{
+	fprintf(file, "bridge %s", STR_ESCAPED(bridge->name));
+	print_number(file, "index", (uint64_t)bridge->ifindex);
+	print_flag(file, "ours", bridge->owner == NETSTATE_OURS);
+	print_string(file, "net", bridge->network);
+	print_flag(file, "up", bridge->up);
+	print_flag(file, "stp", bridge->stp);
+	print_number(file, "delay", bridge->forward_delay_cs);
+	print_number(file, "mtu", bridge->mtu);
+	fprintf(file, " mac=" MAC_FORMAT, MAC_BYTES(bridge->mac));
+	print_flag(file, "unpinned", !bridge->address_pinned);
+	print_flag(file, "nf-call", bridge->nf_call);
+	print_number(file, "addr-gen", bridge->addr_gen_mode);
+	for (size_t i = 0; i < bridge->n_altnames; i++)
+		print_string(file, "altname", bridge->altnames[i]);
+}
+
+/* The alias stands last: it may hold blanks. */
+static void print_port(FILE *file, const struct netstate_port *port)
+{
+	fprintf(file, "port %d name=%s", port->ifindex, STR_ESCAPED(port->name));
+	print_number(file, "master", (uint64_t)port->master);
+	print_string(file, "bridge", port->bridge);
+	print_flag(file, "ours", port->owner == NETSTATE_OURS);
+	print_flag(file, "up", port->up);
+	print_flag(file, "isolated", port->isolated);
+	print_flag(file, "locked", port->locked);
+	print_flag(file, "learning", port->learning);
+	print_flag(file, "flood", port->flood);
+	print_flag(file, "physical", port->physical);
+	print_number(file, "mtu", port->mtu);
+	print_number(file, "vlan", port->vlan);
+	print_string(file, "alias", port->alias);
+}
+
+static void print_address(FILE *file, const struct netstate_address *address)
+{
+	fprintf(file, "address %s %s/%u", STR_ESCAPED(address->link), IP_TEXT(&address->address), address->prefix_length);
+	print_flag(file, "ours", address->ours);
+}
+
+static void print_route(FILE *file, const struct netstate_route *route)
+{
+	fprintf(file, "route %s/%u", IP_TEXT(&route->destination), route->prefix_length);
+	print_number(file, "table", route->table);
+	print_number(file, "metric", route->metric);
+	print_string(file, "dev", route->link);
+}
+
+static void print_key(FILE *file, const struct netstate_element *element)
+{
+	const struct shape *shape = &shapes[element->set];
+	const uint8_t *key = element->key;
+	struct ip ip;
+
+	for (int i = 0; i < shape->name + shape->second_name; i++) {
+		char name[IFNAME_SIZE + 1] = "";
+
+		memcpy(name, key, IFNAME_SIZE);
+		fprintf(file, " %s", STR_ESCAPED(name));
+		key += IFNAME_SIZE;
+	}
+	if (shape->address == 4) {
+		ip = ip_v4((uint32_t)key[0] << 24 | (uint32_t)key[1] << 16 | (uint32_t)key[2] << 8 | key[3]);
+		fprintf(file, " %s", IP_TEXT(&ip));
+	} else if (shape->address == 16) {
+		ip = ip_v6(key);
+		fprintf(file, " %s", IP_TEXT(&ip));
+	}
+}
+
+static void print_element(FILE *file, const struct netstate_element *element)
+{
+	fprintf(file, "element %s", set_names[element->set]);
+	if (element->prefix_length)
+		fprintf(file, "/%u", element->prefix_length);
+	print_key(file, element);
+	print_string(file, "net", element->network);
+}
+
+static void print_checksum(FILE *file, const struct netstate_checksum *checksum)
+{
+	fprintf(file, "checksum %s %s", STR_ESCAPED(checksum->bridge), strategy_names[checksum->strategy]);
+	print_number(file, "handle", checksum->handle);
+}
+
+static void print_sysctl(FILE *file, const struct netstate_sysctl *sysctl)
+{
+	fprintf(file, "sysctl %s %d", STR_ESCAPED(sysctl->path), sysctl->value);
+}
+
+static void print_service(FILE *file, const struct netstate_service *service)
+{
+	fprintf(file, "service %s %s hash=%016" PRIx64, STR_ESCAPED(service->network), STR_ESCAPED(service->bridge),
+		service->config_hash);
+	print_flag(file, "running", service->running);
+}
+
+static void print_prefixes(FILE *file, const struct netstate_table *table)
+{
+	const char *before = " prefixes4=";
+
+	for (unsigned int i = 0; i <= 32; i++)
+		if (table->prefixes4 >> i & 1) {
+			fprintf(file, "%s%u", before, i);
+			before = ",";
+		}
+	before = " prefixes6=";
+	for (unsigned int i = 0; i <= 128; i++)
+		if (table->prefixes6[i / 64] >> i % 64 & 1) {
+			fprintf(file, "%s%u", before, i);
+			before = ",";
+		}
+}
+
+static void print_table(FILE *file, const struct netstate_table *table)
+{
+	fprintf(file, "table %s", table_names[table->state]);
+	print_flag(file, "owned", table->owned);
+	print_flag(file, "orphan", table->orphan);
+	print_flag(file, "foreign-owner", table->foreign_owner);
+	print_number(file, "handle", table->handle);
+	print_number(file, "fingerprint", table->fingerprint);
+	print_prefixes(file, table);
+}
+
+/* Closes the stream and hands the text over. */
+static int finish(FILE *file, char **text, char **ret_text)
+{
+	bool failed = ferror(file);
+
+	if (fclose(file) != 0)
+		failed = true;
+	if (failed) {
+		free(*text);
+		return -ENOMEM;
+	}
+	*ret_text = *text;
+	return 0;
+}
+
+/* The whole state; netstate_parse() reads it back. The caller frees @ret_text. -ENOMEM only. */
+int netstate_print(const struct netstate *state, char **ret_text)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	if (!file)
+		return -ENOMEM;
+#define PRINT(one, many)						\
+	for (size_t i = 0; i < state->n_##many; i++) {			\
+		print_##one(file, &state->many[i]);			\
+		fputc('\n', file);					\
+	}
+	NETSTATE_KINDS(PRINT)
+#undef PRINT
+	print_table(file, &state->table);
+	fputc('\n', file);
+	return finish(file, &text, ret_text);
+}
+
+static void print_fields(FILE *file, uint32_t fields)
+{
+	static const char *const names[] = { "mac", "mtu", "stp", "delay", "alias", "altnames", "nf-call" };
+	const char *before = " fields=";
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (fields >> i & 1) {
+			fprintf(file, "%s%s", before, names[i]);
+			before = ",";
+		}
+}
+
+static void print_object(FILE *file, const struct plan_step *step)
+{
+	switch ((enum plan_op)step->op) {
+	case PLAN_SERVICE_STOP:
+	case PLAN_SERVICE_START:
+	case PLAN_SERVICE_RESTART:
+	case PLAN_SERVICE_RELOAD:
+		print_service(file, &step->service);
+		break;
+	case PLAN_BRIDGE_CREATE:
+	case PLAN_BRIDGE_SET:
+	case PLAN_BRIDGE_RENAME:
+	case PLAN_BRIDGE_UP:
+	case PLAN_BRIDGE_DOWN:
+	case PLAN_BRIDGE_DELETE:
+		print_bridge(file, &step->bridge);
+		break;
+	case PLAN_ADDRESS_ADD:
+	case PLAN_ADDRESS_REMOVE:
+		print_address(file, &step->address);
+		break;
+	case PLAN_TABLE_ADOPT:
+	case PLAN_TABLE_REPLACE:
+	case PLAN_TABLE_DELETE:
+		print_table(file, &step->table);
+		break;
+	case PLAN_ELEMENT_ADD:
+	case PLAN_ELEMENT_REMOVE:
+		print_element(file, &step->element);
+		break;
+	case PLAN_CHECKSUM_ADD:
+	case PLAN_CHECKSUM_REMOVE:
+		print_checksum(file, &step->checksum);
+		break;
+	case PLAN_SYSCTL_SET:
+		print_sysctl(file, &step->sysctl);
+		break;
+	case PLAN_PORT_PUT_BACK:
+		print_port(file, &step->port);
+		break;
+	case PLAN_OP_MAX_:
+		break;
+	}
+}
+
+/*
+ * The steps in order, a heading for each phase, then what was seen and left alone:
+ *
+ *	rules:
+ *	  default element-add [create] element nat gn-default net=default
+ *
+ * "-" stands for what belongs to all networks. The caller frees @ret_text. -ENOMEM only.
+ */
+int plan_print(const struct plan *plan, char **ret_text)
+{
+	char *text = NULL;
+	int phase = -1;
+	size_t size;
+	FILE *file = open_memstream(&text, &size);
+
+	if (!file)
+		return -ENOMEM;
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const struct plan_step *step = &plan->steps[i];
+
+		if (step->phase != phase)
+			fprintf(file, "%s:\n", plan_phase_name(step->phase));
+		phase = step->phase;
+		fprintf(file, "  %s %s [%s] ", *step->network ? STR_ESCAPED(step->network) : "-",
+			plan_op_name(step->op), plan_outcome_name(step->outcome));
+		print_object(file, step);
+		print_fields(file, step->op == PLAN_BRIDGE_SET ? step->fields : 0);
+		fputc('\n', file);
+	}
+	for (size_t i = 0; i < plan->n_notes; i++) {
+		const struct plan_note *note = &plan->notes[i];
+
+		fprintf(file, "note: %s", plan_note_name(note->kind));
+		print_string(file, "net", note->network);
+		print_string(file, "link", note->link);
+		if (note->address.family)
+			fprintf(file, " address=%s/%u", IP_TEXT(&note->address), note->prefix_length);
+		fputc('\n', file);
+	}
+	return finish(file, &text, ret_text);
+}
+
+/* Parsing */
+
+struct line {
+	char *next;			/* into a copy that is cut in place */
+	bool bad;
+};
+
+static char *take_word(struct line *line)
+{
+	char *word = line->next + strspn(line->next, " \t");
+
+	if (!*word)
+		return NULL;
+	line->next = word + strcspn(word, " \t");
+	if (*line->next)
+		*line->next++ = '\0';
+	return word;
+}
+
+/* A word that has to be there; "" and a bad line otherwise. */
+static const char *want_word(struct line *line)
+{
+	const char *word = take_word(line);
+
+	if (!word)
+		line->bad = true;
+	return word ? word : "";
+}
+
+static uint64_t read_number(struct line *line, const char *text, int base)
+{
+	char *end;
+	uint64_t value = strtoull(text, &end, base);
+
+	if (*end || end == text)
+		line->bad = true;
+	return value;
+}
+
+static void read_string(struct line *line, const char *text, char *buffer, size_t size)
+{
+	size_t n = strlen(text);
+
+	if (n >= size) {
+		line->bad = true;
+		return;
+	}
+	memset(buffer, 0, size);
+	memcpy(buffer, text, n);
+}
+#define read_name(line, text, array) read_string(line, text, array, sizeof(array))
+
+static size_t read_choice(struct line *line, const char *text, const char *const *names, size_t n_names)
+{
+	for (size_t i = 0; i < n_names; i++)
+		if (strcmp(text, names[i]) == 0)
+			return i;
+	line->bad = true;
+	return 0;
+}
+
+static void read_prefix(struct line *line, const char *text, struct ip *ip, uint8_t *length)
+{
+	if (ip_parse_prefix(text, ip, length) < 0)
+		line->bad = true;
+}
+
+/* Is @word "NAME=..."? Then what follows. */
+static bool is_key(const char *word, const char *name, const char **ret_value)
+{
+	size_t n = strlen(name);
+
+	if (strncmp(word, name, n) != 0 || word[n] != '=')
+		return false;
+	*ret_value = word + n + 1;
+	return true;
+}
+
+static bool is_flag(const char *word, const char *name, bool *flag)
+{
+	if (strcmp(word, name) != 0)
+		return false;
+	*flag = true;
+	return true;
+}
+
+static void parse_bridge(struct line *line, struct netstate_bridge *bridge)
+{
+	const char *word, *value;
+	bool ours = false, unpinned = false;
+
+	read_name(line, want_word(line), bridge->name);
+	while ((word = take_word(line))) {
+		if (is_flag(word, "ours", &ours) || is_flag(word, "up", &bridge->up) || is_flag(word, "stp", &bridge->stp) ||
+		    is_flag(word, "nf-call", &bridge->nf_call) || is_flag(word, "unpinned", &unpinned))
+			continue;
+		if (is_key(word, "index", &value))
+			bridge->ifindex = (int)read_number(line, value, 10);
+		else if (is_key(word, "net", &value))
+			read_name(line, value, bridge->network);
+		else if (is_key(word, "delay", &value))
+			bridge->forward_delay_cs = (uint16_t)read_number(line, value, 10);
+		else if (is_key(word, "mtu", &value))
+			bridge->mtu = (uint32_t)read_number(line, value, 10);
+		else if (is_key(word, "addr-gen", &value))
+			bridge->addr_gen_mode = (uint8_t)read_number(line, value, 10);
+		else if (is_key(word, "mac", &value))
+			line->bad |= mac_parse(value, &bridge->mac) < 0 && strcmp(value, "00:00:00:00:00:00") != 0;
+		else if (is_key(word, "altname", &value) && bridge->n_altnames < NETSTATE_ALTNAMES)
+			read_name(line, value, bridge->altnames[bridge->n_altnames++]);
+		else
+			line->bad = true;
+	}
+	bridge->owner = ours ? NETSTATE_OURS : NETSTATE_FOREIGN;
+	bridge->address_pinned = !unpinned;
+}
+
+static void parse_port(struct line *line, struct netstate_port *port)
+{
+	const char *word, *value;
+	char *alias = strstr(line->next, " alias=");
+	bool ours = false;
+
+	if (alias) {
+		*alias = '\0';
+		read_name(line, alias + strlen(" alias="), port->alias);
+	}
+	port->ifindex = (int)read_number(line, want_word(line), 10);
+	while ((word = take_word(line))) {
+		if (is_flag(word, "ours", &ours) || is_flag(word, "up", &port->up) ||
+		    is_flag(word, "isolated", &port->isolated) || is_flag(word, "locked", &port->locked) ||
+		    is_flag(word, "learning", &port->learning) || is_flag(word, "flood", &port->flood) ||
+		    is_flag(word, "physical", &port->physical))
+			continue;
+		if (is_key(word, "name", &value))
+			read_name(line, value, port->name);
+		else if (is_key(word, "master", &value))
+			port->master = (int)read_number(line, value, 10);
+		else if (is_key(word, "bridge", &value))
+			read_name(line, value, port->bridge);
+		else if (is_key(word, "mtu", &value))
+			port->mtu = (uint32_t)read_number(line, value, 10);
+		else if (is_key(word, "vlan", &value))
+			port->vlan = (uint16_t)read_number(line, value, 10);
+		else
+			line->bad = true;
+	}
+	port->owner = ours ? NETSTATE_OURS : NETSTATE_FOREIGN;
+}
+
+static void parse_address(struct line *line, struct netstate_address *address)
+{
+	const char *word;
+
+	read_name(line, want_word(line), address->link);
+	read_prefix(line, want_word(line), &address->address, &address->prefix_length);
+	while ((word = take_word(line)))
+		if (!is_flag(word, "ours", &address->ours))
+			line->bad = true;
+}
+
+static void parse_route(struct line *line, struct netstate_route *route)
+{
+	const char *word, *value;
+
+	read_prefix(line, want_word(line), &route->destination, &route->prefix_length);
+	while ((word = take_word(line))) {
+		if (is_key(word, "table", &value))
+			route->table = (uint32_t)read_number(line, value, 10);
+		else if (is_key(word, "metric", &value))
+			route->metric = (uint32_t)read_number(line, value, 10);
+		else if (is_key(word, "dev", &value))
+			read_name(line, value, route->link);
+		else
+			line->bad = true;
+	}
+}
+
+static void parse_key(struct line *line, struct netstate_element *element)
+{
+	const struct shape *shape = &shapes[element->set];
+	size_t n = 0;
+	struct ip ip;
+
+	for (int i = 0; i < shape->name + shape->second_name; i++, n += IFNAME_SIZE)
+		read_string(line, want_word(line), (char *)element->key + n, IFNAME_SIZE);
+	if (shape->address > 0) {
+		if (ip_parse(want_word(line), &ip) < 0 || ip_length(&ip) != shape->address) {
+			line->bad = true;
+			return;
+		}
+		memcpy(element->key + n, ip.bytes_be, shape->address);
+		n += shape->address;
+	}
+	element->key_length = (uint8_t)n;
+}
+
+static void parse_element(struct line *line, struct netstate_element *element)
+{
+	char set[32] = "";
+	const char *word, *value;
+	char *slash;
+
+	read_name(line, want_word(line), set);
+	slash = strchr(set, '/');
+	if (slash) {
+		element->prefix_length = (uint8_t)read_number(line, slash + 1, 10);
+		*slash = '\0';
+	}
+	element->set = (uint8_t)read_choice(line, set, set_names, ARRAY_SIZE(set_names));
+	parse_key(line, element);
+	while ((word = take_word(line))) {
+		if (is_key(word, "net", &value))
+			read_name(line, value, element->network);
+		else
+			line->bad = true;
+	}
+}
+
+static void parse_checksum(struct line *line, struct netstate_checksum *checksum)
+{
+	const char *word, *value;
+
+	read_name(line, want_word(line), checksum->bridge);
+	checksum->strategy = (uint8_t)read_choice(line, want_word(line), strategy_names, ARRAY_SIZE(strategy_names));
+	while ((word = take_word(line))) {
+		if (is_key(word, "handle", &value))
+			checksum->handle = read_number(line, value, 10);
+		else
+			line->bad = true;
+	}
+}
+
+static void parse_sysctl(struct line *line, struct netstate_sysctl *sysctl)
+{
+	read_name(line, want_word(line), sysctl->path);
+	sysctl->value = (int)read_number(line, want_word(line), 10);
+	line->bad |= take_word(line) != NULL;
+}
+
+static void parse_service(struct line *line, struct netstate_service *service)
+{
+	const char *word, *value;
+
+	read_name(line, want_word(line), service->network);
+	read_name(line, want_word(line), service->bridge);
+	while ((word = take_word(line))) {
+		if (is_key(word, "hash", &value))
+			service->config_hash = read_number(line, value, 16);
+		else if (!is_flag(word, "running", &service->running))
+			line->bad = true;
+	}
+}
+
+static void parse_prefixes(struct line *line, const char *value, unsigned int bits, uint64_t *words)
+{
+	while (*value) {
+		size_t n = strcspn(value, ",");
+		char number[8] = "";
+		uint64_t length;
+
+		if (n >= sizeof(number)) {
+			line->bad = true;
+			return;
+		}
+		memcpy(number, value, n);
+		length = read_number(line, number, 10);
+		if (length > bits) {
+			line->bad = true;
+			return;
+		}
+		words[length / 64] |= UINT64_C(1) << length % 64;
+		value += n + (value[n] == ',');
+	}
+}
+
+static void parse_table(struct line *line, struct netstate_table *table)
+{
+	const char *word, *value;
+
+	table->state = (uint8_t)read_choice(line, want_word(line), table_names, ARRAY_SIZE(table_names));
+	while ((word = take_word(line))) {
+		if (is_flag(word, "owned", &table->owned) || is_flag(word, "orphan", &table->orphan) ||
+		    is_flag(word, "foreign-owner", &table->foreign_owner))
+			continue;
+		if (is_key(word, "handle", &value))
+			table->handle = read_number(line, value, 10);
+		else if (is_key(word, "fingerprint", &value))
+			table->fingerprint = read_number(line, value, 10);
+		else if (is_key(word, "prefixes4", &value))
+			parse_prefixes(line, value, 32, &table->prefixes4);
+		else if (is_key(word, "prefixes6", &value))
+			parse_prefixes(line, value, 128, table->prefixes6);
+		else
+			line->bad = true;
+	}
+}
+
+/* One object; -EINVAL when the line is not one, -ENOMEM. */
+static int parse_line(struct line *line, struct netstate *state)
+{
+	const char *kind = want_word(line);
+
+#define PARSE(one, many)						\
+	if (strcmp(kind, #one) == 0) {					\
+		struct netstate_##one item;				\
+									\
+		memset(&item, 0, sizeof(item));				\
+		parse_##one(line, &item);				\
+		return line->bad ? -EINVAL : netstate_add_##one(state, &item);\
+	}
+	NETSTATE_KINDS(PARSE)
+#undef PARSE
+	if (strcmp(kind, "table") == 0) {
+		parse_table(line, &state->table);
+		return line->bad ? -EINVAL : 0;
+	}
+	return -EINVAL;
+}
+
+/*
+ * Reads what netstate_print() writes, lines in any order, empty ones and those that begin with '#' skipped.
+ * The state is sorted and the caller's. -EINVAL with the number of the line, -ENOMEM.
+ */
+int netstate_parse(const char *text, struct netstate *ret_state, struct failure *failure)
+{
+	_cleanup_(netstate_deinit) struct netstate state = NETSTATE_NULL;
+	unsigned int number = 0;
+
+	while (*text) {
+		size_t n = strcspn(text, "\n");
+		_cleanup_(freep) char *copy = strndup(text, n);
+		struct line line = { .next = copy };
+		int r = 0;
+
+		number++;
+		if (!copy)
+			return -ENOMEM;
+		if (copy[strspn(copy, " \t")] && copy[0] != '#')
+			r = parse_line(&line, &state);
+		if (r < 0)
+			return failure_set(failure, r, "line %u: not an object of a state: %.*s", number, (int)n, text);
+		text += n + (text[n] == '\n');
+	}
+	netstate_sort(&state);
+	*ret_state = state;
+	state = NETSTATE_NULL;
+	return 0;
+}

@@ -1,0 +1,680 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Our nftables table as a description: sets, chains, and rules as lists of small statements.
+ * Pure: no system calls.
+ *
+ * Theory of operation
+ *
+ * The tables below are the rules, in the words of nft(8): what is printed, what is hashed and what is
+ * sent are made of the same text, so none of them can say something else than the others. A
+ * small parser turns each line into statements; kernel/nft.c turns statements into what the kernel reads.
+ *
+ * No rule and no chain belongs to a network: networks are elements of sets, so the cost of a packet does not
+ * grow with their number. There is one set of sources per prefix length in use, because the lookup is of a
+ * masked address in a hash: a line marked PREFIX4 or PREFIX6 stands once for each of those lengths, with
+ * %m for the mask and %l for the length.
+ *
+ * The order of the rules in `forward` matters. The source is checked before anything else: a rule for
+ * established flows, or for packets to guests, before that would let a guest forge packets into another
+ * network's flow.
+ */
+#include "ruleset.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../lib/util.h"
+
+enum multiplicity { ONCE, PREFIX4, PREFIX6 };
+
+static const struct ruleset_chain chain_table[] = {
+	{ "forward", "filter", "forward", 2, 0 },
+	{ "from_guest" },
+	{ "to_guest" },
+	{ "postrouting", "nat", "postrouting", 4, 100 },
+	{ "masq" },
+	{ "masq6" },
+	{ "input", "filter", "input", 1, 0 },
+	{ "from_guest_in" },
+	{ "to_host" },
+	{ "service" },
+};
+
+static const struct {
+	const char *chain;
+	enum multiplicity multiplicity;
+	const char *text;
+} rule_table[] = {
+	{ "forward", PREFIX4, "iifname . ip saddr & %m @source%l goto from_guest" },
+	{ "forward", PREFIX6, "iifname . ip6 saddr & %m @source6_%l goto from_guest" },
+	/* A forged source, or an isolated network. Never an answer: it would go to whoever was named. */
+	{ "forward", ONCE, "iifname @bridges drop" },
+	{ "forward", ONCE, "oifname @bridges goto to_guest" },
+
+	{ "from_guest", ONCE, "oifname @bridges goto to_guest" },
+	/* The nat hooks never see these: they would leave with the guest's own address. */
+	{ "from_guest", ONCE, "ct state invalid drop" },
+	{ "from_guest", ONCE, "accept" },
+
+	{ "to_guest", ONCE, "ct state established,related accept" },
+	{ "to_guest", ONCE, "ct status dnat accept" },
+	{ "to_guest", ONCE, "iifname . oifname @same accept" },
+	{ "to_guest", ONCE, "reject" },
+
+	{ "postrouting", ONCE, "iifname . oifname @same return" },
+	{ "postrouting", ONCE, "meta nfproto ipv4 iifname @nat goto masq" },
+	{ "postrouting", ONCE, "meta nfproto ipv6 iifname @nat6 goto masq6" },
+	/* The host itself, speaking from a bridge's address to somewhere else. */
+	{ "postrouting", ONCE, "oifname \"lo\" return" },
+	{ "postrouting", ONCE, "ip saddr @gateway4 oifname != @bridges goto masq" },
+
+	/* Low source ports carry privileges with some servers (NFS): guests get none. */
+	{ "masq", ONCE, "ip daddr 224.0.0.0/24 return" },
+	{ "masq", ONCE, "ip daddr 255.255.255.255 return" },
+	{ "masq", ONCE, "meta l4proto tcp masquerade to :1024-65535" },
+	{ "masq", ONCE, "meta l4proto udp masquerade to :1024-65535" },
+	{ "masq", ONCE, "masquerade" },
+	{ "masq6", ONCE, "ip6 daddr ff00::/8 return" },
+	{ "masq6", ONCE, "meta l4proto tcp masquerade to :1024-65535" },
+	{ "masq6", ONCE, "meta l4proto udp masquerade to :1024-65535" },
+	{ "masq6", ONCE, "masquerade" },
+
+	{ "input", ONCE, "iifname @bridges goto from_guest_in" },
+
+	/* What a guest says before it has an address, or to find its neighbours. */
+	{ "from_guest_in", ONCE, "udp dport 67 udp sport 68 accept" },
+	{ "from_guest_in", ONCE, "icmpv6 type nd-neighbor-solicit ip6 hoplimit 255 accept" },
+	{ "from_guest_in", ONCE, "icmpv6 type nd-neighbor-advert ip6 hoplimit 255 accept" },
+	{ "from_guest_in", ONCE, "icmpv6 type nd-router-solicit ip6 hoplimit 255 accept" },
+	{ "from_guest_in", ONCE, "udp sport 546 udp dport 547 accept" },
+	{ "from_guest_in", ONCE, "ip6 daddr ff00::/8 icmpv6 type mld-listener-query accept" },
+	{ "from_guest_in", ONCE, "ip6 daddr ff00::/8 icmpv6 type mld-listener-report accept" },
+	{ "from_guest_in", ONCE, "ip6 daddr ff00::/8 icmpv6 type mld-listener-done accept" },
+	{ "from_guest_in", ONCE, "ip6 daddr ff00::/8 icmpv6 type mld2-listener-report accept" },
+	{ "from_guest_in", PREFIX4, "iifname . ip saddr & %m @source%l goto to_host" },
+	{ "from_guest_in", PREFIX6, "iifname . ip6 saddr & %m @source6_%l goto to_host" },
+	{ "from_guest_in", PREFIX4, "iifname . ip saddr & %m @inside%l goto to_host" },
+	{ "from_guest_in", PREFIX6, "iifname . ip6 saddr & %m @inside6_%l goto to_host" },
+	{ "from_guest_in", ONCE, "ip6 saddr fe80::/10 goto to_host" },
+	{ "from_guest_in", ONCE, "drop" },
+
+	{ "to_host", ONCE, "ct state established,related accept" },
+	{ "to_host", ONCE, "iifname @hostopen accept" },
+	{ "to_host", ONCE, "iifname @hostclosed drop" },
+	/* This bridge's own addresses only: Linux answers for all of its addresses on every device. */
+	{ "to_host", ONCE, "iifname . ip daddr @local4 goto service" },
+	{ "to_host", ONCE, "iifname . ip6 daddr @local6 goto service" },
+	{ "to_host", ONCE, "meta pkttype broadcast drop" },
+	{ "to_host", ONCE, "meta pkttype multicast drop" },
+	{ "to_host", ONCE, "reject" },
+
+	{ "service", ONCE, "icmp type echo-request accept" },
+	{ "service", ONCE, "icmpv6 type echo-request accept" },
+	{ "service", ONCE, "udp dport 53 accept" },
+	{ "service", ONCE, "tcp dport 53 accept" },
+	{ "service", ONCE, "udp dport 69 accept" },
+	{ "service", ONCE, "reject" },
+};
+
+/* Types as nft(8) numbers them; of a concatenation, six bits each. */
+#define TYPE_IPV4	7u
+#define TYPE_IPV6	8u
+#define TYPE_IFNAME	41u
+#define TYPE_PAIR(a, b)	((a) << 6 | (b))
+
+static const struct {
+	const char *name;
+	bool per_prefix;
+	uint8_t key_length;
+	uint32_t key_type;
+	const char *type_text;
+} set_table[] = {
+	[NETSTATE_SET_BRIDGES] = { "bridges", false, 16, TYPE_IFNAME, "ifname" },
+	[NETSTATE_SET_SOURCE4] = { "source", true, 20, TYPE_PAIR(TYPE_IFNAME, TYPE_IPV4), "ifname . ipv4_addr" },
+	[NETSTATE_SET_SOURCE6] = { "source6_", true, 32, TYPE_PAIR(TYPE_IFNAME, TYPE_IPV6), "ifname . ipv6_addr" },
+	[NETSTATE_SET_SAME] = { "same", false, 32, TYPE_PAIR(TYPE_IFNAME, TYPE_IFNAME), "ifname . ifname" },
+	[NETSTATE_SET_NAT] = { "nat", false, 16, TYPE_IFNAME, "ifname" },
+	[NETSTATE_SET_GATEWAY4] = { "gateway4", false, 4, TYPE_IPV4, "ipv4_addr" },
+	[NETSTATE_SET_LOCAL4] = { "local4", false, 20, TYPE_PAIR(TYPE_IFNAME, TYPE_IPV4), "ifname . ipv4_addr" },
+	[NETSTATE_SET_LOCAL6] = { "local6", false, 32, TYPE_PAIR(TYPE_IFNAME, TYPE_IPV6), "ifname . ipv6_addr" },
+	[NETSTATE_SET_HOSTOPEN] = { "hostopen", false, 16, TYPE_IFNAME, "ifname" },
+	[NETSTATE_SET_HOSTCLOSED] = { "hostclosed", false, 16, TYPE_IFNAME, "ifname" },
+	[NETSTATE_SET_NAT6] = { "nat6", false, 16, TYPE_IFNAME, "ifname" },
+	[NETSTATE_SET_INSIDE4] = { "inside", true, 20, TYPE_PAIR(TYPE_IFNAME, TYPE_IPV4), "ifname . ipv4_addr" },
+	[NETSTATE_SET_INSIDE6] = { "inside6_", true, 32, TYPE_PAIR(TYPE_IFNAME, TYPE_IPV6), "ifname . ipv6_addr" },
+};
+static_assert(ARRAY_SIZE(set_table) == NETSTATE_SET_MAX_, "every set has its row");
+
+#define NFPROTO_4	2
+#define NFPROTO_6	10
+
+/* What a field is called, how long it is, and what must be known of the packet before it is read. */
+static const struct {
+	const char *name;
+	uint8_t length;
+	uint8_t nfproto;
+	uint8_t l4proto;
+} field_table[] = {
+	[RULESET_IIFNAME] = { "iifname", 16, 0, 0 },
+	[RULESET_OIFNAME] = { "oifname", 16, 0, 0 },
+	[RULESET_NFPROTO] = { "meta nfproto", 1, 0, 0 },
+	[RULESET_L4PROTO] = { "meta l4proto", 1, 0, 0 },
+	[RULESET_PKTTYPE] = { "meta pkttype", 1, 0, 0 },
+	[RULESET_IP_SADDR] = { "ip saddr", 4, NFPROTO_4, 0 },
+	[RULESET_IP_DADDR] = { "ip daddr", 4, NFPROTO_4, 0 },
+	[RULESET_IP6_SADDR] = { "ip6 saddr", 16, NFPROTO_6, 0 },
+	[RULESET_IP6_DADDR] = { "ip6 daddr", 16, NFPROTO_6, 0 },
+	[RULESET_IP6_HOPLIMIT] = { "ip6 hoplimit", 1, NFPROTO_6, 0 },
+	[RULESET_UDP_SPORT] = { "udp sport", 2, 0, 17 },
+	[RULESET_UDP_DPORT] = { "udp dport", 2, 0, 17 },
+	[RULESET_TCP_DPORT] = { "tcp dport", 2, 0, 6 },
+	[RULESET_ICMP_TYPE] = { "icmp type", 1, NFPROTO_4, 1 },
+	[RULESET_ICMPV6_TYPE] = { "icmpv6 type", 1, NFPROTO_6, 58 },
+	[RULESET_CT_STATE] = { "ct state", 4, 0, 0 },
+	[RULESET_CT_STATUS] = { "ct status", 4, 0, 0 },
+};
+static_assert(ARRAY_SIZE(field_table) == RULESET_FIELD_MAX_, "every field has its row");
+
+/* Values with a name: linux/icmp.h, icmpv6.h, in.h, if_packet.h, nf_conntrack_common.h. */
+static const struct {
+	uint8_t field;
+	uint8_t value;
+	const char *name;
+} value_table[] = {
+	{ RULESET_NFPROTO, NFPROTO_4, "ipv4" },
+	{ RULESET_NFPROTO, NFPROTO_6, "ipv6" },
+	{ RULESET_L4PROTO, 6, "tcp" },
+	{ RULESET_L4PROTO, 17, "udp" },
+	{ RULESET_PKTTYPE, 1, "broadcast" },
+	{ RULESET_PKTTYPE, 2, "multicast" },
+	{ RULESET_ICMP_TYPE, 8, "echo-request" },
+	{ RULESET_ICMPV6_TYPE, 128, "echo-request" },
+	{ RULESET_ICMPV6_TYPE, 130, "mld-listener-query" },
+	{ RULESET_ICMPV6_TYPE, 131, "mld-listener-report" },
+	{ RULESET_ICMPV6_TYPE, 132, "mld-listener-done" },
+	{ RULESET_ICMPV6_TYPE, 133, "nd-router-solicit" },
+	{ RULESET_ICMPV6_TYPE, 135, "nd-neighbor-solicit" },
+	{ RULESET_ICMPV6_TYPE, 136, "nd-neighbor-advert" },
+	{ RULESET_ICMPV6_TYPE, 143, "mld2-listener-report" },
+	{ RULESET_CT_STATE, 1, "invalid" },
+	{ RULESET_CT_STATE, 2, "established" },
+	{ RULESET_CT_STATE, 4, "related" },
+	{ RULESET_CT_STATUS, 32, "dnat" },
+};
+
+/* Is @length one of the prefix lengths that the table is made for? */
+bool ruleset_has_prefix4(const struct netstate_table *table, unsigned int length)
+{
+	return length <= 32 && (table->prefixes4 >> length & 1);
+}
+
+bool ruleset_has_prefix6(const struct netstate_table *table, unsigned int length)
+{
+	return length <= 128 && (table->prefixes6[length / 64] >> length % 64 & 1);
+}
+
+void ruleset_add_prefix4(struct netstate_table *table, unsigned int length)
+{
+	if (length <= 32)
+		table->prefixes4 |= UINT64_C(1) << length;
+}
+
+void ruleset_add_prefix6(struct netstate_table *table, unsigned int length)
+{
+	if (length <= 128)
+		table->prefixes6[length / 64] |= UINT64_C(1) << length % 64;
+}
+
+/* The kernel's name of a set. -EINVAL for a set that there is not, -ENAMETOOLONG. */
+int ruleset_set_name(enum netstate_set set, uint8_t prefix_length, char *buffer, size_t size)
+{
+	int n;
+
+	if (set >= NETSTATE_SET_MAX_)
+		return -EINVAL;
+	if (set_table[set].per_prefix)
+		n = snprintf(buffer, size, "%s%u", set_table[set].name, prefix_length);
+	else
+		n = snprintf(buffer, size, "%s", set_table[set].name);
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+/* Which set a name of the kernel's stands for. -ENOENT when it is none of ours. */
+int ruleset_set_parse(const char *name, enum netstate_set *ret_set, uint8_t *ret_prefix_length)
+{
+	for (size_t i = 0; i < NETSTATE_SET_MAX_; i++) {
+		const char *rest;
+		uint32_t length;
+
+		if (!set_table[i].per_prefix && strcmp(name, set_table[i].name) == 0) {
+			*ret_set = i;
+			*ret_prefix_length = 0;
+			return 0;
+		}
+		if (!set_table[i].per_prefix || !str_has_prefix(name, set_table[i].name, &rest))
+			continue;
+		if (str_parse_u32(rest, set_table[i].key_length == 20 ? 32 : 128, &length) == 0) {
+			*ret_set = i;
+			*ret_prefix_length = (uint8_t)length;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+uint8_t ruleset_set_key_length(enum netstate_set set)
+{
+	return set < NETSTATE_SET_MAX_ ? set_table[set].key_length : 0;
+}
+
+/* A line of the table on its way to statements. */
+struct cursor {
+	const char *at;
+	struct ruleset_rule *rule;
+	bool nfproto_known, l4proto_known;
+};
+
+static bool take_word(struct cursor *cursor, const char *word)
+{
+	size_t length = strlen(word);
+
+	if (strncmp(cursor->at, word, length) != 0 || (cursor->at[length] != ' ' && cursor->at[length] != '\0'))
+		return false;
+	cursor->at += length;
+	while (*cursor->at == ' ')
+		cursor->at++;
+	return true;
+}
+
+/* The next word, whatever it is. */
+static const char *take_any(struct cursor *cursor, char *buffer, size_t size)
+{
+	size_t length = strcspn(cursor->at, " ");
+
+	snprintf(buffer, size, "%.*s", (int)length, cursor->at);
+	cursor->at += length;
+	while (*cursor->at == ' ')
+		cursor->at++;
+	return buffer;
+}
+
+static struct ruleset_statement *add_statement(struct cursor *cursor, enum ruleset_kind kind)
+{
+	struct ruleset_rule *rule = cursor->rule;
+	struct ruleset_statement *statement;
+
+	assert(rule->n_statements < RULESET_STATEMENTS);
+	statement = &rule->statements[rule->n_statements++];
+	*statement = (struct ruleset_statement){ .kind = kind };
+	return statement;
+}
+
+static void add_byte_compare(struct cursor *cursor, enum ruleset_field field, uint8_t value)
+{
+	struct ruleset_statement *statement = add_statement(cursor, RULESET_COMPARE);
+
+	statement->fields[0] = field;
+	statement->n_fields = 1;
+	statement->length = 1;
+	statement->value[0] = value;
+}
+
+/* What nft(8) leaves unsaid: the protocol must be known before its header is read. */
+static void add_implied(struct cursor *cursor, enum ruleset_field field)
+{
+	if (field_table[field].nfproto && !cursor->nfproto_known) {
+		add_byte_compare(cursor, RULESET_NFPROTO, field_table[field].nfproto);
+		cursor->nfproto_known = true;
+	}
+	if (field_table[field].l4proto && !cursor->l4proto_known) {
+		add_byte_compare(cursor, RULESET_L4PROTO, field_table[field].l4proto);
+		cursor->l4proto_known = true;
+	}
+	cursor->nfproto_known |= field == RULESET_NFPROTO;
+	cursor->l4proto_known |= field == RULESET_L4PROTO;
+}
+
+static bool take_field(struct cursor *cursor, uint8_t *ret_field)
+{
+	for (size_t i = 0; i < RULESET_FIELD_MAX_; i++)
+		if (take_word(cursor, field_table[i].name)) {
+			*ret_field = (uint8_t)i;
+			return true;
+		}
+	return false;
+}
+
+/* How many leading bits are set; the tables hold no other masks. */
+static uint8_t count_bits(const uint8_t *mask, size_t length)
+{
+	uint8_t n = 0;
+
+	while (n < length * 8 && mask[n / 8] >> (7 - n % 8) & 1)
+		n++;
+	return n;
+}
+
+static void parse_named(struct ruleset_statement *statement, const char *word)
+{
+	uint32_t bits = 0;
+
+	while (*word) {
+		size_t length = strcspn(word, ","), i;
+
+		for (i = 0; i < ARRAY_SIZE(value_table); i++)
+			if (value_table[i].field == statement->fields[0] && strlen(value_table[i].name) == length &&
+			    strncmp(value_table[i].name, word, length) == 0)
+				break;
+		assert(i < ARRAY_SIZE(value_table));
+		bits |= value_table[i].value;
+		word += length + (word[length] == ',');
+	}
+	if (statement->length == sizeof(bits)) {
+		statement->kind = RULESET_FLAGS;
+		memcpy(statement->value, &bits, sizeof(bits));
+	} else {
+		statement->value[0] = (uint8_t)bits;
+	}
+}
+
+static void parse_value(struct ruleset_statement *statement, char *word)
+{
+	char *slash = strchr(word, '/');
+	uint32_t number;
+
+	statement->length = field_table[statement->fields[0]].length;
+	if (slash) {
+		*slash = '\0';
+		statement->masked = true;
+		statement->prefix_length = (uint8_t)atoi(slash + 1);
+	}
+	if (word[0] == '"') {
+		snprintf((char *)statement->value, sizeof(statement->value), "%.*s", (int)strcspn(word + 1, "\""), word + 1);
+	} else if (inet_pton(statement->length == 16 ? AF_INET6 : AF_INET, word, statement->value) == 1) {
+		return;
+	} else if (str_parse_u32(word, UINT16_MAX, &number) == 0) {
+		if (statement->length == 2)
+			statement->value[0] = (uint8_t)(number >> 8);
+		statement->value[statement->length - 1] = (uint8_t)number;
+	} else {
+		parse_named(statement, word);
+	}
+}
+
+/* `FIELD [. FIELD] [& MASK] [!=] VALUE-or-@SET` */
+static bool parse_match(struct cursor *cursor)
+{
+	struct ruleset_statement *statement;
+	uint8_t fields[2], n = 0, mask[16];
+	char word[64];
+
+	if (!take_field(cursor, &fields[n++]))
+		return false;
+	if (take_word(cursor, ".")) {
+		bool found = take_field(cursor, &fields[n++]);
+
+		assert(found);
+	}
+	for (size_t i = 0; i < n; i++)
+		add_implied(cursor, fields[i]);
+
+	statement = add_statement(cursor, RULESET_COMPARE);
+	memcpy(statement->fields, fields, n);
+	statement->n_fields = n;
+	if (take_word(cursor, "&")) {
+		uint8_t length = field_table[fields[n - 1]].length;
+		int r = inet_pton(length == 16 ? AF_INET6 : AF_INET, take_any(cursor, word, sizeof(word)), mask);
+
+		assert(r == 1);
+		statement->masked = true;
+		statement->prefix_length = count_bits(mask, length);
+	}
+	statement->invert = take_word(cursor, "!=");
+
+	take_any(cursor, word, sizeof(word));
+	if (word[0] == '@') {
+		statement->kind = RULESET_LOOKUP;
+		snprintf(statement->name, sizeof(statement->name), "%.*s", RULESET_NAME_SIZE - 1, word + 1);
+	} else {
+		parse_value(statement, word);
+	}
+	return true;
+}
+
+static bool parse_action(struct cursor *cursor)
+{
+	struct ruleset_statement *statement;
+	char word[64];
+
+	if (take_word(cursor, "accept")) {
+		add_statement(cursor, RULESET_ACCEPT);
+	} else if (take_word(cursor, "drop")) {
+		add_statement(cursor, RULESET_DROP);
+	} else if (take_word(cursor, "return")) {
+		add_statement(cursor, RULESET_RETURN);
+	} else if (take_word(cursor, "reject")) {
+		add_statement(cursor, RULESET_REJECT);
+	} else if (take_word(cursor, "goto")) {
+		statement = add_statement(cursor, RULESET_GOTO);
+		snprintf(statement->name, sizeof(statement->name), "%.*s", RULESET_NAME_SIZE - 1,
+			 take_any(cursor, word, sizeof(word)));
+	} else if (take_word(cursor, "masquerade")) {
+		statement = add_statement(cursor, RULESET_MASQUERADE);
+		if (take_word(cursor, "to")) {
+			int n = sscanf(take_any(cursor, word, sizeof(word)), ":%hu-%hu",
+				       &statement->ports[0], &statement->ports[1]);
+
+			assert(n == 2);
+		}
+	} else {
+		return false;
+	}
+	return true;
+}
+
+/* The lines are ours, and const: one that cannot be parsed is a programming error. */
+static void parse_rule(struct ruleset_rule *rule)
+{
+	struct cursor cursor = { .at = rule->text, .rule = rule };
+
+	while (*cursor.at) {
+		bool known = parse_match(&cursor) || parse_action(&cursor);
+
+		assert(known);
+	}
+}
+
+/* Copies a line with %m and %l replaced. */
+static void expand(const char *line, unsigned int length, bool ipv6, char *buffer, size_t size)
+{
+	char mask[INET6_ADDRSTRLEN];
+	uint8_t bytes[16] = { 0 };
+	struct text text;
+
+	for (unsigned int i = 0; i < length; i++)
+		bytes[i / 8] |= (uint8_t)(0x80 >> i % 8);
+	inet_ntop(ipv6 ? AF_INET6 : AF_INET, bytes, mask, sizeof(mask));
+
+	text_init(&text, buffer, size);
+	for (; *line; line++) {
+		if (line[0] == '%' && line[1] == 'm') {
+			text_add(&text, "%s", mask);
+			line++;
+		} else if (line[0] == '%' && line[1] == 'l') {
+			text_add(&text, "%u", length);
+			line++;
+		} else {
+			text_add(&text, "%c", *line);
+		}
+	}
+	assert(!text.overflow);
+}
+
+static int add_rule(struct ruleset *ruleset, size_t *max, const char *chain, const char *line,
+		    unsigned int length, bool ipv6)
+{
+	struct ruleset_rule *rule;
+
+	if (ruleset->n_rules == *max) {
+		size_t n = *max ? *max * 2 : 64;
+		struct ruleset_rule *rules = reallocarray(ruleset->rules, n, sizeof(*rules));
+
+		if (!rules)
+			return -ENOMEM;
+		ruleset->rules = rules;
+		*max = n;
+	}
+	rule = &ruleset->rules[ruleset->n_rules++];
+	memset(rule, 0, sizeof(*rule));
+	rule->chain = chain;
+	expand(line, length, ipv6, rule->text, sizeof(rule->text));
+	parse_rule(rule);
+	return 0;
+}
+
+static int build_rules(const struct netstate_table *table, struct ruleset *ruleset)
+{
+	size_t max = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(rule_table); i++) {
+		switch (rule_table[i].multiplicity) {
+		case ONCE:
+			r = add_rule(ruleset, &max, rule_table[i].chain, rule_table[i].text, 0, false);
+			break;
+		case PREFIX4:
+			for (unsigned int length = 0; r == 0 && length <= 32; length++)
+				if (ruleset_has_prefix4(table, length))
+					r = add_rule(ruleset, &max, rule_table[i].chain, rule_table[i].text, length, false);
+			break;
+		case PREFIX6:
+			for (unsigned int length = 0; r == 0 && length <= 128; length++)
+				if (ruleset_has_prefix6(table, length))
+					r = add_rule(ruleset, &max, rule_table[i].chain, rule_table[i].text, length, true);
+			break;
+		}
+	}
+	return r;
+}
+
+static void add_set(struct ruleset *ruleset, enum netstate_set set, unsigned int length)
+{
+	struct ruleset_set *item = &ruleset->sets[ruleset->n_sets++];
+
+	memset(item, 0, sizeof(*item));
+	ruleset_set_name(set, (uint8_t)length, item->name, sizeof(item->name));
+	item->type_text = set_table[set].type_text;
+	item->key_type = set_table[set].key_type;
+	item->key_length = set_table[set].key_length;
+}
+
+static int build_sets(const struct netstate_table *table, struct ruleset *ruleset)
+{
+	ruleset->sets = calloc(NETSTATE_SET_MAX_ + 2 * (33 + 129), sizeof(*ruleset->sets));
+	if (!ruleset->sets)
+		return -ENOMEM;
+
+	for (size_t i = 0; i < NETSTATE_SET_MAX_; i++) {
+		bool ipv6 = set_table[i].key_length == 32;
+
+		if (!set_table[i].per_prefix)
+			add_set(ruleset, i, 0);
+		for (unsigned int length = 0; set_table[i].per_prefix && length <= 128; length++)
+			if (ipv6 ? ruleset_has_prefix6(table, length) : ruleset_has_prefix4(table, length))
+				add_set(ruleset, i, length);
+	}
+	return 0;
+}
+
+/* Describes the table for the prefix lengths that @table names. -ENOMEM only. Owned by the caller. */
+int ruleset_build(const struct netstate_table *table, struct ruleset *ret_ruleset)
+{
+	struct ruleset ruleset = { .chains = chain_table, .n_chains = ARRAY_SIZE(chain_table) };
+	int r;
+
+	r = build_sets(table, &ruleset);
+	if (r == 0)
+		r = build_rules(table, &ruleset);
+	if (r < 0) {
+		ruleset_deinit(&ruleset);
+		return r;
+	}
+	*ret_ruleset = ruleset;
+	return 0;
+}
+
+void ruleset_deinit(struct ruleset *ruleset)
+{
+	free(ruleset->sets);
+	free(ruleset->rules);
+	*ruleset = RULESET_NULL;
+}
+
+/* Prints the table as nft(8) reads it. */
+void ruleset_print(const struct ruleset *ruleset, struct text *text)
+{
+	text_add(text, "table inet " RULESET_TABLE " {\n\tcomment \"guestnet %u\"\n", RULESET_VERSION);
+	for (size_t i = 0; i < ruleset->n_sets; i++)
+		text_add(text, "\tset %s { type %s; }\n", ruleset->sets[i].name, ruleset->sets[i].type_text);
+	for (size_t i = 0; i < ruleset->n_chains; i++) {
+		const struct ruleset_chain *chain = &ruleset->chains[i];
+
+		text_add(text, "\tchain %s {\n", chain->name);
+		if (chain->type)
+			text_add(text, "\t\ttype %s hook %s priority %d; policy accept;\n", chain->type,
+				 chain->hook_name, chain->priority);
+		for (size_t j = 0; j < ruleset->n_rules; j++)
+			if (strcmp(ruleset->rules[j].chain, chain->name) == 0)
+				text_add(text, "\t\t%s\n", ruleset->rules[j].text);
+		text_add(text, "\t}\n");
+	}
+	text_add(text, "}\n");
+}
+
+/* FNV-1a, 64 bits: a name for a text, no protection. */
+static uint64_t add_hash(uint64_t hash, const char *string)
+{
+	do {
+		hash = (hash ^ (uint8_t)*string) * UINT64_C(1099511628211);
+	} while (*string++);
+	return hash;
+}
+
+static uint64_t hash_lines(uint64_t hash, enum multiplicity multiplicity, unsigned int length)
+{
+	char line[RULESET_TEXT_SIZE];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rule_table); i++) {
+		if (rule_table[i].multiplicity != multiplicity)
+			continue;
+		expand(rule_table[i].text, length, multiplicity == PREFIX6, line, sizeof(line));
+		hash = add_hash(add_hash(hash, rule_table[i].chain), line);
+	}
+	return hash;
+}
+
+/*
+ * A number for the text of the table that @table describes: equal for equal rules, never 0. Of @table only
+ * the prefix lengths count.
+ */
+uint64_t ruleset_fingerprint(const struct netstate_table *table)
+{
+	uint64_t hash = UINT64_C(14695981039346656037) + RULESET_VERSION;
+
+	for (size_t i = 0; i < ARRAY_SIZE(set_table); i++)
+		hash = add_hash(add_hash(hash, set_table[i].name), set_table[i].type_text);
+	for (size_t i = 0; i < ARRAY_SIZE(chain_table); i++)
+		hash = add_hash(add_hash(hash, chain_table[i].name), chain_table[i].type ?: "");
+	hash = hash_lines(hash, ONCE, 0);
+	for (unsigned int length = 0; length <= 32; length++)
+		if (ruleset_has_prefix4(table, length))
+			hash = hash_lines(hash, PREFIX4, length);
+	for (unsigned int length = 0; length <= 128; length++)
+		if (ruleset_has_prefix6(table, length))
+			hash = hash_lines(hash, PREFIX6, length);
+	return hash ?: 1;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Our nftables table as a description: sets, chains, and rules as lists of small statements.
+ * Pure: types, and functions without system calls.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../lib/str.h"
+#include "netstate.h"
+
+#define RULESET_TABLE		"guestnet"
+#define RULESET_VERSION		1
+#define RULESET_NAME_SIZE	32
+#define RULESET_TEXT_SIZE	160
+#define RULESET_STATEMENTS	10
+
+/* What of a packet a statement looks at. */
+enum ruleset_field {
+	RULESET_IIFNAME, RULESET_OIFNAME,
+	RULESET_NFPROTO, RULESET_L4PROTO, RULESET_PKTTYPE,
+	RULESET_IP_SADDR, RULESET_IP_DADDR,
+	RULESET_IP6_SADDR, RULESET_IP6_DADDR, RULESET_IP6_HOPLIMIT,
+	RULESET_UDP_SPORT, RULESET_UDP_DPORT, RULESET_TCP_DPORT,
+	RULESET_ICMP_TYPE, RULESET_ICMPV6_TYPE,
+	RULESET_CT_STATE, RULESET_CT_STATUS,
+	RULESET_FIELD_MAX_,
+};
+
+enum ruleset_kind {
+	RULESET_COMPARE,	/* one field, masked or not, equals (or not) a value */
+	RULESET_FLAGS,		/* one field has one of the bits of a value */
+	RULESET_LOOKUP,		/* one or two fields together are (or not) in a set */
+	RULESET_GOTO, RULESET_ACCEPT, RULESET_DROP, RULESET_RETURN,
+	RULESET_REJECT,		/* icmpx port-unreachable */
+	RULESET_MASQUERADE,	/* to ports[0]-ports[1], or any when they are 0 */
+	RULESET_KIND_MAX_,
+};
+
+struct ruleset_statement {
+	uint8_t kind;			/* enum ruleset_kind */
+	uint8_t n_fields;
+	uint8_t fields[2];		/* enum ruleset_field */
+	bool invert;
+	bool masked;			/* the last field, by prefix_length bits */
+	uint8_t prefix_length;
+	uint8_t length;			/* of value */
+	uint8_t value[16];		/* as the packet has it; numbers of ct in host byte order */
+	char name[RULESET_NAME_SIZE];	/* the set, or the chain to go to */
+	uint16_t ports[2];
+};
+
+struct ruleset_rule {
+	const char *chain;		/* const table */
+	char text[RULESET_TEXT_SIZE];	/* the statement of nft(8) that it equals */
+	size_t n_statements;
+	struct ruleset_statement statements[RULESET_STATEMENTS];
+};
+
+struct ruleset_chain {
+	const char *name;
+	const char *type;		/* NULL: not at a hook */
+	const char *hook_name;
+	uint8_t hook;			/* enum nf_inet_hooks */
+	int32_t priority;
+};
+
+struct ruleset_set {
+	char name[RULESET_NAME_SIZE];
+	const char *type_text;		/* const table */
+	uint32_t key_type;		/* as nft(8) numbers them, so that it prints elements */
+	uint8_t key_length;
+};
+
+struct ruleset {
+	const struct ruleset_chain *chains;	/* const table */
+	size_t n_chains;
+	struct ruleset_set *sets;	/* owned */
+	size_t n_sets;
+	struct ruleset_rule *rules;	/* owned; chain by chain, in order */
+	size_t n_rules;
+};
+
+#define RULESET_NULL (struct ruleset){ 0 }
+
+int ruleset_build(const struct netstate_table *table, struct ruleset *ret_ruleset);
+void ruleset_deinit(struct ruleset *ruleset);
+void ruleset_print(const struct ruleset *ruleset, struct text *text);
+uint64_t ruleset_fingerprint(const struct netstate_table *table);
+
+int ruleset_set_name(enum netstate_set set, uint8_t prefix_length, char *buffer, size_t size);
+int ruleset_set_parse(const char *name, enum netstate_set *ret_set, uint8_t *ret_prefix_length);
+uint8_t ruleset_set_key_length(enum netstate_set set);
+
+bool ruleset_has_prefix4(const struct netstate_table *table, unsigned int length);
+bool ruleset_has_prefix6(const struct netstate_table *table, unsigned int length);
+void ruleset_add_prefix4(struct netstate_table *table, unsigned int length);
+void ruleset_add_prefix6(struct netstate_table *table, unsigned int length);

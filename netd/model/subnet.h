@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The addresses of networks with Address=auto.
+ * Pure.
+ */
+#pragma once
+
+#include "network.h"
+#include "siphash.h"
+
+#define SUBNET_LENGTH4	24
+#define SUBNET_LENGTH6	64
+
+/* What was chosen for a network. Kept by the caller, over restarts too. No family: nothing chosen. */
+struct subnet_choice {
+	char network[NETWORK_NAME_SIZE];
+	struct ip address4;		/* the host's address, /24 */
+	struct ip address6;		/* likewise, /64 */
+	bool fixed;			/* chosen or confirmed while this daemon runs: guests may have it, it stays */
+};
+
+/* Written addresses and chosen ones. */
+#define SUBNET_ADDRESSES (LIMIT_NETWORK_ADDRESSES + 2)
+
+int subnet_choose(const struct network *const networks[], size_t n_networks,
+		  const uint8_t machine_id[static SIPHASH_KEY_SIZE], const struct netstate *snapshot,
+		  const struct subnet_choice *previous, size_t n_previous,
+		  struct subnet_choice **ret_choices, size_t *ret_n_choices);
+const struct subnet_choice *subnet_find(const struct subnet_choice *choices, size_t n_choices, const char *network);
+size_t subnet_addresses(const struct network *network, const struct subnet_choice *choice,
+			struct network_address ret_addresses[static SUBNET_ADDRESSES]);

@@ -1,0 +1,201 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# guestnetd end to end, with a real kernel and a real dnsmasq: one NAT network that comes up, serves, and repairs itself.
+# Namespaces: this one is the host; "guest" has a veth port on the bridge; "internet" is behind the host's uplink.
+
+suite=netd
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/world.bash"
+world_enter "$@"
+world_setup || exit 1
+need all dnsmasq busybox nft jq tcpdump conntrack >/dev/null 2>&1
+for program in dnsmasq busybox nft jq; do
+	command -v $program >/dev/null || { skip all "not installed: $program"; exit 0; }
+done
+
+root=$world/netd
+mkdir -p $root/{etc/networks,vendor/networks,state,run}
+cp "$top"/netd/networks/*.network $root/vendor/networks/
+export GUESTNET_BUS=unix:path=$root/run/bus.sock
+roots=(--config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run --service-user=65534)
+netd() { "$BIN/guestnetd" "${roots[@]}" "$@"; }
+client() { "$BIN/guestnet" "$@"; }
+
+# The neighbourhood
+mkdir -p /run/netns
+ip netns add internet && ip netns add guest || exit 1
+ip link add up0 type veth peer name eth0 netns internet
+ip addr add 198.51.100.2/24 dev up0
+ip addr add 2001:db8:51::2/64 dev up0 nodad
+ip link set up0 up
+ip route add default via 198.51.100.1
+ip -n internet addr add 198.51.100.1/24 dev eth0
+ip -n internet addr add 2001:db8:51::1/64 dev eth0 nodad
+ip -n internet link set eth0 up
+ip -n internet link set lo up
+ip netns exec internet busybox nc -ll -p 7777 -e /bin/sh -c 'echo $BUSYBOX_NC_PEER; cat' >/dev/null 2>&1 &
+
+start_netd() {
+	"$BIN/guestnetd" "${roots[@]}" >>$root/log 2>&1 &
+	netd_pid=$!
+	wait_for 10 test -S $root/run/bus.sock
+}
+state() { client status "${1:-default}" --json 2>/dev/null | jq -r '.[0].state'; }
+running() { [ "$(state "$@")" = running ]; }
+# Another process is asked, so it notes that the table has an owner.
+plan() { netd --plan 2>&1 | grep -v '^note: table-owned'; }
+plan_is_empty() { [ -z "$(plan)" ]; }
+settled() { running && plan_is_empty; }
+
+start_netd
+check up wait_for 10 running
+bridge=gn-default
+equal bridge-kind bridge "$(link $bridge .linkinfo.info_kind)"
+equal bridge-altname default "$(ip -j link show dev default | jq -r '.[0].altnames[0]')"
+equal bridge-up UP "$(link $bridge '.flags | map(select(. == "UP")) | .[0]')"
+equal stp-off 0 "$(link $bridge .linkinfo.info_data.stp_state)"
+gateway=$(ip -4 -j addr show dev $bridge | jq -r '.[0].addr_info[0].local')
+matches gateway '^10\.(6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7])\.[0-9]+\.1$' "$gateway"
+gateway6=$(ip -6 -j addr show dev $bridge scope global | jq -r '.[0].addr_info[0].local')
+matches gateway6 '^fd' "$gateway6"
+equal forwarding 1 "$(cat /proc/sys/net/ipv4/ip_forward)"
+check table nft list table inet guestnet
+check plan-empty wait_for 5 plan_is_empty
+equal repairs-none 0 "$(client status default --json | jq '.[0].repairs')"
+
+# A guest: a veth port with an address by DHCP.
+ip link add port0 type veth peer name eth0 netns guest
+ip link set port0 master $bridge up
+ip -n guest link set eth0 address 52:54:00:13:00:01
+ip -n guest link set eth0 up
+ip -n guest link set lo up
+cat >$root/udhcpc <<'S'
+#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip addr flush dev $interface scope global
+ip addr add $ip/$mask dev $interface
+ip route replace default via $router
+echo "$ip $router $dns" >$LEASE
+S
+chmod 755 $root/udhcpc
+lease() {	# asks until it has one; the address is in $address
+	rm -f $root/lease
+	LEASE=$root/lease timeout 20 ip netns exec guest busybox udhcpc -i eth0 -f -q -n -t 20 -T 1 -A 1 -x hostname:web \
+		-s $root/udhcpc >/dev/null 2>&1
+	read -r address router dns <$root/lease
+}
+# A new connection through NAT; the server says whom it sees.
+flow() { [[ $(echo hello | timeout 3 ip netns exec guest busybox nc -w 2 198.51.100.1 7777 2>/dev/null) == *hello* ]]; }
+works() { lease && flow; }
+
+if lease; then pass lease; else fail lease "no lease within 20 s"; fi
+matches lease-address "^${gateway%.*}\." "${address-}"
+equal lease-router "$gateway" "${router-}"
+check flow wait_for 5 flow
+leases_has_web() { client leases default --json | jq -e '.[] | select(.name == "web")'; }
+check leases-client wait_for 5 leases_has_web
+resolves() { ip netns exec guest busybox nslookup web."$(domain)" "$gateway" | grep -q "$address"; }
+domain() { sed -n 's/^domain=\([^,]*\).*/\1/p' $root/run/dnsmasq/default.conf; }
+check dns-own-name wait_for 5 resolves
+
+# Not reachable: anything of the host but DHCP, DNS and ping on the gateway; an invented source address.
+busybox nc -ll -p 2222 -e /bin/true >/dev/null 2>&1 &
+check ping-gateway ip netns exec guest busybox ping -c 1 -W 2 "$gateway"
+host_port() { timeout 3 ip netns exec guest busybox nc -w 2 "$1" 2222 </dev/null; }
+if host_port "$gateway" >/dev/null 2>&1; then fail host-port-closed "the guest reached port 2222 of the host"; else pass host-port-closed; fi
+if host_port 198.51.100.2 >/dev/null 2>&1; then fail host-uplink-closed "the guest reached the uplink's address"; else pass host-uplink-closed; fi
+
+# Disturbances: each is done once, and everything must work again by itself, with new leases and new flows.
+disturb() {	# ID COMMAND...
+	local id=$1 out
+	shift
+	out=$("$@" 2>&1) || { fail "repair-$id" "could not disturb: $out"; return; }
+	if wait_for 10 settled && wait_for 15 works && wait_for 5 settled; then
+		pass "repair-$id"
+	else
+		fail "repair-$id" "state $(state), plan: $(plan | head -5)"
+	fi
+}
+owned=$(nft -a list table inet guestnet | grep -c 'flags.*owner')
+disturb flush nft flush ruleset
+disturb delete-table sh -c 'nft delete table inet guestnet 2>/dev/null; true'
+disturb mangle-flush sh -c 'iptables-nft -t mangle -F 2>/dev/null || nft flush chain ip mangle POSTROUTING 2>/dev/null; true'
+disturb ip-forward sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward'
+disturb ip6-forward sh -c 'echo 0 >/proc/sys/net/ipv6/conf/all/forwarding'
+disturb address ip addr del "$gateway/24" dev $bridge
+disturb link-down ip link set $bridge down
+disturb mtu ip link set $bridge mtu 1400
+disturb mac ip link set $bridge address 52:54:00:00:00:99
+disturb stp ip link set $bridge type bridge stp_state 1
+disturb altname ip link property del dev $bridge altname default
+disturb rename ip link set $bridge name gn-other
+disturb dnsmasq sh -c "kill -9 \$(cut -d' ' -f1 $root/run/dnsmasq/default.pid)"
+disturb lease-file rm -f $root/state/dnsmasq/default.leases
+old_index=$(link $bridge .ifindex)
+delete_bridge() { ip link del $bridge && wait_for 10 ip link show dev $bridge && ip link set port0 master $bridge; }
+disturb delete delete_bridge
+equal delete-same-index "$old_index" "$(link $bridge .ifindex)"
+matches repairs-counted '^([5-9]|[1-9][0-9]+)$' "$(client status default --json | jq '.[0].repairs')"
+
+# A tap of the helper that somebody pulls off the bridge comes back with its options.
+world_policy "allow default isolated"
+hold tap --uid $alice $helper --br=default
+tap=$reply_tap
+ip link set "$tap" nomaster
+back() { [ "$(link "$tap" .master)" = $bridge ] && [ "$(link "$tap" .linkinfo.info_slave_data.isolated)" = true ] &&
+	[ "$(link "$tap" '.flags | index("UP") != null')" = true ]; }
+check port-pulled wait_for 10 back
+ip link del $bridge
+check port-after-delete wait_for 10 back
+release tap
+
+# The daemon goes and comes: dnsmasq and the ruleset stay as they are.
+dnsmasq_pid=$(cut -d' ' -f1 $root/run/dnsmasq/default.pid)
+ip link set port0 master $bridge
+handle() { nft -j list tables | jq -r '.nftables[].table? | select(.name == "guestnet") | .handle'; }
+table_handle=$(handle)
+kill -9 $netd_pid; wait $netd_pid 2>/dev/null
+check dnsmasq-survives kill -0 "$dnsmasq_pid"
+check flow-without-daemon flow
+start_netd
+check running-again wait_for 10 settled
+equal dnsmasq-adopted "$dnsmasq_pid" "$(cut -d' ' -f1 $root/run/dnsmasq/default.pid)"
+equal table-adopted "$table_handle" "$(handle)"
+check works-after-restart works
+kill $netd_pid; wait $netd_pid
+equal clean-exit 0 $?
+check bridge-stays ip link show dev $bridge
+check works-stopped works
+
+# Configuration: a wrong file is that network's problem, and nobody else's.
+start_netd
+wait_for 10 settled
+printf '[Network]\nMode=nat\nBrigde=x\n' >$root/etc/networks/wrong.network
+kill -HUP $netd_pid
+failed() { [ "$(state wrong)" = failed ]; }
+check wrong-file-failed wait_for 5 failed
+matches wrong-file-line 'wrong.network:3:.*Bridge' "$(client status wrong --json | jq -r '.[0].problem')"
+check wrong-file-others wait_for 5 running
+out=$(netd --check 2>&1); status=$?
+equal check-status 1 $status
+matches check-text 'wrong.network:3' "$out"
+rm $root/etc/networks/wrong.network
+
+# Start and stop.
+check stop client stop default
+gone() { ! ip link show dev $bridge; }
+check stopped wait_for 10 gone
+equal stop-state stopped "$(state)"
+client stop nothing 2>/dev/null; equal stop-unknown 3 $?
+check start client start default
+check started wait_for 10 settled
+check isolated-start client start isolated
+check isolated-running wait_for 10 running isolated
+client stop isolated
+
+kill $netd_pid; wait $netd_pid
+check teardown netd --teardown
+check teardown-bridge gone
+equal teardown-table '' "$(nft list tables | grep guestnet)"
+grep -E 'ERROR|Sanitizer' $root/log && fail log "$(grep -E 'ERROR|Sanitizer' $root/log | head -3)"
+exit 0
