@@ -246,7 +246,7 @@ void privileges_explain(const struct privileges *privileges, struct failure *fai
 	char value[64];
 
 	if (privileges->mode != START_NONE)
-		failure_set(failure, 0, "the capability does not count in this network namespace (a user namespace without a network namespace of its own, or a security module)");
+		failure_set(failure, 0, "the capability does not count in this network namespace (a user namespace without a network namespace of its own, a seccomp filter, or a security module)");
 	else if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1)
 		failure_set(failure, 0, "the process may not gain privileges (no_new_privs: a sandbox, a container, or systemd's NoNewPrivileges=)");
 	else if (prctl(PR_CAPBSET_READ, (unsigned long)CAP_NET_ADMIN, 0, 0, 0) == 0)

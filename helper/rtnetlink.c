@@ -216,7 +216,8 @@ static int read_reply(const struct rtnl *rtnl, const struct nlmsghdr *header, st
 	*ret_reply = (struct rtnl_reply){ .message = message, .type = header->nlmsg_type, .text = "" };
 
 	if (header->nlmsg_type == NLMSG_ERROR) {
-		if (header->nlmsg_len < NLMSG_LENGTH(sizeof(*error)) || error->error > 0)
+		/* An error number is one (linux/err.h: MAX_ERRNO): callers negate it and test its sign. */
+		if (header->nlmsg_len < NLMSG_LENGTH(sizeof(*error)) || error->error > 0 || error->error < -4095)
 			return -EPROTO;
 		ret_reply->error = error->error;
 		ret_reply->text = extended_text(header);

@@ -9,8 +9,8 @@ RESULTS=${RESULTS:-$top/build/results.tsv}
 suite=${suite:-$(basename "$0" .sh)}
 
 _result() {	# ID pass|fail|skip [REASON]
-	printf '%s.%s\t%s\t%s\n' "$suite" "$1" "$2" "${3-}" | tr '\n' ' ' | sed 's/ *$/\n/' >>"$RESULTS"
-	printf '%-4s %s.%s%s\n' "$2" "$suite" "$1" "${3:+: $3}"
+	printf '%s%s.%s\t%s\t%s\n' "${SUITE_PREFIX-}" "$suite" "$1" "$2" "${3-}" | tr '\n' ' ' | sed 's/ *$/\n/' >>"$RESULTS"
+	printf '%-4s %s%s.%s%s\n' "$2" "${SUITE_PREFIX-}" "$suite" "$1" "${3:+: $3}"
 }
 pass() { _result "$1" pass; }
 fail() { _result "$1" fail "${2-}"; }

@@ -63,6 +63,8 @@ struct manager {
 	size_t n_ports;
 	struct netstate_bridge *bridges;	/* owned: ours, as last seen */
 	size_t n_bridges;
+	struct netstate_address *addresses;	/* owned: those that we have put on bridges */
+	size_t n_addresses;
 
 	sd_event_source *pass_source;		/* owned: enabled when a pass is due */
 	sd_event_source *timer_source;		/* owned */
@@ -260,6 +262,7 @@ static int pass_prepare(struct manager *manager, struct pass *pass)
 	const struct plan_memory memory = {
 		.ports = manager->ports, .n_ports = manager->n_ports,
 		.bridges = manager->bridges, .n_bridges = manager->n_bridges,
+		.addresses = manager->addresses, .n_addresses = manager->n_addresses,
 	};
 	struct desired_options options = {
 		.checksum = manager->checksum,
@@ -365,6 +368,51 @@ static bool plan_touches(const struct plan *plan, const char *network)
 	return false;
 }
 
+/* What the planner leaves alone, in words; what keeps a network from being is its problem. */
+static void tell_note(struct managed *managed, const struct plan_note *note)
+{
+	struct text text;
+
+	text_init(&text, managed->problem, sizeof(managed->problem));
+	switch ((enum plan_note_kind)note->kind) {
+	case PLAN_NOTE_BRIDGE_FOREIGN:
+		text_add(&text, "there is an interface %s already that is not ours: delete or rename it, or give the network another Bridge=",
+			 STR_ESCAPED(note->link));
+		managed_set_state(managed, NETWORK_FAILED);
+		break;
+	case PLAN_NOTE_TABLE_OWNED:
+		text_add(&text, "another process owns the firewall table inet guestnet: is a second guestnetd running?");
+		managed_set_state(managed, NETWORK_FAILED);
+		break;
+	case PLAN_NOTE_BRIDGE_DOUBLE:
+		text_add(&text, "a second bridge, %s, is marked as this network's: delete it", STR_ESCAPED(note->link));
+		break;
+	case PLAN_NOTE_ADDRESS_FOREIGN:
+		text_add(&text, "%s has an address that is not ours: %s/%u", STR_ESCAPED(note->link), IP_TEXT(&note->address),
+			 note->prefix_length);
+		break;
+	case PLAN_NOTE_PORT_PHYSICAL:
+		text_add(&text, "the network card %s is a port of this network's bridge: it does not belong there",
+			 STR_ESCAPED(note->link));
+		managed_set_state(managed, NETWORK_DEGRADED);
+		break;
+	case PLAN_NOTE_MAX_:
+		break;
+	}
+}
+
+static void tell_notes(struct manager *manager, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_notes; i++)
+		for (size_t j = 0; j < manager->networks.n; j++) {
+			struct managed *managed = manager->networks.items[j];
+			const char *network = plan->notes[i].network;
+
+			if (managed->wanted && (!network[0] || strcmp(network, managed->network.name) == 0))
+				tell_note(managed, &plan->notes[i]);
+		}
+}
+
 /* After a pass: what can be said of each network now. */
 static void update_states(struct manager *manager, const struct pass *pass)
 {
@@ -445,6 +493,39 @@ static int remember(struct manager *manager, const struct netstate *snapshot)
 	return 0;
 }
 
+static bool has_address(const struct netstate_address *addresses, size_t n, const struct netstate_address *address)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(addresses[i].link, address->link) == 0 && addresses[i].prefix_length == address->prefix_length &&
+		    memcmp(&addresses[i].address, &address->address, sizeof(address->address)) == 0)
+			return true;
+	return false;
+}
+
+/* An address that we have put somewhere may be taken away again; so it is remembered until it is gone. */
+static int remember_addresses(struct manager *manager, const struct pass *pass)
+{
+	const struct netstate *desired = &pass->desired, *snapshot = &pass->snapshot;
+	struct netstate_address *addresses = calloc(desired->n_addresses + manager->n_addresses + 1, sizeof(*addresses));
+	size_t n = 0;
+
+	if (!addresses)
+		return -ENOMEM;
+	for (size_t i = 0; i < desired->n_addresses; i++)
+		addresses[n++] = desired->addresses[i];
+	for (size_t i = 0; i < manager->n_addresses; i++) {
+		const struct netstate_address *address = &manager->addresses[i];
+
+		if (has_address(snapshot->addresses, snapshot->n_addresses, address) &&
+		    !has_address(desired->addresses, desired->n_addresses, address))
+			addresses[n++] = *address;
+	}
+	free(manager->addresses);
+	manager->addresses = addresses;
+	manager->n_addresses = n;
+	return 0;
+}
+
 /* Undone, redone, undone: is somebody else at work? Then once in the log, and slower. */
 static bool in_a_fight(struct manager *manager, const struct pass *pass)
 {
@@ -507,6 +588,8 @@ int manager_run_pass(struct manager *manager)
 	}
 
 	update_states(manager, &pass);
+	tell_notes(manager, &pass.plan);
+	r = remember_addresses(manager, &pass);
 	managed_list_sweep(&manager->networks);
 	if (pass.plan.n_steps > 0) {
 		if (in_a_fight(manager, &pass))
@@ -518,7 +601,7 @@ int manager_run_pass(struct manager *manager)
 	update_status_text(manager);
 	if (manager->observer)
 		manager->observer("", manager->observer_data);
-	return 0;
+	return r;
 }
 
 static int on_pass(sd_event_source *source _unused_, void *data)
@@ -701,6 +784,7 @@ struct manager *manager_free(struct manager *manager)
 	free(manager->choices);
 	free(manager->ports);
 	free(manager->bridges);
+	free(manager->addresses);
 	free(manager);
 	return NULL;
 }

@@ -45,7 +45,6 @@ static void put_bridge_data(struct nl_batch *batch, const struct netstate_bridge
 	info = nl_nest(batch, IFLA_LINKINFO);
 	nl_put_string(batch, IFLA_INFO_KIND, "bridge");
 	data = nl_nest(batch, IFLA_INFO_DATA);
-	/* Off before the delay: with STP on, the kernel refuses short ones. */
 	if (fields & BRIDGE_FIELD_STP)
 		nl_put_u32(batch, IFLA_BR_STP_STATE, bridge->stp);
 	if (fields & BRIDGE_FIELD_DELAY)
@@ -133,6 +132,12 @@ void link_put_bridge_set(struct nl_batch *batch, const struct netstate_bridge *b
 	const uint32_t data = BRIDGE_FIELD_STP | BRIDGE_FIELD_DELAY | BRIDGE_FIELD_NF_CALL;
 	int ifindex = bridge_index(bridge);
 
+	/* Off in a message of its own: within one the kernel looks at the delay first, and with STP on refuses short ones. */
+	if (fields & BRIDGE_FIELD_STP && !bridge->stp) {
+		begin_bridge(batch, RTM_NEWLINK, 0, bridge, ifindex, tag);
+		put_bridge_data(batch, bridge, BRIDGE_FIELD_STP);
+		fields &= ~(uint32_t)BRIDGE_FIELD_STP;
+	}
 	if (fields & (BRIDGE_FIELD_MAC | BRIDGE_FIELD_MTU | data)) {
 		begin_bridge(batch, RTM_NEWLINK, 0, bridge, ifindex, tag);
 		if (fields & BRIDGE_FIELD_MAC)

@@ -186,6 +186,11 @@ static void add_sysctls(struct build *build)
 	/* A guest is no router of ours. */
 	snprintf(directory, sizeof(directory), "ipv6/conf/%s", build->network->bridge);
 	latch(build, add_sysctl(build->state, directory, "accept_ra", 0));
+	/*
+	 * Nobody was there before the bridge. While its link-local address waits to be sure of that, router
+	 * advertisements leave from another one, and guests drop those (RFC 4861, section 6.1.2).
+	 */
+	latch(build, add_sysctl(build->state, directory, "accept_dad", 0));
 }
 
 /* Forwarding belongs to all networks that need it. */

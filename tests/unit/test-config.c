@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Network files: what is accepted, what is refused and in which words, drop-ins, clashes between networks.
+ */
+#include "model.h"
+
+#include "../../netd/model/keys.h"
+
+/* Every line of the text, in a network called lab, in lab.network. */
+static const struct {
+	const char *text;
+	const char *error;
+} bad[] = {
+	{ "[Netwrok]\n", "lab.network:1: unknown section [Netwrok], did you mean [Network]? (known: [Network] [Address] [DHCP] [DNS])" },
+	{ "[network]\n", "lab.network:1: unknown section [network], did you mean [Network]?" },
+	{ "[Network\n", "lab.network:1: \"[Network\": a section is written [Name]" },
+	{ "[]\n", "lab.network:1: unknown section []" },
+	{ "Mode=nat\n", "lab.network:1: Mode= stands before the first section" },
+	{ "[Network]\nMode\n", "lab.network:2: \"Mode\": want [Section] or Key=Value" },
+	{ "[Network]\n=nat\n", "lab.network:2: \"=nat\": want [Section] or Key=Value" },
+	{ "[Network]\n\n# x\nMoed=nat\n", "lab.network:4: unknown key Moed= in section [Network], did you mean Mode=? (known: Mode= Bridge= MACAddress= MTU= Autostart= HostAccess=)" },
+	{ "[Network]\nmode=nat\n", "lab.network:2: unknown key mode= in section [Network], did you mean Mode=?" },
+	{ "[Network]\nAddress=auto\n", "lab.network:2: Address= belongs into section [Address], not [Network]" },
+	{ "[Network]\nMode=natt\n", "lab.network:2: Mode=natt: want nat or isolated, did you mean nat?" },
+	{ "[Network]\nMode=route\n", "lab.network:2: Mode=route: want nat or isolated; this mode is not supported by this version" },
+	{ "[Network]\nMode=bridge\n", "lab.network:2: Mode=bridge: want nat or isolated; this mode is not supported by this version" },
+	{ "[Network]\nMode=open\n", "lab.network:2: Mode=open: want nat or isolated; this mode is not supported" },
+	{ "[Network]\nBridge=a/b\n", "lab.network:2: Bridge=a/b: want the name of an interface" },
+	{ "[Network]\nBridge=br-of-16-bytes--\n", "lab.network:2: Bridge=br-of-16-bytes--: want the name of an interface" },
+	{ "[Network]\nBridge=default\n", "lab.network:2: Bridge=default: want the name of an interface" },
+	{ "[Network]\nBridge=a b\n", "lab.network:2: Bridge=a b: want the name" },
+	{ "[Network]\nBridge=\xc3\xa4\n", "lab.network:2: Bridge=\\xc3\\xa4: want the name" },
+	{ "[Network]\nMACAddress=01:00:00:00:00:00\n", "lab.network:2: MACAddress=01:00:00:00:00:00: want the address of one interface" },
+	{ "[Network]\nMTU=1279\n", "lab.network:2: MTU=1279: want a number from 1280 to 65535" },
+	{ "[Network]\nMTU=65536\n", "lab.network:2: MTU=65536: want a number" },
+	{ "[Network]\nMTU=1500x\n", "lab.network:2: MTU=1500x: want a number" },
+	{ "[Network]\nAutostart=maybe\n", "lab.network:2: Autostart=maybe: want yes or no" },
+	{ "[Network]\nHostAccess=gatway\n", "lab.network:2: HostAccess=gatway: want gateway, all or none, did you mean gateway?" },
+	{ "[Address]\nAddress=10.0.0.1\n", "lab.network:2: Address=10.0.0.1: want auto, or an address of the host with its prefix length, such as 10.0.0.1/24 or fd00:1::1/64; the prefix length is missing, such as 10.0.0.1/24" },
+	{ "[Address]\nAddress=10.0.0.0/24\n", "lab.network:2: Address=10.0.0.0/24: want auto, or an address of the host with its prefix length, such as 10.0.0.1/24 or fd00:1::1/64; this is the network, want the host's address on it, such as 10.0.0.1/24" },
+	{ "[Address]\nAddress=10.0.0.255/24\n", "lab.network:2: Address=10.0.0.255/24: want auto, or an address" },
+	{ "[Address]\nAddress=10.0.0.1/31\n", "lab.network:2: Address=10.0.0.1/31: want auto" },
+	{ "[Address]\nAddress=10.0.0.1/7\n", "lab.network:2: Address=10.0.0.1/7: want auto" },
+	{ "[Address]\nAddress=10.0.0.1/33\n", "lab.network:2: Address=10.0.0.1/33: want auto" },
+	{ "[Address]\nAddress=127.0.0.2/24\n", "lab.network:2: Address=127.0.0.2/24: want auto" },
+	{ "[Address]\nAddress=169.254.0.2/24\n", "lab.network:2: Address=169.254.0.2/24: want auto" },
+	{ "[Address]\nAddress=224.0.0.1/24\n", "lab.network:2: Address=224.0.0.1/24: want auto" },
+	{ "[Address]\nAddress=fe80::1/64\n", "lab.network:2: Address=fe80::1/64: want auto" },
+	{ "[Address]\nAddress=ff02::1/64\n", "lab.network:2: Address=ff02::1/64: want auto" },
+	{ "[Address]\nAddress=::1/64\n", "lab.network:2: Address=::1/64: want auto" },
+	{ "[Address]\nAddress=fd00::1/127\n", "lab.network:2: Address=fd00::1/127: want auto" },
+	{ "[Address]\nAddress=10.0.0.1/24\nAddress=10.0.0.2/25\n", "lab.network:3: Address=10.0.0.2/25 overlaps with Address=10.0.0.1/24" },
+	{ "[DHCP]\nRange=10.0.0.5\n", "lab.network:2: Range=10.0.0.5: want FIRST-LAST" },
+	{ "[DHCP]\nRange=10.0.0.9-10.0.0.5\n", "lab.network:2: Range=10.0.0.9-10.0.0.5: want FIRST-LAST, two IPv4 addresses, such as 10.0.0.100-10.0.0.199; the first address is behind the last one" },
+	{ "[DHCP]\nRange=fd00::1-fd00::2\n", "lab.network:2: Range=fd00::1-fd00::2: want FIRST-LAST" },
+	{ "[DHCP]\nRange=10.0.0.5-10.0.0.9\n", "lab.network:2: Range= needs an IPv4 Address= whose prefix it lies in" },
+	{ "[Address]\nAddress=10.0.0.1/24\n[DHCP]\nRange=10.0.0.5-10.0.1.9\n", "lab.network:4: Range= lies outside Address=10.0.0.1/24: want addresses from 10.0.0.1 to 10.0.0.254" },
+	{ "[Address]\nAddress=10.0.0.1/24\n[DHCP]\nRange=10.0.0.0-10.0.0.9\n", "lab.network:4: Range= lies outside" },
+	{ "[Address]\nAddress=10.0.0.1/24\n[DHCP]\nRange=10.0.0.9-10.0.0.255\n", "lab.network:4: Range= lies outside" },
+	{ "[Address]\nAddress=10.0.0.1/24\n[DHCP]\nRange=10.0.0.1-10.0.0.1\n", "lab.network:4: Range= holds nothing but the gateway's own address" },
+	{ "[DHCP]\nLeaseTime=119\n", "lab.network:2: LeaseTime=119: want infinity, or a time of at least 2min" },
+	{ "[DHCP]\nLeaseTime=1 fortnight\n", "lab.network:2: LeaseTime=1 fortnight: want" },
+	{ "[DHCP]\nLeaseTime=99999999w\n", "lab.network:2: LeaseTime=99999999w: want" },
+	{ "[DNS]\nDomain=a..b\n", "lab.network:2: Domain=a..b: want a domain name" },
+	{ "[DNS]\nDomain=-a\n", "lab.network:2: Domain=-a: want" },
+	{ "[DNS]\nDomain=a.\n", "lab.network:2: Domain=a.: want" },
+	{ "[DNS]\nDomain=a b\n", "lab.network:2: Domain=a b: want" },
+	{ "[DNS]\nDomain=a/b\n", "lab.network:2: Domain=a/b: want" },
+	{ "[DNS]\nForwarder=dns.example\n", "lab.network:2: Forwarder=dns.example: want the address of a DNS server" },
+	{ "[Network]\nHostAccess=none\n[DNS]\nEnable=yes\n", "lab.network:4: [DNS] Enable=yes and HostAccess=none exclude each other" },
+	{ "[Network]\nMTU=1500\\", "lab.network:2: the last line ends with a backslash: nothing continues it" },
+};
+
+static void errors(void **state _unused_)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct network network = NETWORK_NULL;
+		struct failure failure = { "" };
+
+		check_int(bad[i].text, test_parse_network("lab", bad[i].text, &network, &failure), -EINVAL);
+		check_prefix(bad[i].text, failure.text, bad[i].error);
+		assert_null(network.paths);
+	}
+}
+
+static void names(void **state _unused_)
+{
+	static const char *const good[] = { "a", "default", "all", "a-b_c.d", "123456789012", "0" };
+	static const char *const wrong[] = { "", "1234567890123", "-a", ".a", "_a", "a b", "a/b", "lo", "\xc3\xa4", "a%d", "a:b" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		check_int(good[i], network_name_is_valid(good[i]), true);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		struct network network;
+		struct failure failure = { "" };
+
+		check_int(wrong[i], network_name_is_valid(wrong[i]), false);
+		check_int(wrong[i], test_parse_network(wrong[i], "", &network, &failure), -EINVAL);
+		check_contains(wrong[i], failure.text, "a network's name has 1 to 12");
+	}
+}
+
+static void an_empty_file_is_a_nat_network(void **state _unused_)
+{
+	_cleanup_(network_deinit) struct network network = NETWORK_NULL;
+	struct failure failure = { "" };
+
+	assert_int_equal(test_parse_network("lab", "", &network, &failure), 0);
+	assert_string_equal(network.name, "lab");
+	assert_int_equal(network.mode, NETWORK_NAT);
+	assert_string_equal(network.bridge, "gn-lab");
+	assert_false(network.mac_given);
+	assert_int_equal(network.mtu, 1500);
+	assert_true(network.autostart);
+	assert_int_equal(network.host_access, HOST_ACCESS_GATEWAY);
+	assert_true(network.address_auto);
+	assert_int_equal(network.n_addresses, 0);
+	assert_true(network.dhcp);
+	assert_int_equal(network.lease_time_s, 3600);
+	assert_true(network.dns);
+	assert_string_equal(network.domain, "lab.internal");
+	assert_int_equal(network.n_forwarders, 0);
+}
+
+static void every_key(void **state _unused_)
+{
+	static const char text[] =
+		"\xef\xbb\xbf; all of them\r\n"
+		"[Network]\r\n"
+		"Mode = isolated\n"
+		"\tBridge=br-lab\n"
+		"MACAddress=52:54:00:12:34:56\n"
+		"MTU=9000\n"
+		"Autostart=OFF\n"
+		"HostAccess=all\n"
+		"[Address]\n"
+		"Address=10.0.0.1/24\n"
+		"Address=fd00::1/64\n"
+		"[DHCP]\n"
+		"Enable=on\n"
+		"Range=10.0.0.100 - 10.0.0.199\n"
+		"LeaseTime=1d \\\n"
+		"# in between\n"
+		"  12h\n"
+		"[DNS]\n"
+		"Enable=no\n"
+		"Domain=lab.example.org\n"
+		"Forwarder=9.9.9.9\n"
+		"Forwarder=2620:fe::fe";
+	_cleanup_(network_deinit) struct network network = NETWORK_NULL;
+	struct failure failure = { "" };
+
+	if (test_parse_network("lab", text, &network, &failure) < 0)
+		fail_msg("%s", failure.text);
+	assert_int_equal(network.mode, NETWORK_ISOLATED);
+	assert_string_equal(network.bridge, "br-lab");
+	assert_true(network.mac_given);
+	assert_int_equal(network.mac.bytes[5], 0x56);
+	assert_int_equal(network.mtu, 9000);
+	assert_false(network.autostart);
+	assert_int_equal(network.host_access, HOST_ACCESS_ALL);
+	assert_false(network.address_auto);
+	assert_int_equal(network.n_addresses, 2);
+	check_string("address", IP_TEXT(&network.addresses[0].ip), "10.0.0.1");
+	check_string("address", IP_TEXT(&network.addresses[1].ip), "fd00::1");
+	assert_int_equal(network.addresses[1].prefix_length, 64);
+	assert_int_equal(network.addresses[1].place.line, 11);
+	assert_true(network.dhcp);
+	check_string("first", IP_TEXT(&network.range_first), "10.0.0.100");
+	check_string("last", IP_TEXT(&network.range_last), "10.0.0.199");
+	assert_int_equal(network.lease_time_s, 36 * 3600);
+	assert_false(network.dns);
+	assert_string_equal(network.domain, "lab.example.org");
+	assert_int_equal(network.n_forwarders, 2);
+	check_string("forwarder", IP_TEXT(&network.forwarders[1]), "2620:fe::fe");
+}
+
+static void lease_times(void **state _unused_)
+{
+	static const struct {
+		const char *text;
+		uint32_t seconds;
+	} cases[] = {
+		{ "120", 120 }, { "120s", 120 }, { "2min", 120 }, { "2 m", 120 }, { "1h", 3600 }, { "1h30min", 5400 },
+		{ "1d 2h 3min 4s", 93784 }, { "1 week", 604800 }, { "infinity", NETWORK_LEASE_FOREVER },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(network_deinit) struct network network = NETWORK_NULL;
+		struct failure failure = { "" };
+		char text[64];
+
+		snprintf(text, sizeof(text), "[DHCP]\nLeaseTime=%s\n", cases[i].text);
+		check_int(cases[i].text, test_parse_network("lab", text, &network, &failure), 0);
+		check_int(cases[i].text, network.lease_time_s, cases[i].seconds);
+	}
+}
+
+static int parse_files(const struct config_file *files, size_t n, struct network *ret_network, struct failure *failure)
+{
+	struct config_file copies[8];
+
+	for (size_t i = 0; i < n; i++) {
+		copies[i] = files[i];
+		copies[i].length = strlen(files[i].text);
+	}
+	return config_parse("lab", copies, n, ret_network, failure);
+}
+
+static void dropins_apply_in_order(void **state _unused_)
+{
+	static const struct config_file files[] = {
+		{ "v/lab.network", "[Network]\nMTU=1400\nBridge=br-a\n[Address]\nAddress=10.0.0.1/24\n[DNS]\nForwarder=9.9.9.9\n", 0 },
+		{ "d/10.conf", "[Network]\nMTU=1401\n[Address]\nAddress=10.1.0.1/24\n[DNS]\nForwarder=\nForwarder=1.1.1.1\n", 0 },
+		{ "d/20.conf", "[Network]\nBridge=\n[Network]\nMTU=1402\nMTU=1403\n", 0 },
+	};
+	_cleanup_(network_deinit) struct network network = NETWORK_NULL;
+	struct failure failure = { "" };
+
+	if (parse_files(files, 3, &network, &failure) < 0)
+		fail_msg("%s", failure.text);
+	assert_int_equal(network.mtu, 1403);
+	assert_string_equal(network.bridge, "gn-lab");
+	assert_int_equal(network.n_addresses, 2);
+	assert_int_equal(network.n_forwarders, 1);
+	check_string("forwarder", IP_TEXT(&network.forwarders[0]), "1.1.1.1");
+	assert_int_equal(network.places[KEY_MTU].file, 2);
+	assert_int_equal(network.places[KEY_MTU].line, 5);
+}
+
+static void a_dropin_begins_without_a_section(void **state _unused_)
+{
+	static const struct config_file files[] = {
+		{ "lab.network", "[Network]\n", 0 }, { "d/10.conf", "# x\nMTU=1401\n", 0 },
+	};
+	struct network network;
+	struct failure failure = { "" };
+
+	assert_int_equal(parse_files(files, 2, &network, &failure), -EINVAL);
+	check_string("error", failure.text, "d/10.conf:2: MTU= stands before the first section");
+}
+
+static void odd_bytes(void **state _unused_)
+{
+	static const char zero[] = "[Network]\nMTU=15\0" "00\n";
+	struct config_file file = { "lab.network", zero, sizeof(zero) - 1 };
+	char line[5000];
+	struct network network;
+	struct failure failure = { "" };
+
+	assert_int_equal(config_parse("lab", &file, 1, &network, &failure), -EINVAL);
+	check_string("zero", failure.text, "lab.network:2: zero byte in the line");
+
+	memset(line, 'x', sizeof(line) - 1);
+	line[LIMIT_NETWORK_LINE - 1] = '\0';
+	failure.text[0] = '\0';
+	assert_int_equal(test_parse_network("lab", line, &network, &failure), -EINVAL);
+	check_prefix("just short enough", failure.text, "lab.network:1: \"xxx");
+	line[LIMIT_NETWORK_LINE - 1] = 'x';
+	line[LIMIT_NETWORK_LINE] = '\0';
+	failure.text[0] = '\0';
+	assert_int_equal(test_parse_network("lab", line, &network, &failure), -EINVAL);
+	check_string("long", failure.text, "lab.network:1: line longer than 4095 bytes");
+}
+
+/* Any bytes: an answer, and with a sanitiser no read outside. */
+static void random_bytes(void **state _unused_)
+{
+	static const char *const words[] = {
+		"[Network]", "[Address]", "[DHCP]", "[DNS]", "\n", "\n", "=", "Mode", "nat", "Address", "10.0.0.1/24", "auto",
+		"Range", "-", "LeaseTime", "1h", "\\\n", "#", ";", " ", "\t", "\r\n", "Domain", "a.b", "Forwarder", "::1", "]", "[",
+		"MTU", "1500", "Enable", "yes", "\xef\xbb\xbf",
+	};
+	uint32_t random = 1;
+
+	for (unsigned int i = 0; i < 20000; i++) {
+		size_t n = unit_random(&random) % 40, length = 0;
+		char text[1024], *copy;
+		struct network network = NETWORK_NULL;
+		struct failure failure = { "" };
+		struct config_file file = { .path = "lab.network" };
+
+		while (n-- > 0) {
+			const char *word = words[unit_random(&random) % ARRAY_SIZE(words)];
+
+			memcpy(text + length, word, strlen(word));
+			length += strlen(word);
+		}
+		copy = malloc(length + !length);
+		assert_non_null(copy);
+		memcpy(copy, text, length);
+		file.text = copy;
+		file.length = length;
+		if (config_parse("lab", &file, 1, &network, &failure) == 0)
+			network_deinit(&network);
+		else
+			check_prefix("error", failure.text, "lab.network:");
+		free(copy);
+	}
+}
+
+static void clashes(void **state _unused_)
+{
+	static const struct {
+		const char *a, *b, *problem;
+	} cases[] = {
+		{ "", "", NULL },
+		{ "[Network]\nBridge=br0\n", "\n[Network]\nBridge=br0\n", "b.network:3: Bridge=br0 is the bridge of network a (a.network:2)" },
+		{ "", "[Network]\nBridge=gn-a\n", "b.network:2: Bridge=gn-a is the bridge of network a (a.network)" },
+		{ "", "[Network]\nBridge=a\n", "b.network:2: Bridge=a is the name of network a (a.network)" },
+		{ "[Network]\nBridge=b\n", "", "b.network: the network's name b is the bridge of network a (a.network:2)" },
+		{ "[Address]\nAddress=10.0.0.1/24\n", "[Address]\nAddress=10.0.1.1/24\n", NULL },
+		{ "[Address]\nAddress=10.0.0.1/16\n", "[Address]\nAddress=10.9.1.1/24\nAddress=10.0.1.1/24\n",
+		  "b.network:3: Address=10.0.1.1/24 overlaps with Address=10.0.0.1/16 of network a (a.network:2)" },
+		{ "[Address]\nAddress=fd00::1/64\n", "[Address]\nAddress=fd00::9:1/112\n",
+		  "b.network:2: Address=fd00::9:1/112 overlaps with Address=fd00::1/64 of network a (a.network:2)" },
+		{ "[Network]\nMACAddress=52:54:00:00:00:01\n", "[Network]\nMACAddress=52:54:00:00:00:01\n",
+		  "b.network:2: MACAddress=52:54:00:00:00:01 is the address of the bridge of network a (a.network:2)" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct world world = { .n = 0 };
+
+		world_add(&world, "a", cases[i].a);
+		world_add(&world, "b", cases[i].b);
+		world_add(&world, "c", "");
+		assert_int_equal(config_verify(world.networks, world.n), 0);
+		assert_null(world.networks[0].problem);
+		check_string(cases[i].b, world.networks[1].problem ? world.networks[1].problem : "none",
+			     cases[i].problem ? cases[i].problem : "none");
+		assert_null(world.networks[2].problem);
+		world_deinit(&world);
+	}
+}
+
+/* One that is bad takes nothing from others. */
+static void the_bad_hinder_nobody(void **state _unused_)
+{
+	struct world world = { .n = 0 };
+
+	world_add(&world, "a", "[Address]\nAddress=10.0.0.1/24\n");
+	world_add(&world, "b", "[Address]\nAddress=10.0.0.2/24\nAddress=10.0.7.1/24\n");
+	world_add(&world, "c", "[Address]\nAddress=10.0.7.2/24\n");
+	assert_int_equal(config_verify(world.networks, world.n), 0);
+	assert_non_null(world.networks[1].problem);
+	assert_null(world.networks[2].problem);
+	world_deinit(&world);
+}
+
+static void load_vendor(const char *name, struct network *network)
+{
+	char path[64], text[4096];
+	struct failure failure = { "" };
+	size_t n;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "netd/networks/%s.network", name);
+	file = fopen(path, "r");
+	if (!file)
+		fail_msg("%s: cannot be read (the tests run from the top of the tree)", path);
+	n = fread(text, 1, sizeof(text) - 1, file);
+	text[n] = '\0';
+	fclose(file);
+	if (test_parse_network(name, text, network, &failure) < 0)
+		fail_msg("%s", failure.text);
+}
+
+static void shipped_files(void **state _unused_)
+{
+	_cleanup_(network_deinit) struct network standard = NETWORK_NULL, isolated = NETWORK_NULL;
+
+	load_vendor("default", &standard);
+	assert_int_equal(standard.mode, NETWORK_NAT);
+	assert_true(standard.autostart && standard.address_auto);
+	assert_string_equal(standard.bridge, "gn-default");
+	load_vendor("isolated", &isolated);
+	assert_int_equal(isolated.mode, NETWORK_ISOLATED);
+	assert_true(!isolated.autostart && isolated.address_auto);
+}
+
+/* The table is what the manual is printed from: every row is whole, and its default is what reset() sets. */
+static void key_table(void **state _unused_)
+{
+	for (size_t i = 0; i < KEY_MAX_; i++) {
+		assert_non_null(keys[i].section);
+		assert_non_null(keys[i].parse);
+		assert_non_null(keys[i].reset);
+		assert_true(*keys[i].fallback && *keys[i].want && *keys[i].doc && keys[i].unit);
+		assert_ptr_equal(keys_find(keys[i].section, keys[i].name), &keys[i]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(errors),
+		cmocka_unit_test(names),
+		cmocka_unit_test(an_empty_file_is_a_nat_network),
+		cmocka_unit_test(every_key),
+		cmocka_unit_test(lease_times),
+		cmocka_unit_test(dropins_apply_in_order),
+		cmocka_unit_test(a_dropin_begins_without_a_section),
+		cmocka_unit_test(odd_bytes),
+		cmocka_unit_test(random_bytes),
+		cmocka_unit_test(clashes),
+		cmocka_unit_test(the_bad_hinder_nobody),
+		cmocka_unit_test(shipped_files),
+		cmocka_unit_test(key_table),
+	};
+
+	return cmocka_run_group_tests_name("config", tests, NULL, NULL);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * dnsmasq's configuration, text to text, and dnsmasq's own opinion of it.
+ */
+#include "model.h"
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const char *find_dnsmasq(void)
+{
+	static const char *const places[] = { "/usr/sbin/dnsmasq", "/usr/bin/dnsmasq", "/usr/local/sbin/dnsmasq" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (access(places[i], X_OK) == 0)
+			return places[i];
+	return NULL;
+}
+
+static void build(const struct world *world, size_t i, const struct dnsmasq_options *options, struct text *text)
+{
+	assert_int_equal(dnsmasq_build(world->pointers[i], subnet_find(world->choices, world->n_choices, world->pointers[i]->name),
+				       options, text), 0);
+}
+
+static void run_case(struct golden *golden)
+{
+	_cleanup_(world_deinit) struct world world;
+	char buffer[DNSMASQ_TEXT_SIZE];
+	struct text text;
+
+	world_load(&world, golden);
+	world_build(&world, NULL);
+	text_init(&text, buffer, sizeof(buffer));
+	build(&world, 0, &test_options.dnsmasq, &text);
+	golden_check(golden, "dnsmasq", buffer);
+}
+
+static void cases(void **state _unused_)
+{
+	golden_each("tests/data/dnsmasq", run_case);
+}
+
+/* dnsmasq --test reads a configuration and says whether it understands all of it. */
+static int ask_dnsmasq(const char *program, const char *config, size_t length)
+{
+	char path[] = "/tmp/guestnet-test-XXXXXX", option[64];
+	int fd = mkstemp(path), status = -1;
+	pid_t pid;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, config, length), (ssize_t)length);
+	close(fd);
+	snprintf(option, sizeof(option), "--conf-file=%s", path);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		execl(program, program, "--test", option, (char *)NULL);
+		_exit(127);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	unlink(path);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void ask_case(struct golden *golden)
+{
+	_cleanup_(world_deinit) struct world world;
+	char buffer[DNSMASQ_TEXT_SIZE], directory[] = "/tmp/guestnet-test-XXXXXX", path[128];
+	struct dnsmasq_options options = { .run_dir = directory };
+	struct text text;
+
+	assert_non_null(mkdtemp(directory));
+	world_load(&world, golden);
+	world_build(&world, NULL);
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/%s.%s", directory, world.networks[0].name, i ? "hosts" : "dhcp-hosts");
+		assert_int_equal(mkdir(path, 0700), 0);
+	}
+	text_init(&text, buffer, sizeof(buffer));
+	build(&world, 0, &options, &text);
+	check_int(golden->path, ask_dnsmasq(find_dnsmasq(), text.data, text.length), 0);
+	for (int i = 0; i < 2; i++) {
+		snprintf(path, sizeof(path), "%s/%s.%s", directory, world.networks[0].name, i ? "hosts" : "dhcp-hosts");
+		rmdir(path);
+	}
+	rmdir(directory);
+}
+
+static void dnsmasq_understands(void **state _unused_)
+{
+	static const char nonsense[] = "dhcp-range=frob\n";
+
+	if (!find_dnsmasq())
+		skip();
+	/* It does say no. */
+	assert_int_not_equal(ask_dnsmasq(find_dnsmasq(), nonsense, strlen(nonsense)), 0);
+	golden_each("tests/data/dnsmasq", ask_case);
+}
+
+static void hash_follows_the_text(void **state _unused_)
+{
+	static const char *const texts[] = { "", "[DHCP]\nLeaseTime=2h\n", "[Network]\nMTU=1400\n", "[DNS]\nForwarder=9.9.9.9\n" };
+	uint64_t hashes[ARRAY_SIZE(texts)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		struct world world = { .n = 0 };
+		char buffer[DNSMASQ_TEXT_SIZE];
+		struct text text;
+
+		world_add(&world, "a", texts[i]);
+		world_build(&world, NULL);
+		text_init(&text, buffer, sizeof(buffer));
+		build(&world, 0, &test_options.dnsmasq, &text);
+		hashes[i] = dnsmasq_hash(&text);
+		/* What the desired state demands is the hash of this very text. */
+		assert_true(world.desired.services[0].config_hash == hashes[i]);
+		for (size_t j = 0; j < i; j++)
+			assert_true(hashes[i] != hashes[j]);
+		world_deinit(&world);
+	}
+}
+
+static void too_long(void **state _unused_)
+{
+	struct world world = { .n = 0 };
+	char buffer[64];
+	struct text text;
+
+	world_add(&world, "a", "");
+	text_init(&text, buffer, sizeof(buffer));
+	assert_int_equal(dnsmasq_build(world.pointers[0], NULL, &test_options.dnsmasq, &text), -EMSGSIZE);
+	world_deinit(&world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cases),
+		cmocka_unit_test(dnsmasq_understands),
+		cmocka_unit_test(hash_follows_the_text),
+		cmocka_unit_test(too_long),
+	};
+
+	return cmocka_run_group_tests_name("dnsmasq", tests, NULL, NULL);
+}

@@ -1,0 +1,628 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The planner: cases from text to text, and properties over random worlds.
+ */
+#include "model.h"
+
+#include <time.h>
+
+/*
+ * "@desired" as the first line of a snapshot stands for a kernel in which everything is in place; lines
+ * that follow with '-' take away the lines of it that begin so, those with '+' add one.
+ */
+static char *edit_state(const char *edits, const struct netstate *state)
+{
+	char *base, *text = NULL;
+	size_t size;
+	FILE *out;
+
+	assert_int_equal(netstate_print(state, &base), 0);
+	out = open_memstream(&text, &size);
+	assert_non_null(out);
+	for (char *save = NULL, *line = strtok_r(base, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		bool removed = false;
+
+		for (const char *edit = edits; *edit; edit += strcspn(edit, "\n"), edit += *edit == '\n') {
+			size_t n = strcspn(edit, "\n");
+
+			removed |= edit[0] == '-' && n > 1 && strncmp(line, edit + 1, n - 1) == 0;
+		}
+		if (!removed)
+			fprintf(out, "%s\n", line);
+	}
+	for (const char *edit = edits; *edit; edit += strcspn(edit, "\n"), edit += *edit == '\n')
+		if (edit[0] == '+')
+			fprintf(out, "%.*s\n", (int)strcspn(edit + 1, "\n"), edit + 1);
+	fclose(out);
+	free(base);
+	return text;
+}
+
+/* Everything as desired, from nothing. */
+static void settle(const struct netstate *desired, struct netstate *state)
+{
+	struct plan plan;
+
+	assert_int_equal(plan_build(desired, state, NULL, NULL, 0, 1, &plan), 0);
+	plan_simulate(state, &plan);
+	plan_deinit(&plan);
+}
+
+static void read_state(const struct golden *golden, const char *name, const struct netstate *desired,
+		       struct netstate *ret_state)
+{
+	_cleanup_(netstate_deinit) struct netstate settled = NETSTATE_NULL;
+	_cleanup_(freep) char *edited = NULL;
+	const char *text = golden_find(golden, name);
+	struct failure failure = { "" };
+
+	*ret_state = NETSTATE_NULL;
+	sim_next_index = 100;
+	if (!text)
+		return;
+	if (strncmp(text, "@desired", 8) == 0) {
+		settle(desired, &settled);
+		text = edited = edit_state(text + strcspn(text, "\n"), &settled);
+	}
+	if (netstate_parse(text, ret_state, &failure) < 0)
+		fail_msg("%s: %s: %s", golden->path, name, failure.text);
+}
+
+static size_t read_except(const struct golden *golden, char except[][NETWORK_NAME_SIZE])
+{
+	const char *text = golden_find(golden, "except");
+	size_t n = 0;
+
+	for (; text && *text; text += strcspn(text, "\n"), text += *text == '\n')
+		snprintf(except[n++], NETWORK_NAME_SIZE, "%.*s", (int)strcspn(text, "\n"), text);
+	return n;
+}
+
+static void run_case(struct golden *golden)
+{
+	_cleanup_(netstate_deinit) struct netstate snapshot = NETSTATE_NULL, remembered = NETSTATE_NULL;
+	_cleanup_(plan_deinit) struct plan plan = PLAN_NULL, again = PLAN_NULL;
+	_cleanup_(world_deinit) struct world world;
+	_cleanup_(freep) char *text = NULL;
+	char except[TEST_NETWORKS][NETWORK_NAME_SIZE];
+	size_t n_except = read_except(golden, except);
+	struct plan_memory memory;
+
+	world_load(&world, golden);
+	world_build(&world, NULL);
+	world.desired.table.fingerprint = 0;	/* of the rules, which are not the subject */
+	read_state(golden, "snapshot", &world.desired, &snapshot);
+	read_state(golden, "memory", &world.desired, &remembered);
+	memory = test_memory(&remembered, &remembered);
+
+	assert_int_equal(plan_build(&world.desired, &snapshot, &memory, except, n_except, 7, &plan), 0);
+	assert_int_equal(plan.id, 7);
+	assert_int_equal(plan_print(&plan, &text), 0);
+	golden_check(golden, "plan", text);
+
+	plan_simulate(&snapshot, &plan);
+	assert_int_equal(plan_build(&world.desired, &snapshot, &memory, except, n_except, 8, &again), 0);
+	if (again.n_steps > 0) {
+		free(text);
+		assert_int_equal(plan_print(&again, &text), 0);
+		fail_msg("%s: a second plan is not empty:\n%s", golden->path, text);
+	}
+}
+
+static void cases(void **state _unused_)
+{
+	golden_each("tests/data/plan", run_case);
+}
+
+/* Text that came from print is read back as the same state. */
+static void round_trip(void **state _unused_)
+{
+	static const char text[] =
+		"bridge br9 index=3 up stp delay=1500 mtu=9000 mac=02:00:00:00:00:01 nf-call addr-gen=1\n"
+		"bridge gn-a index=4 ours net=a mtu=1500 mac=52:54:00:01:02:03 unpinned altname=a altname=b\n"
+		"port 5 name=gn1000_0 master=4 bridge=gn-a ours up isolated locked learning flood mtu=1500 vlan=7 alias=guestnet uid=1000 pid=1 net=gn-a isolated\n"
+		"port 6 name=eth1 master=4 physical\n"
+		"address gn-a 10.0.0.1/24 ours\n"
+		"address gn-a fd00::1/64 ours\n"
+		"route 10.0.0.0/8 table=254 metric=100 dev=eth0\n"
+		"route ::/0 table=254 dev=eth0\n"
+		"element bridges gn-a\n"
+		"element source4/24 gn-a 10.0.0.0 net=a\n"
+		"element source6/64 gn-a fd00:: net=a\n"
+		"element same gn-a gn-a\n"
+		"element gateway4 10.0.0.1\n"
+		"element inside4/30 gn-a 10.0.0.0\n"
+		"checksum gn-a nft handle=7\n"
+		"checksum gn-b queue\n"
+		"sysctl ipv4/ip_forward 1\n"
+		"service a gn-a hash=00000000deadbeef running\n"
+		"table different owned orphan foreign-owner handle=9 fingerprint=12 prefixes4=8,24 prefixes6=64,128\n";
+	_cleanup_(netstate_deinit) struct netstate parsed = NETSTATE_NULL;
+	_cleanup_(freep) char *printed = NULL;
+	struct failure failure = { "" };
+
+	if (netstate_parse(text, &parsed, &failure) < 0)
+		fail_msg("%s", failure.text);
+	assert_int_equal(netstate_print(&parsed, &printed), 0);
+	check_string("round trip", printed, text);
+}
+
+static void bad_text(void **state _unused_)
+{
+	static const char *const bad[] = {
+		"bridges x", "bridge", "bridge a-name-that-is-too-long", "bridge x frob", "bridge x index=", "bridge x mac=1",
+		"port x", "address gn-a", "address gn-a 10.0.0.1", "address gn-a 10.0.0.1/33", "element", "element source4/24 gn-a",
+		"element source4/24 gn-a fd00::", "element foo gn-a", "checksum gn-a", "checksum gn-a frob", "sysctl a", "sysctl a 1 2",
+		"table", "table foo", "table equal prefixes4=33", "table equal prefixes6=129", "service a", "route 1.2.3.4",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct netstate parsed;
+		struct failure failure = { "" };
+
+		check_int(bad[i], netstate_parse(bad[i], &parsed, &failure), -EINVAL);
+		check_prefix(bad[i], failure.text, "line 1: ");
+	}
+}
+
+/* Properties */
+
+struct chaos {
+	uint32_t random;
+	struct world world;		/* what is declared now */
+	struct netstate state;		/* the kernel */
+	struct netstate memory;		/* as it was when all was well */
+	struct netstate memory_desired;
+	unsigned int n_foreign;
+};
+
+static unsigned int pick(struct chaos *chaos, unsigned int n)
+{
+	return unit_random(&chaos->random) % n;
+}
+
+static void declare(struct chaos *chaos)
+{
+	static const char *const texts[] = {
+		"[Network]\nMode=nat\n", "[Network]\nMode=isolated\n", "[Network]\nHostAccess=all\nMTU=9000\n",
+		"[DHCP]\nEnable=no\n[DNS]\nEnable=no\n", "[Network]\nHostAccess=none\n",
+		"[Address]\nAddress=172.31.%u.1/28\nAddress=fd77:%u::1/64\nAddress=fd78:%u::1/80\n",
+		"[Network]\nBridge=br-%u-%u%u\n",
+	};
+	struct subnet_choice *choices = chaos->world.choices;
+	size_t n_choices = chaos->world.n_choices;
+
+	chaos->world.choices = NULL;
+	world_deinit(&chaos->world);
+	chaos->world.choices = choices;
+	chaos->world.n_choices = n_choices;
+	for (unsigned int i = 0; i < 6; i++) {
+		char name[8], text[256];
+		const char *format = texts[pick(chaos, ARRAY_SIZE(texts))];
+
+		if (pick(chaos, 4) == 0)
+			continue;
+		snprintf(name, sizeof(name), "n%u", i);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+		snprintf(text, sizeof(text), format, i, i, i);
+#pragma GCC diagnostic pop
+		world_add(&chaos->world, name, text);
+	}
+	world_build(&chaos->world, &chaos->state);
+}
+
+static struct netstate_bridge *any_bridge(struct chaos *chaos)
+{
+	return chaos->state.n_bridges ? &chaos->state.bridges[pick(chaos, (unsigned int)chaos->state.n_bridges)] : NULL;
+}
+
+static struct netstate_bridge *any_own_bridge(struct chaos *chaos)
+{
+	struct netstate_bridge *bridge = any_bridge(chaos);
+
+	return bridge && bridge->owner == NETSTATE_OURS ? bridge : NULL;
+}
+
+static void add_foreign_bridge(struct chaos *chaos)
+{
+	struct netstate_bridge bridge = { .up = pick(chaos, 2), .mtu = 1500, .address_pinned = true };
+	struct netstate_address address = { .prefix_length = 24 };
+
+	if (pick(chaos, 4) == 0 && chaos->world.n > 0)
+		snprintf(bridge.name, sizeof(bridge.name), "%s", chaos->world.networks[pick(chaos, (unsigned int)chaos->world.n)].bridge);
+	else
+		snprintf(bridge.name, sizeof(bridge.name), "br%u", chaos->n_foreign++);
+	if (netstate_find_bridge(&chaos->state, bridge.name))
+		return;
+	/* Sometimes the index of one of ours that was deleted, as somebody may ask for it. */
+	bridge.ifindex = sim_new_index();
+	for (size_t i = 0; i < chaos->memory.n_bridges; i++)
+		if (!netstate_find_bridge_index(&chaos->state, chaos->memory.bridges[i].ifindex) &&
+		    strcmp(chaos->memory.bridges[i].name, bridge.name) != 0)
+			bridge.ifindex = chaos->memory.bridges[i].ifindex;
+	netstate_add_bridge(&chaos->state, &bridge);
+	memcpy(address.link, bridge.name, sizeof(address.link));
+	address.address = ip_v4(0x0a400001 | pick(chaos, 0x3fff) << 8);
+	netstate_add_address(&chaos->state, &address);
+}
+
+/* One bridge gets any name, or two change names. */
+static void rename_any(struct chaos *chaos)
+{
+	struct netstate_bridge *a = any_own_bridge(chaos), *b = any_own_bridge(chaos);
+	char name_a[IFNAME_SIZE], elsewhere[IFNAME_SIZE];
+
+	if (!a || !b)
+		return;
+	memcpy(name_a, a->name, IFNAME_SIZE);
+	snprintf(elsewhere, sizeof(elsewhere), "x%u", chaos->n_foreign++);
+	sim_rename_bridge(&chaos->state, a, elsewhere);
+	if (a != b && pick(chaos, 2)) {
+		char name_b[IFNAME_SIZE];
+
+		memcpy(name_b, b->name, IFNAME_SIZE);
+		sim_rename_bridge(&chaos->state, b, name_a);
+		sim_rename_bridge(&chaos->state, a, name_b);
+	}
+}
+
+static void change_bridge(struct chaos *chaos)
+{
+	struct netstate_bridge *bridge = any_own_bridge(chaos);
+
+	if (!bridge)
+		return;
+	switch (pick(chaos, 9)) {
+	case 0: bridge->up = !bridge->up; break;
+	case 1: bridge->mtu = 1300; break;
+	case 2: bridge->mac.bytes[5]++; break;
+	case 3: bridge->stp = true; break;
+	case 4: bridge->forward_delay_cs = 1500; break;
+	case 5: bridge->nf_call = true; break;
+	case 6: bridge->n_altnames = 0; memset(bridge->altnames, 0, sizeof(bridge->altnames)); break;
+	case 7: bridge->owner = NETSTATE_FOREIGN; memset(bridge->network, 0, sizeof(bridge->network)); break;
+	case 8: sim_delete_bridge(&chaos->state, bridge); break;
+	}
+}
+
+static void change_addresses(struct chaos *chaos)
+{
+	struct netstate_bridge *bridge = any_own_bridge(chaos);
+	struct netstate_address address = { .prefix_length = 24, .ours = true };
+
+	if (pick(chaos, 2) && chaos->state.n_addresses > 0) {
+		struct netstate_address *gone = &chaos->state.addresses[pick(chaos, (unsigned int)chaos->state.n_addresses)];
+
+		if (gone->ours)
+			sim_remove(&chaos->state, addresses, gone);
+	} else if (bridge) {
+		memcpy(address.link, bridge->name, sizeof(address.link));
+		address.address = ip_v4(0xc6120001 + pick(chaos, 100));
+		if (!netstate_find_address(&chaos->state, &address))
+			netstate_add_address(&chaos->state, &address);
+	}
+}
+
+static void change_table(struct chaos *chaos)
+{
+	struct netstate *state = &chaos->state;
+	struct netstate_element element = { .set = NETSTATE_SET_HOSTOPEN, .key_length = IFNAME_SIZE };
+
+	switch (pick(chaos, 6)) {
+	case 0:
+		state->table = (struct netstate_table){ 0 };
+		state->n_elements = 0;
+		break;
+	case 1:
+		if (state->table.state == NETSTATE_TABLE_EQUAL)
+			state->table.state = NETSTATE_TABLE_DIFFERENT;
+		break;
+	case 2:
+		if (state->table.state != NETSTATE_TABLE_ABSENT) {
+			state->table.owned = false;
+			state->table.orphan = true;
+		}
+		break;
+	case 3:
+		state->n_elements = 0;
+		break;
+	case 4:
+		if (state->n_elements > 0)
+			sim_remove(state, elements, &state->elements[pick(chaos, (unsigned int)state->n_elements)]);
+		break;
+	case 5:
+		snprintf((char *)element.key, IFNAME_SIZE, "%s", pick(chaos, 2) || !any_bridge(chaos) ? "stranger" : any_bridge(chaos)->name);
+		if (state->table.state != NETSTATE_TABLE_ABSENT && !netstate_find_element(state, &element))
+			netstate_add_element(state, &element);
+		break;
+	}
+}
+
+static void change_ports(struct chaos *chaos)
+{
+	struct netstate *state = &chaos->state;
+	struct netstate_bridge *bridge = any_own_bridge(chaos);
+	struct netstate_port port = { .owner = NETSTATE_OURS, .up = true, .learning = true, .flood = true, .mtu = 1500 };
+	struct netstate_port *some = state->n_ports ? &state->ports[pick(chaos, (unsigned int)state->n_ports)] : NULL;
+
+	if (bridge && pick(chaos, 3) == 0) {
+		port.ifindex = sim_new_index();
+		port.master = bridge->ifindex;
+		port.isolated = pick(chaos, 2);
+		snprintf(port.name, sizeof(port.name), "gn1000_%d", port.ifindex);
+		memcpy(port.bridge, bridge->name, sizeof(port.bridge));
+		snprintf(port.alias, sizeof(port.alias), "guestnet uid=1000 pid=1 net=%s%s", bridge->name, port.isolated ? " isolated" : "");
+		if (pick(chaos, 4) == 0) {
+			port.owner = NETSTATE_FOREIGN;
+			memset(port.alias, 0, sizeof(port.alias));
+		}
+		netstate_add_port(state, &port);
+		return;
+	}
+	if (!some)
+		return;
+	switch (pick(chaos, 4)) {
+	case 0: some->master = 0; break;
+	case 1: some->isolated = !some->isolated; break;
+	case 2: some->up = !some->up; break;
+	case 3: some->master = bridge ? bridge->ifindex : 0; break;
+	}
+}
+
+static void change_rest(struct chaos *chaos)
+{
+	struct netstate *state = &chaos->state;
+
+	switch (pick(chaos, 6)) {
+	case 5:
+		if (state->n_services > 0)
+			memcpy(state->services[pick(chaos, (unsigned int)state->n_services)].bridge, "other", sizeof("other"));
+		break;
+	case 0:
+		if (state->n_services > 0)
+			state->services[pick(chaos, (unsigned int)state->n_services)].running = false;
+		break;
+	case 1:
+		if (state->n_services > 0)
+			state->services[pick(chaos, (unsigned int)state->n_services)].config_hash++;
+		break;
+	case 2:
+		if (state->n_sysctls > 0)
+			state->sysctls[pick(chaos, (unsigned int)state->n_sysctls)].value ^= 1;
+		break;
+	case 3:
+		if (state->n_checksums > 0)
+			sim_remove(state, checksums, &state->checksums[pick(chaos, (unsigned int)state->n_checksums)]);
+		break;
+	case 4:
+		if (state->n_checksums > 0) {
+			struct netstate_checksum twice = state->checksums[0];
+
+			twice.handle += 500;
+			if (pick(chaos, 2))
+				twice.strategy = CHECKSUM_TC;
+			netstate_add_checksum(state, &twice);
+		}
+		break;
+	}
+}
+
+static void disturb(struct chaos *chaos)
+{
+	static void (*const ways[])(struct chaos *chaos) = {
+		add_foreign_bridge, rename_any, change_bridge, change_bridge, change_addresses, change_table, change_ports,
+		change_ports, change_rest,
+	};
+
+	for (unsigned int n = pick(chaos, 6); n > 0; n--) {
+		ways[pick(chaos, ARRAY_SIZE(ways))](chaos);
+		netstate_sort(&chaos->state);
+	}
+	if (pick(chaos, 8) == 0)
+		declare(chaos);
+}
+
+/* An index alone says nothing: those of deleted bridges are sometimes given out again. */
+static bool is_remembered(const struct chaos *chaos, const struct netstate_bridge *bridge)
+{
+	const struct netstate_bridge *other = netstate_find_bridge_index(&chaos->memory, bridge->ifindex);
+
+	return other && (strcmp(other->name, bridge->name) == 0 || memcmp(&other->mac, &bridge->mac, sizeof(other->mac)) == 0);
+}
+
+/* Nothing that is not ours may be the target of a step. */
+static void check_targets(const struct chaos *chaos, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const struct plan_step *step = &plan->steps[i];
+		const struct netstate_bridge *bridge;
+
+		if (step->op >= PLAN_BRIDGE_SET && step->op <= PLAN_BRIDGE_DELETE && step->bridge.ifindex) {
+			bridge = netstate_find_bridge_index(&chaos->state, step->bridge.ifindex);
+			if (bridge && bridge->owner != NETSTATE_OURS && !is_remembered(chaos, bridge))
+				fail_msg("%s of %s: not ours", plan_op_name(step->op), bridge->name);
+		}
+		if (step->op == PLAN_ADDRESS_REMOVE)
+			assert_true(step->address.ours);
+	}
+}
+
+/* All that is foreign, as text. */
+static char *print_foreign(const struct chaos *chaos)
+{
+	_cleanup_(netstate_deinit) struct netstate foreign = NETSTATE_NULL;
+	char *text;
+
+	for (size_t i = 0; i < chaos->state.n_bridges; i++)
+		if (chaos->state.bridges[i].owner == NETSTATE_FOREIGN && !is_remembered(chaos, &chaos->state.bridges[i]))
+			netstate_add_bridge(&foreign, &chaos->state.bridges[i]);
+	for (size_t i = 0; i < chaos->state.n_addresses; i++)
+		if (!chaos->state.addresses[i].ours)
+			netstate_add_address(&foreign, &chaos->state.addresses[i]);
+	assert_int_equal(netstate_print(&foreign, &text), 0);
+	return text;
+}
+
+static void remember(struct chaos *chaos)
+{
+	struct netstate memory = NETSTATE_NULL, desired = NETSTATE_NULL;
+
+	for (size_t i = 0; i < chaos->state.n_bridges; i++)
+		if (chaos->state.bridges[i].owner == NETSTATE_OURS)
+			netstate_add_bridge(&memory, &chaos->state.bridges[i]);
+	for (size_t i = 0; i < chaos->state.n_ports; i++)
+		if (chaos->state.ports[i].owner == NETSTATE_OURS && chaos->state.ports[i].master)
+			netstate_add_port(&memory, &chaos->state.ports[i]);
+	for (size_t i = 0; i < chaos->world.desired.n_addresses; i++)
+		netstate_add_address(&desired, &chaos->world.desired.addresses[i]);
+	netstate_sort(&memory);
+	netstate_deinit(&chaos->memory);
+	netstate_deinit(&chaos->memory_desired);
+	chaos->memory = memory;
+	chaos->memory_desired = desired;
+}
+
+static void fail_with_plan(const char *what, const struct plan *plan)
+{
+	char *text;
+
+	assert_int_equal(plan_print(plan, &text), 0);
+	fail_msg("%s:\n%s", what, text);
+}
+
+static void repair(struct chaos *chaos)
+{
+	struct plan_memory memory = test_memory(&chaos->memory, &chaos->memory_desired);
+	_cleanup_(freep) char *before = print_foreign(chaos), *after = NULL;
+	struct plan plan;
+
+	assert_int_equal(plan_build(&chaos->world.desired, &chaos->state, &memory, NULL, 0, 1, &plan), 0);
+	check_targets(chaos, &plan);
+	plan_simulate(&chaos->state, &plan);
+	plan_deinit(&plan);
+
+	after = print_foreign(chaos);
+	check_string("foreign objects", after, before);
+	remember(chaos);
+	memory = test_memory(&chaos->memory, &chaos->memory_desired);
+	assert_int_equal(plan_build(&chaos->world.desired, &chaos->state, &memory, NULL, 0, 2, &plan), 0);
+	if (plan.n_steps > 0)
+		fail_with_plan("not repaired by one plan", &plan);
+	plan_deinit(&plan);
+
+	/* The same without a memory, as after a restart. */
+	assert_int_equal(plan_build(&chaos->world.desired, &chaos->state, NULL, NULL, 0, 3, &plan), 0);
+	if (plan.n_steps > 0)
+		fail_with_plan("a restart would change something", &plan);
+	plan_deinit(&plan);
+}
+
+static void check_services(const struct chaos *chaos)
+{
+	for (size_t i = 0; i < chaos->state.n_services; i++) {
+		const struct netstate_service *have = &chaos->state.services[i];
+		const struct netstate_service *want = netstate_find_service(&chaos->world.desired, have->network);
+
+		if (!have->running)
+			continue;
+		assert_non_null(want);
+		assert_string_equal(have->bridge, want->bridge);
+		assert_true(have->config_hash == want->config_hash);
+	}
+}
+
+/* Every network that is not blocked is whole: what was planned is what was desired. */
+static void check_whole(const struct chaos *chaos)
+{
+	for (size_t i = 0; i < chaos->world.desired.n_bridges; i++) {
+		const struct netstate_bridge *want = &chaos->world.desired.bridges[i];
+		const struct netstate_bridge *have = netstate_find_bridge(&chaos->state, want->name);
+
+		assert_non_null(have);
+		if (have->owner != NETSTATE_OURS)
+			continue;
+		assert_string_equal(have->network, want->network);
+		assert_true(have->up);
+		assert_int_equal(have->mtu, want->mtu);
+		assert_true(sim_has_bridges_element(&chaos->state, want->name));
+	}
+}
+
+static void run_chaos(uint32_t seed, unsigned int n_rounds)
+{
+	struct chaos chaos = { .random = seed };
+
+	sim_next_index = 100;
+	declare(&chaos);
+	for (unsigned int i = 0; i < n_rounds; i++) {
+		repair(&chaos);
+		check_whole(&chaos);
+		check_services(&chaos);
+		disturb(&chaos);
+	}
+	world_deinit(&chaos.world);
+	netstate_deinit(&chaos.state);
+	netstate_deinit(&chaos.memory);
+	netstate_deinit(&chaos.memory_desired);
+}
+
+static uint32_t first_seed(void)
+{
+	const char *given = getenv("SEED");
+
+	return given ? (uint32_t)strtoul(given, NULL, 10) : (uint32_t)time(NULL) * 2654435761u | 1;
+}
+
+static void random_disturbances_are_planned_back(void **state _unused_)
+{
+	uint32_t seed = first_seed();
+
+	for (uint32_t i = 0; i < (getenv("SEED") ? 1 : 300); i++) {
+		print_message("# seed %u\n", seed + 2 * i);
+		run_chaos(seed + 2 * i, 30);
+	}
+}
+
+/* What a pass leaves out stays as it is, whatever it is. */
+static void excepted_networks_are_left_alone(void **state _unused_)
+{
+	uint32_t seed = first_seed();
+
+	print_message("# seed %u\n", seed);
+	for (uint32_t i = 0; i < 200; i++) {
+		struct chaos chaos = { .random = seed + 2 * i };
+		char except[1][NETWORK_NAME_SIZE] = { "n1" };
+		struct plan plan;
+
+		declare(&chaos);
+		repair(&chaos);
+		for (unsigned int n = 0; n < 5; n++) {
+			struct plan_memory memory = test_memory(&chaos.memory, &chaos.memory_desired);
+
+			disturb(&chaos);
+			assert_int_equal(plan_build(&chaos.world.desired, &chaos.state, &memory, except, 1, 1, &plan), 0);
+			for (size_t j = 0; j < plan.n_steps; j++)
+				if (strcmp(plan.steps[j].network, "n1") == 0 && plan.steps[j].op != PLAN_ELEMENT_ADD)
+					fail_with_plan("n1 is not left alone", &plan);
+			plan_deinit(&plan);
+		}
+		world_deinit(&chaos.world);
+		netstate_deinit(&chaos.state);
+		netstate_deinit(&chaos.memory);
+		netstate_deinit(&chaos.memory_desired);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cases),
+		cmocka_unit_test(round_trip),
+		cmocka_unit_test(bad_text),
+		cmocka_unit_test(random_disturbances_are_planned_back),
+		cmocka_unit_test(excepted_networks_are_left_alone),
+	};
+
+	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * netd/model/ruleset.c: what the lines of the table become.
+ */
+#include <assert.h>
+
+#include "unit.h"
+
+#include "../../netd/model/ruleset.h"
+
+static void build(struct ruleset *ruleset, unsigned int v4, unsigned int v4_too, unsigned int v6)
+{
+	struct netstate_table table = { 0 };
+
+	ruleset_add_prefix4(&table, v4);
+	ruleset_add_prefix4(&table, v4_too);
+	ruleset_add_prefix6(&table, v6);
+	assert_int_equal(ruleset_build(&table, ruleset), 0);
+}
+
+static const struct ruleset_rule *find_rule(const struct ruleset *ruleset, const char *chain, const char *text)
+{
+	for (size_t i = 0; i < ruleset->n_rules; i++)
+		if (strcmp(ruleset->rules[i].chain, chain) == 0 && strcmp(ruleset->rules[i].text, text) == 0)
+			return &ruleset->rules[i];
+	fail_msg("no rule \"%s\" in %s", text, chain);
+	return NULL;
+}
+
+/* Statements in short: kind, fields, inversion, mask, value, name. */
+static void describe(const struct ruleset_rule *rule, char *buffer, size_t size)
+{
+	static const char *const kinds[] = { "cmp", "flags", "lookup", "goto", "accept", "drop", "return", "reject", "masq" };
+	static_assert(ARRAY_SIZE(kinds) == RULESET_KIND_MAX_, "every kind has its name");
+	struct text text;
+
+	text_init(&text, buffer, size);
+	for (size_t i = 0; i < rule->n_statements; i++) {
+		const struct ruleset_statement *s = &rule->statements[i];
+
+		text_add(&text, "%s%s", i ? "; " : "", kinds[s->kind]);
+		for (size_t j = 0; j < s->n_fields; j++)
+			text_add(&text, " f%u", s->fields[j]);
+		if (s->masked)
+			text_add(&text, " /%u", s->prefix_length);
+		if (s->invert)
+			text_add(&text, " !");
+		if (s->length)
+			text_add(&text, " ");
+		for (size_t j = 0; j < s->length; j++)
+			text_add(&text, "%02x", s->value[j]);
+		if (s->name[0])
+			text_add(&text, " %s", s->name);
+		if (s->ports[1])
+			text_add(&text, " %u-%u", s->ports[0], s->ports[1]);
+	}
+}
+
+static void test_statements(void **state _unused_)
+{
+	static const struct {
+		const char *chain, *text, *want;
+	} cases[] = {
+		{ "forward", "iifname . ip saddr & 255.255.240.0 @source20 goto from_guest",
+		  "cmp f2 02; lookup f0 f5 /20 source20; goto from_guest" },
+		{ "forward", "iifname . ip6 saddr & ffff:ffff:ffff:ffff:: @source6_64 goto from_guest",
+		  "cmp f2 0a; lookup f0 f7 /64 source6_64; goto from_guest" },
+		{ "to_guest", "ct state established,related accept", "flags f15 06000000; accept" },
+		{ "to_guest", "ct status dnat accept", "flags f16 20000000; accept" },
+		{ "postrouting", "ip saddr @gateway4 oifname != @bridges goto masq",
+		  "cmp f2 02; lookup f5 gateway4; lookup f1 ! bridges; goto masq" },
+		{ "postrouting", "oifname \"lo\" return", "cmp f1 6c6f0000000000000000000000000000; return" },
+		{ "masq", "ip daddr 224.0.0.0/24 return", "cmp f2 02; cmp f6 /24 e0000000; return" },
+		{ "masq", "meta l4proto udp masquerade to :1024-65535", "cmp f3 11; masq 1024-65535" },
+		{ "masq", "masquerade", "masq" },
+		{ "from_guest_in", "udp dport 67 udp sport 68 accept", "cmp f3 11; cmp f11 0043; cmp f10 0044; accept" },
+		{ "from_guest_in", "icmpv6 type nd-neighbor-solicit ip6 hoplimit 255 accept",
+		  "cmp f2 0a; cmp f3 3a; cmp f14 87; cmp f9 ff; accept" },
+		{ "from_guest_in", "ip6 saddr fe80::/10 goto to_host",
+		  "cmp f2 0a; cmp f7 /10 fe800000000000000000000000000000; goto to_host" },
+		{ "to_host", "meta pkttype multicast drop", "cmp f4 02; drop" },
+		{ "service", "icmp type echo-request accept", "cmp f2 02; cmp f3 01; cmp f13 08; accept" },
+	};
+	struct ruleset ruleset;
+	char got[512];
+
+	build(&ruleset, 20, 24, 64);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		describe(find_rule(&ruleset, cases[i].chain, cases[i].text), got, sizeof(got));
+		check_string(cases[i].text, got, cases[i].want);
+	}
+	ruleset_deinit(&ruleset);
+}
+
+static bool has_chain(const struct ruleset *ruleset, const char *name)
+{
+	for (size_t i = 0; i < ruleset->n_chains; i++)
+		if (strcmp(ruleset->chains[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static bool has_set(const struct ruleset *ruleset, const char *name)
+{
+	for (size_t i = 0; i < ruleset->n_sets; i++)
+		if (strcmp(ruleset->sets[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static bool needs_nfproto(uint8_t field)
+{
+	return field >= RULESET_IP_SADDR && field <= RULESET_IP6_HOPLIMIT;
+}
+
+/* What must hold for every rule, whatever the table says. */
+static void test_every_rule(void **state _unused_)
+{
+	struct ruleset ruleset;
+
+	build(&ruleset, 0, 32, 128);
+	for (size_t i = 0; i < ruleset.n_rules; i++) {
+		const struct ruleset_rule *rule = &ruleset.rules[i];
+		const struct ruleset_statement *last = &rule->statements[rule->n_statements - 1];
+		bool nfproto = false;
+
+		assert_true(has_chain(&ruleset, rule->chain));
+		assert_true(rule->n_statements > 0);
+		if (last->kind < RULESET_GOTO)
+			fail_msg("no verdict: %s", rule->text);
+		for (size_t j = 0; j < rule->n_statements; j++) {
+			const struct ruleset_statement *s = &rule->statements[j];
+
+			if (s->kind >= RULESET_GOTO && s != last)
+				fail_msg("a verdict before the end: %s", rule->text);
+			if (s->kind == RULESET_GOTO && !has_chain(&ruleset, s->name))
+				fail_msg("no such chain: %s", rule->text);
+			if (s->kind == RULESET_LOOKUP && !has_set(&ruleset, s->name))
+				fail_msg("no such set: %s", rule->text);
+			nfproto |= s->n_fields == 1 && s->fields[0] == RULESET_NFPROTO;
+			for (size_t k = 0; k < s->n_fields; k++)
+				if (needs_nfproto(s->fields[k]) && !nfproto)
+					fail_msg("reads a header before it knows the protocol: %s", rule->text);
+		}
+	}
+	ruleset_deinit(&ruleset);
+}
+
+/* Before the source is known to be true, nothing may be let through: not even an established flow. */
+static void test_source_comes_first(void **state _unused_)
+{
+	struct ruleset ruleset;
+	bool dropped = false;
+
+	build(&ruleset, 16, 24, 64);
+	for (size_t i = 0; i < ruleset.n_rules; i++) {
+		const struct ruleset_rule *rule = &ruleset.rules[i];
+		const struct ruleset_statement *last = &rule->statements[rule->n_statements - 1];
+
+		if (strcmp(rule->chain, "forward") != 0)
+			continue;
+		if (last->kind == RULESET_DROP)
+			dropped = true;
+		else if (!dropped && (last->kind != RULESET_GOTO || strncmp(rule->text, "iifname . ip", 12) != 0))
+			fail_msg("before the source check: %s", rule->text);
+	}
+	assert_true(dropped);
+	ruleset_deinit(&ruleset);
+}
+
+static void test_sets(void **state _unused_)
+{
+	static const struct {
+		enum netstate_set set;
+		uint8_t length;
+		const char *name;
+		uint8_t key_length;
+	} cases[] = {
+		{ NETSTATE_SET_BRIDGES, 0, "bridges", 16 },
+		{ NETSTATE_SET_SOURCE4, 24, "source24", 20 },
+		{ NETSTATE_SET_SOURCE6, 64, "source6_64", 32 },
+		{ NETSTATE_SET_SOURCE6, 4, "source6_4", 32 },
+		{ NETSTATE_SET_SAME, 0, "same", 32 },
+		{ NETSTATE_SET_NAT, 0, "nat", 16 },
+		{ NETSTATE_SET_NAT6, 0, "nat6", 16 },
+		{ NETSTATE_SET_GATEWAY4, 0, "gateway4", 4 },
+		{ NETSTATE_SET_LOCAL4, 0, "local4", 20 },
+		{ NETSTATE_SET_LOCAL6, 0, "local6", 32 },
+		{ NETSTATE_SET_HOSTOPEN, 0, "hostopen", 16 },
+		{ NETSTATE_SET_HOSTCLOSED, 0, "hostclosed", 16 },
+		{ NETSTATE_SET_INSIDE4, 29, "inside29", 20 },
+		{ NETSTATE_SET_INSIDE6, 128, "inside6_128", 32 },
+	};
+	static const char *const strangers[] = { "", "source", "source33", "source6_129", "source24x", "nat7", "Bridges" };
+	char name[RULESET_NAME_SIZE];
+	enum netstate_set set;
+	uint8_t length;
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		assert_int_equal(ruleset_set_name(cases[i].set, cases[i].length, name, sizeof(name)), 0);
+		check_string("name", name, cases[i].name);
+		assert_int_equal(ruleset_set_parse(name, &set, &length), 0);
+		assert_int_equal(set, cases[i].set);
+		assert_int_equal(length, cases[i].length);
+		assert_int_equal(ruleset_set_key_length(set), cases[i].key_length);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(strangers); i++)
+		assert_int_equal(ruleset_set_parse(strangers[i], &set, &length), -ENOENT);
+	assert_int_equal(ruleset_set_name(NETSTATE_SET_LOCAL4, 0, name, 3), -ENAMETOOLONG);
+}
+
+static void test_fingerprint(void **state _unused_)
+{
+	struct netstate_table a = { 0 }, b = { 0 };
+
+	assert_true(ruleset_fingerprint(&a) != 0);
+	ruleset_add_prefix4(&a, 24);
+	assert_true(ruleset_fingerprint(&a) != ruleset_fingerprint(&b));
+	ruleset_add_prefix4(&b, 24);
+	/* Only the prefix lengths count, not whose table it is. */
+	b.handle = 7;
+	b.owned = true;
+	assert_true(ruleset_fingerprint(&a) == ruleset_fingerprint(&b));
+	ruleset_add_prefix6(&b, 64);
+	assert_true(ruleset_fingerprint(&a) != ruleset_fingerprint(&b));
+	ruleset_add_prefix6(&a, 65);
+	assert_true(ruleset_fingerprint(&a) != ruleset_fingerprint(&b));
+	/* Lengths that there are not change nothing. */
+	b = a;
+	ruleset_add_prefix4(&b, 33);
+	ruleset_add_prefix6(&b, 129);
+	assert_true(ruleset_fingerprint(&a) == ruleset_fingerprint(&b));
+}
+
+static void test_print(void **state _unused_)
+{
+	static const char *const parts[] = {
+		"table inet guestnet {\n",
+		"\tset source6_64 { type ifname . ipv6_addr; }\n",
+		"\tchain forward {\n\t\ttype filter hook forward priority 0; policy accept;\n"
+		"\t\tiifname . ip saddr & 255.0.0.0 @source8 goto from_guest\n"
+		"\t\tiifname . ip saddr & 255.255.255.0 @source24 goto from_guest\n",
+		"\tchain masq6 {\n\t\tip6 daddr ff00::/8 return\n",
+	};
+	struct ruleset ruleset;
+	char buffer[16384];
+	struct text text;
+
+	build(&ruleset, 8, 24, 64);
+	text_init(&text, buffer, sizeof(buffer));
+	ruleset_print(&ruleset, &text);
+	assert_false(text.overflow);
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		check_contains("text", buffer, parts[i]);
+	ruleset_deinit(&ruleset);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_statements),
+		cmocka_unit_test(test_every_rule),
+		cmocka_unit_test(test_source_comes_first),
+		cmocka_unit_test(test_sets),
+		cmocka_unit_test(test_fingerprint),
+		cmocka_unit_test(test_print),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
