@@ -55,7 +55,7 @@ clean:						## remove everything that was built
 	rm -rf build
 
 ## Tests
-unit: $(UNIT_TESTS:%=$(OBJ)/tests/unit/%)	## unit tests (cmocka)
+unit: $(UNIT_TESTS:%=$(OBJ)/tests/unit/%) $(NETD_TESTS:%=$(OBJ)/tests/unit/%)	## unit tests (cmocka)
 	@tests/run $(if $(APPEND),--append) $^
 fuzz-replay: $(FUZZERS:%=$(OBJ)/tests/fuzz/%-replay)	## every fuzzer over its corpus, with any compiler
 	@for fuzzer in $(FUZZERS); do $(OBJ)/tests/fuzz/$$fuzzer-replay tests/fuzz/corpus/$$fuzzer || exit 1; done

@@ -38,15 +38,16 @@ static int send_text(int fd, const char *path, const struct text *text)
 void journal_send(const struct journal_record *record)
 {
 	int priority = record->allowed ? LOG_INFO : LOG_WARNING;
-	char buffer[2048], escaped[1536];
+	char buffer[2048], line[1536];
 	struct text text;
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return;
 
-	/* A newline inside a value would begin another field. */
-	str_escape(escaped, sizeof(escaped), record->text);
+	/* Names in the text are escaped already; a newline in it would begin another field. */
+	snprintf(line, sizeof(line), "%s", record->text);
+	str_one_line(line);
 	text_init(&text, buffer, sizeof(buffer));
 	text_add(&text, "PRIORITY=%d\nSYSLOG_FACILITY=%d\nSYSLOG_IDENTIFIER=" IDENTIFIER "\n", priority,
 		 LOG_FAC(LOG_AUTHPRIV));
@@ -56,11 +57,11 @@ void journal_send(const struct journal_record *record)
 		text_add(&text, "TAP=%s\n", STR_ESCAPED(record->tap));
 	if (record->rule[0])
 		text_add(&text, "GUESTNET_RULE=%s\n", STR_ESCAPED(record->rule));
-	text_add(&text, "MESSAGE=%s\n", escaped);
+	text_add(&text, "MESSAGE=%s\n", line);
 	if (send_text(fd, "/run/systemd/journal/socket", &text) == 0)
 		return;
 
 	text_init(&text, buffer, sizeof(buffer));
-	text_add(&text, "<%d>" IDENTIFIER "[%d]: %s", LOG_AUTHPRIV | priority, (int)getpid(), escaped);
+	text_add(&text, "<%d>" IDENTIFIER "[%d]: %s", LOG_AUTHPRIV | priority, (int)getpid(), line);
 	(void)send_text(fd, "/dev/log", &text);
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../lib/fd.h"
+#include "../lib/str.h"
 #include "../lib/tapsocket.h"
 #include "paths.h"
 
@@ -60,6 +61,7 @@ static int exchange(int fd, const struct request *request, struct tapsocket_repl
 	    ret_reply->version != TAPSOCKET_VERSION || (ret_reply->error == 0 && *ret_tap_fd < 0))
 		return -EPROTO;
 	ret_reply->text[sizeof(ret_reply->text) - 1] = '\0';
+	str_one_line(ret_reply->text);
 	return 0;
 }
 

@@ -64,6 +64,14 @@ const char *str_escape(char *buffer, size_t size, const char *string)
 	return buffer;
 }
 
+/* Makes sure that text which is meant to be one line is one: control bytes become '?'. */
+void str_one_line(char *string)
+{
+	for (; *string; string++)
+		if ((unsigned char)*string < 0x20 || *string == 0x7f)
+			*string = '?';
+}
+
 /*
  * Reads a plain decimal number: digits only, no sign, no blank, nothing behind it.
  * Returns -EINVAL for anything else and -ERANGE above @max.

@@ -29,6 +29,7 @@ void text_add_escaped(struct text *text, const char *bytes, size_t length);
 const char *str_escape(char *buffer, size_t size, const char *string);
 #define STR_ESCAPED(string) str_escape((char[256]){ 0 }, 256, (string))
 
+void str_one_line(char *string);
 int str_parse_u32(const char *string, uint32_t max, uint32_t *ret_value);
 bool str_has_prefix(const char *string, const char *prefix, const char **ret_rest);
 size_t str_distance(const char *a, const char *b);
