@@ -536,8 +536,15 @@ static struct layout put_all(struct rtnl_request *request, const struct attach_o
 		if (order->bridge->default_pvid && order->bridge->default_pvid != grant->vlan)
 			put_vlan(request, RTM_DELLINK, tap, order->bridge->default_pvid, 0);
 	}
-	for (size_t i = 0; i < grant->n_macs; i++)
+	for (size_t i = 0; i < grant->n_macs; i++) {
 		put_entry(request, order, tap, i);
+		/*
+		 * Frames that use the address elsewhere at this moment can move the entry before it is sticky, and it
+		 * would stay there, sticky (net/bridge/br_fdb.c:fdb_add_entry()). From a sticky one they no longer can.
+		 */
+		if (order->learned & 1u << i)
+			put_entry(request, order, tap, i);
+	}
 	put_options_and_up(request, order, tap);
 
 	for (size_t i = 0; i < grant->n_macs; i++) {

@@ -281,24 +281,28 @@ static int get_tap_directly(const struct privileges *privileges, const struct re
 	struct attach_tap tap = ATTACH_TAP_NULL;
 	struct policy_verdict verdict;
 	struct attach_order order;
+	struct failure cause = { 0 };
 	struct bridge bridge;
 	bool exists;
-	int r;
+	int r, resolved;
 
-	r = load_policy(&policy, &caller, &groups, failure);
-	if (r < 0)
-		return r;
 	r = rtnl_open(&rtnl);
 	if (r < 0)
 		return failure_set(failure, r, "failed to get mtu of bridge `%s': no netlink socket: %s",
 				   STR_ESCAPED(request->bridge), strerror(-r));
-
-	r = bridge_resolve(rtnl, request->bridge, &bridge, failure);
+	r = bridge_resolve(rtnl, request->bridge, &bridge, &cause);
 	exists = r == 0;
-	if (r < 0 && r != -ENODEV)
-		return r;
 	if (exists)
 		device = bridge_device(&bridge);
+
+	/* Where there is no such bridge, the other rules say which ones there are for this caller. */
+	policy.only = r == -ENODEV ? NULL : &device;
+	resolved = r;
+	r = load_policy(&policy, &caller, &groups, failure);
+	if (r < 0)
+		return r;
+	if (!exists && resolved != -ENODEV)
+		return failure_set(failure, resolved, "%s", cause.text);
 
 	r = decide(&explain, &policy, &device, &verdict, failure);
 	if (r < 0)

@@ -15,7 +15,7 @@
 
 #define RTNL_REQUEST_SIZE	8192
 #define RTNL_REPLY_SIZE		4096	/* one answer: a link with a hundred alternative names */
-#define RTNL_REPLIES		28	/* answers to one datagram */
+#define RTNL_REPLIES		36	/* answers to one datagram */
 
 /* Messages on their way. What does not fit sets `overflow`, and the datagram is then never sent. */
 struct rtnl_request {

@@ -15,19 +15,17 @@
  */
 bool ifname_is_valid(const char *name)
 {
-	size_t length = strlen(name);
+	size_t length;
 
-	if (length < 1 || length >= IFNAME_SIZE)
-		return false;
-	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return false;
-	for (const char *p = name; *p; p++) {
-		unsigned char c = (unsigned char)*p;
+	for (length = 0; name[length]; length++) {
+		unsigned char c = (unsigned char)name[length];
 
+		if (length == IFNAME_SIZE - 1)
+			return false;
 		if (c <= 0x20 || c == 0x7f || c == '/' || c == ':' || c == '%')
 			return false;
 	}
-	return true;
+	return length > 0 && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
 static int hex_digit(char c)

@@ -296,6 +296,11 @@ static int parse_rule(struct parse *parse, struct words *words, enum policy_acti
 			return r;
 	}
 
+	if (parse->policy->only && !policy_rule_names(&rule, parse->policy->only)) {
+		parse->policy->n_whos = rule.first_who;
+		parse->policy->n_macs = rule.first_mac;
+		return 0;
+	}
 	if (parse->policy->n_rules == LIMIT_POLICY_RULES)
 		return parse_failure(parse, "more than %d rules", LIMIT_POLICY_RULES);
 	return append(parse, rules, n_rules, rule);
@@ -332,6 +337,8 @@ int policy_parse(struct policy *policy, struct policy_cursor *cursor, const char
 		 struct failure *failure)
 {
 	struct parse parse = { .policy = policy, .cursor = cursor, .failure = failure };
+	/* Looked for once: most files have none, and then no line has. */
+	const bool zeroes = memchr(cursor->next, '\0', (size_t)(cursor->end - cursor->next));
 
 	while (cursor->next < cursor->end) {
 		char *begin = cursor->next;
@@ -347,7 +354,7 @@ int policy_parse(struct policy *policy, struct policy_cursor *cursor, const char
 
 		if (end - begin > LIMIT_POLICY_LINE)
 			return parse_failure(&parse, "line longer than %d bytes", LIMIT_POLICY_LINE);
-		if (memchr(begin, '\0', (size_t)(end - begin)))
+		if (zeroes && memchr(begin, '\0', (size_t)(end - begin)))
 			return parse_failure(&parse, "zero byte in the line");
 		if (end > begin && end[-1] == '\r')
 			end--;

@@ -17,6 +17,12 @@
 #include "../lib/failure.h"
 #include "../lib/limits.h"
 
+/* The device asked for, by all the names the kernel knows it by (the canonical name first). */
+struct policy_device {
+	const char *const *names;	/* borrowed */
+	size_t n_names;
+};
+
 /* One name of a user= or group= list. */
 struct policy_who {
 	const char *name;	/* borrowed from the text; NULL: `id` was given as a number */
@@ -54,6 +60,11 @@ struct policy {
 	struct policy_who *whos;	/* owned */
 	struct mac *macs;		/* owned */
 	struct policy_file *files;	/* owned; the first is the one that was asked for */
+	/*
+	 * Borrowed, set before loading: only rules that name this device are kept. All are read and must be right.
+	 * NULL: every rule is kept.
+	 */
+	const struct policy_device *only;
 	size_t n_rules, n_whos, n_macs, n_files;
 };
 
@@ -63,12 +74,6 @@ struct policy_caller {
 	gid_t gid;			/* primary group */
 	const gid_t *groups;		/* borrowed; supplementary groups */
 	size_t n_groups;
-};
-
-/* The device asked for, by all the names the kernel knows it by (the canonical name first). */
-struct policy_device {
-	const char *const *names;	/* borrowed */
-	size_t n_names;
 };
 
 /* What a port of this caller may be. Restrictions only: zero means no restriction. */

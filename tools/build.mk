@@ -135,7 +135,7 @@ build/fuzz/tests/fuzz/%.bin: build/fuzz/tests/fuzz/%.o $(patsubst %.c,build/fuzz
 
 TEST_TOOLS := $(patsubst tests/tools/%.c,%,$(wildcard tests/tools/*.c))
 test-tools: $(TEST_TOOLS:%=build/tests/%)
-build/tests/%: tests/tools/%.c
+build/tests/%: tests/tools/%.c $(wildcard tests/tools/*.h)
 	@mkdir -p $(@D)
 	@echo "  TOOL  $@"
 	@$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -iquote lib $(if $(WERROR)$(CI),-Werror) -o $@ $<

@@ -548,9 +548,9 @@ static void answers(void **state _unused_)
 {
 	const uint8_t object_and_ack[] = {
 		/* message 0 fails, message 1 yields an object and is acknowledged */
-		ACK(28, (uint32_t)-EBUSY),
-		U32(20), U16(RTM_NEWLINK), U16(0), U32(29), U32(0), 1, 2, 3, 4,
-		ACK(29, 0),
+		ACK(RTNL_REPLIES, (uint32_t)-EBUSY),
+		U32(20), U16(RTM_NEWLINK), U16(0), U32((RTNL_REPLIES + 1)), U32(0), 1, 2, 3, 4,
+		ACK((RTNL_REPLIES + 1), 0),
 	};
 	const struct rtnl_reply *replies;
 	struct rtnl_request request;
@@ -595,27 +595,27 @@ static void hostile_answers(void **state _unused_)
 		size_t length;
 		uint8_t bytes[80];
 	} cases[] = {
-		{ "less than a header", -EPROTO, 15, { ACK(29, 0) } },
-		{ "length 0", -EPROTO, 16, { U32(0), U16(2), U16(0), U32(29), U32(0) } },
-		{ "length 15", -EPROTO, 16, { U32(15), U16(2), U16(0), U32(29), U32(0) } },
-		{ "longer than the datagram", -EPROTO, 36, { U32(37), U16(2), U16(0), U32(29), U32(0) } },
-		{ "far longer", -EPROTO, 36, { U32(0xffffffff), U16(2), U16(0), U32(29), U32(0) } },
-		{ "an error without an error", -EPROTO, 16, { U32(16), U16(2), U16(0), U32(29), U32(0) } },
-		{ "an error of 19 bytes", -EPROTO, 36, { U32(35), U16(2), U16(0), U32(29), U32(0) } },
+		{ "less than a header", -EPROTO, 15, { ACK((RTNL_REPLIES + 1), 0) } },
+		{ "length 0", -EPROTO, 16, { U32(0), U16(2), U16(0), U32((RTNL_REPLIES + 1)), U32(0) } },
+		{ "length 15", -EPROTO, 16, { U32(15), U16(2), U16(0), U32((RTNL_REPLIES + 1)), U32(0) } },
+		{ "longer than the datagram", -EPROTO, 36, { U32(37), U16(2), U16(0), U32((RTNL_REPLIES + 1)), U32(0) } },
+		{ "far longer", -EPROTO, 36, { U32(0xffffffff), U16(2), U16(0), U32((RTNL_REPLIES + 1)), U32(0) } },
+		{ "an error without an error", -EPROTO, 16, { U32(16), U16(2), U16(0), U32((RTNL_REPLIES + 1)), U32(0) } },
+		{ "an error of 19 bytes", -EPROTO, 36, { U32(35), U16(2), U16(0), U32((RTNL_REPLIES + 1)), U32(0) } },
 		{ "another sequence", -EPROTO, 36, { ACK(1, 0) } },
-		{ "a sequence behind", -EPROTO, 36, { ACK(27, 0) } },
+		{ "a sequence behind", -EPROTO, 36, { ACK(RTNL_REPLIES - 1, 0) } },
 		{ "a sequence ahead", -EPROTO, 36, { ACK(56, 0) } },
 		{ "sequence 0", -EPROTO, 36, { ACK(0, 0) } },
-		{ "another sequence before the right one", -EPROTO, 72, { ACK(27, 0), ACK(29, 0) } },
-		{ "a positive error", -EPROTO, 36, { ACK(29, 5) } },
-		{ "the largest error", 0, 36, { ACK(29, (uint32_t)-4095) } },
-		{ "an error beyond it", -EPROTO, 36, { ACK(29, (uint32_t)-4096) } },
-		{ "an error that cannot be negated", -EPROTO, 36, { ACK(29, 0x80000000) } },
-		{ "the last one is not answered", -EPROTO, 36, { ACK(28, 0) } },
-		{ "only an object", -EPROTO, 20, { U32(20), U16(16), U16(0), U32(29), U32(0), 1, 2, 3, 4 } },
-		{ "an answer behind the last one", -EPROTO, 56, { ACK(29, 0), U32(20), U16(16), U16(0), U32(29), U32(0), 1, 2, 3, 4 } },
-		{ "good, then half a header", 0, 44, { ACK(29, 0), U32(20), U16(16), U16(0) } },
-		{ "good, then broken", -EPROTO, 52, { ACK(29, 0), U32(99), U16(16), U16(0), U32(29), U32(0) } },
+		{ "another sequence before the right one", -EPROTO, 72, { ACK(RTNL_REPLIES - 1, 0), ACK((RTNL_REPLIES + 1), 0) } },
+		{ "a positive error", -EPROTO, 36, { ACK((RTNL_REPLIES + 1), 5) } },
+		{ "the largest error", 0, 36, { ACK((RTNL_REPLIES + 1), (uint32_t)-4095) } },
+		{ "an error beyond it", -EPROTO, 36, { ACK((RTNL_REPLIES + 1), (uint32_t)-4096) } },
+		{ "an error that cannot be negated", -EPROTO, 36, { ACK((RTNL_REPLIES + 1), 0x80000000) } },
+		{ "the last one is not answered", -EPROTO, 36, { ACK(RTNL_REPLIES, 0) } },
+		{ "only an object", -EPROTO, 20, { U32(20), U16(16), U16(0), U32((RTNL_REPLIES + 1)), U32(0), 1, 2, 3, 4 } },
+		{ "an answer behind the last one", -EPROTO, 56, { ACK((RTNL_REPLIES + 1), 0), U32(20), U16(16), U16(0), U32((RTNL_REPLIES + 1)), U32(0), 1, 2, 3, 4 } },
+		{ "good, then half a header", 0, 44, { ACK((RTNL_REPLIES + 1), 0), U32(20), U16(16), U16(0) } },
+		{ "good, then broken", -EPROTO, 52, { ACK((RTNL_REPLIES + 1), 0), U32(99), U16(16), U16(0), U32((RTNL_REPLIES + 1)), U32(0) } },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -648,7 +648,7 @@ static void too_much(void **state _unused_)
 
 	for (unsigned int count = RTNL_REPLIES; count <= RTNL_REPLIES + 1; count++) {
 		uint8_t bytes[36 * (RTNL_REPLIES + 1)];
-		const uint8_t ack[] = { ACK(29, 0) };
+		const uint8_t ack[] = { ACK((RTNL_REPLIES + 1), 0) };
 
 		for (unsigned int i = 0; i < count; i++)
 			memcpy(bytes + 36 * i, ack, 36);
@@ -670,30 +670,30 @@ static void words(void **state _unused_)
 	} cases[] = {
 		/* the flag is NLM_F_ACK_TLVS, the attribute NLMSGERR_ATTR_MSG */
 		{ "in an acknowledgement", "hi", 44, {
-			U32(44), U16(2), U16(0x200), U32(29), U32(0), U32(0), U32(16), U16(16), U16(5), U32(29), U32(0),
+			U32(44), U16(2), U16(0x200), U32((RTNL_REPLIES + 1)), U32(0), U32(0), U32(16), U16(16), U16(5), U32((RTNL_REPLIES + 1)), U32(0),
 			U16(7), U16(1), 'h', 'i', 0, 0 } },
 		{ "in an error, behind the request", "no", 60, {
-			U32(60), U16(2), U16(0x200), U32(29), U32(0), U32((uint32_t)-EBUSY),
-			U32(32), U16(16), U16(5), U32(29), U32(0), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+			U32(60), U16(2), U16(0x200), U32((RTNL_REPLIES + 1)), U32(0), U32((uint32_t)-EBUSY),
+			U32(32), U16(16), U16(5), U32((RTNL_REPLIES + 1)), U32(0), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 			U16(7), U16(1), 'n', 'o', 0, 0 } },
 		{ "behind another attribute", "hi", 52, {
-			U32(52), U16(2), U16(0x200), U32(29), U32(0), U32(0), U32(16), U16(16), U16(5), U32(29), U32(0),
+			U32(52), U16(2), U16(0x200), U32((RTNL_REPLIES + 1)), U32(0), U32(0), U32(16), U16(16), U16(5), U32((RTNL_REPLIES + 1)), U32(0),
 			U16(8), U16(2), U32(9), U16(7), U16(1), 'h', 'i', 0, 0 } },
 		{ "without the flag", "", 44, {
-			U32(44), U16(2), U16(0), U32(29), U32(0), U32(0), U32(16), U16(16), U16(5), U32(29), U32(0),
+			U32(44), U16(2), U16(0), U32((RTNL_REPLIES + 1)), U32(0), U32(0), U32(16), U16(16), U16(5), U32((RTNL_REPLIES + 1)), U32(0),
 			U16(7), U16(1), 'h', 'i', 0, 0 } },
 		{ "without an end", "", 44, {
-			U32(44), U16(2), U16(0x200), U32(29), U32(0), U32(0), U32(16), U16(16), U16(5), U32(29), U32(0),
+			U32(44), U16(2), U16(0x200), U32((RTNL_REPLIES + 1)), U32(0), U32(0), U32(16), U16(16), U16(5), U32((RTNL_REPLIES + 1)), U32(0),
 			U16(8), U16(1), 'h', 'i', 'h', 'i' } },
 		{ "the flag and nothing more", "", 36, {
-			U32(36), U16(2), U16(0x200), U32(29), U32(0), U32(0), U32(16), U16(16), U16(5), U32(29), U32(0) } },
+			U32(36), U16(2), U16(0x200), U32((RTNL_REPLIES + 1)), U32(0), U32(0), U32(16), U16(16), U16(5), U32((RTNL_REPLIES + 1)), U32(0) } },
 		{ "an error about a request that is not there", "", 36, {
-			U32(36), U16(2), U16(0x200), U32(29), U32(0), U32((uint32_t)-EBUSY), U32(32), U16(16), U16(5), U32(29), U32(0) } },
+			U32(36), U16(2), U16(0x200), U32((RTNL_REPLIES + 1)), U32(0), U32((uint32_t)-EBUSY), U32(32), U16(16), U16(5), U32((RTNL_REPLIES + 1)), U32(0) } },
 		{ "a request far longer than the answer", "", 44, {
-			U32(44), U16(2), U16(0x200), U32(29), U32(0), U32((uint32_t)-EBUSY), U32(0xfffffff0), U16(16), U16(5), U32(29), U32(0),
+			U32(44), U16(2), U16(0x200), U32((RTNL_REPLIES + 1)), U32(0), U32((uint32_t)-EBUSY), U32(0xfffffff0), U16(16), U16(5), U32((RTNL_REPLIES + 1)), U32(0),
 			U16(7), U16(1), 'n', 'o', 0, 0 } },
 		{ "a request shorter than its header", "", 44, {
-			U32(44), U16(2), U16(0x200), U32(29), U32(0), U32((uint32_t)-EBUSY), U32(8), U16(16), U16(5), U32(29), U32(0),
+			U32(44), U16(2), U16(0x200), U32((RTNL_REPLIES + 1)), U32(0), U32((uint32_t)-EBUSY), U32(8), U16(16), U16(5), U32((RTNL_REPLIES + 1)), U32(0),
 			U16(7), U16(1), 'n', 'o', 0, 0 } },
 	};
 
@@ -726,8 +726,8 @@ static int count_object(const struct rtnl_reply *reply, void *data)
 	return ++count->objects == 2 ? count->result : 0;
 }
 
-#define OBJECT(flags)	U32(20), U16(RTM_NEWLINK), U16(flags), U32(28), U32(0), 1, 2, 3, 4
-#define DONE		U32(20), U16(NLMSG_DONE), U16(2), U32(28), U32(0), U32(0)
+#define OBJECT(flags)	U32(20), U16(RTM_NEWLINK), U16(flags), U32(RTNL_REPLIES), U32(0), 1, 2, 3, 4
+#define DONE		U32(20), U16(NLMSG_DONE), U16(2), U32(RTNL_REPLIES), U32(0), U32(0)
 
 static void dumps(void **state _unused_)
 {
@@ -744,7 +744,7 @@ static void dumps(void **state _unused_)
 		{ "ended by the caller", -ENOSPC, -ENOSPC, 2, 80, { OBJECT(2), OBJECT(2), OBJECT(2), DONE } },
 		/* NLM_F_DUMP_INTR */
 		{ "interrupted", 0, -EINTR, 1, 80, { OBJECT(2), OBJECT(0x12), OBJECT(2), DONE } },
-		{ "refused", 0, -EPERM, 0, 36, { ACK(28, (uint32_t)-EPERM) } },
+		{ "refused", 0, -EPERM, 0, 36, { ACK(RTNL_REPLIES, (uint32_t)-EPERM) } },
 		{ "no end", 0, -EPROTO, 2, 40, { OBJECT(2), OBJECT(2) } },
 	};
 
@@ -766,9 +766,9 @@ static void dumps(void **state _unused_)
 /* From the answer to a struct bridge, or to the words that the user sees. */
 static void resolving(void **state _unused_)
 {
-	static const uint8_t nodev[] = { ACK(28, (uint32_t)-ENODEV) };
-	static const uint8_t perm[] = { ACK(28, (uint32_t)-EPERM) };
-	static const uint8_t ack[] = { ACK(28, 0) };
+	static const uint8_t nodev[] = { ACK(RTNL_REPLIES, (uint32_t)-ENODEV) };
+	static const uint8_t perm[] = { ACK(RTNL_REPLIES, (uint32_t)-EPERM) };
+	static const uint8_t ack[] = { ACK(RTNL_REPLIES, 0) };
 	static const char *const kinds[] = { "bridge", "openvswitch", "" };
 	static const char *const texts[] = {
 		"",
