@@ -518,7 +518,6 @@ static int commit_failure(const struct attach_order *order, const struct attach_
 /* Which message of the datagram is which: the fixed ones by their place, the others by their type. */
 struct layout {
 	unsigned int no_ipv6, link;	/* the message that may fail; the one that reads the port back */
-	unsigned int entry;		/* the first one that reads a static entry back */
 };
 
 static struct layout put_all(struct rtnl_request *request, const struct attach_order *order,
@@ -547,11 +546,8 @@ static struct layout put_all(struct rtnl_request *request, const struct attach_o
 	}
 	put_options_and_up(request, order, tap);
 
-	for (size_t i = 0; i < grant->n_macs; i++) {
-		if (i == 0)
-			layout.entry = request->n_messages;
+	for (size_t i = 0; i < grant->n_macs; i++)
 		put_entry_request(request, order, &grant->macs[i]);
-	}
 	layout.link = request->n_messages;
 	put_link(request, RTM_GETLINK, tap);
 	rtnl_put_u32(request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);

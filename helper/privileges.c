@@ -11,9 +11,10 @@
  *  2. privileges_raise() puts it into effect, after every check has been made.
  *  3. privileges_drop_all() leaves nothing, before anything is given to the caller.
  *
- * Taking away is read back from the kernel; waking is not, because what follows fails without it. Capabilities are set with the system call itself,
- * whose wrapper libc has: libcap's start-up probes the kernel's capabilities with system calls of its
- * own in every process, and there is nothing here that its text or set arithmetic would make clearer.
+ * Taking away is read back from the kernel; waking is not, because what follows fails without it.
+ * Capabilities are set with the system calls themselves: libcap probes the kernel with system calls of
+ * its own at the start of every process, and there is nothing here that its text or set arithmetic would
+ * make clearer.
  */
 #include "privileges.h"
 

@@ -4,8 +4,8 @@
 # The model: pure, needs libc only.
 NETD_MODEL_SOURCES := netd/model/netstate.c netd/model/ip.c netd/model/siphash.c netd/model/keys.c \
 	netd/model/config.c netd/model/subnet.c netd/model/dnsmasq.c netd/model/desired.c netd/model/plan.c \
-	netd/model/print.c netd/model/ruleset.c netd/model/leasefile.c
-NETD_MODEL_TESTS := test-config test-subnet test-dnsmasq test-desired test-plan
+	netd/model/print.c netd/model/ruleset.c netd/model/leasefile.c netd/model/flows.c
+NETD_MODEL_TESTS := test-config test-subnet test-dnsmasq test-desired test-plan test-flows
 
 $(NETD_MODEL_TESTS:%=$(OBJ)/tests/unit/%): $(OBJ)/tests/unit/%: $(OBJ)/tests/unit/%.o \
 		$(call objects,$(NETD_MODEL_SOURCES) $(LIB_SOURCES))
@@ -27,10 +27,29 @@ $(NETD_KERNEL_TESTS:%=$(OBJ)/tests/unit/%): $(OBJ)/tests/unit/%: $(OBJ)/tests/un
 		$(call objects,netd/model/ruleset.c $(LIB_SOURCES))
 	$(link) -pie $(call pkg_flags,--libs,cmocka)
 
-# The kernel side without the daemon, for tests/netns/netd-kernel.sh.
-$(OBJ)/tests/netns/kernel-driver: $(call objects,tests/netns/kernel-driver.c $(NETD_KERNEL_SOURCES) $(NETD_MODEL_SOURCES) $(LIB_SOURCES))
+# The kernel side without the daemon, for tests/netns/netd-kernel.sh: it stands beside the programs of its flavour.
+KERNEL_DRIVER := $(patsubst %/bin,%,$(BIN))/tests/netns/kernel-driver
+test-tools: $(KERNEL_DRIVER)
+$(KERNEL_DRIVER): $(call objects,tests/netns/kernel-driver.c $(NETD_KERNEL_SOURCES) $(NETD_MODEL_SOURCES) $(LIB_SOURCES))
 	$(link) -pie $(call pkg_flags,--libs,libmnl libnftnl)
-netd-kernel-tests: $(NETD_KERNEL_TESTS:%=$(OBJ)/tests/unit/%) $(OBJ)/tests/netns/kernel-driver test-tools	## the daemon's kernel side: unit tests, private namespaces (root)
+netd-kernel-tests: $(NETD_KERNEL_TESTS:%=$(OBJ)/tests/unit/%) $(KERNEL_DRIVER) test-tools	## the daemon's kernel side: unit tests, private namespaces (root)
 	@tests/run $(NETD_KERNEL_TESTS:%=$(OBJ)/tests/unit/%)
-	@DRIVER=$(CURDIR)/$(OBJ)/tests/netns/kernel-driver tests/run --append tests/netns/netd-kernel.sh
+	@DRIVER=$(CURDIR)/$(KERNEL_DRIVER) tests/run --append tests/netns/netd-kernel.sh
 .PHONY: netd-kernel-tests
+
+# Fuzzers of the daemon: what else they are linked with.
+FUZZERS_MODEL := fuzz-config fuzz-leasefile fuzz-netstate
+NETD_FUZZERS := $(FUZZERS_MODEL) fuzz-dump
+NETD_DUMP_SOURCES := netd/kernel/dump.c lib/nl/batch.c lib/nl/socket.c
+netd_fuzz_objects = $(patsubst %.c,$(1)/%.o,$(LIB_SOURCES) $(2))
+$(FUZZERS_MODEL:%=$(OBJ)/tests/fuzz/%-replay): $(OBJ)/tests/fuzz/%-replay: $(OBJ)/tests/fuzz/%.o $(OBJ)/tests/fuzz/replay.o \
+		$(call netd_fuzz_objects,$(OBJ),$(NETD_MODEL_SOURCES))
+	$(link) -pie
+$(OBJ)/tests/fuzz/fuzz-dump-replay: $(OBJ)/tests/fuzz/fuzz-dump.o $(OBJ)/tests/fuzz/replay.o \
+		$(call netd_fuzz_objects,$(OBJ),$(NETD_DUMP_SOURCES))
+	$(link) -pie $(call pkg_flags,--libs,libmnl)
+$(FUZZERS_MODEL:%=build/fuzz/tests/fuzz/%.bin): build/fuzz/tests/fuzz/%.bin: build/fuzz/tests/fuzz/%.o \
+		$(call netd_fuzz_objects,build/fuzz,$(NETD_MODEL_SOURCES))
+	$(link) -fsanitize=fuzzer,address,undefined
+build/fuzz/tests/fuzz/fuzz-dump.bin: build/fuzz/tests/fuzz/fuzz-dump.o $(call netd_fuzz_objects,build/fuzz,$(NETD_DUMP_SOURCES))
+	$(link) -fsanitize=fuzzer,address,undefined $(call pkg_flags,--libs,libmnl)

@@ -81,7 +81,7 @@ static void put_table_named(struct nl_batch *batch, const char *name, uint32_t f
 	struct nftnl_udata_buf *udata = nftnl_udata_buf_alloc(64);
 	char comment[32];
 
-	snprintf(comment, sizeof(comment), "guestnet %u", RULESET_VERSION);
+	snprintf(comment, sizeof(comment), "guestnet %d", RULESET_VERSION);
 	nft_begin(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, NFPROTO_INET, tag);
 	if (!table || !udata || !batch->message) {
 		nl_fail(batch, -ENOMEM);

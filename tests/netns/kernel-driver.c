@@ -402,7 +402,7 @@ static int run(struct kernel *kernel, const char *command, struct netstate *desi
 	return 1;
 }
 
-static bool begun_by(const struct conntrack_flow *flow, void *data)
+static bool begun_by(const struct flow *flow, void *data)
 {
 	return memcmp(&flow->original.source, data, sizeof(flow->original.source)) == 0;
 }

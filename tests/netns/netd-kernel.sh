@@ -5,7 +5,7 @@
 #
 # Two NAT networks a and b, an isolated one i; guests are namespaces on veths; `wan` is the rest of the world.
 . "$(dirname "$0")/../lib.sh"
-DRIVER=${DRIVER:-$top/build/release/tests/netns/kernel-driver}
+DRIVER=${DRIVER:-${BIN%/bin}/tests/netns/kernel-driver}
 probe=${PROBE:-$top/build/tests/probe}
 
 if [ "${1-}" != inside ]; then

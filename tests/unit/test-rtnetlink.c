@@ -254,8 +254,8 @@ static void values(void **state _unused_)
 	uint16_t u16 = 0;
 	uint8_t u8 = 0;
 
-	for (uint16_t length = 0; length <= sizeof(bytes); length++) {
-		attribute.length = length;
+	for (size_t length = 0; length <= sizeof(bytes); length++) {
+		attribute.length = (uint16_t)length;
 		check_int("u8", rtnl_get_u8(&attribute, &u8), length == 1);
 		check_int("u16", rtnl_get_u16(&attribute, &u16), length == 2);
 		check_int("u32", rtnl_get_u32(&attribute, &u32), length == 4);

@@ -1,0 +1,353 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# guestnetd and wrong or changing configuration: whatever is wrong is one network's problem and is said with file and
+# line; everything else comes up, stays up, and loses no packet.
+# Namespaces: this one is the host; "guest" has a veth port on the bridge n01; "internet" is behind the host's uplink.
+
+suite=netd-config
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/world.bash"
+world_enter "$@"
+world_setup || exit 1
+for program in dnsmasq busybox nft jq python3; do
+	command -v $program >/dev/null || { skip all "not installed: $program"; exit 0; }
+done
+
+root=$world/netd
+etc=$root/etc/networks
+mkdir -p $etc $root/{vendor/networks,state,run}
+cp "$top"/netd/networks/*.network $root/vendor/networks/
+export GUESTNET_BUS=unix:path=$root/run/bus.sock
+roots=(--config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run --service-user=65534)
+netd() { "$BIN/guestnetd" "${roots[@]}" "$@"; }
+client() { "$BIN/guestnet" "$@"; }
+# What it tells the journal, one datagram a line.
+mkdir -p /run/systemd/journal
+"$world/tools/observe-journal" /run/systemd/journal/socket >$root/journal &
+journal_pid=$!
+wait_for 5 test -S /run/systemd/journal/socket
+in_journal() { grep -qE "$1" $root/journal; }
+n_start=0
+start_netd() {	# [OPTION...]: its messages are in $log
+	log=$root/log.$((++n_start))
+	rm -f $root/run/bus.sock
+	"$BIN/guestnetd" "${roots[@]}" "$@" >$log 2>&1 &
+	netd_pid=$!
+	wait_for 20 test -S $root/run/bus.sock
+}
+stop_netd() { kill $netd_pid; wait $netd_pid; }
+status() { client status "$1" --json 2>/dev/null | jq -r ".[0].$2 // \"\""; }
+is() { [ "$(status "$1" state)" = "$2" ]; }
+problem() { [[ "$(status "$1" problem)" == *"$2"* ]]; }
+plan() { netd --plan 2>/dev/null | grep -v '^note: table-owned'; }
+plan_is_empty() { [ -z "$(plan)" ]; }
+all_running() {
+	local name
+	for name in "$@"; do is "$name" running || return 1; done
+}
+network() { printf '%s\n' "${@:2}" >$etc/$1.network; }
+reload() { kill -HUP $netd_pid; }
+no_link() { ! ip link show dev "$1"; }
+# said ID NETWORK STATE TEXT: the network gets into that state and says so.
+said() {
+	if wait_for 10 is "$2" "$3" && wait_for 5 problem "$2" "$4"; then
+		pass "$1"
+	else
+		fail "$1" "want $3 and '$4', got $(status "$2" state): $(status "$2" problem)"
+	fi
+}
+
+# The neighbourhood
+mkdir -p /run/netns
+ip netns add internet && ip netns add guest || exit 1
+ip link add up0 type veth peer name eth0 netns internet
+ip addr add 198.51.100.2/24 dev up0
+ip link set up0 up
+ip route add default via 198.51.100.1
+ip -n internet addr add 198.51.100.1/24 dev eth0
+ip -n internet link set eth0 up
+ip -n internet link set lo up
+
+# Twenty good networks, and one of each kind of wrong.
+good=()
+for n in 01 02 03 04 05 06 07 08 09 10 11 12 13 14 15 16 17 18 19 20; do
+	network n$n "[Address]" "Address=10.99.$((10#$n)).1/24" $([ $n -gt 6 ] && printf '[DHCP]\nEnable=no\n[DNS]\nEnable=no\n')
+	good+=(n$n)
+done
+network w-section "[Network]" "Mode=nat" "[DHPC]" "Range=a"
+network w-key "[Network]" "" "Brigde=x"
+network w-value "[Network]" "MTU=12"
+network w-overlap "[Address]" "Address=10.99.1.200/16"
+network w-bridge "[Network]" "Bridge=gn-n02"
+network w-name "[Network]" "Bridge=default"
+network thirteen-chars "[Network]"
+network lo "[Network]"
+mkdir $etc/w-dir.network
+ln -s nowhere $etc/w-unreadable.network
+: >$etc/isolated.network
+network w-dropin "[Address]" "Address=10.98.1.1/24"
+mkdir $etc/w-dropin.network.d
+printf '[Network]\nMTU=1400\n' >$etc/w-dropin.network.d/10-good.conf
+printf '[Network]\n\n\nMTU=hello\n' >$etc/w-dropin.network.d/20-bad.conf
+network masked "[Network]"
+mkdir -p $root/run/networks
+network_masked() { ln -sf /dev/null $etc/masked.network; }
+network_masked
+printf '[Network]\n' >$root/vendor/networks/masked.network
+start_netd
+check all-up wait_for 20 all_running default "${good[@]}"
+said unknown-section w-section failed 'w-section.network:3: unknown section [DHPC], did you mean [DHCP]?'
+said unknown-key w-key failed 'w-key.network:3: unknown key Brigde= in section [Network], did you mean Bridge=?'
+said bad-value w-value failed 'w-value.network:2: MTU=12: want a number from 1280 to 65535'
+said overlap w-overlap failed 'w-overlap.network:2: Address=10.99.1.200/16 overlaps with Address=10.99.1.1/24 of network n01'
+said same-bridge w-bridge failed 'w-bridge.network:2: Bridge=gn-n02 is the bridge of network n02'
+said bad-bridge-name w-name failed 'w-name.network:2: Bridge=default: want the name of an interface'
+said name-lo lo failed "lo.network: a network's name"
+said directory w-dir failed 'w-dir.network: Is a directory'
+said unreadable w-unreadable failed 'w-unreadable.network: No such file'
+said bad-dropin w-dropin failed '20-bad.conf:4: MTU=hello: want a number'
+equal empty-is-none 3 "$(client status isolated --json >/dev/null 2>&1; echo $?)"
+equal null-is-none 3 "$(client status masked --json >/dev/null 2>&1; echo $?)"
+check long-name-said wait_for 5 in_journal 'thirteen-chars.network: the name of a network has'
+out=$(netd --check 2>&1); equal check-status 1 $?
+n=0
+for name in w-section w-key w-value w-overlap w-bridge w-name w-dir w-unreadable 20-bad thirteen-chars; do
+	[[ $out == *$name* ]] || fail check-names "$name is not in: $out"
+	n=$((n + 1))
+done
+equal check-names-all 10 $n
+check settled wait_for 10 plan_is_empty
+equal n-dnsmasq 7 "$(ls /proc/*/comm | xargs grep -l '^dnsmasq$' 2>/dev/null | wc -l)"
+
+# The wrong ones go: their problems go with them.
+rm -rf $etc/w-* $etc/thirteen-chars.network $etc/lo.network $etc/isolated.network
+reload
+forgotten() { client status "$1" --json; [ $? = 3 ]; }
+for name in w-section w-key w-dir w-dropin lo; do
+	check forgotten-$name wait_for 5 forgotten $name
+done
+
+# A guest with a flow: a datagram each 2 ms from guest to internet and back, counted.
+ip link add port0 type veth peer name eth0 netns guest
+ip link set port0 master gn-n01 up
+ip -n guest addr add 10.99.1.50/24 dev eth0
+ip -n guest link set eth0 up
+ip -n guest route add default via 10.99.1.1
+cat >$root/echo.py <<'P'
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("198.51.100.1", 7))
+while True:
+    s.sendto(*s.recvfrom(64))
+P
+cat >$root/flow.py <<'P'
+# Sends until its input ends, then prints how many of how many did not come back.
+import select, socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect(("198.51.100.1", 7))
+sent, got, end = 0, set(), None
+while end is None or (len(got) < sent and time.monotonic() < end):
+    if end is None:
+        s.send(b"%d" % sent)
+        sent += 1
+    ready = select.select([s] + ([sys.stdin] if end is None else []), [], [], 0.002)[0]
+    if sys.stdin in ready:
+        end = time.monotonic() + 3
+    while s in select.select([s], [], [], 0)[0]:
+        try:
+            got.add(s.recv(64))
+        except ConnectionRefusedError:
+            pass
+print(sent - len(got), sent)
+P
+ip netns exec internet python3 $root/echo.py &
+echo_pid=$!
+listens() { ip netns exec internet ss -uln | grep -q 198.51.100.1:7; }
+wait_for 10 listens
+ip netns exec guest busybox ping -c 1 -W 5 198.51.100.1 >/dev/null 2>&1
+flow_begin() {
+	rm -f $root/flow.in
+	mkfifo $root/flow.in
+	ip netns exec guest python3 $root/flow.py <$root/flow.in >$root/flow.out &
+	flow_pid=$!
+	exec 9>$root/flow.in
+}
+flow_end() {
+	echo >&9
+	exec 9>&-
+	wait $flow_pid
+	read -r lost sent <$root/flow.out
+	if [ "$lost" = 0 ] && [ "$sent" -gt 10 ]; then pass "$1"; else fail "$1" "lost $lost of $sent"; fi
+}
+flow_begin
+pid_n01=$(cut -d' ' -f1 $root/run/dnsmasq/n01.pid)
+
+# Added
+network extra "[Address]" "Address=10.97.1.1/24" "[DNS]" "Domain=extra.example"
+reload
+check added wait_for 10 is extra running
+# Changed: addresses, MTU, what of the host is reached, range, domain, the bridge's name
+network extra "[Network]" "MTU=1400" "HostAccess=all" "[Address]" "Address=10.97.2.1/24" "[DHCP]" "Range=10.97.2.10-10.97.2.20" "[DNS]" "Domain=other.example"
+reload
+changed() {
+	is extra running && plan_is_empty && [ "$(link gn-extra .mtu)" = 1400 ] &&
+	[ "$(ip -4 -j addr show dev gn-extra | jq -r '[.[0].addr_info[].local] | join(" ")')" = 10.97.2.1 ] &&
+	nft list set inet guestnet hostopen | grep -q gn-extra &&
+	grep -q 'other.example' $root/run/dnsmasq/extra.conf && grep -q '10.97.2.10,10.97.2.20' $root/run/dnsmasq/extra.conf
+}
+check changed wait_for 10 changed
+network extra "[Network]" "HostAccess=gateway" "[Address]" "Address=10.97.2.1/24"
+reload
+closed() { is extra running && plan_is_empty && ! nft list set inet guestnet hostopen | grep -q gn-extra && [ "$(link gn-extra .mtu)" = 1500 ]; }
+check changed-back wait_for 10 closed
+index=$(link gn-extra .ifindex)
+network extra "[Network]" "Bridge=br-extra" "[Address]" "Address=10.97.2.1/24"
+reload
+renamed() { is extra running && plan_is_empty && no_link gn-extra && ip link show dev br-extra; }
+check changed-bridge wait_for 10 renamed
+
+# Its file becomes wrong: what was in force stays, and the problem is said. An older network beside it may not take its prefix.
+network extra "[Network]" "Bridge=br-extra" "[Address]" "Address=10.97.2.1/24" "Adress=10.97.3.1/24"
+network clash "[Address]" "Address=10.97.2.77/16"
+reload
+said wrong-stays extra degraded 'extra.network:5: unknown key Adress='
+check wrong-keeps-address sh -c 'ip -4 addr show dev br-extra | grep -q 10.97.2.1/24'
+said clash-with-kept clash failed 'clash.network:2: Address=10.97.2.77/16 overlaps with Address=10.97.2.1/24 of network extra'
+check clash-no-bridge no_link gn-clash
+rm $etc/clash.network
+network extra "[Network]" "Bridge=br-extra" "[Address]" "Address=10.97.2.1/24"
+reload
+check mended wait_for 10 is extra running
+
+# Two networks exchange their prefixes.
+network n19 "[Address]" "Address=10.99.20.1/24" "[DHCP]" "Enable=no"
+network n20 "[Address]" "Address=10.99.19.1/24" "[DHCP]" "Enable=no"
+reload
+exchanged() { all_running n19 n20 && plan_is_empty && ip -4 addr show dev gn-n19 | grep -q 10.99.20.1 && ip -4 addr show dev gn-n20 | grep -q 10.99.19.1; }
+check exchanged wait_for 10 exchanged
+
+# Removed while it runs: rules, address and bridge go, the filter last. Then it comes again.
+extra_pid=$(cut -d' ' -f1 $root/run/dnsmasq/extra.pid)
+(ip -o monitor link address 9>&- >$root/monitor & echo $! >$root/monitor.pid; wait)&
+wait_for 5 test -s $root/monitor.pid
+rm $etc/extra.network
+reload
+gone() { no_link br-extra && forgotten extra && ! nft list table inet guestnet | grep br-extra && plan_is_empty; }
+check removed wait_for 10 gone
+check removed-service sh -c "! kill -0 $extra_pid"
+kill "$(cat $root/monitor.pid)"
+if grep -nE 'br-extra' $root/monitor | awk '/Deleted/ && /inet / { address = NR } /Deleted/ && !/inet/ { deleted = NR } END { exit !(deleted && (!address || address < deleted)) }'; then
+	pass removed-order
+else
+	fail removed-order "$(grep br-extra $root/monitor)"
+fi
+network extra "[Address]" "Address=10.97.2.1/24"
+reload
+check again wait_for 10 is extra running
+rm $etc/extra.network
+network n18 "[Address]" "Address=10.99.18.1/24"
+reload
+network extra "[Address]" "Address=10.97.2.1/24"
+reload
+check gone-and-back wait_for 10 is extra running
+check settled-again wait_for 10 plan_is_empty
+flow_end flow-through-reloads
+equal dnsmasq-untouched "$pid_n01" "$(cut -d' ' -f1 $root/run/dnsmasq/n01.pid)"
+
+# A foreign address on our bridge is named and left alone.
+ip addr add 172.31.9.1/24 dev gn-n02
+said foreign-address n02 running 'has an address that is not ours: 172.31.9.1/24'
+check foreign-address-stays sh -c 'ip addr show dev gn-n02 | grep -q 172.31.9.1/24'
+ip addr del 172.31.9.1/24 dev gn-n02
+no_problem() { [ -z "$(status "$1" problem)" ]; }
+check foreign-address-over wait_for 5 no_problem n02
+
+# A second daemon says who is there, and changes nothing.
+before=$(nft list ruleset; ip addr)
+mkdir -p $root/second
+for run in $root/run $root/second; do
+	out=$(timeout 10 "$BIN/guestnetd" "${roots[@]}" --run-root=$run 2>&1)
+	equal second-refuses-${run##*/} 1 $?
+	matches second-says-${run##*/} "guestnetd.*$netd_pid" "$out"
+done
+equal second-changes-nothing "$before" "$(nft list ruleset; ip addr)"
+out=$(netd --teardown 2>&1); equal teardown-refuses 1 $?
+check first-goes-on wait_for 5 all_running default n01
+stop_netd
+
+# A foreign interface in our place: left alone, named; over when it is gone.
+netd --teardown
+equal teardown-all '' "$(ip -o link | grep -o 'gn-[^:@]*')"
+rm -f $etc/n0[2-9].network $etc/n1*.network $etc/n20.network $etc/extra.network
+ip link add gn-default type dummy 2>/dev/null || ip link add gn-default type bridge
+start_netd
+said foreign-bridge default failed 'there is an interface gn-default already that is not ours'
+check foreign-bridge-others wait_for 10 is n01 running
+equal foreign-bridge-stays '' "$(link gn-default '.ifalias // ""')"
+ip link del gn-default
+check foreign-bridge-over wait_for 10 is default running
+stop_netd
+
+# No machine id, a wrong one: networks come up, and it is said.
+printf 'hello\n' >/etc/machine-id
+netd --teardown
+rm -f $root/state/subnets
+start_netd
+check machine-id-up wait_for 10 all_running default n01
+check machine-id-said grep -qi 'machine.id' $log
+stop_netd
+netd --teardown
+
+# A state directory that cannot be written.
+mount --bind $root/state $root/state && mount -o remount,bind,ro $root/state
+start_netd_any() { log=$root/log.$((++n_start)); "$BIN/guestnetd" "${roots[@]}" "$@" >$log 2>&1 & netd_pid=$!; }
+start_netd_any
+ro_said() { grep -qE "$root/state.*Read-only" $log || { client status n01 --json | grep -q "Read-only"; }; }
+check read-only-said wait_for 10 ro_said
+kill $netd_pid 2>/dev/null; wait $netd_pid 2>/dev/null
+umount $root/state
+
+# No dnsmasq; one that ends at once; one that comes later. The rest of the network is up.
+rest_is_up() { ip -4 addr show dev gn-n01 | grep -q 10.99.1.1 && [ "$(link gn-n01 '.flags | index("UP") != null')" = true ] && nft list set inet guestnet nat | grep -q gn-n01; }
+ln -sf /nonexistent $root/dnsmasq
+start_netd --dnsmasq=$root/dnsmasq
+said no-dnsmasq n01 degraded 'install dnsmasq'
+check no-dnsmasq-rest rest_is_up
+ip link set gn-n01 down
+check no-dnsmasq-repairs wait_for 5 rest_is_up
+printf '#!/bin/sh\nexit 3\n' >$root/stub
+chmod 755 $root/stub
+ln -sf stub $root/dnsmasq
+said dnsmasq-ends n01 degraded 'exited with status 3'
+# Slower and slower: between the third and the sixth end there are more than 0.25 + 0.5 + 1 s.
+times() { [ "$(status n01 problem | grep -oE '[0-9]+ times' | cut -d' ' -f1)" -ge "$1" ]; }
+check dnsmasq-counted wait_for 10 times 3
+check dnsmasq-ends-rest rest_is_up
+ln -sf "$(command -v dnsmasq)" $root/dnsmasq
+check dnsmasq-comes wait_for 40 is n01 running
+stop_netd
+
+# Port 53 of the gateway is held by another program.
+netd --teardown
+sysctl -qw net.ipv4.ip_nonlocal_bind=1 2>/dev/null || echo 1 >/proc/sys/net/ipv4/ip_nonlocal_bind
+python3 -c '
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("10.99.1.1", 53))
+t = socket.socket(socket.AF_INET, socket.SOCK_STREAM); t.bind(("10.99.1.1", 53)); t.listen()
+sys.stdout.write("x\n"); sys.stdout.flush(); sys.stdin.read()' <> <(:) >$root/holder &
+holder=$!
+wait_for 10 test -s $root/holder
+start_netd
+check port-53-others wait_for 10 is default running
+said port-53 n01 degraded 'dnsmasq of network n01 exited with status 2'
+check port-53-rest rest_is_up
+ended $holder
+reload
+check port-53-over wait_for 10 is n01 running
+stop_netd
+check teardown netd --teardown
+equal teardown-links '' "$(ip -o link | grep -o 'gn-[^:@]*')"
+ended $echo_pid
+ended $journal_pid
+grep -hE 'ERROR: |runtime error' $root/log.* && fail log "$(grep -hE 'ERROR: |runtime error' $root/log.* | head -3)"
+exit 0

@@ -1,0 +1,174 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# guestnetd and the flows that the kernel remembers: what the present rules would not have made ends with the repair or
+# with the change of the configuration; nothing else does.
+# Namespaces: this one is the host; "guest" has a port on the managed bridge, "other" one on a bridge that is not ours;
+# "internet" is behind the host's uplink and knows no way back to private addresses.
+
+suite=netd-flows
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/world.bash"
+world_enter "$@"
+world_setup || exit 1
+for program in dnsmasq busybox nft jq tcpdump; do
+	command -v $program >/dev/null || { skip all "not installed: $program"; exit 0; }
+done
+[ -r /proc/net/nf_conntrack ] || { skip all "the kernel does not show its flows"; exit 0; }
+
+root=$world/netd
+mkdir -p $root/{etc/networks,vendor/networks,state,run}
+export GUESTNET_BUS=unix:path=$root/run/bus.sock
+roots=(--config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run --service-user=65534)
+network() {	# HOSTACCESS
+	printf '%s\n' '[Network]' 'Mode=nat' 'Bridge=gn-default' "HostAccess=$1" '[Address]' 'Address=10.70.1.1/24' \
+		'Address=fd70::1/64' >$root/etc/networks/default.network
+}
+start_netd() {
+	"$BIN/guestnetd" "${roots[@]}" >>$root/log 2>&1 &
+	netd_pid=$!
+	wait_for 10 test -S $root/run/bus.sock
+}
+kill_netd() { kill -9 $netd_pid; wait $netd_pid 2>/dev/null; rm -f $root/run/bus.sock; }
+state() { "$BIN/guestnet" status "${1:-default}" --json 2>/dev/null | jq -r '.[0].state'; }
+plan_is_empty() { [ -z "$("$BIN/guestnetd" "${roots[@]}" --plan 2>&1 | grep -v '^note: table-owned')" ]; }
+settled() { [ "$(state)" = running ] && plan_is_empty; }
+reload() { kill -HUP $netd_pid; }
+
+# The neighbourhood
+mkdir -p /run/netns
+ip netns add internet && ip netns add guest && ip netns add other || exit 1
+ip link add up0 type veth peer name eth0 netns internet
+ip addr add 198.51.100.2/24 dev up0
+ip addr add 2001:db8:51::2/64 dev up0 nodad
+ip link set up0 up
+ip -n internet addr add 198.51.100.1/24 dev eth0
+ip -n internet addr add 2001:db8:51::1/64 dev eth0 nodad
+ip -n internet link set eth0 up
+world_bridge br-other
+ip addr add 10.71.1.1/24 dev br-other
+port() {	# NAMESPACE BRIDGE ADDRESS GATEWAY ADDRESS6 GATEWAY6
+	ip link add "port-$1" type veth peer name eth0 netns "$1"
+	ip link set "port-$1" master "$2" up
+	ip -n "$1" addr add "$3/24" dev eth0
+	ip -n "$1" addr add "$5/64" dev eth0 nodad
+	ip -n "$1" link set eth0 up
+	ip -n "$1" link set lo up
+	ip -n "$1" route add default via "$4"
+	ip -n "$1" route add default via "$6"
+}
+
+# Long-lived flows: a shell with one open socket that sends each line it is given; what comes back is in a file.
+declare -A flow_pid=()
+open_flow() {	# NAME NAMESPACE PROTOCOL ADDRESS PORT
+	rm -f "$tmp/$1.in" "$tmp/$1.got" "$tmp/$1.end"
+	mkfifo "$tmp/$1.in"
+	: >"$tmp/$1.got"
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	ip netns exec "$2" bash -c '
+		exec 5<>"/dev/$1/$2/$3" || exit
+		trap "" PIPE
+		(while IFS= read -r line <&5; do printf "%s\n" "$line" >>"$4.got"; done; : >"$4.end") &
+		while IFS= read -r line; do printf "%s\n" "$line" >&5; done' \
+		- "$3" "$4" "$5" "$tmp/$1" <>"$tmp/$1.in" 2>/dev/null &
+	flow_pid[$1]=$!
+}
+say() { printf '%s\n' "$2" >"$tmp/$1.in"; }				# NAME TEXT
+heard() { grep -qx "$2" "$tmp/$1.got"; }				# NAME TEXT
+# What the server sees: "SOURCE > DESTINATION" and the payload of every packet.
+ip netns exec internet tcpdump -lnA -i eth0 'udp port 7778' >$root/wire 2>/dev/null &
+ip netns exec internet "$world/tools/netd-flow" serve 7778 >/dev/null 2>&1 &
+ip netns exec internet busybox nc -ll -p 7779 -e cat >/dev/null 2>&1 &
+busybox nc -ll -p 2222 -e cat >/dev/null 2>&1 &
+source_of() {	# TEXT: the source address of the packet with that text
+	awk -v text="$1" '/ IP6? / { source = $3 } index($0, text) { sub(/\.[0-9]+$/, "", source); print source; exit }' $root/wire
+}
+on_wire() { [ -n "$(source_of "$1")" ]; }
+# sent FROM NAME TEXT ID: one packet of the flow; it leaves with that source.
+sent() {
+	say "$2" "$3"
+	wait_for 10 on_wire "$3"
+	equal "$4" "$1" "$(source_of "$3")"
+}
+remembered() { grep -q "$1" /proc/net/nf_conntrack; }
+forgotten() { ! remembered "$1"; }
+capturing() { say probe probe; on_wire probe; }
+
+network gateway
+start_netd
+check up wait_for 10 settled
+port guest gn-default 10.70.1.5 10.70.1.1 fd70::5 fd70::1
+port other br-other 10.71.1.5 10.71.1.1 fd71::5 fd71::1
+open_flow probe internet udp 198.51.100.2 7778
+check capture wait_for 10 capturing
+
+# A flow that began while our nat chain was missing and another one was there; and one of somebody else, likewise.
+kill_netd
+nft delete table inet guestnet
+nft 'table ip foreign { chain post { type nat hook postrouting priority 50; }; }'
+nft 'table ip6 foreign { chain post { type nat hook postrouting priority 50; }; }'
+open_flow bare guest udp 198.51.100.1 7778
+open_flow bare6 guest udp 2001:db8:51::1 7778
+open_flow foreign other udp 198.51.100.1 7778
+sent 10.70.1.5 bare bare-1 bare-before
+sent fd70::5 bare6 bare6-1 bare6-before
+sent 10.71.1.5 foreign foreign-1 foreign-before
+# From now on these are masqueraded too, but for those that are remembered.
+nft 'add rule ip foreign post ip saddr 10.71.1.0/24 oifname "up0" masquerade'
+start_netd
+check repaired wait_for 10 settled
+sent 198.51.100.2 bare bare-2 bare-after
+sent 2001:db8:51::2 bare6 bare6-2 bare6-after
+echoed() { heard bare bare-3 || { say bare bare-3; false; }; }
+check bare-answered wait_for 10 echoed
+sent 10.71.1.5 foreign foreign-2 foreign-survives
+
+# One that was masqueraded goes on through a repair.
+port_before=$(grep -o 'src=10.70.1.5 .*dport=7778 .*src=198.51.100.1 .* dport=[0-9]*' /proc/net/nf_conntrack)
+kill_netd
+nft delete table inet guestnet
+start_netd
+check repaired-again wait_for 10 settled
+sent 198.51.100.2 bare bare-4 masqueraded-survives
+equal masqueraded-same "${port_before##* }" "$(grep -o 'src=10.70.1.5 .*dport=7778 .*src=198.51.100.1 .* dport=[0-9]*' /proc/net/nf_conntrack | sed 's/.* //')"
+
+# HostAccess=all, and then no more: connections to the host end, others do not.
+network all
+reload
+hostopen() { nft list set inet guestnet hostopen | grep -q gn-default; }
+check host-open wait_for 10 hostopen
+open_flow host guest tcp 10.70.1.1 2222
+open_flow host6 guest tcp fd70::1 2222
+open_flow uplink guest tcp 198.51.100.2 2222
+open_flow web guest tcp 198.51.100.1 7779
+for name in host host6 uplink web; do
+	say $name hello
+	check "established-$name" wait_for 10 heard $name hello
+done
+busybox nc -ll -p 2223 -e cat >/dev/null 2>&1 &
+open_flow "to-guest" internet tcp 198.51.100.2 2223
+say to-guest hello
+check established-outside wait_for 10 heard to-guest hello
+network gateway
+reload
+host_closed() { ! hostopen; }
+check host-closed wait_for 10 host_closed
+check settled-closed wait_for 10 settled
+for name in host host6 uplink; do
+	check "ended-$name" wait_for 10 test -e "$tmp/$name.end"
+	say $name again
+done
+check forgotten-host wait_for 5 forgotten 'tcp .*src=10.70.1.5 dst=10.70.1.1 .*dport=2222'
+for name in web to-guest; do
+	say $name again
+	check "survives-$name" wait_for 10 heard $name again
+done
+
+# A network that goes: nothing of its flows stays.
+check remembered-guest remembered 'src=10.70.1.5 '
+"$BIN/guestnet" stop default
+check forgotten-guest wait_for 5 forgotten 'src=10.70.1.5 dst=198.51.100'
+check remembered-foreign remembered 'src=10.71.1.5 '
+
+kill $netd_pid; wait $netd_pid
+grep -E 'ERROR|Sanitizer' $root/log && fail log "$(grep -E 'ERROR|Sanitizer' $root/log | head -3)"
+exit 0
