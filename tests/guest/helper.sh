@@ -4,19 +4,14 @@
 # guests that see each other and guests that must not, users who are refused, nothing left after a kill.
 suite=guest.helper
 . "$(dirname "$0")/../lib.sh"
-. "$(dirname "$0")/lab.sh"
+. "$(dirname "$0")/lab.bash"
 
-[ "$(id -u)" = 0 ] || { skip all 'needs root for its private namespaces'; exit 0; }
-missing=$(lab_missing qemu-system-x86_64 dnsmasq tcpdump busybox cpio ip bridge ss jq setpriv setcap unshare flock)
-[ -z "$missing" ] || { skip all "not installed: $missing"; exit 0; }
-[ -x "$HELPER" ] || { skip all "$HELPER is not built"; exit 0; }
-
-if [ -z "${LAB_INSIDE-}" ]; then
-	# Outside the network namespace: the kernel package may have to be downloaded.
-	reason=$("$top/tools/fetch-kernel" 2>&1) || { skip all "no kernel for guests: $reason"; exit 0; }
-	"$top/tests/guest/build" || { fail initramfs 'cannot be built'; exit 1; }
+if [ -z "${WORLD_INSIDE-}" ]; then
+	missing=$(lab_missing)
+	[ -z "$missing" ] || { skip all "not installed: $missing"; exit 0; }
+	[ "$(id -u)" != 0 ] || reason=$(lab_build 2>&1) || { skip all "no kernel or first file system for guests: $reason"; exit 0; }
 fi
-lab_enter "$@"
+world_enter "$@"
 lab_setup || { fail lab 'the private namespaces cannot be set up'; exit 1; }
 
 mac1=52:54:00:77:13:11 mac2=52:54:00:77:13:12
@@ -74,18 +69,18 @@ addresses() { address1=$(lab_lease $mac1) address2=$(lab_lease $mac2); }
 killed() {
 	guest_kill one
 	guest_kill two
-	check "$phase-taps-gone" wait_for 10 lab_no_taps
+	check "$phase-taps-gone" wait_for 10 no_taps
 	capture_stop $bridge_capture
 }
 
 # --- Two users, each allowed by a file that only this user's group can read, as QEMU's manual proposes.
 phase=shared
-lab_policy "include $(dirname $lab_policy_file)/4201.conf
-include $(dirname $lab_policy_file)/4202.conf"
+world_policy "include /etc/guestnet/4201.conf
+include /etc/guestnet/4202.conf"
 for uid in 4201 4202; do
-	echo 'allow br0' >"$(dirname $lab_policy_file)/$uid.conf"
-	chown 0:$uid "$(dirname $lab_policy_file)/$uid.conf"
-	chmod 640 "$(dirname $lab_policy_file)/$uid.conf"
+	echo 'allow br0' >"/etc/guestnet/$uid.conf"
+	chown 0:$uid "/etc/guestnet/$uid.conf"
+	chmod 640 "/etc/guestnet/$uid.conf"
 done
 
 both virtio-net-pci e1000
@@ -101,19 +96,21 @@ capture_stop $tap_capture
 
 # A third user, whom no file allows: QEMU must fail, say why, and leave nothing.
 guest_start three 4203 virtio-net-pci 52:54:00:77:13:13 "$netdev_bridge"
-wait "${guest_pid[three]}"
-equal refused-status 1 $?
+if wait_for 60 guest_ended three; then
+	wait "${guest_pid[three]}"
+	equal refused-status 1 $?
+else
+	fail refused-status 'QEMU runs'
+	guest_kill three
+fi
 matches refused-message 'access denied by acl file' "$(guest_log three)"
-equal refused-no-tap 2 "$(lab_taps)"
+equal refused-no-tap 2 "$(taps | wc -l)"
 check refused-others-stay guest_run one "ping -c 1 -W 5 $gateway"
 killed
 
 # --- Again with the devices exchanged, and a policy that keeps the guests apart.
 phase=isolated
-case $HELPER in
-*/qemu-bridge-helper) skip isolated "QEMU's own helper has no isolated ports"; exit 0 ;;
-esac
-lab_policy 'allow br0 user=4201,4202 isolated'
+world_policy 'allow br0 user=4201,4202 isolated'
 both e1000 virtio-net-pci
 guest one $mac1 4201 e1000
 guest two $mac2 4202 virtio_net
@@ -126,10 +123,12 @@ equal isolated-two-flag true "$(isolated two)"
 # Broadcast (the question for the address), then unicast (the answer is already known), then multicast.
 check isolated-neighbour guest_run one "! ping -c 1 -W 2 $address2"
 check isolated-neighbour-unicast guest_run one "arp -s $address2 $mac2 && ! ping -c 1 -W 2 $address2"
-guest_run one 'ping6 -c 1 -W 2 -I eth0 ff02::1' >/dev/null
+# Sending needs a link-local address that is past duplicate address detection (flags 0x80: permanent, not tentative).
+address_is_ready='n=0; until grep -q "^fe80.* 80 *eth0" /proc/net/if_inet6 || [ $n = 200 ]; do usleep 50000; n=$((n + 1)); done'
+guest_run one "$address_is_ready; ping6 -c 1 -W 2 -I eth0 ff02::1" >/dev/null
 equal isolated-neighbour-capture 0 "$(neighbour_frames)"
-check isolated-neighbour-sent capture_has $bridge_capture "icmp[icmptype] == icmp-echo and ether src $mac1 and dst host $address2"
-check isolated-neighbour-sent6 capture_has $bridge_capture "icmp6[icmp6type] == icmp6-echo and ether src $mac1"
+check isolated-neighbour-sent wait_for 10 capture_has $bridge_capture "icmp[icmptype] == icmp-echo and ether src $mac1 and dst host $address2"
+check isolated-neighbour-sent6 wait_for 10 capture_has $bridge_capture "icmp6[icmp6type] == icmp6-echo and ether src $mac1"
 # The same guests on the same ports do reach each other without the flag: nothing else kept them apart.
 bridge link set dev "$(guest_tap one)" isolated off
 check isolated-control guest_run one "ping -c 1 -W 5 $address2"

@@ -1,0 +1,301 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# guestnetd as a service: a Debian system with systemd in a machine of its own, where it is installed, enabled, and
+# there after a reboot; what guests notice when the rules are flushed, the daemon is killed, stopped, started again.
+#
+# Outside: builds for prefix=/usr, makes the system (its packages once, below build/debian), and starts QEMU without
+# KVM on it. Inside, a service runs this very script: a first time to install, a second time, after a reboot, to test.
+suite=vm.systemd
+. "$(dirname "$0")/../lib.sh"
+PATH=$PATH:/usr/sbin:/sbin
+packages=systemd-sysv,dnsmasq-base,nftables,iproute2,busybox,kmod,libmnl0,libnftnl11,libcap2,libcap2-bin,jq,passwd
+modules='9p 9pnet_virtio virtio_pci'
+
+# --- Outside.
+
+# base FILE: the packed system, made once for each list of packages.
+base() {
+	local codename mirror
+	codename=$(. /etc/os-release; echo "${VERSION_CODENAME-}")
+	[ -n "$codename" ] && command -v apt-get >/dev/null || { echo 'this is not a Debian system, whose packages fit what is built'; return 1; }
+	# The programs are built here: only this very release has their libraries.
+	mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
+		sed -n "s/ $codename main\$//p" | head -n 1)
+	[ -n "$mirror" ] || { echo "apt has no package lists of $codename (run apt-get update)"; return 1; }
+	mkdir -p "$(dirname "$1")"
+	exec 8>"$1.lock"
+	flock 8
+	[ -s "$1" ] && [ "$(cat "$1.of" 2>/dev/null)" = "$codename $packages" ] && return
+	rm -f "$1" "$1.of"
+	timeout 400 mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
+		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
+		--dpkgopt='path-exclude=/usr/share/locale/*' "$codename" "$1.new.tar" "$mirror" >"$1.log" 2>&1 </dev/null ||
+		{ echo "mmdebstrap failed: $(tail -n 1 "$1.log")"; rm -f "$1.new.tar"; return 1; }
+	mv "$1.new.tar" "$1" && echo "$codename $packages" >"$1.of"
+}
+
+outside() {
+	local program missing='' reason work root release
+	[ "$(id -u)" = 0 ] || { skip all 'needs root to make a system and to share it with the machine'; exit 0; }
+	for program in mmdebstrap qemu-system-x86_64 busybox cpio tar flock make; do
+		command -v $program >/dev/null || missing+=" $program"
+	done
+	[ -z "$missing" ] || { skip all "not installed:$missing"; exit 0; }
+	qemu-system-x86_64 -device help 2>/dev/null | grep -q '"virtio-9p-pci"' || { skip all 'QEMU cannot share folders (virtio-9p)'; exit 0; }
+	reason=$("$top/tools/fetch-kernel" 2>&1) || { skip all "no kernel for test machines: $reason"; exit 0; }
+	reason=$(base "$top/build/debian/base.tar") || { skip all "no system for the test machine: $reason"; exit 0; }
+
+	cd "$top" || exit 1
+	unset MAKEFLAGS MFLAGS MAKELEVEL
+	reason=$(make -s -j"$(nproc)" OBJ=build/usr BIN=build/usr/bin prefix=/usr all 2>&1) || { fail build "$reason"; exit 1; }
+	[ -x build/tests/launch-helper ] || make -s build/tests/launch-helper
+
+	work=$(mktemp -d)
+	trap 'rm -rf "$work"' EXIT
+	trap 'exit 143' TERM INT HUP
+	root=$work/root
+	release=$(cat build/kernel/release)
+	mkdir -p "$root"
+	tar -C "$root" --xattrs -xf build/debian/base.tar || { fail system 'it cannot be unpacked'; exit 1; }
+	mkdir -p "$root/usr/lib/modules" "$root/guestnet/tests/vm" "$root/guestnet/netd" "$root/guestnet/build"
+	cp -a build/kernel/lib/modules/"$release" "$root/usr/lib/modules/" && chroot "$root" depmod "$release"
+	cp -a Makefile ./*.md COPYING tools policy man doc systemd "$root/guestnet/"
+	cp -a netd/networks "$root/guestnet/netd/"
+	cp -a build/usr/bin "$root/guestnet/build/bin"
+	cp tests/lib.sh "$root/guestnet/tests/"
+	cp "$0" "$root/guestnet/tests/vm/systemd.sh"
+	cp build/tests/launch-helper "$root/usr/local/bin/"
+	printf 'SUITE_PREFIX=%q\n' "${SUITE_PREFIX-}" >"$root/etc/guestnet-vm"
+	echo systemd-test >"$root/etc/hostname"
+	rm -f "$root/etc/resolv.conf"
+	: >"$root/etc/machine-id"
+	printf 'root / 9p rw 0 0\n' >"$root/etc/fstab"
+	cat >"$root/etc/systemd/system/guestnet-test.service" <<-'END'
+		[Unit]
+		After=guestnetd.service systemd-user-sessions.service
+		[Service]
+		Type=simple
+		ExecStart=/bin/bash /guestnet/tests/vm/systemd.sh
+		StandardInput=null
+		StandardOutput=file:/dev/ttyS1
+		StandardError=inherit
+		[Install]
+		WantedBy=multi-user.target
+	END
+	mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
+	ln -s ../guestnet-test.service "$root/etc/systemd/system/multi-user.target.wants/"
+	# What a test machine has no use for.
+	for program in getty.target systemd-networkd.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer systemd-hwdb-update.service; do
+		ln -sf /dev/null "$root/etc/systemd/system/$program"
+	done
+
+	cat >"$work/init" <<-END
+		#!/bin/busybox sh
+		mount -t proc proc /proc
+		mount -t sysfs sysfs /sys
+		mount -t devtmpfs devtmpfs /dev
+		for module in $modules; do modprobe \$module; done
+		mkdir -p /system
+		mount -t 9p -o trans=virtio,version=9p2000.L,cache=loose,msize=512000 system /system || exec sh
+		mount --move /dev /system/dev
+		mount --move /sys /system/sys
+		mount --move /proc /system/proc
+		exec switch_root /system /sbin/init
+	END
+	tools/build-initramfs --init "$work/init" --modules "$modules" "$work/initramfs" ||
+		{ fail machine 'its first file system cannot be built'; exit 1; }
+
+	# The time limit is for a machine that hangs.
+	timeout -k 5 "${VM_TIMEOUT:-600}" qemu-system-x86_64 -M pc -accel tcg -m 768 -nodefaults -no-user-config -display none \
+		-kernel build/kernel/boot -initrd "$work/initramfs" -append 'console=ttyS0 quiet panic=-1 systemd.show_status=1' -nic none \
+		-virtfs "local,path=$root,mount_tag=system,security_model=passthrough,multidevs=remap" \
+		-chardev "file,id=console,path=${CONSOLE:-$work/console}" -serial chardev:console \
+		-chardev stdio,id=output,signal=off -serial chardev:output </dev/null &
+	qemu=$!
+	trap 'kill $qemu 2>/dev/null; wait $qemu; exit 143' TERM INT HUP
+	wait $qemu
+	cat "$root/guestnet/results" >>"$RESULTS" 2>/dev/null
+	if [ ! -e "$root/guestnet/done" ]; then
+		fail machine "it ended before the tests did: $(tail -n 5 "$work/console" | tr -d '\r' | tr '\n' ';')"
+		exit 1
+	fi
+	exit 0
+}
+[ -e /etc/guestnet-vm ] || outside
+
+# --- Inside, the first time: install, as the README says.
+. /etc/guestnet-vm
+RESULTS=/guestnet/results
+exec </dev/null
+cd /guestnet || exit 1
+property() { systemctl show -P "$1" guestnetd; }
+running() { [ "$(guestnet status default --json 2>/dev/null | jq -r '.[0].state')" = running ]; }
+plan_is_empty() { [ -z "$(guestnetd --plan 2>&1 | grep -v '^note: table-owned')" ]; }
+# essential ID COMMAND...: without this, nothing that follows can work.
+essential() {
+	if "${@:2}"; then pass "$1"; else fail "$1" "$(explain)"; finish; fi
+}
+finish() { touch /guestnet/done; sync; systemctl poweroff --force --force; exit 0; }
+explain() { systemctl status guestnetd --no-pager -l; journalctl -b -u guestnetd --no-pager | tail -n 20; }
+
+if [ ! -e /guestnet/installed ]; then
+	touch /guestnet/installed
+	groupadd --force kvm
+	useradd --create-home --groups kvm alice
+	if BIN=build/bin prefix=/usr bash tools/install >/guestnet/out 2>&1; then pass install; else fail install "$(cat /guestnet/out)"; fi
+	matches install-next 'systemctl enable --now guestnetd' "$(cat /guestnet/out)"
+	matches install-user '^guestnet:x:[0-9]+:[0-9]+:.*:/usr/sbin/nologin$' "$(getent passwd guestnet)"
+	equal install-folders 'root 755 guestnet 755' \
+		"$(stat -c '%U %a' /etc/guestnet/networks /var/lib/guestnet | tr '\n' ' ' | sed 's/ $//')"
+	check enable systemctl enable --now guestnetd
+	essential enabled-runs wait_for 30 running
+	cp /var/lib/guestnet/subnets /guestnet/subnets
+	sync
+	systemctl --no-block start reboot.target
+	exit 0
+fi
+
+# --- The second time: it is there after the boot.
+essential boot wait_for 60 running
+equal boot-subnets-kept "$(cat /guestnet/subnets)" "$(cat /var/lib/guestnet/subnets)"
+bridge=gn-default
+gateway=$(ip -4 -j addr show dev $bridge | jq -r '.[0].addr_info[0].local')
+equal list 'default running' "$(runuser -u alice -- guestnet list --json | jq -r '.[] | select(.name == "default") | .name + " " + .state')"
+matches status-text '^1 of 1 networks running' "$(property StatusText)"
+check plan-empty wait_for 10 plan_is_empty
+pid() { property MainPID; }
+equal user "guestnet" "$(stat -c %U "/proc/$(pid)")"
+equal capabilities 0000000000003400 "$(sed -n 's/^CapEff:\t//p' "/proc/$(pid)/status")"
+equal bounding-set 0000000000003400 "$(sed -n 's/^CapBnd:\t//p' "/proc/$(pid)/status")"
+dnsmasq() { cut -d' ' -f1 /run/guestnet/dnsmasq/default.pid; }
+dnsmasq_pid=$(dnsmasq)
+equal dnsmasq-user guestnet "$(stat -c %U "/proc/$dnsmasq_pid")"
+equal dnsmasq-capabilities 0000000000003400 "$(sed -n 's/^CapEff:\t//p' "/proc/$dnsmasq_pid/status")"
+equal descriptors-stored 1 "$(property NFileDescriptorStore)"
+equal no-complaint '' "$(journalctl -b -u guestnetd -p 4 --no-pager -q -o cat)"
+
+# The neighbourhood: "internet" is behind the uplink, "guest" has a port on the bridge.
+ip netns add internet && ip netns add guest
+ip link add up0 type veth peer name eth0 netns internet
+ip addr add 198.51.100.2/24 dev up0
+ip link set up0 up
+ip route add default via 198.51.100.1
+ip -n internet addr add 198.51.100.1/24 dev eth0
+ip -n internet link set eth0 up
+ip netns exec internet busybox nc -ll -p 7777 -e /bin/cat &
+ip link add port0 type veth peer name eth0 netns guest
+ip link set port0 master $bridge up
+ip -n guest link set eth0 up
+cat >/run/udhcpc <<'S'
+#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip addr flush dev $interface scope global
+ip addr add $ip/$mask dev $interface
+ip route replace default via $router
+echo "$ip $router" >/run/lease
+S
+chmod 755 /run/udhcpc
+lease() {	# asks until it has one; the address is in $address
+	rm -f /run/lease
+	timeout 40 ip netns exec guest busybox udhcpc -i eth0 -f -q -n -t 20 -T 2 -A 1 -x hostname:web -s /run/udhcpc >/dev/null 2>&1
+	read -r address router </run/lease
+}
+flow() { [ "$(echo hello | timeout 5 ip netns exec guest busybox nc -w 3 198.51.100.1 7777 2>/dev/null)" = hello ]; }
+essential lease lease
+matches lease-address "^${gateway%.*}\.[0-9]+$" "${address-}"
+check flow wait_for 10 flow
+resolves() { ip netns exec guest busybox nslookup web.default.internal "$gateway" | grep -q "$address"; }
+check dns-own-name wait_for 10 resolves
+has_lease() { guestnet leases default --json | jq -e '.[] | select(.name == "web")'; }
+check leases wait_for 10 has_lease
+equal lease-file 'guestnet guestnet' "$(stat -c '%U %G' /var/lib/guestnet/dnsmasq/default.leases)"
+
+# A connection that stays open over all that follows.
+mkfifo /run/say
+(ip netns exec guest busybox nc 198.51.100.1 7777 </run/say >/run/heard 2>&1) &
+exec 7>/run/say
+goes_on() { echo "$1" >&7; wait_for 10 grep -qx "$1" /run/heard; }
+check long-flow goes_on before
+
+# A user without privileges gets a tap on the network, by the network's own name. (udev would set this mode.)
+modprobe tun
+chmod 666 /dev/net/tun
+exec 6> >(runuser -u alice -- launch-helper /usr/libexec/guestnet-bridge-helper --br=default >/run/tap 2>&1)
+wait_for 20 test -s /run/tap
+tap=$(jq -r .tap /run/tap)
+if [[ $tap =~ ^gn[0-9]+_0$ ]]; then pass helper; else fail helper "$(cat /run/tap)"; fi
+equal helper-bridge $bridge "$(ip -j link show dev "$tap" | jq -r '.[0].master')"
+
+# What others do is repaired.
+handle() { nft -j list tables 2>/dev/null | jq -r '.nftables[].table? | select(.name == "guestnet") | .handle'; }
+back() { running && plan_is_empty; }
+nft flush ruleset
+check flush-repaired wait_for 20 back
+check flush-flow goes_on flushed
+echo 0 >/proc/sys/net/ipv4/ip_forward
+forwards() { [ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ]; }
+check forwarding-repaired wait_for 20 forwards
+ip link set "$tap" nomaster
+has_port() { [ "$(ip -j link show dev "$tap" | jq -r '.[0].master')" = $bridge ]; }
+check port-repaired wait_for 20 has_port
+check settled wait_for 20 back
+
+# The daemon is killed: systemd starts it again, and nobody notices.
+table=$(handle)
+old_pid=$(pid)
+kill -9 "$old_pid"
+another() { [ "$(pid)" != 0 ] && [ "$(pid)" != "$old_pid" ] && running; }
+check killed-comes-back wait_for 30 another
+check killed-plan-empty wait_for 20 plan_is_empty
+equal killed-dnsmasq-stays "$dnsmasq_pid" "$(dnsmasq)"
+equal killed-table-stays "$table" "$(handle)"
+equal killed-socket-kept 1 "$(property NFileDescriptorStore)"
+check killed-flow goes_on killed
+check killed-new-flow flow
+check killed-lease lease
+
+# Reload: a new network is there, a wrong file is that network's problem.
+printf '[Network]\nMode=isolated\n' >/etc/guestnet/networks/lab.network
+check reload systemctl reload guestnetd
+lab() { ip link show dev gn-lab; }
+check reload-new wait_for 20 lab
+rm /etc/guestnet/networks/lab.network
+systemctl reload guestnetd
+no_lab() { ! lab; }
+check reload-gone wait_for 20 no_lab
+
+# Stopped: the networks stay up and serve. Started again: everything is taken over.
+check stop systemctl stop guestnetd
+equal stop-inactive inactive "$(property ActiveState)"
+check stop-dnsmasq-stays kill -0 "$dnsmasq_pid"
+check stop-flow goes_on stopped
+check stop-new-flow flow
+check stop-lease lease
+check start systemctl start guestnetd
+check started wait_for 30 running
+equal start-dnsmasq-stays "$dnsmasq_pid" "$(dnsmasq)"
+equal start-table-stays "$table" "$(handle)"
+check start-flow goes_on started
+resident=$(sed -n 's/^VmRSS:\t *//p' "/proc/$(pid)/status")
+limits=$(journalctl -b -u guestnetd --no-pager -q -o cat -g 'Operation not permitted|Permission denied')
+equal nothing-forbidden '' "$limits"
+
+# Taken down: by hand, as root; and a later start finds everything as it must be.
+systemctl stop guestnetd
+check teardown guestnetd --teardown
+gone() { ! ip link show dev $bridge; }
+check teardown-bridge gone
+equal teardown-table '' "$(handle)"
+no_dnsmasq() { ! kill -0 "$dnsmasq_pid"; }
+check teardown-dnsmasq wait_for 10 no_dnsmasq
+equal teardown-owners '' "$(find /run/guestnet /var/lib/guestnet ! -user guestnet)"
+systemctl start guestnetd
+essential start-after-teardown wait_for 30 running
+
+# Removed again.
+exec 6>&- 7>&-
+BIN=build/bin prefix=/usr bash tools/install --uninstall >/guestnet/out 2>&1
+equal uninstall-bridge '' "$(ip -j link show type bridge | jq -r '.[].ifname')"
+equal uninstall-files '' "$(find /usr/bin /usr/sbin /usr/lib/systemd /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/share /usr/libexec -name '*guestnet*' ! -name 'guestnet-test*')"
+echo "guestnetd's resident memory with one network: $resident"
+finish

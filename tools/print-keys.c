@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Prints a manual page with its lists of keys as they are in netd/model/keys.c: what stands between
+ * `.\" keys: SECTION` and `.\" end of keys` is replaced.
+ *
+ *	print-keys PAGE >NEW
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../netd/model/keys.h"
+
+/* Text for troff: a hyphen is a minus sign, since it may be copied to a file; each sentence has a line. */
+static void print_text(const char *text)
+{
+	bool line_start = true;
+
+	for (const char *p = text; *p; p++) {
+		if (line_start && (*p == '.' || *p == '\''))
+			fputs("\\&", stdout);
+		line_start = false;
+		if (*p == '-') {
+			fputs("\\-", stdout);
+		} else if (*p == '\\') {
+			fputs("\\e", stdout);
+		} else if (*p == '\'') {
+			fputs("\\(aq", stdout);
+		} else if ((*p == '.' || *p == ';') && p[1] == ' ') {
+			printf("%c\n", *p);
+			p++;
+			line_start = true;
+		} else {
+			putchar(*p);
+		}
+	}
+}
+
+static void print_key(const struct key *key)
+{
+	printf(".TP\n.B %s=\n", key->name);
+	print_text(key->doc);
+	printf("\nWants ");
+	print_text(key->want);
+	printf("%s%s.\nThe default is ", key->unit[0] ? ", in " : "", key->unit);
+	print_text(key->fallback);
+	printf(".\n");
+	if (key->list)
+		printf("An empty value forgets what was given before.\n");
+}
+
+static bool print_section(const char *section)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < KEY_MAX_; i++)
+		if (strcmp(keys[i].section, section) == 0) {
+			print_key(&keys[i]);
+			found = true;
+		}
+	return found;
+}
+
+int main(int argc, char *argv[])
+{
+	static const char begin[] = ".\\\" keys: ", end[] = ".\\\" end of keys\n";
+	size_t n_printed = 0, n_sections = 0;
+	bool inside = false;
+	char line[4096];
+	FILE *page;
+
+	if (argc != 2 || !(page = fopen(argv[1], "re"))) {
+		fprintf(stderr, "print-keys: %s\n", argc == 2 ? strerror(errno) : "usage: print-keys PAGE");
+		return 1;
+	}
+	while (fgets(line, sizeof(line), page)) {
+		if (strcmp(line, end) == 0)
+			inside = false;
+		if (!inside)
+			fputs(line, stdout);
+		if (strncmp(line, begin, sizeof(begin) - 1) == 0) {
+			line[strcspn(line, "\n")] = '\0';
+			inside = true;
+			n_printed++;
+			if (!print_section(line + sizeof(begin) - 1)) {
+				fprintf(stderr, "print-keys: there is no section %s\n", line + sizeof(begin) - 1);
+				return 1;
+			}
+		}
+	}
+	fclose(page);
+	for (size_t i = 0; i < KEY_MAX_; i++)
+		n_sections += i == 0 || strcmp(keys[i].section, keys[i - 1].section) != 0;
+	if (inside || n_printed != n_sections) {
+		fprintf(stderr, "print-keys: %s\n", inside ? "a list has no end" : "the page lacks a section");
+		return 1;
+	}
+	return 0;
+}
