@@ -33,7 +33,7 @@ CTL_SOURCES := ctl/main.c ctl/policy.c ctl/check.c ctl/why.c ctl/list.c ctl/sour
 
 PROGRAMS := guestnet-bridge-helper guestnet-lookup guestnet-ifup guestnet guestnetd
 UNIT_TESTS := test-str test-addr test-fd test-policy-parse test-policy-match test-policy-load test-request test-rtnetlink
-FUZZERS := fuzz-policy fuzz-request fuzz-rtnetlink
+FUZZERS := fuzz-policy fuzz-request fuzz-rtnetlink fuzz-config fuzz-leasefile fuzz-netstate fuzz-dump
 
 include tools/build.mk
 
@@ -78,6 +78,10 @@ mutants: all					## break the code in known ways and count what the tests notice
 ## Speed
 bench-helper: all test-tools			## the helper beside qemu-bridge-helper, interleaved (root)
 	@tests/bench/helper
+bench-netd: all test-tools			## guestnetd beside the bare messages: start, one more, restart, idle (root)
+	@tests/bench/netd
+bench-repair: all test-tools			## how long each repair takes, by a separate observer (root)
+	@tests/bench/repair
 
 ## Installing
 install: all					## install below DESTDIR; never overwrites a changed file
@@ -91,4 +95,4 @@ undivert:					## give QEMU its own helper back (root)
 
 export VERSION BIN OBJ FLAVOUR prefix exec_prefix bindir sbindir localstatedir libexecdir datadir mandir docdir sysconfdir runstatedir DESTDIR
 .PHONY: all demo check test help clean unit fuzz-replay static-checks check-netns check-guest check-vm check-asan \
-	mutants bench-helper install uninstall divert undivert test-tools fuzzers analyze
+	mutants bench-helper bench-netd bench-repair install uninstall divert undivert test-tools fuzzers analyze

@@ -4,8 +4,8 @@
 # The model: pure, needs libc only.
 NETD_MODEL_SOURCES := netd/model/netstate.c netd/model/ip.c netd/model/siphash.c netd/model/keys.c \
 	netd/model/config.c netd/model/subnet.c netd/model/dnsmasq.c netd/model/desired.c netd/model/plan.c \
-	netd/model/print.c netd/model/ruleset.c netd/model/leasefile.c netd/model/flows.c
-NETD_MODEL_TESTS := test-config test-subnet test-dnsmasq test-desired test-plan test-flows
+	netd/model/print.c netd/model/ruleset.c netd/model/leasefile.c netd/model/flows.c netd/model/coexist.c
+NETD_MODEL_TESTS := test-config test-subnet test-dnsmasq test-desired test-plan test-flows test-coexist
 
 $(NETD_MODEL_TESTS:%=$(OBJ)/tests/unit/%): $(OBJ)/tests/unit/%: $(OBJ)/tests/unit/%.o \
 		$(call objects,$(NETD_MODEL_SOURCES) $(LIB_SOURCES))
@@ -17,7 +17,7 @@ netd-model-tests: $(NETD_MODEL_TESTS:%=$(OBJ)/tests/unit/%)	## unit tests of the
 
 # The kernel side: acts, decides nothing. libmnl and libnftnl.
 NETD_KERNEL_SOURCES := netd/kernel/kernel.c netd/kernel/nft.c netd/kernel/dump.c netd/kernel/link.c \
-	netd/kernel/snapshot.c netd/kernel/apply.c netd/kernel/checksum.c netd/kernel/sysctl.c netd/kernel/monitor.c netd/kernel/conntrack.c \
+	netd/kernel/snapshot.c netd/kernel/apply.c netd/kernel/checksum.c netd/kernel/sysctl.c netd/kernel/monitor.c netd/kernel/conntrack.c netd/kernel/coexist.c \
 	lib/nl/batch.c lib/nl/socket.c
 NETD_KERNEL_TESTS := test-ruleset
 
@@ -39,7 +39,6 @@ netd-kernel-tests: $(NETD_KERNEL_TESTS:%=$(OBJ)/tests/unit/%) $(KERNEL_DRIVER) t
 
 # Fuzzers of the daemon: what else they are linked with.
 FUZZERS_MODEL := fuzz-config fuzz-leasefile fuzz-netstate
-NETD_FUZZERS := $(FUZZERS_MODEL) fuzz-dump
 NETD_DUMP_SOURCES := netd/kernel/dump.c lib/nl/batch.c lib/nl/socket.c
 netd_fuzz_objects = $(patsubst %.c,$(1)/%.o,$(LIB_SOURCES) $(2))
 $(FUZZERS_MODEL:%=$(OBJ)/tests/fuzz/%-replay): $(OBJ)/tests/fuzz/%-replay: $(OBJ)/tests/fuzz/%.o $(OBJ)/tests/fuzz/replay.o \
@@ -53,3 +52,21 @@ $(FUZZERS_MODEL:%=build/fuzz/tests/fuzz/%.bin): build/fuzz/tests/fuzz/%.bin: bui
 	$(link) -fsanitize=fuzzer,address,undefined
 build/fuzz/tests/fuzz/fuzz-dump.bin: build/fuzz/tests/fuzz/fuzz-dump.o $(call netd_fuzz_objects,build/fuzz,$(NETD_DUMP_SOURCES))
 	$(link) -fsanitize=fuzzer,address,undefined $(call pkg_flags,--libs,libmnl)
+
+# The lists of keys in the manual page are printed from the table that the parser uses.
+$(OBJ)/tools/print-keys: $(call objects,tools/print-keys.c $(NETD_MODEL_SOURCES) $(LIB_SOURCES))
+	$(link) -pie
+manual-keys: $(OBJ)/tools/print-keys		## prints the lists of keys into man/guestnet.network.5
+	@$< man/guestnet.network.5 >$(OBJ)/guestnet.network.5 && cp $(OBJ)/guestnet.network.5 man/
+check-manual-keys: $(OBJ)/tools/print-keys
+	@$< man/guestnet.network.5 | cmp - man/guestnet.network.5 || \
+		{ echo 'the lists of keys in man/guestnet.network.5 are not those of netd/model/keys.c: make manual-keys' >&2; exit 1; }
+static-checks: check-manual-keys
+.PHONY: manual-keys check-manual-keys
+
+# Unit tests of the daemon's files and list of networks.
+NETD_FILE_TESTS := test-files test-leasefile test-managed
+$(NETD_FILE_TESTS:%=$(OBJ)/tests/unit/%): $(OBJ)/tests/unit/%: $(OBJ)/tests/unit/%.o \
+		$(call objects,netd/daemon/files.c netd/daemon/managed.c netd/daemon/child.c netd/daemon/leases.c \
+		$(NETD_MODEL_SOURCES) $(LIB_SOURCES))
+	$(link) -pie $(call pkg_flags,--libs,cmocka libsystemd) -lcap

@@ -122,7 +122,7 @@ NETD_KERNEL_SOURCES ?= $(sort $(wildcard netd/kernel/*.c)) lib/nl/batch.c lib/nl
 $(BIN)/guestnetd: $(call objects,$(NETD_DAEMON_SOURCES) $(NETD_KERNEL_SOURCES) $(NETD_MODEL_SOURCES) $(LIB_SOURCES))
 	$(link) -pie $(call pkg_flags,--libs,libnftnl libmnl libsystemd) -lcap
 
-NETD_TESTS := $(NETD_MODEL_TESTS) $(NETD_KERNEL_TESTS)
+NETD_TESTS := $(NETD_MODEL_TESTS) $(NETD_KERNEL_TESTS) $(NETD_FILE_TESTS)
 
 # Tests: a unit test or fuzzer links everything that is not a main program.
 TESTED := $(LIB_SOURCES) $(POLICY_SOURCES) helper/request.c helper/rtnetlink.c helper/bridge.c

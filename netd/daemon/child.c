@@ -199,20 +199,31 @@ int child_adopt(const struct child_order *order, struct child *ret_child)
 	return 0;
 }
 
+static bool has_ambient_capabilities(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(dnsmasq_capabilities); i++)
+		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, (unsigned long)dnsmasq_capabilities[i], 0, 0) != 1)
+			return false;
+	return true;
+}
+
 /*
- * In the child: becomes the service's user and keeps three capabilities over the exec.
+ * Becomes the service's user, when root, and keeps three capabilities, over an exec too.
  * Safe because: what is kept is less than what we have; ids are changed for good before the exec, with
  * the capabilities inheritable and ambient so that they come along without the program being privileged.
  */
-static int become_service(const struct child_order *order)
+int child_become(uid_t uid, gid_t gid)
 {
 	const int n = (int)(sizeof(dnsmasq_capabilities) / sizeof(dnsmasq_capabilities[0]));
 	cap_t capabilities;
 	int r = 0;
 
+	/* As the service manager started us: nothing is to be changed, and its filter may forbid the attempt. */
+	if (geteuid() != 0 && has_ambient_capabilities())
+		return 0;
 	if (geteuid() == 0) {
 		if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setgroups(0, NULL) < 0 ||
-		    setresgid(order->gid, order->gid, order->gid) < 0 || setresuid(order->uid, order->uid, order->uid) < 0)
+		    setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
 			return -errno;
 	}
 	capabilities = cap_init();
@@ -251,7 +262,7 @@ static _Noreturn void run_service(const struct child_order *order, int error_fd)
 		dup2(null_fd, 1);
 	}
 
-	r = become_service(order);
+	r = child_become(order->uid, order->gid);
 	if (r == 0) {
 		/* The error pipe is close-on-exec; nothing of the daemon's may live on in a service. */
 		close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);

@@ -37,5 +37,6 @@ int child_adopt(const struct child_order *order, struct child *ret_child);
 int child_signal(const struct child *child, int signal);
 void child_wait(struct child *child, int timeout_ms);
 int child_reap(struct child *child, char *ret_how, size_t how_size);
+int child_become(uid_t uid, gid_t gid);
 
 void child_path(char *buffer, size_t size, const struct child_order *order, const char *suffix);

@@ -102,6 +102,14 @@ static int read_text(const char *path, char **ret_text, size_t *ret_length)
 	return 0;
 }
 
+static void set_problem(struct network_files *files, const char *path, const char *why)
+{
+	struct text text;
+
+	text_init(&text, files->problem, sizeof(files->problem));
+	text_add(&text, "%s: %s", path, why);
+}
+
 /* Appends a part; what cannot be read makes the network a problem and nothing else. */
 static int add_part(struct network_files *files, const char *path)
 {
@@ -115,7 +123,7 @@ static int add_part(struct network_files *files, const char *path)
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0) {
-		snprintf(files->problem, sizeof(files->problem), "%s: %s", path, strerror(-r));
+		set_problem(files, path, strerror(-r));
 		return 0;
 	}
 	parts = reallocarray(files->parts, files->n_parts + 1, sizeof(*parts));
@@ -216,7 +224,9 @@ static int add_dropins(const char *const directories[], size_t n_directories, st
 
 		snprintf(path, sizeof(path), "%s/%s.network.d", directories[i], files->name);
 		dir = opendir(path);
-		while (dir && n < PARTS_LIMIT && (entry = readdir(dir))) {
+		if (!dir && errno != ENOENT && errno != ENOTDIR)
+			set_problem(files, path, strerror(errno));
+		while (dir && (entry = readdir(dir))) {
 			size_t stem, j = 0;
 
 			if (!has_suffix(entry->d_name, ".conf", &stem))
@@ -225,6 +235,10 @@ static int add_dropins(const char *const directories[], size_t n_directories, st
 				j++;
 			if (j < n)
 				continue;
+			if (n == PARTS_LIMIT) {
+				set_problem(files, path, "too many drop-ins");
+				break;
+			}
 			snprintf(dropins[n].name, sizeof(dropins[n].name), "%s", entry->d_name);
 			dropins[n++].directory = i;
 		}

@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@
 #include "../../lib/str.h"
 #include "../../lib/util.h"
 #include "api.h"
+#include "child.h"
 #include "manager.h"
 #include "paths.h"
 
@@ -141,6 +144,66 @@ static int make_directory(const char *path, mode_t mode)
 	return 0;
 }
 
+/*
+ * One daemon for each network namespace: an abstract socket is a name that belongs to the namespace, and is ours
+ * until we end. Anybody may take such a name: a holder that is neither root nor of our own or the service's user is said and
+ * passed over. The name's fd, or -EBUSY, and it is said who the other one is.
+ */
+static int be_alone(uid_t service_uid)
+{
+	static const char name[] = "guestnetd";
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	const socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name));
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct ucred other = { .pid = 0 };
+	socklen_t n = sizeof(other);
+
+	memcpy(address.sun_path + 1, name, strlen(name));
+	if (fd < 0)
+		return -errno;
+	if (bind(fd, (struct sockaddr *)&address, size) == 0)
+		return listen(fd, 64) < 0 ? -errno : fd;
+	if (errno != EADDRINUSE)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&address, size) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &other, &n) < 0)
+		other = (struct ucred){ .uid = UINT32_MAX };
+	close(fd);
+	if (other.uid != 0 && other.uid != geteuid() && other.uid != service_uid) {
+		fprintf(stderr, "<4>guestnetd: uid %d, pid %d holds the name of this daemon's lock\n", (int)other.uid, (int)other.pid);
+		return -ENOENT;
+	}
+	fprintf(stderr, "guestnetd: another one, pid %d, keeps the networks of this network namespace\n", (int)other.pid);
+	return -EBUSY;
+}
+
+/*
+ * What root does once beside a service's directories is done as the service: it could not replace files
+ * that belong to root.
+ */
+static int become_owner(void)
+{
+	struct stat st;
+	int r = 0;
+
+	if (geteuid() == 0 && stat(arg_state_root, &st) == 0 && st.st_uid != 0)
+		r = child_become(st.st_uid, st.st_gid);
+	if (r < 0)
+		fprintf(stderr, "guestnetd: cannot become user %u, whom %s belongs to: %s\n", st.st_uid, arg_state_root,
+			strerror(-r));
+	return r;
+}
+
+/* Another one has looked who we are: that is all it wanted. */
+static int on_visitor(sd_event_source *source _unused_, int fd, uint32_t events _unused_, void *data _unused_)
+{
+	int visitor = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (visitor >= 0)
+		close(visitor);
+	return 0;
+}
+
 static int on_reload(sd_event_source *source _unused_, const struct signalfd_siginfo *info _unused_, void *data)
 {
 	struct failure failure = { 0 };
@@ -176,9 +239,10 @@ static int add_signals(sd_event *event, struct manager *manager)
 static int run_once(struct manager *manager)
 {
 	_cleanup_(freep) char *text = NULL;
-	bool wrong = false;
+	bool wrong = manager_file_problems(manager)[0] != '\0';
 	int r = 0;
 
+	fputs(manager_file_problems(manager), stderr);
 	for (size_t i = 0; i < manager_count(manager); i++) {
 		struct network_report report;
 
@@ -189,7 +253,7 @@ static int run_once(struct manager *manager)
 		}
 	}
 	if (arg_mode == MODE_CHECK && !wrong)
-		printf("%zu networks, no errors\n", manager_count(manager));
+		printf("%zu network%s, no errors\n", manager_count(manager), manager_count(manager) == 1 ? "" : "s");
 	if (arg_mode == MODE_PLAN) {
 		r = manager_print_plan(manager, &text);
 		if (r == 0)
@@ -210,7 +274,7 @@ int main(int argc, char *argv[])
 	struct manager_options manager_options = { 0 };
 	struct failure failure = { 0 };
 	char socket_path[108];
-	int r;
+	int lock_fd = -EBADF, r;
 
 	parse_options(argc, argv);
 	umask(0022);
@@ -220,11 +284,21 @@ int main(int argc, char *argv[])
 	manager_options.state_root = arg_state_root;
 	manager_options.run_root = arg_run_root;
 	manager_options.dnsmasq = arg_dnsmasq;
+	manager_options.only_check = arg_mode == MODE_CHECK;
+	if ((arg_mode == MODE_PLAN || arg_mode == MODE_TEARDOWN) && become_owner() < 0)
+		return EXIT_FAILURE;
+	if (arg_mode == MODE_RUN || arg_mode == MODE_TEARDOWN) {
+		lock_fd = be_alone(manager_options.service_uid);
+		if (lock_fd == -EBUSY)
+			return EXIT_FAILURE;
+	}
 	if (arg_mode != MODE_CHECK &&
 	    (make_directory(arg_run_root, 0755) < 0 || make_directory(arg_state_root, 0755) < 0))
 		return EXIT_FAILURE;
 
 	r = sd_event_default(&event);
+	if (r >= 0 && lock_fd >= 0)
+		r = sd_event_add_io(event, NULL, lock_fd, EPOLLIN, on_visitor, NULL);
 	if (r >= 0)
 		r = manager_new(event, &manager_options, &manager, &failure);
 	if (r < 0) {

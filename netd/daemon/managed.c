@@ -124,10 +124,9 @@ static int take_over(struct managed_list *list, const struct manager_options *op
 		     struct network *network, const char *problem)
 {
 	struct managed *managed = managed_find(list, name);
-	bool new = managed == NULL;
 	int r;
 
-	if (new) {
+	if (!managed) {
 		r = add_managed(list, name, &managed);
 		if (r < 0)
 			return r;
@@ -137,13 +136,69 @@ static int take_over(struct managed_list *list, const struct manager_options *op
 	managed->n_failures = managed->n_child_failures = 0;
 	snprintf(managed->config_problem, sizeof(managed->config_problem), "%s", problem ?: "");
 	if (!problem) {
-		bool first = managed->network.bridge[0] == '\0';
+		bool first = managed->network.bridge[0] == '\0' || managed->leaving;
 
 		network_deinit(&managed->network);
 		managed->network = *network;
 		*network = NETWORK_NULL;
 		if (first)
 			managed->wanted = recall_wanted(managed, options);
+	}
+	managed->leaving = false;
+	return 0;
+}
+
+static const struct network *find_in_force(const struct managed_list *list, const char *name)
+{
+	const struct managed *managed = managed_find(list, name);
+
+	return managed && managed->network.bridge[0] ? &managed->network : NULL;
+}
+
+/*
+ * A network that stays as it was, because its files are wrong now, keeps its prefixes and names: what was
+ * read for another one may not clash with that either. It is then wrong itself and stays as it was, which
+ * may clash with a third one: until nothing new is found.
+ */
+static int verify_with_kept(const struct managed_list *list, struct network *networks, size_t n)
+{
+	_cleanup_(freep) struct network *all = calloc(2 * n + 1, sizeof(*all));
+	_cleanup_(freep) size_t *origins = calloc(2 * n + 1, sizeof(*origins));
+	bool again = true;
+
+	if (!all || !origins)
+		return -ENOMEM;
+	while (again) {
+		size_t n_kept = 0, n_all;
+		int r;
+
+		/* Shallow copies; what is in force stands first, and so is right. */
+		for (size_t i = 0; i < n; i++) {
+			const struct network *kept = networks[i].problem ? find_in_force(list, networks[i].name) : NULL;
+
+			if (kept)
+				all[n_kept++] = *kept;
+		}
+		n_all = n_kept;
+		for (size_t i = 0; i < n; i++)
+			if (!networks[i].problem) {
+				origins[n_all] = i;
+				all[n_all++] = networks[i];
+			}
+		for (size_t i = 0; i < n_all; i++)
+			all[i].problem = NULL;
+		r = config_verify(all, n_all);
+
+		again = false;
+		for (size_t i = 0; i < n_all; i++)
+			if (i < n_kept) {
+				free(all[i].problem);
+			} else if (all[i].problem) {
+				networks[origins[i]].problem = all[i].problem;
+				again = true;
+			}
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -184,7 +239,7 @@ int managed_list_load(struct managed_list *list, const struct manager_options *o
 			networks[i].problem = strdup(failures[i].text[0] ? failures[i].text : strerror(-r));
 		}
 	}
-	r = config_verify(networks, files.n);
+	r = verify_with_kept(list, networks, files.n);
 
 	for (size_t i = 0; i < list->n; i++)
 		list->items[i]->declared = false;
@@ -194,8 +249,11 @@ int managed_list_load(struct managed_list *list, const struct manager_options *o
 		network_deinit(&networks[i]);
 	}
 	for (size_t i = 0; i < list->n; i++)
-		if (!list->items[i]->declared)
+		if (r >= 0 && !list->items[i]->declared) {
+			list->items[i]->leaving = true;
 			list->items[i]->wanted = false;
+			list->items[i]->config_problem[0] = '\0';	/* went with the file */
+		}
 	return r;
 }
 

@@ -15,6 +15,7 @@
 struct managed {
 	struct network network;		/* owned; what is in force */
 	bool declared;			/* its file is there; else it is on its way out */
+	bool leaving;			/* its file was gone when it was last looked for */
 	bool wanted;			/* to be up */
 	char config_problem[512];	/* of its files, with file and line; what is in force is older then */
 	char problem[512];		/* of the last pass, or of its dnsmasq */

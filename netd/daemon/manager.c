@@ -25,11 +25,14 @@
 #include "../../lib/str.h"
 #include "../kernel/apply.h"
 #include "../kernel/checksum.h"
+#include "../kernel/coexist.h"
+#include "../kernel/conntrack.h"
 #include "../kernel/kernel.h"
 #include "../kernel/monitor.h"
 #include "../kernel/snapshot.h"
 #include "../kernel/sysctl.h"
 #include "../model/desired.h"
+#include "../model/flows.h"
 #include "../model/ip.h"
 #include "../model/plan.h"
 #include "../model/print.h"
@@ -42,6 +45,10 @@
 #define FIGHT_PASSES	16
 #define FIGHT_WINDOW_US	2000000
 #define FIGHT_PAUSE_US	1000000
+/* It is over when nothing had to be repaired for so long. */
+#define FIGHT_OVER_US	5000000
+/* A dnsmasq that was started after failures must live so long before its network is said to run. */
+#define CHILD_STABLE_US	1000000
 
 struct manager {
 	sd_event *event;			/* borrowed */
@@ -52,6 +59,8 @@ struct manager {
 	struct kernel kernel;			/* owned */
 	struct monitor *monitor;		/* owned */
 	struct monitor_news culprit;		/* of the last foreign change of rules */
+
+	struct coexist_result coexist;		/* owned: what other firewalls do to us */
 
 	struct subnet_choice *choices;		/* owned */
 	size_t n_choices;
@@ -71,8 +80,11 @@ struct manager {
 	sd_event_source *monitor_sources[MONITOR_FDS];
 	uint64_t window_start_us;		/* of the fight detection */
 	unsigned int window_passes;
-	bool fight_said;
+	uint64_t last_repair_us;
+	bool fight;				/* it goes on, and has been said */
 	bool settling;				/* the pass that is due follows one that changed something */
+	char shared_problem[APPLY_TEXT_SIZE + 128];	/* of the last pass, in what belongs to all; "" for none */
+	unsigned int n_shared_failures;		/* passes in a row */
 
 	manager_observer *observer;
 	void *observer_data;
@@ -301,9 +313,10 @@ static void note_failure(struct manager *manager, const char *network, const cha
 	struct managed *managed = managed_find(&manager->networks, network);
 	unsigned int doublings;
 
+	/* What belongs to all is every network's problem; the pass as a whole is tried again later. */
 	if (!managed) {
-		sd_journal_send("MESSAGE=%s", text, "PRIORITY=3", NULL);
-		want_pass_at(manager, clock_us() + RETRY_US);
+		if (!manager->shared_problem[0])
+			snprintf(manager->shared_problem, sizeof(manager->shared_problem), "%s", text);
 		return;
 	}
 	if (strcmp(managed->problem, text) != 0)
@@ -349,12 +362,13 @@ static int pass_apply(struct manager *manager, const struct plan *plan)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < plan->n_steps; i++) {
-		char text[APPLY_TEXT_SIZE + 64];
+		const char *path = plan->steps[i].op == PLAN_SYSCTL_SET ? plan->steps[i].sysctl.path : "";
+		char text[APPLY_TEXT_SIZE + 128];
 
 		if (results[i].error >= 0 || results[i].error == -ECANCELED)
 			continue;
-		snprintf(text, sizeof(text), "%s: %s%s%s", plan_op_name(plan->steps[i].op), strerror(-results[i].error),
-			 results[i].text[0] ? ": " : "", results[i].text);
+		snprintf(text, sizeof(text), "%s%s%s: %s%s%s", plan_op_name(plan->steps[i].op), path[0] ? " " : "", path,
+			 strerror(-results[i].error), results[i].text[0] ? ": " : "", results[i].text);
 		note_failure(manager, plan->steps[i].network, text);
 	}
 	return 0;
@@ -433,11 +447,25 @@ static void update_states(struct manager *manager, const struct pass *pass)
 
 		if (managed->retry_at_us)
 			continue;
-		if (touched)
-			continue;	/* the next pass says whether it is settled */
+		if (manager->shared_problem[0] && managed->wanted) {
+			snprintf(managed->problem, sizeof(managed->problem), "%s", manager->shared_problem);
+			managed_set_state(managed, NETWORK_DEGRADED);
+			continue;
+		}
+		if (touched) {	/* the next pass says whether it is settled */
+			if (managed->wanted && managed->state == NETWORK_STOPPED)
+				managed_set_state(managed, NETWORK_STARTING);
+			continue;
+		}
 		managed->n_failures = 0;
 		if (managed->child_retry_at_us && managed->wanted) {
 			managed_set_state(managed, NETWORK_DEGRADED);
+			continue;
+		}
+		if (managed->n_child_failures > 1 && managed->wanted &&
+		    pass->now_us < managed->child_started_us + CHILD_STABLE_US) {
+			managed_set_state(managed, NETWORK_DEGRADED);
+			want_pass_at(manager, managed->child_started_us + CHILD_STABLE_US);
 			continue;
 		}
 		if (managed->config_problem[0] && !managed->network.bridge[0]) {
@@ -446,8 +474,10 @@ static void update_states(struct manager *manager, const struct pass *pass)
 			managed_set_state(managed, NETWORK_STOPPED);
 			managed->problem[0] = '\0';
 		} else {
-			managed->problem[0] = '\0';
-			managed_set_state(managed, managed->config_problem[0] ? NETWORK_DEGRADED : NETWORK_RUNNING);
+			const char *block = coexist_block_of(&manager->coexist, managed->network.bridge);
+
+			snprintf(managed->problem, sizeof(managed->problem), "%s", block);
+			managed_set_state(managed, managed->config_problem[0] || block[0] ? NETWORK_DEGRADED : NETWORK_RUNNING);
 		}
 	}
 }
@@ -493,15 +523,6 @@ static int remember(struct manager *manager, const struct netstate *snapshot)
 	return 0;
 }
 
-static bool has_address(const struct netstate_address *addresses, size_t n, const struct netstate_address *address)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(addresses[i].link, address->link) == 0 && addresses[i].prefix_length == address->prefix_length &&
-		    memcmp(&addresses[i].address, &address->address, sizeof(address->address)) == 0)
-			return true;
-	return false;
-}
-
 /* An address that we have put somewhere may be taken away again; so it is remembered until it is gone. */
 static int remember_addresses(struct manager *manager, const struct pass *pass)
 {
@@ -516,8 +537,7 @@ static int remember_addresses(struct manager *manager, const struct pass *pass)
 	for (size_t i = 0; i < manager->n_addresses; i++) {
 		const struct netstate_address *address = &manager->addresses[i];
 
-		if (has_address(snapshot->addresses, snapshot->n_addresses, address) &&
-		    !has_address(desired->addresses, desired->n_addresses, address))
+		if (netstate_find_address(snapshot, address) && !netstate_find_address(desired, address))
 			addresses[n++] = *address;
 	}
 	free(manager->addresses);
@@ -526,21 +546,34 @@ static int remember_addresses(struct manager *manager, const struct pass *pass)
 	return 0;
 }
 
-/* Undone, redone, undone: is somebody else at work? Then once in the log, and slower. */
+static bool fight_goes_on(struct manager *manager, uint64_t now_us)
+{
+	if (manager->fight && now_us - manager->last_repair_us > FIGHT_OVER_US) {
+		manager->fight = false;
+		manager->window_passes = 0;
+	}
+	return manager->fight;
+}
+
+/* Undone, redone, undone: is somebody else at work? Then once in the log, and slower until it is over. */
 static bool in_a_fight(struct manager *manager, const struct pass *pass)
 {
+	bool fight = fight_goes_on(manager, pass->now_us);
+
+	manager->last_repair_us = pass->now_us;
+	if (fight)
+		return true;
 	if (pass->now_us - manager->window_start_us > FIGHT_WINDOW_US) {
 		manager->window_start_us = pass->now_us;
 		manager->window_passes = 0;
-		manager->fight_said = false;
 	}
 	if (++manager->window_passes < FIGHT_PASSES)
 		return false;
-	if (!manager->fight_said) {
+	if (!manager->fight) {
 		sd_journal_send("MESSAGE=something undoes what is repaired, again and again: repairing once a second (the last to change the firewall was %s, pid %u)",
 				manager->culprit.committer_name[0] ? manager->culprit.committer_name : "nobody else",
 				manager->culprit.committer_pid, "PRIORITY=4", NULL);
-		manager->fight_said = true;
+		manager->fight = true;
 	}
 	return true;
 }
@@ -570,17 +603,106 @@ const char *manager_status_text(const struct manager *manager)
 	return manager->status_text;
 }
 
+static bool is_unwanted(const struct flow *flow, void *data)
+{
+	return flow_is_unwanted(data, flow);
+}
+
+/* Flows are state too: after rules were made, those that began without them, or under others, end. */
+static int sweep_flows(struct manager *manager, const struct pass *pass)
+{
+	struct flow_rules rules;
+	size_t n_deleted = 0;
+	int r;
+
+	if (!flows_are_due(&pass->plan))
+		return 0;
+	r = flow_rules_build(&pass->desired, &pass->snapshot, manager->addresses, manager->n_addresses, &rules);
+	if (r < 0)
+		return r;
+	r = conntrack_sweep(&manager->kernel, is_unwanted, &rules, &n_deleted);
+	flow_rules_deinit(&rules);
+	if (n_deleted > 0)
+		sd_journal_send("MESSAGE=ended %zu flows that the rules do not allow", n_deleted, "PRIORITY=6", NULL);
+	/* A kernel that keeps no flows has none to end. */
+	if (r < 0 && r != -EINVAL && r != -EOPNOTSUPP)
+		sd_journal_send("MESSAGE=cannot look at the flows that the rules do not allow: %s", strerror(-r),
+				"PRIORITY=4", NULL);
+	return 0;
+}
+
+/* Accepts in the places of other firewalls. A failure is no more than that: their next change has us look again. */
+static int coexist(struct manager *manager, const struct pass *pass)
+{
+	struct coexist_bridge *bridges;
+	struct coexist_result result;
+	size_t n_bridges;
+	int r;
+
+	r = coexist_bridges(&pass->desired, &bridges, &n_bridges);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n_bridges; i++) {
+		const struct managed *managed = managed_find(&manager->networks, pass->desired.bridges[i].network);
+
+		bridges[i].closed = managed && !managed->network.coexist;
+	}
+	r = coexist_apply(&manager->kernel, bridges, n_bridges, &result);
+	free(bridges);
+	if (r == -EINTR || r == -ENOENT)
+		want_pass_at(manager, clock_us() + RETRY_US);
+	else if (r < 0)
+		sd_journal_send("MESSAGE=cannot look at the rules of other firewalls or add to them: %s", strerror(-r),
+				"PRIORITY=4", NULL);
+	else if (result.n_changes > 0)
+		sd_journal_send("MESSAGE=changed %zu rules of ours in the chains of other firewalls", result.n_changes,
+				"PRIORITY=6", NULL);
+	/* Who takes them away again and again is answered more slowly. */
+	if (r == 0 && result.n_changes > 0 && pass->plan.n_steps == 0)
+		(void)in_a_fight(manager, pass);
+	coexist_result_deinit(&manager->coexist);
+	manager->coexist = result;
+	return r == -ENOMEM ? r : 0;
+}
+
+/* When to look again after this pass: at once when it changed something, later when that failed for all. */
+static void want_next_pass(struct manager *manager, const struct pass *pass, const char *problem_before)
+{
+	if (manager->shared_problem[0]) {
+		unsigned int doublings = manager->n_shared_failures++;
+
+		if (strcmp(manager->shared_problem, problem_before) != 0)
+			sd_journal_send("MESSAGE=%s", manager->shared_problem, "PRIORITY=3", NULL);
+		want_pass_at(manager, clock_us() + ((uint64_t)RETRY_US << (doublings < 6 ? doublings : 6)));
+		return;
+	}
+	manager->n_shared_failures = 0;
+	if (pass->plan.n_steps == 0)
+		return;
+	if (in_a_fight(manager, pass))
+		want_pass_at(manager, pass->now_us + FIGHT_PAUSE_US);
+	else
+		want_pass(manager);
+}
+
 /* One pass. An error is about the pass as a whole: it is due again a little later. */
 int manager_run_pass(struct manager *manager)
 {
 	_cleanup_(pass_deinit) struct pass pass = { 0 };
+	char problem_before[sizeof(manager->shared_problem)];
 	int r;
 
+	memcpy(problem_before, manager->shared_problem, sizeof(problem_before));
+	manager->shared_problem[0] = '\0';
 	r = pass_prepare(manager, &pass);
 	if (r == 0)
 		r = remember(manager, &pass.snapshot);
 	if (r == 0)
 		r = pass_apply(manager, &pass.plan);
+	if (r == 0)
+		r = sweep_flows(manager, &pass);
+	if (r == 0)
+		r = coexist(manager, &pass);
 	if (r < 0) {
 		sd_journal_send("MESSAGE=cannot look at the network or change it: %s", strerror(-r), "PRIORITY=3", NULL);
 		want_pass_at(manager, clock_us() + RETRY_US);
@@ -591,12 +713,7 @@ int manager_run_pass(struct manager *manager)
 	tell_notes(manager, &pass.plan);
 	r = remember_addresses(manager, &pass);
 	managed_list_sweep(&manager->networks);
-	if (pass.plan.n_steps > 0) {
-		if (in_a_fight(manager, &pass))
-			want_pass_at(manager, pass.now_us + FIGHT_PAUSE_US);
-		else
-			want_pass(manager);
-	}
+	want_next_pass(manager, &pass, problem_before);
 	manager->settling = pass.plan.n_steps > 0;
 	update_status_text(manager);
 	if (manager->observer)
@@ -635,7 +752,7 @@ static int on_kernel_event(sd_event_source *source _unused_, int fd _unused_, ui
 		manager->culprit = news;
 	if (news.dirty == 0)
 		return 0;
-	if (manager->fight_said)
+	if (fight_goes_on(manager, clock_us()))
 		want_pass_at(manager, clock_us() + FIGHT_PAUSE_US);
 	else
 		want_pass(manager);
@@ -661,13 +778,16 @@ int manager_reload(struct manager *manager, struct failure *failure)
 	for (size_t i = 0; i < manager->networks.n; i++) {
 		struct managed *managed = manager->networks.items[i];
 
-		services_adopt(&manager->services, managed);
+		if (!manager->options.only_check)
+			services_adopt(&manager->services, managed);
 		if (managed->config_problem[0])
 			sd_journal_send("MESSAGE=%s", managed->config_problem, "PRIORITY=3", "NETWORK=%s",
 					managed->network.name, NULL);
 		if (managed->config_problem[0] && !managed->network.bridge[0])
 			managed_set_state(managed, NETWORK_FAILED);
 	}
+	for (const char *line = manager->file_problems; *line; line += strcspn(line, "\n"), line += *line == '\n')
+		sd_journal_send("MESSAGE=%.*s", (int)strcspn(line, "\n"), line, "PRIORITY=3", NULL);
 	want_pass(manager);
 	return 0;
 }
@@ -720,16 +840,22 @@ static int open_kernel(struct manager *manager, struct failure *failure)
 	if (r < 0)
 		return r;
 	fd = kernel_nft_fd(&manager->kernel);
-	(void)sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDNAME=nft", &fd, 1);
+	(void)sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDPOLL=0\nFDNAME=nft", &fd, 1);
 	manager->checksum = checksum_probe(&manager->kernel, manager->checksum_reason, sizeof(manager->checksum_reason));
 	return 0;
 }
 
+/* Without one, every host without one chooses the same addresses. */
 static void read_machine_id(struct manager *manager)
 {
 	sd_id128_t id;
+	int r;
 
-	if (sd_id128_get_machine_app_specific(SD_ID128_MAKE(6f,ab,2b,1c,3d,b4,4e,6a,9d,61,0c,85,4f,1e,88,37), &id) >= 0)
+	r = sd_id128_get_machine_app_specific(SD_ID128_MAKE(6f,ab,2b,1c,3d,b4,4e,6a,9d,61,0c,85,4f,1e,88,37), &id);
+	if (r < 0)
+		sd_journal_send("MESSAGE=no machine id in /etc/machine-id: %s: Address=auto chooses what other hosts without one choose, too",
+				strerror(-r), "PRIORITY=4", NULL);
+	else
 		memcpy(manager->machine_id, id.bytes, sizeof(manager->machine_id));
 }
 
@@ -754,10 +880,10 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
 	read_machine_id(manager);
 	load_choices(manager);
 
-	r = services_init(&manager->services, event, &manager->options, &manager->networks, failure);
-	if (r >= 0)
+	r = options->only_check ? 0 : services_init(&manager->services, event, &manager->options, &manager->networks, failure);
+	if (r >= 0 && !options->only_check)
 		r = open_kernel(manager, failure);
-	if (r >= 0)
+	if (r >= 0 && !options->only_check)
 		r = add_sources(manager);
 	if (r >= 0)
 		r = manager_reload(manager, failure);
@@ -781,6 +907,7 @@ struct manager *manager_free(struct manager *manager)
 	services_deinit(&manager->services);
 	monitor_free(manager->monitor);
 	kernel_deinit(&manager->kernel);
+	coexist_result_deinit(&manager->coexist);
 	free(manager->choices);
 	free(manager->ports);
 	free(manager->bridges);
@@ -810,6 +937,12 @@ int manager_teardown(struct manager *manager)
 			return r;
 	}
 	return -EBUSY;
+}
+
+/* Files that belong to no network: a line each, or "". Borrowed until the next reload. */
+const char *manager_file_problems(const struct manager *manager)
+{
+	return manager->file_problems;
 }
 
 size_t manager_count(const struct manager *manager)

@@ -23,6 +23,7 @@ struct manager_options {
 	const char *dnsmasq;		/* its path */
 	uid_t service_uid;		/* who dnsmasq runs as when we are root */
 	gid_t service_gid;
+	bool only_check;		/* the configuration is read, and nothing else done: needs no privilege */
 };
 
 enum network_state {
@@ -68,6 +69,7 @@ int manager_run_pass(struct manager *manager);
 int manager_print_plan(struct manager *manager, char **ret_text);
 int manager_teardown(struct manager *manager);
 
+const char *manager_file_problems(const struct manager *manager);
 size_t manager_count(const struct manager *manager);
 void manager_report(const struct manager *manager, size_t i, struct network_report *ret_report);
 int manager_set_running(struct manager *manager, const char *network, bool running, struct failure *failure);

@@ -80,6 +80,20 @@ static int on_inotify(sd_event_source *source _unused_, int fd, uint32_t events 
 	return 0;
 }
 
+/* How long it is left alone after that many failures in a row; the first one costs nothing. */
+static void note_child_failures(struct managed *managed, unsigned int n, const char *text)
+{
+	unsigned int doublings = n < 2 ? 0 : n - 2;
+	struct text problem;
+
+	managed->n_child_failures = n;
+	if (n < 2)
+		return;
+	managed->child_retry_at_us = now_us() + ((uint64_t)CHILD_BACKOFF_US << (doublings < 6 ? doublings : 6));
+	text_init(&problem, managed->problem, sizeof(managed->problem));
+	text_add(&problem, "%s", text);
+}
+
 /* The child and whose it is, for the event source. */
 struct watch {
 	struct services *services;
@@ -96,17 +110,13 @@ static int on_end(sd_event_source *source _unused_, int fd _unused_, uint32_t ev
 	const struct watch watch = *(const struct watch *)data;
 	struct managed *managed = watch.managed;
 	uint64_t lived_us = now_us() - managed->child_started_us;
-	char how[64] = "ended";
+	char how[64] = "ended", text[256];
+	unsigned int n_failures;
 
 	(void)child_reap(&managed->child, how, sizeof(how));
-	managed->n_child_failures = lived_us > CHILD_SETTLED_US ? 0 : managed->n_child_failures + 1;
-	if (managed->n_child_failures > 1) {
-		unsigned int doublings = managed->n_child_failures - 2;
-
-		managed->child_retry_at_us = now_us() + ((uint64_t)CHILD_BACKOFF_US << (doublings < 6 ? doublings : 6));
-		snprintf(managed->problem, sizeof(managed->problem), "dnsmasq of network %s %s, %u times in a row",
-			 managed->network.name, how, managed->n_child_failures);
-	}
+	n_failures = lived_us > CHILD_SETTLED_US ? 0 : managed->n_child_failures + 1;
+	snprintf(text, sizeof(text), "dnsmasq of network %s %s, %u times in a row", managed->network.name, how, n_failures);
+	note_child_failures(managed, n_failures, text);
 	if (managed->wanted)
 		sd_journal_send("MESSAGE=dnsmasq of network %s %s: starting it again", managed->network.name, how,
 				"PRIORITY=4", "NETWORK=%s", managed->network.name, "BRIDGE=%s", managed->network.bridge, NULL);
@@ -260,9 +270,20 @@ static void stop_child(struct managed *managed)
 	managed->child_source = sd_event_source_unref(managed->child_source);
 }
 
+/* A program that cannot be started is the service's problem: the rest of the network is there without it. */
+static void cannot_start(struct managed *managed, const char *text)
+{
+	unsigned int n = managed->n_child_failures + 1;
+
+	if (strcmp(managed->problem, text) != 0)
+		sd_journal_send("MESSAGE=network %s: %s", managed->network.name, text, "PRIORITY=3", "NETWORK=%s",
+				managed->network.name, "BRIDGE=%s", managed->network.bridge, NULL);
+	note_child_failures(managed, n < 2 ? 2 : n, text);
+}
+
 /*
  * Carries out one step about a service. On failure the network is to be tried again later; nothing of it is
- * left half done.
+ * left half done. A program that cannot be started is no failure of the step: it is tried again by itself.
  */
 int services_apply(struct services *services, const struct plan_step *step, struct managed *managed,
 		   const struct subnet_choice *choice, struct failure *failure)
@@ -279,8 +300,10 @@ int services_apply(struct services *services, const struct plan_step *step, stru
 	r = write_configuration(services, managed, &order, choice, failure);
 	if (r == 0)
 		r = child_start(&order, &managed->child, failure);
-	if (r < 0)
-		return r;
+	if (r < 0) {
+		cannot_start(managed, failure->text[0] ? failure->text : strerror(-r));
+		return 0;
+	}
 	managed->child_started_us = now_us();
 	return watch_child(services, managed);
 }

@@ -208,30 +208,6 @@ static void put_delete(struct nl_batch *batch, uint64_t handle, uint32_t tag)
 	nl_put_u64_be(batch, NFTA_RULE_HANDLE, handle);
 }
 
-/*
- * Which strategy works here; @ret_reason says in words why it is not the best one, or is empty. Asked by a
- * transaction without an end: the kernel checks all of it and changes nothing.
- */
-enum checksum_strategy checksum_probe(struct kernel *kernel, char *ret_reason, size_t size)
-{
-	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
-	static const char bridge[IFNAME_SIZE] = "guestnet-probe";
-	int r;
-
-	nft_put_begin(&batch);
-	put_frame(&batch, 0);
-	put_jump(&batch, 0);
-	put_rule(&batch, bridge, 0);
-	r = nl_transact(&kernel->nft, &batch, NULL, NULL);
-	ret_reason[0] = '\0';
-	for (size_t i = 0; r == 0 && i < batch.n_entries; i++)
-		r = batch.entries[i].error;
-	if (r == 0)
-		return CHECKSUM_NFT;
-	snprintf(ret_reason, size, "the kernel refuses the CHECKSUM target in table ip " TABLE ": %s", strerror(-r));
-	return CHECKSUM_OFF;
-}
-
 /* What is there of ours. */
 struct mangle {
 	struct netstate *state;
@@ -322,14 +298,6 @@ int checksum_read(struct kernel *kernel, struct netstate *state)
 	return r;
 }
 
-static void set_result(struct apply_result *result, int error, const char *text)
-{
-	if (result->error)
-		return;
-	result->error = error;
-	snprintf(result->text, sizeof(result->text), "%s", text ?: "");
-}
-
 /* The rules that are there for a bridge, or whatever has no bridge. */
 static const struct netstate_checksum *find_rule(const struct netstate *state, const char *bridge)
 {
@@ -337,6 +305,42 @@ static const struct netstate_checksum *find_rule(const struct netstate *state, c
 		if (strcmp(state->checksums[i].bridge, bridge) == 0)
 			return &state->checksums[i];
 	return NULL;
+}
+
+/*
+ * Which strategy works here; @ret_reason says in words why it is not the best one, or is empty. Asked by a
+ * transaction without an end: the kernel checks all of it and changes nothing. Giving up a transaction takes
+ * the kernel some ten milliseconds, so it is not asked where rules of ours are the answer already.
+ */
+enum checksum_strategy checksum_probe(struct kernel *kernel, char *ret_reason, size_t size)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+	_cleanup_(netstate_deinit) struct netstate now = NETSTATE_NULL;
+	static const char bridge[IFNAME_SIZE] = "guestnet-probe";
+	int r;
+
+	ret_reason[0] = '\0';
+	if (checksum_read(kernel, &now) == 0 && find_rule(&now, "") == NULL && now.n_checksums > 0)
+		return CHECKSUM_NFT;
+	nft_put_begin(&batch);
+	put_frame(&batch, 0);
+	put_jump(&batch, 0);
+	put_rule(&batch, bridge, 0);
+	r = nl_transact(&kernel->nft, &batch, NULL, NULL);
+	for (size_t i = 0; r == 0 && i < batch.n_entries; i++)
+		r = batch.entries[i].error;
+	if (r == 0)
+		return CHECKSUM_NFT;
+	snprintf(ret_reason, size, "the kernel refuses the CHECKSUM target in table ip " TABLE ": %s", strerror(-r));
+	return CHECKSUM_OFF;
+}
+
+static void set_result(struct apply_result *result, int error, const char *text)
+{
+	if (result->error)
+		return;
+	result->error = error;
+	snprintf(result->text, sizeof(result->text), "%s", text ?: "");
 }
 
 static bool has_handle(const struct netstate *state, uint64_t handle)

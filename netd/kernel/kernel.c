@@ -81,6 +81,7 @@ int kernel_open(int nft_fd, struct kernel *ret_kernel, struct failure *failure)
 /* Closes everything. Tables with owner and persist stay, and can be adopted. */
 void kernel_deinit(struct kernel *kernel)
 {
+	netstate_deinit(&kernel->rules);
 	nl_channel_deinit(&kernel->rtnl);
 	nl_channel_deinit(&kernel->nft);
 	nl_channel_deinit(&kernel->conntrack);

@@ -18,8 +18,8 @@ struct kernel {
 	struct nl_channel conntrack;
 	int sysctl_fd;			/* owned; directory /proc/sys/net of this network namespace */
 	bool owner_tables;		/* the kernel has tables with owner and persist (Linux 6.9) */
-	uint32_t generation;		/* of nftables when `table` was read; 0: never. Every commit raises it */
-	struct netstate_table table;	/* our table at that generation: its rules need not be read again */
+	uint32_t generation;		/* of nftables when `rules` was read; 0: never. Every commit raises it */
+	struct netstate rules;		/* owned: our table, elements and checksum rules at that generation */
 
 	/* For tests: a message for which it returns true reaches the kernel as one that it does not know. */
 	bool (*inject)(void *data, unsigned int message);

@@ -109,11 +109,30 @@ void nft_put_table_delete(struct nl_batch *batch, uint32_t tag)
 	nl_put_string(batch, NFTA_TABLE_NAME, RULESET_TABLE);
 }
 
-/* Does the kernel have tables with owner and persist? Asked by a transaction without an end. */
+static int each_table_flags(const struct nlmsghdr *message, uint32_t tag _unused_, void *data)
+{
+	const struct nlattr *table[NFTA_TABLE_MAX + 1];
+
+	if (!nl_parse(message, sizeof(struct nfgenmsg), table, ARRAY_SIZE(table)))
+		return -EPROTO;
+	*(uint32_t *)data = nl_get_u32_be(table[NFTA_TABLE_FLAGS], 0);
+	return 0;
+}
+
+/*
+ * Does the kernel have tables with owner and persist? An earlier table of ours may say so; otherwise asked by
+ * a transaction without an end, which takes the kernel some ten milliseconds to give up.
+ */
 bool nft_probe_owner(struct nl_channel *channel)
 {
+	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
 	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+	uint32_t flags = 0;
 
+	nft_begin(&request, NFT_MSG_GETTABLE, 0, NFPROTO_INET, 0);
+	nl_put_string(&request, NFTA_TABLE_NAME, RULESET_TABLE);
+	if (nl_transact(channel, &request, each_table_flags, &flags) == 0 && flags & NFT_PERSISTENT)
+		return true;
 	nft_put_begin(&batch);
 	put_table_named(&batch, RULESET_TABLE "-probe", NFT_OWNED_PERSISTENT, 0);
 	return nl_transact(channel, &batch, NULL, NULL) == 0 && batch.n_errors == 0;

@@ -392,6 +392,33 @@ static int read_elements(struct reading *reading)
 	return r;
 }
 
+static int add_elements_and_checksums(struct netstate *state, const struct netstate *from)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < from->n_elements; i++)
+		r = netstate_add_element(state, &from->elements[i]);
+	for (size_t i = 0; r == 0 && i < from->n_checksums; i++)
+		r = netstate_add_checksum(state, &from->checksums[i]);
+	return r;
+}
+
+/* What is kept is of `generation`: when that cannot be, nothing is. */
+static int keep_rules(struct kernel *kernel, const struct netstate *state, uint32_t generation)
+{
+	int r;
+
+	netstate_deinit(&kernel->rules);
+	kernel->rules = NETSTATE_NULL;
+	kernel->generation = 0;
+	r = add_elements_and_checksums(&kernel->rules, state);
+	if (r == 0) {
+		kernel->rules.table = state->table;
+		kernel->generation = generation;
+	}
+	return r;
+}
+
 static int read_rules(struct reading *reading)
 {
 	struct kernel *kernel = reading->kernel;
@@ -401,10 +428,11 @@ static int read_rules(struct reading *reading)
 	r = read_generation(kernel, &before);
 	if (r < 0)
 		return r;
-	if (before != kernel->generation || before == 0)
-		r = read_table(kernel, &reading->state->table);
-	else
-		reading->state->table = kernel->table;
+	if (before == kernel->generation && before != 0) {
+		reading->state->table = kernel->rules.table;
+		return add_elements_and_checksums(reading->state, &kernel->rules);
+	}
+	r = read_table(kernel, &reading->state->table);
 	if (r == 0 && reading->state->table.state == NETSTATE_TABLE_EQUAL)
 		r = read_elements(reading);
 	if (r == 0)
@@ -416,9 +444,7 @@ static int read_rules(struct reading *reading)
 		return r == -ENOENT ? -EINTR : r;
 	if (before != after)
 		return -EINTR;
-	kernel->generation = before;
-	kernel->table = reading->state->table;
-	return 0;
+	return keep_rules(kernel, reading->state, before);
 }
 
 /* Those that @desired names; one that does not exist is left out. */

@@ -217,6 +217,16 @@ static void reset_host_access(struct network *network)
 	network->host_access = HOST_ACCESS_GATEWAY;
 }
 
+static int parse_coexist(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	return parse_boolean(value, &network->coexist);
+}
+
+static void reset_coexist(struct network *network)
+{
+	network->coexist = true;
+}
+
 /* [Address] */
 
 static int verify_address(const struct ip *ip, uint8_t length, char why[static KEY_WHY_SIZE])
@@ -443,6 +453,10 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_HOST_ACCESS] = {
 		"Network", "HostAccess", parse_host_access, reset_host_access, false, "gateway", "", "gateway, all or none",
 		"What of the host its guests reach. gateway: DHCP, DNS and ping on their own gateway. all: every service of the host that its other firewall rules permit. none: nothing but an address by DHCP; DNS is then off.",
+	},
+	[KEY_COEXIST] = {
+		"Network", "Coexist", parse_coexist, reset_coexist, false, "yes", "", BOOLEAN,
+		"Whether other firewalls of the host get rules that let this network through, where they have a place for them: docker's DOCKER-USER, ufw's user chains, and FORWARD of iptables where its policy is to drop. The rules have the comment guestnet, are put back when they are lost, and go with the network. Where something drops and has no such place, guestnet status names it.",
 	},
 	[KEY_ADDRESS] = {
 		"Address", "Address", parse_address, reset_address, true, "auto", "",

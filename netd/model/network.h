@@ -47,7 +47,7 @@ struct network_address {
 
 /* Every key of a file, in the order of the table in keys.c. */
 enum key_id {
-	KEY_MODE, KEY_BRIDGE, KEY_MAC_ADDRESS, KEY_MTU, KEY_AUTOSTART, KEY_HOST_ACCESS,
+	KEY_MODE, KEY_BRIDGE, KEY_MAC_ADDRESS, KEY_MTU, KEY_AUTOSTART, KEY_HOST_ACCESS, KEY_COEXIST,
 	KEY_ADDRESS,
 	KEY_DHCP_ENABLE, KEY_DHCP_RANGE, KEY_DHCP_LEASE_TIME,
 	KEY_DNS_ENABLE, KEY_DNS_DOMAIN, KEY_DNS_FORWARDER,
@@ -70,6 +70,7 @@ struct network {
 	struct mac mac;
 	uint32_t mtu;
 	bool autostart;
+	bool coexist;			/* rules of ours may be in the places of other firewalls */
 
 	bool address_auto;		/* for each family that no address is written for */
 	size_t n_addresses;

@@ -376,26 +376,45 @@ static const char *want_word(struct line *line)
 	return word ? word : "";
 }
 
-static uint64_t read_number(struct line *line, const char *text, int base)
+/* Digits and nothing else, up to @max. */
+static uint64_t read_number(struct line *line, const char *text, int base, uint64_t max)
 {
+	uint64_t value;
 	char *end;
-	uint64_t value = strtoull(text, &end, base);
 
-	if (*end || end == text)
+	errno = 0;
+	value = strtoull(text, &end, base);
+	if (*end || end == text || strspn(text, "0123456789abcdefABCDEF") != strlen(text) || errno == ERANGE || value > max)
 		line->bad = true;
 	return value;
 }
 
+/* Bytes as STR_ESCAPED() writes them. */
 static void read_string(struct line *line, const char *text, char *buffer, size_t size)
 {
-	size_t n = strlen(text);
+	static const char digits[] = "0123456789abcdef";
+	size_t n = 0;
 
-	if (n >= size) {
-		line->bad = true;
-		return;
-	}
 	memset(buffer, 0, size);
-	memcpy(buffer, text, n);
+	while (*text && n + 1 < size) {
+		const char *high, *low;
+		unsigned char byte;
+
+		if (*text != '\\') {
+			buffer[n++] = *text++;
+			continue;
+		}
+		if (text[1] != 'x' || !text[2] || !text[3] || !(high = strchr(digits, text[2])) ||
+		    !(low = strchr(digits, text[3])))
+			break;
+		byte = (unsigned char)((high - digits) << 4 | (low - digits));
+		if (byte == '\0' || (byte >= 0x20 && byte < 0x7f && byte != '\\'))
+			break;
+		buffer[n++] = (char)byte;
+		text += 4;
+	}
+	if (*text)
+		line->bad = true;
 }
 #define read_name(line, text, array) read_string(line, text, array, sizeof(array))
 
@@ -444,15 +463,15 @@ static void parse_bridge(struct line *line, struct netstate_bridge *bridge)
 		    is_flag(word, "nf-call", &bridge->nf_call) || is_flag(word, "unpinned", &unpinned))
 			continue;
 		if (is_key(word, "index", &value))
-			bridge->ifindex = (int)read_number(line, value, 10);
+			bridge->ifindex = (int)read_number(line, value, 10, INT32_MAX);
 		else if (is_key(word, "net", &value))
 			read_name(line, value, bridge->network);
 		else if (is_key(word, "delay", &value))
-			bridge->forward_delay_cs = (uint16_t)read_number(line, value, 10);
+			bridge->forward_delay_cs = (uint16_t)read_number(line, value, 10, UINT16_MAX);
 		else if (is_key(word, "mtu", &value))
-			bridge->mtu = (uint32_t)read_number(line, value, 10);
+			bridge->mtu = (uint32_t)read_number(line, value, 10, UINT32_MAX);
 		else if (is_key(word, "addr-gen", &value))
-			bridge->addr_gen_mode = (uint8_t)read_number(line, value, 10);
+			bridge->addr_gen_mode = (uint8_t)read_number(line, value, 10, UINT8_MAX);
 		else if (is_key(word, "mac", &value))
 			line->bad |= mac_parse(value, &bridge->mac) < 0 && strcmp(value, "00:00:00:00:00:00") != 0;
 		else if (is_key(word, "altname", &value) && bridge->n_altnames < NETSTATE_ALTNAMES)
@@ -474,7 +493,7 @@ static void parse_port(struct line *line, struct netstate_port *port)
 		*alias = '\0';
 		read_name(line, alias + strlen(" alias="), port->alias);
 	}
-	port->ifindex = (int)read_number(line, want_word(line), 10);
+	port->ifindex = (int)read_number(line, want_word(line), 10, INT32_MAX);
 	while ((word = take_word(line))) {
 		if (is_flag(word, "ours", &ours) || is_flag(word, "up", &port->up) ||
 		    is_flag(word, "isolated", &port->isolated) || is_flag(word, "locked", &port->locked) ||
@@ -484,13 +503,13 @@ static void parse_port(struct line *line, struct netstate_port *port)
 		if (is_key(word, "name", &value))
 			read_name(line, value, port->name);
 		else if (is_key(word, "master", &value))
-			port->master = (int)read_number(line, value, 10);
+			port->master = (int)read_number(line, value, 10, INT32_MAX);
 		else if (is_key(word, "bridge", &value))
 			read_name(line, value, port->bridge);
 		else if (is_key(word, "mtu", &value))
-			port->mtu = (uint32_t)read_number(line, value, 10);
+			port->mtu = (uint32_t)read_number(line, value, 10, UINT32_MAX);
 		else if (is_key(word, "vlan", &value))
-			port->vlan = (uint16_t)read_number(line, value, 10);
+			port->vlan = (uint16_t)read_number(line, value, 10, UINT16_MAX);
 		else
 			line->bad = true;
 	}
@@ -515,9 +534,9 @@ static void parse_route(struct line *line, struct netstate_route *route)
 	read_prefix(line, want_word(line), &route->destination, &route->prefix_length);
 	while ((word = take_word(line))) {
 		if (is_key(word, "table", &value))
-			route->table = (uint32_t)read_number(line, value, 10);
+			route->table = (uint32_t)read_number(line, value, 10, UINT32_MAX);
 		else if (is_key(word, "metric", &value))
-			route->metric = (uint32_t)read_number(line, value, 10);
+			route->metric = (uint32_t)read_number(line, value, 10, UINT32_MAX);
 		else if (is_key(word, "dev", &value))
 			read_name(line, value, route->link);
 		else
@@ -553,7 +572,7 @@ static void parse_element(struct line *line, struct netstate_element *element)
 	read_name(line, want_word(line), set);
 	slash = strchr(set, '/');
 	if (slash) {
-		element->prefix_length = (uint8_t)read_number(line, slash + 1, 10);
+		element->prefix_length = (uint8_t)read_number(line, slash + 1, 10, UINT8_MAX);
 		*slash = '\0';
 	}
 	element->set = (uint8_t)read_choice(line, set, set_names, ARRAY_SIZE(set_names));
@@ -574,7 +593,7 @@ static void parse_checksum(struct line *line, struct netstate_checksum *checksum
 	checksum->strategy = (uint8_t)read_choice(line, want_word(line), strategy_names, ARRAY_SIZE(strategy_names));
 	while ((word = take_word(line))) {
 		if (is_key(word, "handle", &value))
-			checksum->handle = read_number(line, value, 10);
+			checksum->handle = read_number(line, value, 10, UINT64_MAX);
 		else
 			line->bad = true;
 	}
@@ -582,8 +601,15 @@ static void parse_checksum(struct line *line, struct netstate_checksum *checksum
 
 static void parse_sysctl(struct line *line, struct netstate_sysctl *sysctl)
 {
+	const char *value;
+	bool negative;
+
 	read_name(line, want_word(line), sysctl->path);
-	sysctl->value = (int)read_number(line, want_word(line), 10);
+	value = want_word(line);
+	negative = value[0] == '-';
+	sysctl->value = (int)read_number(line, value + negative, 10, INT32_MAX);
+	if (negative)
+		sysctl->value = -sysctl->value;
 	line->bad |= take_word(line) != NULL;
 }
 
@@ -595,7 +621,7 @@ static void parse_service(struct line *line, struct netstate_service *service)
 	read_name(line, want_word(line), service->bridge);
 	while ((word = take_word(line))) {
 		if (is_key(word, "hash", &value))
-			service->config_hash = read_number(line, value, 16);
+			service->config_hash = read_number(line, value, 16, UINT64_MAX);
 		else if (!is_flag(word, "running", &service->running))
 			line->bad = true;
 	}
@@ -613,7 +639,7 @@ static void parse_prefixes(struct line *line, const char *value, unsigned int bi
 			return;
 		}
 		memcpy(number, value, n);
-		length = read_number(line, number, 10);
+		length = read_number(line, number, 10, UINT64_MAX);
 		if (length > bits) {
 			line->bad = true;
 			return;
@@ -633,9 +659,9 @@ static void parse_table(struct line *line, struct netstate_table *table)
 		    is_flag(word, "foreign-owner", &table->foreign_owner))
 			continue;
 		if (is_key(word, "handle", &value))
-			table->handle = read_number(line, value, 10);
+			table->handle = read_number(line, value, 10, UINT64_MAX);
 		else if (is_key(word, "fingerprint", &value))
-			table->fingerprint = read_number(line, value, 10);
+			table->fingerprint = read_number(line, value, 10, UINT64_MAX);
 		else if (is_key(word, "prefixes4", &value))
 			parse_prefixes(line, value, 32, &table->prefixes4);
 		else if (is_key(word, "prefixes6", &value))

@@ -51,6 +51,8 @@ equal destdir-list "$({
 } | LC_ALL=C sort -k2)" "$(tree $stage)"
 equal destdir-no-privileges '' "$(getcap -r $stage; find $stage -perm /6000)"
 equal destdir-link guestnet-ifup "$(readlink $stage/usr/libexec/guestnet-ifdown)"
+equal destdir-unit 'ExecStart=/usr/sbin/guestnetd ExecReload=/usr/bin/guestnet reload' \
+	"$(grep '^Exec' $stage/usr/lib/systemd/system/guestnetd.service | tr '\n' ' ' | sed 's/ $//')"
 matches destdir-says 'setcap cap_net_admin=p /usr/libexec/guestnet-bridge-helper' "$(cat $work/out)"
 
 # A policy that nobody touched follows the new version; a changed one stays, and the new one is put beside it.

@@ -87,7 +87,7 @@ if command -v groff >/dev/null; then
 	for page in man/*.[1-8]; do
 		equal "manual-${page##*/}" '' "$(groff -man -ww -Tutf8 -rLL=80n -rCHECKSTYLE=3 -z "$page" 2>&1)"
 	done
-	for name in guestnet.1 guestnet-bridge-helper.8 guestnet-bridge.conf.5 guestnet-ifup.8; do
+	for name in guestnet.1 guestnet-bridge-helper.8 guestnet-bridge.conf.5 guestnet-ifup.8 guestnetd.8 guestnet.network.5; do
 		check "manual-$name-there" test -s "man/$name"
 	done
 	printf '.TH x 8\n.SH NAME\nx \\(zz y\n.nosuch\n' >"$work/x.8"

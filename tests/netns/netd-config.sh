@@ -294,7 +294,7 @@ netd --teardown
 rm -f $root/state/subnets
 start_netd
 check machine-id-up wait_for 10 all_running default n01
-check machine-id-said grep -qi 'machine.id' $log
+check machine-id-said wait_for 5 in_journal 'no machine id in /etc/machine-id'
 stop_netd
 netd --teardown
 

@@ -101,11 +101,12 @@ port other br-other 10.71.1.5 10.71.1.1 fd71::5 fd71::1
 open_flow probe internet udp 198.51.100.2 7778
 check capture wait_for 10 capturing
 
-# A flow that began while our nat chain was missing and another one was there; and one of somebody else, likewise.
+# A flow that began while our nat chain was missing and another one was there (a chain without a rule that translates
+# does not make the kernel remember flows); and one of somebody else, likewise.
 kill_netd
 nft delete table inet guestnet
-nft 'table ip foreign { chain post { type nat hook postrouting priority 50; }; }'
-nft 'table ip6 foreign { chain post { type nat hook postrouting priority 50; }; }'
+nft 'table ip foreign { chain post { type nat hook postrouting priority 50; oifname "none" masquerade; }; }'
+nft 'table ip6 foreign { chain post { type nat hook postrouting priority 50; oifname "none" masquerade; }; }'
 open_flow bare guest udp 198.51.100.1 7778
 open_flow bare6 guest udp 2001:db8:51::1 7778
 open_flow foreign other udp 198.51.100.1 7778
@@ -114,12 +115,12 @@ sent fd70::5 bare6 bare6-1 bare6-before
 sent 10.71.1.5 foreign foreign-1 foreign-before
 # From now on these are masqueraded too, but for those that are remembered.
 nft 'add rule ip foreign post ip saddr 10.71.1.0/24 oifname "up0" masquerade'
+for name in 10.70.1.5 10.71.1.5 fd70:.*:0005; do check "begun-${name%%:*}" remembered "src=$name"; done
 start_netd
 check repaired wait_for 10 settled
 sent 198.51.100.2 bare bare-2 bare-after
 sent 2001:db8:51::2 bare6 bare6-2 bare6-after
-echoed() { heard bare bare-3 || { say bare bare-3; false; }; }
-check bare-answered wait_for 10 echoed
+check bare-answered wait_for 10 remembered 'udp .*src=10.70.1.5 dst=198.51.100.1 sport=[0-9]* dport=7778 src=198.51.100.1 dst=198.51.100.2 '
 sent 10.71.1.5 foreign foreign-2 foreign-survives
 
 # One that was masqueraded goes on through a repair.
@@ -158,12 +159,15 @@ for name in host host6 uplink; do
 	say $name again
 done
 check forgotten-host wait_for 5 forgotten 'tcp .*src=10.70.1.5 dst=10.70.1.1 .*dport=2222'
+check listener-survives sh -c '[ "$(echo hello | busybox nc -w 2 127.0.0.1 2222)" = hello ]'
 for name in web to-guest; do
 	say $name again
 	check "survives-$name" wait_for 10 heard $name again
 done
 
 # A network that goes: nothing of its flows stays.
+say foreign foreign-3
+wait_for 10 on_wire foreign-3
 check remembered-guest remembered 'src=10.70.1.5 '
 "$BIN/guestnet" stop default
 check forgotten-guest wait_for 5 forgotten 'src=10.70.1.5 dst=198.51.100'

@@ -194,6 +194,19 @@ check isolated-running wait_for 10 running isolated
 client stop isolated
 
 kill $netd_pid; wait $netd_pid
+
+# What belongs to all and cannot be done is said, with its path, and done when it can be.
+mount --bind /proc/sys /proc/sys
+echo 0 >/proc/sys/net/ipv4/ip_forward
+mount -o remount,ro,bind /proc/sys
+start_netd
+degraded() { [ "$(state)" = degraded ]; }
+check readonly-sysctl wait_for 10 degraded
+matches readonly-sysctl-path 'ipv4/ip_forward.*Read-only' "$(client status default --json | jq -r '.[0].problem')"
+mount -o remount,rw,bind /proc/sys
+check readonly-sysctl-over wait_for 30 settled
+umount /proc/sys
+kill $netd_pid; wait $netd_pid
 check teardown netd --teardown
 check teardown-bridge gone
 equal teardown-table '' "$(nft list tables | grep guestnet)"

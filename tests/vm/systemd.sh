@@ -47,7 +47,7 @@ outside() {
 
 	cd "$top" || exit 1
 	unset MAKEFLAGS MFLAGS MAKELEVEL
-	reason=$(make -s -j"$(nproc)" OBJ=build/usr BIN=build/usr/bin prefix=/usr all 2>&1) || { fail build "$reason"; exit 1; }
+	reason=$(make -s -j"$(nproc)" OBJ=build/usr BIN=build/usr/bin prefix=/usr all 2>&1) || { fail build "$(tail -n 3 <<<"$reason")"; exit 1; }
 	[ -x build/tests/launch-helper ] || make -s build/tests/launch-helper
 
 	work=$(mktemp -d)
@@ -297,5 +297,6 @@ exec 6>&- 7>&-
 BIN=build/bin prefix=/usr bash tools/install --uninstall >/guestnet/out 2>&1
 equal uninstall-bridge '' "$(ip -j link show type bridge | jq -r '.[].ifname')"
 equal uninstall-files '' "$(find /usr/bin /usr/sbin /usr/lib/systemd /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/share /usr/libexec -name '*guestnet*' ! -name 'guestnet-test*')"
+equal uninstall-configuration '' "$(find /etc/guestnet 2>/dev/null)"
 echo "guestnetd's resident memory with one network: $resident"
 finish

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Which of the flows that the kernel remembers the present rules would not have made.
+ * Pure: no system calls.
+ *
+ * A flow has no interface, so a guest is told by its address: no two networks share one, and the rules drop
+ * invented sources. Where a flow goes is the source of its reply: the destination after all translation. A flow
+ * that is in doubt stays.
+ */
+#include "flows.h"
+
+#include <errno.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <netinet/in.h>
+
+#include "../../lib/util.h"
+#include "ip.h"
+
+#define PORT_DNS		53
+#define PORT_DHCP_SERVER	67
+#define PORT_DHCP_CLIENT	68
+#define PORT_TFTP		69
+
+void flow_rules_deinit(struct flow_rules *rules)
+{
+	free(rules->prefixes);
+	free(rules->hosts);
+	*rules = FLOW_RULES_NULL;
+}
+
+/* Does this plan make rules that were missing, or take a permission away? */
+bool flows_are_due(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		uint8_t op = plan->steps[i].op;
+
+		if (op == PLAN_TABLE_REPLACE || op == PLAN_TABLE_DELETE || op == PLAN_ELEMENT_ADD || op == PLAN_ELEMENT_REMOVE)
+			return true;
+	}
+	return false;
+}
+
+static int compare_ips(const struct ip *a, const struct ip *b)
+{
+	if (a->family != b->family)
+		return a->family < b->family ? -1 : 1;
+	return memcmp(a->bytes_be, b->bytes_be, sizeof(a->bytes_be));
+}
+
+static int compare_prefixes(const void *a, const void *b)
+{
+	const struct flow_prefix *left = a, *right = b;
+
+	return compare_ips(&left->prefix, &right->prefix);
+}
+
+static int compare_hosts(const void *a, const void *b)
+{
+	const struct flow_host *left = a, *right = b;
+
+	return compare_ips(&left->address, &right->address);
+}
+
+/* The last prefix that begins at or before the address is the only one that it can be in. */
+static const struct flow_prefix *find_prefix(const struct flow_rules *rules, const struct ip *address)
+{
+	size_t low = 0, high = rules->n_prefixes;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare_ips(&rules->prefixes[middle].prefix, address) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == 0 || !ip_overlaps(&rules->prefixes[low - 1].prefix, rules->prefixes[low - 1].prefix_length, address,
+				     ip_bits(address)))
+		return NULL;
+	return &rules->prefixes[low - 1];
+}
+
+/* The first entry of an address: there may be several, for a service and for itself. */
+static const struct flow_host *find_host(const struct flow_rules *rules, const struct ip *address)
+{
+	size_t low = 0, high = rules->n_hosts;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare_ips(&rules->hosts[middle].address, address) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < rules->n_hosts && compare_ips(&rules->hosts[low].address, address) == 0 ? &rules->hosts[low] : NULL;
+}
+
+static bool is_loopback(const struct ip *ip)
+{
+	return ip_is_v4(ip) ? ip->bytes_be[0] == 127 : memcmp(ip->bytes_be, &in6addr_loopback, 16) == 0;
+}
+
+static bool is_host(const struct flow_rules *rules, const struct ip *address)
+{
+	return is_loopback(address) || find_host(rules, address);
+}
+
+static bool is_multicast(const struct ip *ip)
+{
+	return ip_is_v4(ip) ? ip->bytes_be[0] >= 224 : ip->bytes_be[0] == 0xff;	/* 255.255.255.255 too */
+}
+
+/* The entry of an address at which guests of @bridge are served, of any bridge when it is NULL. */
+static const struct flow_host *find_service(const struct flow_rules *rules, const struct ip *address,
+					    const char *bridge)
+{
+	const struct flow_host *host = find_host(rules, address), *end = rules->hosts + rules->n_hosts;
+
+	for (; host && host < end && compare_ips(&host->address, address) == 0; host++)
+		if (host->service && (!bridge || strcmp(host->bridge, bridge) == 0))
+			return host;
+	return NULL;
+}
+
+static const struct flow_prefix *find_bridge(const struct flow_rules *rules, const char *bridge)
+{
+	for (size_t i = 0; i < rules->n_prefixes; i++)
+		if (!rules->prefixes[i].gone && strcmp(rules->prefixes[i].bridge, bridge) == 0)
+			return &rules->prefixes[i];
+	return NULL;
+}
+
+/* Whose guest began it. A link-local address is every network's; then the address that it talks to says it. */
+static const struct flow_prefix *find_source(const struct flow_rules *rules, const struct flow *flow)
+{
+	const struct flow_host *host;
+
+	if (!ip_is_link_local(&flow->original.source))
+		return find_prefix(rules, &flow->original.source);
+	host = find_service(rules, &flow->reply.source, NULL);
+	return host ? find_bridge(rules, host->bridge) : NULL;
+}
+
+/* Chains to_host and service. */
+static bool may_reach_host(const struct flow_rules *rules, const struct flow *flow, const struct flow_prefix *from)
+{
+	uint16_t port = flow->reply.source_port;
+	bool udp = flow->protocol == IPPROTO_UDP, tcp = flow->protocol == IPPROTO_TCP;
+
+	if (from->host_open)
+		return true;
+	if (udp && port == PORT_DHCP_SERVER && flow->original.source_port == PORT_DHCP_CLIENT)
+		return true;
+	if (from->host_closed || !find_service(rules, &flow->reply.source, from->bridge))
+		return false;
+	return flow->protocol == IPPROTO_ICMP || flow->protocol == IPPROTO_ICMPV6 || ((udp || tcp) && port == PORT_DNS) ||
+	       (udp && port == PORT_TFTP);
+}
+
+/* Would the present rules not have made this flow? */
+bool flow_is_unwanted(const struct flow_rules *rules, const struct flow *flow)
+{
+	const struct flow_prefix *from, *to;
+
+	if (flow->zone != 0 || is_host(rules, &flow->original.source) || is_multicast(&flow->reply.source) ||
+	    is_multicast(&flow->original.destination))
+		return false;
+	from = find_source(rules, flow);
+	to = find_prefix(rules, &flow->reply.source);
+	if ((from && from->gone) || (to && to->gone))
+		return true;
+	if (is_host(rules, &flow->reply.source))
+		return from && !may_reach_host(rules, flow, from);
+	if (!from && !to)
+		return false;
+	if (from && to && strcmp(from->bridge, to->bridge) == 0)
+		return false;
+	/* To a guest from elsewhere: a forward made it, or another flow that is allowed announced it. */
+	if (to)
+		return !(flow->status & (IPS_DST_NAT | IPS_EXPECTED));
+	if (!from->nat)
+		return true;
+	return compare_ips(&flow->reply.destination, &flow->original.source) == 0;
+}
+
+/* What the elements say */
+
+static bool read_prefix(const struct netstate_element *element, struct flow_prefix *ret_prefix)
+{
+	bool v6 = element->set == NETSTATE_SET_SOURCE6 || element->set == NETSTATE_SET_INSIDE6;
+	struct flow_prefix prefix = { .prefix_length = element->prefix_length };
+
+	if (!v6 && element->set != NETSTATE_SET_SOURCE4 && element->set != NETSTATE_SET_INSIDE4)
+		return false;
+	prefix.prefix.family = v6 ? AF_INET6 : AF_INET;
+	memcpy(prefix.prefix.bytes_be, element->key + IFNAME_SIZE, v6 ? 16 : 4);
+	memcpy(prefix.bridge, element->key, IFNAME_SIZE);
+	*ret_prefix = prefix;
+	return true;
+}
+
+static bool has_name(const struct netstate *state, enum netstate_set set, const char bridge[IFNAME_SIZE])
+{
+	struct netstate_element element = { .set = (uint8_t)set, .key_length = IFNAME_SIZE };
+
+	memcpy(element.key, bridge, IFNAME_SIZE);
+	return netstate_find_element(state, &element) != NULL;
+}
+
+static void add_present(struct flow_rules *rules, const struct netstate *desired)
+{
+	for (size_t i = 0; i < desired->n_elements; i++) {
+		struct flow_prefix *prefix = &rules->prefixes[rules->n_prefixes];
+
+		if (!read_prefix(&desired->elements[i], prefix))
+			continue;
+		prefix->nat = has_name(desired, ip_is_v6(&prefix->prefix) ? NETSTATE_SET_NAT6 : NETSTATE_SET_NAT, prefix->bridge);
+		prefix->host_open = has_name(desired, NETSTATE_SET_HOSTOPEN, prefix->bridge);
+		prefix->host_closed = has_name(desired, NETSTATE_SET_HOSTCLOSED, prefix->bridge);
+		rules->n_prefixes++;
+	}
+}
+
+/* Somebody else's network may have taken the addresses over. */
+static bool is_taken(const struct netstate *snapshot, const struct flow_prefix *prefix)
+{
+	for (size_t i = 0; i < snapshot->n_addresses; i++) {
+		const struct netstate_address *address = &snapshot->addresses[i];
+
+		if (!address->ours && ip_overlaps(&address->address, address->prefix_length, &prefix->prefix, prefix->prefix_length))
+			return true;
+	}
+	return false;
+}
+
+/* Prefixes are few where they go, and many where they stay: those that stay are found by halving. */
+static bool is_present(const struct flow_rules *rules, size_t n_present, const struct flow_prefix *prefix)
+{
+	const struct flow_rules present = { .prefixes = rules->prefixes, .n_prefixes = n_present };
+
+	if (find_prefix(&present, &prefix->prefix))
+		return true;
+	for (size_t i = 0; i < rules->n_prefixes; i++)
+		if (ip_overlaps(&rules->prefixes[i].prefix, rules->prefixes[i].prefix_length, &prefix->prefix,
+				prefix->prefix_length))
+			return true;
+	return false;
+}
+
+static void add_gone(struct flow_rules *rules, size_t n_present, const struct netstate *snapshot,
+		     const struct flow_prefix *prefix)
+{
+	if (is_present(rules, n_present, prefix) || is_taken(snapshot, prefix))
+		return;
+	rules->prefixes[rules->n_prefixes] = *prefix;
+	rules->prefixes[rules->n_prefixes++].gone = true;
+}
+
+static void add_host(struct flow_rules *rules, const struct ip *address, const char bridge[IFNAME_SIZE], bool service)
+{
+	struct flow_host *host = &rules->hosts[rules->n_hosts++];
+
+	*host = (struct flow_host){ .address = *address, .service = service };
+	memcpy(host->bridge, bridge, IFNAME_SIZE);
+}
+
+static void add_hosts(struct flow_rules *rules, const struct netstate *desired, const struct netstate *snapshot)
+{
+	for (size_t i = 0; i < desired->n_elements; i++) {
+		const struct netstate_element *element = &desired->elements[i];
+		struct ip address = { .family = element->set == NETSTATE_SET_LOCAL6 ? AF_INET6 : AF_INET };
+
+		if (element->set != NETSTATE_SET_LOCAL4 && element->set != NETSTATE_SET_LOCAL6)
+			continue;
+		memcpy(address.bytes_be, element->key + IFNAME_SIZE, ip_length(&address));
+		add_host(rules, &address, (const char *)element->key, true);
+	}
+	for (size_t i = 0; i < snapshot->n_addresses; i++)
+		add_host(rules, &snapshot->addresses[i].address, snapshot->addresses[i].link, false);
+}
+
+/*
+ * What @desired (sorted) allows. Prefixes that were in use are those of the rules in @snapshot and of the
+ * @previous addresses of our bridges: what is left of their flows goes. The caller frees. -ENOMEM only.
+ */
+int flow_rules_build(const struct netstate *desired, const struct netstate *snapshot,
+		     const struct netstate_address *previous, size_t n_previous, struct flow_rules *ret_rules)
+{
+	struct flow_rules rules = FLOW_RULES_NULL;
+	struct flow_prefix prefix;
+	size_t n_present;
+
+	rules.prefixes = calloc(desired->n_elements + snapshot->n_elements + n_previous + 1, sizeof(*rules.prefixes));
+	rules.hosts = calloc(desired->n_elements + snapshot->n_addresses + 1, sizeof(*rules.hosts));
+	if (!rules.prefixes || !rules.hosts) {
+		flow_rules_deinit(&rules);
+		return -ENOMEM;
+	}
+	add_present(&rules, desired);
+	n_present = rules.n_prefixes;
+	qsort(rules.prefixes, n_present, sizeof(*rules.prefixes), compare_prefixes);
+	for (size_t i = 0; i < snapshot->n_elements; i++)
+		if (read_prefix(&snapshot->elements[i], &prefix))
+			add_gone(&rules, n_present, snapshot, &prefix);
+	for (size_t i = 0; i < n_previous; i++) {
+		prefix = (struct flow_prefix){
+			.prefix = ip_mask(&previous[i].address, previous[i].prefix_length),
+			.prefix_length = previous[i].prefix_length,
+		};
+		memcpy(prefix.bridge, previous[i].link, IFNAME_SIZE);
+		add_gone(&rules, n_present, snapshot, &prefix);
+	}
+	qsort(rules.prefixes, rules.n_prefixes, sizeof(*rules.prefixes), compare_prefixes);
+	add_hosts(&rules, desired, snapshot);
+	qsort(rules.hosts, rules.n_hosts, sizeof(*rules.hosts), compare_hosts);
+	*ret_rules = rules;
+	return 0;
+}

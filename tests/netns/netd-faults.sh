@@ -1,0 +1,261 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# guestnetd under faults: killed at any point of its work, its messages refused one after the other, everything broken at
+# once, a program that works against it, events lost. Afterwards everything is as declared, nothing is left over,
+# and a new lease and a new flow work.
+# Namespaces: this one is the host; "guest" has a veth port on the bridge; "internet" is behind the host's uplink.
+
+suite=netd-faults
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/world.bash"
+world_enter "$@"
+world_setup || exit 1
+for program in dnsmasq busybox nft jq strace; do
+	command -v $program >/dev/null || { skip all "not installed: $program"; exit 0; }
+done
+SEED=${SEED:-$RANDOM}
+RANDOM=$SEED
+echo "seed $SEED (SEED=$SEED repeats the same order)"
+
+root=$world/netd
+etc=$root/etc/networks
+mkdir -p $etc $root/{vendor/networks,state,run}
+cp "$top"/netd/networks/default.network $root/vendor/networks/
+printf '[Address]\nAddress=10.98.1.1/24\n' >$etc/second.network
+export GUESTNET_BUS=unix:path=$root/run/bus.sock
+roots=(--config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run --service-user=65534)
+netd() { "$BIN/guestnetd" "${roots[@]}" "$@"; }
+client() { "$BIN/guestnet" "$@"; }
+mkdir -p /run/systemd/journal
+"$world/tools/observe-journal" /run/systemd/journal/socket >$root/journal &
+journal_pid=$!
+wait_for 5 test -S /run/systemd/journal/socket
+start_netd() {	# [PROGRAM...]: what it is run by
+	rm -f $root/run/bus.sock
+	"$@" "$BIN/guestnetd" "${roots[@]}" >>$root/log 2>&1 3>&- &
+	netd_pid=$!
+	started() { [ -S $root/run/bus.sock ] || ! kill -0 $netd_pid; }
+	wait_for 20 started
+}
+state() { client status "${1:-default}" --json 2>/dev/null | jq -r '.[0].state' 2>/dev/null; }
+running() { [ "$(state default)" = running ] && [ "$(state second)" = running ]; }
+plan() { netd --plan 2>&1 | grep -v '^note: table-owned'; }
+plan_is_empty() { [ -z "$(plan)" ]; }
+settled() { running && plan_is_empty; }
+services() { grep -lx dnsmasq /proc/[0-9]*/comm 2>/dev/null | wc -l; }
+bridges() { ip -o link show type bridge | wc -l; }
+# Nothing twice, nothing left over.
+whole() { settled && [ "$(services)" = 2 ] && [ "$(bridges)" = 2 ] && [ "$(nft list tables | grep -c 'inet guestnet')" = 1 ]; }
+report() { printf '%s; %s dnsmasq, %s bridges, plan: %s' "$(state default) $(state second)" "$(services)" "$(bridges)" "$(plan | head -5)"; }
+check_whole() {	# ID
+	if wait_for "${2:-20}" whole; then pass "$1"; else fail "$1" "$(report)"; fi
+}
+
+# The neighbourhood
+mkdir -p /run/netns
+ip netns add internet && ip netns add guest || exit 1
+ip link add up0 type veth peer name eth0 netns internet
+ip addr add 198.51.100.2/24 dev up0
+ip link set up0 up
+ip route add default via 198.51.100.1
+ip -n internet addr add 198.51.100.1/24 dev eth0
+ip -n internet link set eth0 up
+ip -n internet link set lo up
+ip netns exec internet busybox nc -ll -p 7777 -e /bin/cat >/dev/null 2>&1 &
+
+ip link add port0 type veth peer name eth0 netns guest
+ip link set port0 up
+ip -n guest link set eth0 address 52:54:00:13:00:01
+ip -n guest link set eth0 up
+cat >$root/udhcpc <<'S'
+#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip addr flush dev $interface scope global
+ip addr add $ip/$mask dev $interface
+ip route replace default via $router
+echo "$ip" >$LEASE
+S
+chmod 755 $root/udhcpc
+bridge=gn-default
+lease() {
+	rm -f $root/lease
+	LEASE=$root/lease timeout 20 ip netns exec guest busybox udhcpc -i eth0 -f -q -n -t 20 -T 1 -A 1 -s $root/udhcpc >/dev/null 2>&1
+	test -s $root/lease
+}
+flow() { [[ $(echo hello | timeout 3 ip netns exec guest busybox nc -w 2 198.51.100.1 7777 2>/dev/null) == *hello* ]]; }
+works() { ip link set port0 master $bridge && lease && flow; }
+check_works() { if wait_for 15 works; then pass "$1"; else fail "$1" "$(report)"; fi; }
+
+# Killed at the N-th call of a kind, on the way up; started again, it must get everything whole. Points lie closer at the
+# beginning. The last round is one that the daemon lives through.
+nothing() { [ "$(services)" = 0 ] && [ "$(bridges)" = 0 ] && ! nft list tables | grep -q 'inet guestnet'; }
+clear_all() { netd --teardown >/dev/null 2>&1; nothing; }
+end_netd() { kill $netd_pid 2>/dev/null; wait $netd_pid 2>/dev/null; }
+# LeakSanitizer does not work below ptrace.
+trace=(env "ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" strace -qq -o /dev/null -e)
+tracee() { cat /proc/$1/task/$1/children 2>/dev/null; }
+end_traced() {	# PID: of the tracer
+	local child=$(tracee $1)
+	[ -z "$child" ] || kill -9 $child
+	wait $1 2>/dev/null
+}
+exec 3>&2 2>/dev/null		# the shell tells of each that was killed
+bad=0 rounds=0 killed=0
+for call in sendto:6 sendto:8 sendto:10 sendto:12 sendto:13 sendto:14 sendto:15 sendto:16 sendto:18 sendto:21 sendto:25 sendto:30 clone,clone3,fork,vfork:1 rename:1 rename:2 rename:3 openat:60 openat:90 write:1 write:3; do
+	clear_all || { bad=$((bad + 1)); echo "before $call: not clear: $(report)"; }
+	rm -f $root/run/bus.sock
+	"${trace[@]}" "inject=${call%:*}:signal=KILL:when=${call##*:}" "$BIN/guestnetd" "${roots[@]}" >>$root/log 2>&1 &
+	pid=$!
+	ended_or_up() { ! kill -0 $pid || [ -S $root/run/bus.sock ]; }
+	wait_for 10 ended_or_up
+	kill -0 $pid 2>/dev/null || killed=$((killed + 1))
+	end_traced $pid
+	start_netd
+	rounds=$((rounds + 1))
+	if ! wait_for 8 whole; then
+		bad=$((bad + 1))
+		echo "killed at $call: $(report)"
+	fi
+	end_netd
+done
+equal kill-up-converges 0 $bad
+matches kill-up-happened '^([8-9]|1[0-9])$' $killed
+echo "killed on the way up in $killed of $rounds rounds"
+
+# Killed while it takes things down, then on with it: nothing is left.
+bad=0 killed=0
+for n in 6 8 9 10 11 12 13 14 16 18; do
+	start_netd
+	wait_for 8 whole || bad=$((bad + 1))
+	end_netd
+	"${trace[@]}" "inject=sendto:signal=KILL:when=$n" "$BIN/guestnetd" "${roots[@]}" --teardown >>$root/log 2>&1 || killed=$((killed + 1))
+	if ! clear_all; then
+		bad=$((bad + 1))
+		echo "killed at $n while taking down: $(report)"
+	fi
+done
+equal kill-down-converges 0 $bad
+exec 2>&3 3>&-
+matches kill-down-happened '^([3-9]|10)$' $killed
+
+# One message after the other refused. Whatever it was: tried again, and whole.
+bad=0
+for n in 7 9 11 13 15 17 19 21 24; do
+	clear_all
+	start_netd "${trace[@]}" "inject=sendto:error=EPERM:when=$n"
+	if ! kill -0 $netd_pid 2>/dev/null; then	# it could not begin: what a service manager does then
+		wait $netd_pid
+		start_netd
+	fi
+	if ! wait_for 8 whole; then
+		bad=$((bad + 1))
+		echo "message $n refused: $(report)"
+	fi
+	child=$(tracee $netd_pid)
+	grep -qx strace /proc/$netd_pid/comm && kill $child
+	wait_for 5 test ! -d /proc/${child%% *}
+	end_netd
+done
+equal refused-converges 0 $bad
+
+# One network fails beside a healthy one: its bridge's name is taken by something else, then is free again.
+clear_all
+ip link add gn-second type bridge
+start_netd
+second_failed() { [ "$(state default)" = running ] && [ "$(state second)" = failed ]; }
+check one-fails wait_for 10 second_failed
+check_works one-fails-others-work
+ip link del gn-second
+check_whole one-fails-over
+
+# Everything at once.
+disturb() {
+	case $1 in
+	0) nft flush ruleset ;;
+	1) nft delete table inet guestnet ;;
+	2) iptables-nft -t mangle -F ;;
+	3) echo 0 >/proc/sys/net/ipv4/ip_forward ;;
+	4) echo 0 >/proc/sys/net/ipv6/conf/all/forwarding ;;
+	5) ip addr flush dev $bridge scope global ;;
+	6) ip link set $bridge down ;;
+	7) ip link set $bridge mtu 1400 ;;
+	8) ip link set $bridge address 52:54:00:00:00:99 ;;
+	9) ip link set $bridge type bridge stp_state 1 ;;
+	10) ip link property del dev $bridge altname default ;;
+	11) ip link set $bridge name gn-other$((RANDOM % 2)) ;;
+	12) kill -9 "$(cut -d' ' -f1 $root/run/dnsmasq/default.pid)" ;;
+	13) rm -f $root/state/dnsmasq/default.leases ;;
+	14) ip link del $bridge ;;
+	15) ip link set port0 nomaster ;;
+	16) ip route flush dev $bridge ;;
+	17) ip addr add 172.31.7.1/24 dev $bridge && ip addr del 172.31.7.1/24 dev $bridge ;;
+	18) kill -HUP $netd_pid ;;
+	19) kill -9 $netd_pid; wait $netd_pid; start_netd ;;
+	esac >/dev/null 2>&1
+}
+echo "everything at once: seed $SEED"
+end=$((SECONDS + ${STORM_SECONDS:-20})) n=0
+while [ $SECONDS -lt $end ]; do
+	disturb $((RANDOM % 20))
+	n=$((n + 1))
+	[ $((RANDOM % 4)) = 0 ] && wait_for 1 test $((RANDOM % 8)) = 0
+	[ $((RANDOM % 10)) = 0 ] && wait_for 3 plan_is_empty
+done
+echo "$n disturbances"
+check_whole everything-converges 40
+check_works everything-works
+equal everything-no-strays '' "$(ip -o link | grep -oE 'gn-other[0-9]')"
+
+# A fight: another process takes the address away as soon as it is there.
+repairs() { client status default --json | jq '.[0].repairs'; }
+said() { grep -c 'undoes what is repaired' $root/journal; }
+peace() { whole && [ "$(client status default --json | jq -r '.[0].problem')" = "" ]; }
+wait_for 20 peace
+said_before=$(said)
+gateway=$(ip -4 -j addr show dev $bridge | jq -r '.[0].addr_info[0].local')
+ip -o monitor address dev $bridge >$root/fight &
+monitor_pid=$!
+cat >$root/fighter <<'S'
+while :; do ip addr del $1/24 dev $2 2>/dev/null; done
+S
+bash $root/fighter $gateway $bridge &
+fighter_pid=$!
+fight_said() { [ "$(said)" -gt "$said_before" ]; }
+check fight-noticed wait_for 20 fight_said
+# From then on about once a second: what is counted is the number of its repairs, and that they are not all at once.
+added() { grep -c "inet $gateway" <(grep -v Deleted $root/fight); }
+before=$(added) from=$SECONDS
+more() { [ "$(added)" -ge $((before + 6)) ]; }
+wait_for 30 more
+took=$((SECONDS - from))
+equal fight-logged-once 1 $(($(said) - said_before))
+if [ $took -ge 3 ]; then pass fight-slowed; else fail fight-slowed "6 repairs within $took s"; fi
+ended $fighter_pid
+ended $monitor_pid
+check_whole fight-over
+check_works fight-works
+
+# Lost events: devices come, change and go while the daemon sleeps, until its queue overflows; among them, something is
+# broken. The kernel counts what it has dropped.
+stop_resume() {
+	kill -STOP $netd_pid
+	seq 100 | sed 's/.*/link add dev ev& type bridge/' | ip -batch - >/dev/null 2>&1
+	awk 'BEGIN { for (i = 0; i < 24000; i++) print "link set dev ev7 mtu", 1000 + i % 400 }' | ip -batch - >/dev/null 2>&1
+	ip addr flush dev $bridge scope global
+	nft flush ruleset 2>/dev/null
+	seq 100 | sed 's/.*/link del dev ev&/' | ip -batch - >/dev/null 2>&1
+	awk 'NR > 1 { n += $9 } END { print n + 0 }' /proc/net/netlink >$root/drops
+	kill -CONT $netd_pid
+}
+stop_resume
+matches events-were-lost '^[1-9]' "$(cat $root/drops)"
+check_whole events-lost 40
+check_works events-lost-works
+
+# Ends.
+end_netd
+check teardown netd --teardown
+check nothing-left nothing
+ended $journal_pid
+grep -E 'ERROR: |runtime error' $root/log && fail log "$(grep -E 'ERROR: |runtime error' $root/log | head -3)"
+exit 0

@@ -1,0 +1,247 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# guestnetd beside other firewalls: docker's rules as it documents them, and ufw's chains, by iptables-nft; before us,
+# after us, flushed and loaded again. Each time a new lease and a new flow. What drops and has no place for us is named.
+# Namespaces: this one is the host; "guest" has a veth port on the bridge; "internet" is behind the host's uplink.
+
+suite=netd-firewalls
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/world.bash"
+world_enter "$@"
+world_setup || exit 1
+for program in dnsmasq busybox nft jq iptables-nft; do
+	command -v $program >/dev/null || { skip all "not installed: $program"; exit 0; }
+done
+
+root=$world/netd
+bridge=gn-default
+mkdir -p $root/{etc/networks,vendor/networks,state,run}
+printf '%s\n' '[Network]' 'Mode=nat' "Bridge=$bridge" '[Address]' 'Address=10.70.1.1/24' 'Address=fd70::1/64' \
+	>$root/vendor/networks/default.network
+export GUESTNET_BUS=unix:path=$root/run/bus.sock
+roots=(--config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run --service-user=65534)
+client() { "$BIN/guestnet" "$@"; }
+start_netd() {
+	"$BIN/guestnetd" "${roots[@]}" >>$root/log 2>&1 &
+	netd_pid=$!
+	wait_for 10 test -S $root/run/bus.sock
+}
+stop_netd() { kill $netd_pid; wait $netd_pid; }
+teardown() { "$BIN/guestnetd" "${roots[@]}" --teardown; }
+status() { client status default --json 2>/dev/null | jq -r ".[0].$1"; }
+is() { [ "$(status state)" = "$1" ]; }
+settled() { is running && [ -z "$("$BIN/guestnetd" "${roots[@]}" --plan 2>&1 | grep -v '^note: table-owned')" ]; }
+
+# The neighbourhood
+mkdir -p /run/netns
+ip netns add internet && ip netns add guest || exit 1
+ip link add up0 type veth peer name eth0 netns internet
+ip addr add 198.51.100.2/24 dev up0
+ip addr add 2001:db8:51::2/64 dev up0 nodad
+ip link set up0 up
+ip -n internet addr add 198.51.100.1/24 dev eth0
+ip -n internet addr add 2001:db8:51::1/64 dev eth0 nodad
+ip -n internet link set eth0 up
+ip netns exec internet busybox nc -ll -p 7777 -e cat >/dev/null 2>&1 &
+ip link add port0 type veth peer name eth0 netns guest
+ip -n guest link set eth0 address 52:54:00:13:00:01 up
+ip -n guest link set lo up
+ip -n guest addr add fd70::5/64 dev eth0 nodad
+ip -n guest route add default via fd70::1
+cat >$root/udhcpc <<'S'
+#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip addr flush dev $interface scope global permanent to 10.70.1.0/24
+ip addr add $ip/$mask dev $interface
+ip route replace default via $router
+echo "$ip" >$LEASE
+S
+chmod 755 $root/udhcpc
+plug() { ip link set port0 master $bridge up; }
+lease() {
+	rm -f $root/lease
+	LEASE=$root/lease timeout 10 ip netns exec guest busybox udhcpc -i eth0 -f -q -n -t 10 -T 1 -A 1 -s $root/udhcpc >/dev/null 2>&1
+	[ -s $root/lease ]
+}
+flow() { [ "$(echo hello | timeout 3 ip netns exec guest busybox nc -w 2 "$1" 7777 2>/dev/null)" = hello ]; }
+works() { lease && flow 198.51.100.1 && flow 2001:db8:51::1 && ip netns exec guest busybox ping -c 1 -W 2 10.70.1.1; }
+
+# What others have: their rules without ours, counters left out.
+foreign() {
+	{ iptables-nft-save -t filter; ip6tables-nft-save -t filter; } | grep -v -e '^#' -e '--comment guestnet ' | sed 's/ \[.*//'
+}
+ours() { { iptables-nft-save -t filter; ip6tables-nft-save -t filter; } | grep -e '--comment guestnet '; }
+none_of_ours() { ! ours; }
+
+docker() {
+	iptables-nft-restore <<'R'
+*filter
+:INPUT ACCEPT [0:0]
+:FORWARD DROP [0:0]
+:OUTPUT ACCEPT [0:0]
+:DOCKER - [0:0]
+:DOCKER-ISOLATION-STAGE-1 - [0:0]
+:DOCKER-ISOLATION-STAGE-2 - [0:0]
+:DOCKER-USER - [0:0]
+-A FORWARD -j DOCKER-USER
+-A FORWARD -j DOCKER-ISOLATION-STAGE-1
+-A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A FORWARD -o docker0 -j DOCKER
+-A FORWARD -i docker0 ! -o docker0 -j ACCEPT
+-A FORWARD -i docker0 -o docker0 -j ACCEPT
+-A DOCKER-ISOLATION-STAGE-1 -i docker0 ! -o docker0 -j DOCKER-ISOLATION-STAGE-2
+-A DOCKER-ISOLATION-STAGE-1 -j RETURN
+-A DOCKER-ISOLATION-STAGE-2 -o docker0 -j DROP
+-A DOCKER-ISOLATION-STAGE-2 -j RETURN
+-A DOCKER-USER -j RETURN
+COMMIT
+*nat
+:PREROUTING ACCEPT [0:0]
+:INPUT ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE
+COMMIT
+R
+	printf '%s\n' '*filter' ':INPUT ACCEPT [0:0]' ':FORWARD DROP [0:0]' ':OUTPUT ACCEPT [0:0]' ':DOCKER-USER - [0:0]' \
+		'-A FORWARD -j DOCKER-USER' '-A DOCKER-USER -j RETURN' COMMIT | ip6tables-nft-restore
+}
+ufw_family() {	# PREFIX ICMP RESTORE
+	sed -e "s/@/$1/g" -e "s/%/$2/g" <<'R' | "$3"
+*filter
+:INPUT DROP [0:0]
+:FORWARD DROP [0:0]
+:OUTPUT ACCEPT [0:0]
+:@-before-logging-input - [0:0]
+:@-before-input - [0:0]
+:@-after-input - [0:0]
+:@-reject-input - [0:0]
+:@-before-forward - [0:0]
+:@-after-forward - [0:0]
+:@-reject-forward - [0:0]
+:@-user-input - [0:0]
+:@-user-forward - [0:0]
+-A INPUT -j @-before-logging-input
+-A INPUT -j @-before-input
+-A INPUT -j @-after-input
+-A INPUT -j @-reject-input
+-A FORWARD -j @-before-forward
+-A FORWARD -j @-after-forward
+-A FORWARD -j @-reject-forward
+-A @-before-input -i lo -j ACCEPT
+-A @-before-input -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A @-before-input -m conntrack --ctstate INVALID -j DROP
+-A @-before-input -j @-user-input
+-A @-before-forward -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A @-before-forward -j @-user-forward
+-A @-user-input -p tcp -m tcp --dport 22 -j ACCEPT
+-A @-reject-forward -j REJECT
+COMMIT
+R
+}
+ufw() { ufw_family ufw icmp iptables-nft-restore && ufw_family ufw6 icmpv6 ip6tables-nft-restore; }
+# What stops them leaves the policies, or flushes it all.
+flush() { iptables-nft -F; ip6tables-nft -F; }
+gone() { nft delete table ip filter; nft delete table ip6 filter; nft delete table ip nat 2>/dev/null; :; }
+
+# checked ID: a new lease, new flows, and a table that iptables still understands.
+checked() {
+	local out
+	if wait_for 20 works && wait_for 10 settled; then
+		pass "$1"
+	else
+		fail "$1" "$(status state): $(status problem); ours: $(ours | head -3)"
+	fi
+	out=$({ iptables-nft -S; ip6tables-nft -S; } 2>&1 >/dev/null)
+	equal "$1-listed" '' "$out"
+}
+for other in docker ufw; do
+	# theirs first
+	$other
+	before=$(foreign)
+	start_netd
+	wait_for 10 settled
+	plug
+	checked $other-first
+	equal $other-first-untouched "$before" "$(foreign)"
+	check $other-marked ours
+	n=$(ours | wc -l)
+
+	# loaded again, and again: ours are there once
+	$other
+	checked $other-reloaded
+	$other
+	checked $other-reloaded-again
+	equal $other-once "$n" "$(ours | wc -l)"
+	equal $other-reloaded-untouched "$before" "$(foreign)"
+
+	# stopped by hand: nothing of ours stays with them
+	client stop default
+	check $other-removed wait_for 10 none_of_ours
+	equal $other-removed-untouched "$before" "$(foreign)"
+	client start default
+	wait_for 10 settled
+	plug
+	checked $other-started-again
+
+	# gone, and ours first
+	gone
+	checked $other-gone
+	$other
+	checked $other-second
+	equal $other-second-untouched "$before" "$(foreign)"
+
+	# the daemon goes and comes
+	kill -9 $netd_pid; wait $netd_pid 2>/dev/null; rm -f $root/run/bus.sock
+	$other
+	start_netd
+	checked $other-daemon-restarted
+	equal $other-daemon-once "$n" "$(ours | wc -l)"
+	stop_netd
+	teardown
+	check $other-teardown none_of_ours
+	gone
+done
+
+# docker's chains flushed, its policy left: only the policy stands in the way.
+docker
+start_netd
+wait_for 10 settled
+plug
+flush
+checked docker-flushed
+check docker-flushed-forward grep -q -- '-A FORWARD -i gn-default' <(ours)
+gone
+wait_for 10 settled
+
+# Coexist=no: nothing is put anywhere, and what drops is named.
+mkdir -p $root/etc/networks/default.network.d
+printf '%s\n' '[Network]' 'Coexist=no' >$root/etc/networks/default.network.d/coexist.conf
+docker
+kill -HUP $netd_pid
+blocked() { is degraded && [ "$(status problem)" = "$1" ]; }
+check coexist-no wait_for 10 blocked 'blocked by FORWARD of ip filter'
+check coexist-no-rules wait_for 10 none_of_ours
+rm $root/etc/networks/default.network.d/coexist.conf
+kill -HUP $netd_pid
+checked coexist-yes
+gone
+wait_for 10 settled
+
+# What drops and has no place for us is named; what names us is not in the way.
+nft 'table inet closed { chain guard { type filter hook forward priority 10; policy drop; }; }'
+check blocked-forward wait_for 10 blocked 'blocked by guard of inet closed'
+nft "add rule inet closed guard iifname $bridge accept"
+check blocked-no-more wait_for 10 is running
+nft delete table inet closed
+iptables-nft -P INPUT DROP
+check blocked-input wait_for 10 blocked 'blocked by INPUT of ip filter'
+iptables-nft -P INPUT ACCEPT
+check input-open wait_for 10 is running
+nft 'table inet open { chain guard { type filter hook forward priority 10; policy accept; }; }'
+checked accepting
+equal accepting-untouched 0 "$(nft list table inet open | grep -c accept\;\ comment)"
+
+stop_netd
+grep -E 'ERROR|Sanitizer' $root/log && fail log "$(grep -E 'ERROR|Sanitizer' $root/log | head -3)"
+exit 0

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Starts guestnetd and stamps what it says to its service manager.
+ *
+ *   netd-time COUNT COMMAND...
+ *
+ * Prints "pid N", "ready MICROSECONDS" and "running MICROSECONDS" (from the start until it is ready, and until COUNT of
+ * COUNT networks are running). Then each line "COUNT" on standard input is a SIGHUP, answered with "running MICROSECONDS"
+ * when so many networks are running. At the end of the input the daemon gets SIGTERM.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static uint64_t now_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static _Noreturn void die(const char *what)
+{
+	fprintf(stderr, "netd-time: %s: %s\n", what, strerror(errno));
+	exit(2);
+}
+
+/* Waits until the daemon says that @count networks are running; says when it is ready. */
+static void wait_running(int fd, const char *count, uint64_t begin, bool first)
+{
+	char want[320];
+	bool ready = !first;
+
+	snprintf(want, sizeof(want), "STATUS=%s of %s networks running", count, count);
+	for (;;) {
+		struct pollfd event = { fd, POLLIN, 0 };
+		char text[2048];
+		ssize_t n;
+
+		if (poll(&event, 1, 120000) <= 0)
+			die("no news of the daemon");
+		n = recv(fd, text, sizeof(text) - 1, 0);
+		if (n < 0)
+			die("notification");
+		text[n] = '\0';
+		if (!ready && strstr(text, "READY=1")) {
+			printf("ready %llu\n", (unsigned long long)(now_us() - begin));
+			ready = true;
+		}
+		if (ready && strstr(text, want)) {
+			printf("running %llu\n", (unsigned long long)(now_us() - begin));
+			fflush(stdout);
+			return;
+		}
+	}
+}
+
+int main(int argc, char *argv[])
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	socklen_t length;
+	char line[128];
+	uint64_t begin;
+	pid_t pid;
+
+	if (argc < 3) {
+		fprintf(stderr, "usage: netd-time COUNT COMMAND...\n");
+		return 2;
+	}
+	length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+			     (size_t)snprintf(address.sun_path + 1, sizeof(address.sun_path) - 1, "netd-time-%d", getpid()));
+	if (fd < 0 || bind(fd, (void *)&address, length) < 0)
+		die("socket");
+	snprintf(line, sizeof(line), "@%s", address.sun_path + 1);
+	setenv("NOTIFY_SOCKET", line, 1);
+	begin = now_us();
+	pid = fork();
+	if (pid == 0) {
+		execvp(argv[2], argv + 2);
+		_exit(127);
+	}
+	printf("pid %d\n", (int)pid);
+	wait_running(fd, argv[1], begin, true);
+	while (fgets(line, sizeof(line), stdin)) {
+		line[strcspn(line, "\n")] = '\0';
+		begin = now_us();
+		kill(pid, SIGHUP);
+		wait_running(fd, line, begin, false);
+	}
+	kill(pid, SIGTERM);
+	waitpid(pid, NULL, 0);
+	return 0;
+}

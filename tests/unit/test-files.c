@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Configuration directories: which file counts, what hides what, drop-ins, and what is no network.
+ */
+#include "netd-files.h"
+
+#include "../../netd/daemon/files.h"
+
+static struct network_files_list load(void)
+{
+	struct network_files_list list = NETWORK_FILES_LIST_NULL;
+	char etc[600], run[600], vendor[600];
+	const char *const directories[] = { etc, run, vendor };
+
+	snprintf(etc, sizeof(etc), "%s/etc", test_root);
+	snprintf(run, sizeof(run), "%s/run", test_root);
+	snprintf(vendor, sizeof(vendor), "%s/vendor", test_root);
+	assert_int_equal(network_files_load(directories, 3, &list), 0);
+	return list;
+}
+
+static const struct network_files *find(const struct network_files_list *list, const char *name)
+{
+	static const struct network_files none = { .problem = "not found" };
+
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->items[i].name, name) == 0)
+			return &list->items[i];
+	return &none;
+}
+
+static void no_directory_is_no_network(void **state _unused_)
+{
+	_cleanup_(network_files_list_deinit) struct network_files_list list = load();
+
+	assert_int_equal(list.n, 0);
+	assert_string_equal(list.problems, "");
+}
+
+static void the_first_directory_counts(void **state _unused_)
+{
+	_cleanup_(network_files_list_deinit) struct network_files_list list = NETWORK_FILES_LIST_NULL;
+
+	test_write("vendor/a.network", "vendor\n");
+	test_write("run/a.network", "run\n");
+	test_write("vendor/b.network", "vendor b\n");
+	test_write("etc/a.network", "etc\n");
+	test_write("run/c.network", "run c\n");
+	test_write("etc/readme", "x\n");
+	test_write("etc/.network", "x\n");
+	list = load();
+	assert_int_equal(list.n, 3);
+	assert_string_equal(list.items[0].name, "a");
+	assert_string_equal(list.items[0].parts[0].text, "etc\n");
+	assert_int_equal(list.items[0].parts[0].length, 4);
+	assert_string_equal(list.items[1].parts[0].text, "vendor b\n");
+	assert_string_equal(list.items[2].parts[0].text, "run c\n");
+	check_contains("path", list.items[1].parts[0].path, "/vendor/b.network");
+}
+
+static void masks(void **state _unused_)
+{
+	_cleanup_(network_files_list_deinit) struct network_files_list list = NETWORK_FILES_LIST_NULL;
+
+	test_write("vendor/a.network", "vendor\n");
+	test_write("vendor/b.network", "vendor\n");
+	test_write("vendor/c.network", "");
+	test_link("/dev/null", "etc/a.network");
+	test_write("run/b.network", "");
+	test_write("etc/b.network.d/1.conf", "x\n");
+	test_write("etc/d.network.d/1.conf", "x\n");	/* of nothing */
+	list = load();
+	assert_int_equal(list.n, 0);
+	assert_string_equal(list.problems, "");
+}
+
+static void dropins(void **state _unused_)
+{
+	static const char *const want[] = { "a\n", "etc 10\n", "vendor 20\n", "", "run 40\n" };
+	_cleanup_(network_files_list_deinit) struct network_files_list list = NETWORK_FILES_LIST_NULL;
+
+	test_write("vendor/a.network", "a\n");
+	test_write("vendor/a.network.d/20.conf", "vendor 20\n");
+	test_write("vendor/a.network.d/10.conf", "vendor 10\n");
+	test_write("vendor/a.network.d/30.conf", "vendor 30\n");
+	test_write("run/a.network.d/40.conf", "run 40\n");
+	test_write("etc/a.network.d/10.conf", "etc 10\n");
+	test_write("etc/a.network.d/10.conf~", "no\n");
+	test_link("/dev/null", "etc/a.network.d/30.conf");
+	list = load();
+	assert_int_equal(list.n, 1);
+	assert_string_equal(list.items[0].problem, "");
+	assert_int_equal(list.items[0].n_parts, ARRAY_SIZE(want));
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
+		assert_string_equal(list.items[0].parts[i].text, want[i]);
+}
+
+static void names(void **state _unused_)
+{
+	_cleanup_(network_files_list_deinit) struct network_files_list list = NETWORK_FILES_LIST_NULL;
+
+	test_write("etc/123456789012.network", "x\n");
+	test_write("etc/1234567890123.network", "x\n");
+	test_write("etc/a b.network", "x\n");
+	test_write("vendor/-x.network", "x\n");
+	list = load();
+	assert_int_equal(list.n, 1);
+	check_contains("13", list.problems, "/etc/1234567890123.network: the name of a network has 1 to 12");
+	check_contains("blank", list.problems, "/etc/a b.network: ");
+	check_contains("dash", list.problems, "/vendor/-x.network: ");
+}
+
+/* One of them is one network's problem. */
+static void what_cannot_be_read(void **state _unused_)
+{
+	_cleanup_(network_files_list_deinit) struct network_files_list list = NETWORK_FILES_LIST_NULL;
+	char path[64];
+
+	test_write("etc/good.network", "x\n");
+	test_write("etc/dir.network/inside", "x\n");
+	test_link("nowhere", "etc/dangling.network");
+	test_link("loop.network", "etc/loop.network");
+	test_write("etc/dropin.network", "x\n");
+	test_write("etc/dropin.network.d/x.conf/inside", "x\n");
+	test_write("etc/many.network", "x\n");
+	for (int i = 0; i < 257; i++) {
+		snprintf(path, sizeof(path), "etc/many.network.d/%d.conf", i);
+		test_write(path, "x\n");
+	}
+	list = load();
+	assert_int_equal(list.n, 6);
+	assert_string_equal(find(&list, "good")->problem, "");
+	check_contains("directory", find(&list, "dir")->problem, "/etc/dir.network: Is a directory");
+	check_contains("dangling", find(&list, "dangling")->problem, "/etc/dangling.network: No such file");
+	check_contains("loop", find(&list, "loop")->problem, "/etc/loop.network: Too many levels");
+	check_contains("drop-in", find(&list, "dropin")->problem, "/etc/dropin.network.d/x.conf: Is a directory");
+	check_contains("many", find(&list, "many")->problem, "/etc/many.network.d: too many drop-ins");
+}
+
+static void a_large_file(void **state _unused_)
+{
+	_cleanup_(network_files_list_deinit) struct network_files_list list = NETWORK_FILES_LIST_NULL;
+	char path[600];
+
+	test_write("etc/a.network", "x\n");
+	snprintf(path, sizeof(path), "%s/etc/a.network", test_root);
+	assert_int_equal(truncate(path, 1024 * 1024 + 1), 0);
+	list = load();
+	check_contains("large", list.items[0].problem, "File too large");
+}
+
+int main(void)
+{
+#define test(function) cmocka_unit_test_setup_teardown(function, test_root_make, test_root_remove)
+	static const struct CMUnitTest tests[] = {
+		test(no_directory_is_no_network),
+		test(the_first_directory_counts),
+		test(masks),
+		test(dropins),
+		test(names),
+		test(what_cannot_be_read),
+		test(a_large_file),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
