@@ -39,9 +39,10 @@ include tools/build.mk
 
 ## Everyday
 all: $(PROGRAMS:%=$(BIN)/%)			## build the programs into build/bin
-demo:						## install what is missing, build, show the main job with real guests
+demo:						## install what is missing, build, show the main jobs with real guests
 	@tools/install-deps build demo
 	@$(MAKE) --no-print-directory all test-tools
+	@tools/as-root tools/demo-netd
 	@tools/as-root tools/demo
 check:						## install what is missing, build, run every test
 	@tools/install-deps build test guest vm

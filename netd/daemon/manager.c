@@ -358,20 +358,22 @@ static int pass_apply(struct manager *manager, const struct plan *plan)
 
 	if (!results)
 		return -ENOMEM;
+	/* What it returns is the first failure of a step, and those are gone through one by one. */
 	r = apply_plan(&manager->kernel, plan, &services, results);
-	if (r < 0)
-		return r;
 	for (size_t i = 0; i < plan->n_steps; i++) {
 		const char *path = plan->steps[i].op == PLAN_SYSCTL_SET ? plan->steps[i].sysctl.path : "";
 		char text[APPLY_TEXT_SIZE + 128];
 
-		if (results[i].error >= 0 || results[i].error == -ECANCELED)
+		if (results[i].error >= 0)
+			continue;
+		r = 0;
+		if (results[i].error == -ECANCELED)
 			continue;
 		snprintf(text, sizeof(text), "%s%s%s: %s%s%s", plan_op_name(plan->steps[i].op), path[0] ? " " : "", path,
 			 strerror(-results[i].error), results[i].text[0] ? ": " : "", results[i].text);
 		note_failure(manager, plan->steps[i].network, text);
 	}
-	return 0;
+	return r;
 }
 
 static bool plan_touches(const struct plan *plan, const char *network)

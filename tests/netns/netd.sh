@@ -8,7 +8,6 @@ suite=netd
 . "$(dirname "$0")/world.bash"
 world_enter "$@"
 world_setup || exit 1
-need all dnsmasq busybox nft jq tcpdump conntrack >/dev/null 2>&1
 for program in dnsmasq busybox nft jq; do
 	command -v $program >/dev/null || { skip all "not installed: $program"; exit 0; }
 done
@@ -205,7 +204,7 @@ check readonly-sysctl wait_for 10 degraded
 matches readonly-sysctl-path 'ipv4/ip_forward.*Read-only' "$(client status default --json | jq -r '.[0].problem')"
 mount -o remount,rw,bind /proc/sys
 check readonly-sysctl-over wait_for 30 settled
-umount /proc/sys
+umount -l /proc/sys
 kill $netd_pid; wait $netd_pid
 check teardown netd --teardown
 check teardown-bridge gone
