@@ -296,13 +296,13 @@ static int parse_rule(struct parse *parse, struct words *words, enum policy_acti
 			return r;
 	}
 
+	if (parse->policy->n_read++ == LIMIT_POLICY_RULES)
+		return parse_failure(parse, "more than %d rules", LIMIT_POLICY_RULES);
 	if (parse->policy->only && !policy_rule_names(&rule, parse->policy->only)) {
 		parse->policy->n_whos = rule.first_who;
 		parse->policy->n_macs = rule.first_mac;
 		return 0;
 	}
-	if (parse->policy->n_rules == LIMIT_POLICY_RULES)
-		return parse_failure(parse, "more than %d rules", LIMIT_POLICY_RULES);
 	return append(parse, rules, n_rules, rule);
 }
 

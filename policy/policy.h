@@ -65,6 +65,7 @@ struct policy {
 	 * NULL: every rule is kept.
 	 */
 	const struct policy_device *only;
+	size_t n_read;			/* rules read, kept or not */
 	size_t n_rules, n_whos, n_macs, n_files;
 };
 

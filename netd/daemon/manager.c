@@ -319,6 +319,8 @@ static void note_failure(struct manager *manager, const char *network, const cha
 			snprintf(manager->shared_problem, sizeof(manager->shared_problem), "%s", text);
 		return;
 	}
+	if (managed->retry_at_us)
+		return;		/* the first failed step of a pass is the reason, and counts */
 	if (strcmp(managed->problem, text) != 0)
 		sd_journal_send("MESSAGE=network %s: %s", network, text, "PRIORITY=3", "NETWORK=%s", network,
 				"BRIDGE=%s", managed->network.bridge, NULL);

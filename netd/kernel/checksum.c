@@ -32,62 +32,14 @@
 
 #include "../../lib/util.h"
 #include "dump.h"
+#include "foreign.h"
 #include "nft.h"
 
 #define TABLE	"mangle"
 #define BASE	"POSTROUTING"
 #define CHAIN	"GUESTNET"
-#define COMMENT	"guestnet"
 
 #define LINE_SIZE	2048
-
-static void put_expression(struct nl_batch *batch, const char *name, size_t nests[2])
-{
-	nests[0] = nl_nest(batch, NFTA_LIST_ELEM);
-	nl_put_string(batch, NFTA_EXPR_NAME, name);
-	nests[1] = nl_nest(batch, NFTA_EXPR_DATA);
-}
-
-static void end_expression(struct nl_batch *batch, const size_t nests[2])
-{
-	nl_nest_end(batch, nests[1]);
-	nl_nest_end(batch, nests[0]);
-}
-
-static void put_meta(struct nl_batch *batch, uint32_t key)
-{
-	size_t nests[2];
-
-	put_expression(batch, "meta", nests);
-	nl_put_u32_be(batch, NFTA_META_DREG, NFT_REG_1);
-	nl_put_u32_be(batch, NFTA_META_KEY, key);
-	end_expression(batch, nests);
-}
-
-static void put_port_load(struct nl_batch *batch, uint32_t offset)
-{
-	size_t nests[2];
-
-	put_expression(batch, "payload", nests);
-	nl_put_u32_be(batch, NFTA_PAYLOAD_DREG, NFT_REG_1);
-	nl_put_u32_be(batch, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
-	nl_put_u32_be(batch, NFTA_PAYLOAD_OFFSET, offset);
-	nl_put_u32_be(batch, NFTA_PAYLOAD_LEN, 2);
-	end_expression(batch, nests);
-}
-
-static void put_equals(struct nl_batch *batch, const void *value, size_t length)
-{
-	size_t nests[2], data;
-
-	put_expression(batch, "cmp", nests);
-	nl_put_u32_be(batch, NFTA_CMP_SREG, NFT_REG_1);
-	nl_put_u32_be(batch, NFTA_CMP_OP, NFT_CMP_EQ);
-	data = nl_nest(batch, NFTA_CMP_DATA);
-	nl_put(batch, NFTA_DATA_VALUE, value, length);
-	nl_nest_end(batch, data);
-	end_expression(batch, nests);
-}
 
 /* CHECKSUM --checksum-fill; the kernel wants the information in its own alignment. */
 static void put_target(struct nl_batch *batch)
@@ -95,43 +47,11 @@ static void put_target(struct nl_batch *batch)
 	const uint8_t information[8] = { XT_CHECKSUM_OP_FILL };
 	size_t nests[2];
 
-	put_expression(batch, "target", nests);
+	foreign_begin_expression(batch, "target", nests);
 	nl_put_string(batch, NFTA_TARGET_NAME, "CHECKSUM");
 	nl_put_u32_be(batch, NFTA_TARGET_REV, 0);
 	nl_put(batch, NFTA_TARGET_INFO, information, sizeof(information));
-	end_expression(batch, nests);
-}
-
-static void put_jump_verdict(struct nl_batch *batch)
-{
-	size_t nests[2], data, verdict;
-
-	put_expression(batch, "immediate", nests);
-	nl_put_u32_be(batch, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
-	data = nl_nest(batch, NFTA_IMMEDIATE_DATA);
-	verdict = nl_nest(batch, NFTA_DATA_VERDICT);
-	nl_put_u32_be(batch, NFTA_VERDICT_CODE, (uint32_t)NFT_JUMP);
-	nl_put_string(batch, NFTA_VERDICT_CHAIN, CHAIN);
-	nl_nest_end(batch, verdict);
-	nl_nest_end(batch, data);
-	end_expression(batch, nests);
-}
-
-/* A comment, as nft(8) and libnftnl keep it: type, length, text. */
-static void put_comment(struct nl_batch *batch)
-{
-	uint8_t userdata[2 + sizeof(COMMENT)] = { 0, sizeof(COMMENT) };
-
-	memcpy(userdata + 2, COMMENT, sizeof(COMMENT));
-	nl_put(batch, NFTA_RULE_USERDATA, userdata, sizeof(userdata));
-}
-
-static bool has_comment(const struct nlattr *userdata)
-{
-	const uint8_t *bytes = nl_data(userdata);
-
-	return nl_length(userdata) == 2 + sizeof(COMMENT) && bytes[0] == 0 && bytes[1] == sizeof(COMMENT) &&
-	       memcmp(bytes + 2, COMMENT, sizeof(COMMENT)) == 0;
+	foreign_end_expression(batch, nests);
 }
 
 static void begin_rule(struct nl_batch *batch, const char *chain, uint16_t flags, uint32_t tag)
@@ -139,7 +59,7 @@ static void begin_rule(struct nl_batch *batch, const char *chain, uint16_t flags
 	nft_begin(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | flags, NFPROTO_IPV4, tag);
 	nl_put_string(batch, NFTA_RULE_TABLE, TABLE);
 	nl_put_string(batch, NFTA_RULE_CHAIN, chain);
-	put_comment(batch);
+	foreign_put_mark(batch);
 }
 
 /* insert rule ip mangle POSTROUTING jump GUESTNET */
@@ -149,26 +69,22 @@ static void put_jump(struct nl_batch *batch, uint32_t tag)
 
 	begin_rule(batch, BASE, 0, tag);
 	expressions = nl_nest(batch, NFTA_RULE_EXPRESSIONS);
-	put_jump_verdict(batch);
+	foreign_put_verdict(batch, (uint32_t)NFT_JUMP, CHAIN);
 	nl_nest_end(batch, expressions);
 }
 
 /* add rule ip mangle GUESTNET oifname BRIDGE udp sport 67 udp dport 68 xt target CHECKSUM */
 static void put_rule(struct nl_batch *batch, const char bridge[IFNAME_SIZE], uint32_t tag)
 {
-	static const uint8_t udp = IPPROTO_UDP, server[] = { 0, 67 }, client[] = { 0, 68 };
+	static const uint8_t udp = IPPROTO_UDP;
 	size_t expressions, compat;
 
 	begin_rule(batch, CHAIN, NLM_F_APPEND, tag);
 	expressions = nl_nest(batch, NFTA_RULE_EXPRESSIONS);
-	put_meta(batch, NFT_META_OIFNAME);
-	put_equals(batch, bridge, IFNAME_SIZE);
-	put_meta(batch, NFT_META_L4PROTO);
-	put_equals(batch, &udp, sizeof(udp));
-	put_port_load(batch, 0);
-	put_equals(batch, server, sizeof(server));
-	put_port_load(batch, 2);
-	put_equals(batch, client, sizeof(client));
+	foreign_put_meta(batch, NFT_META_OIFNAME, bridge, IFNAME_SIZE);
+	foreign_put_meta(batch, NFT_META_L4PROTO, &udp, sizeof(udp));
+	foreign_put_port(batch, true, 67);
+	foreign_put_port(batch, false, 68);
 	put_target(batch);
 	nl_nest_end(batch, expressions);
 	compat = nl_nest(batch, NFTA_RULE_COMPAT);
@@ -258,7 +174,7 @@ static int each_rule(const struct nlmsghdr *message, void *data)
 	if (!nl_parse(message, sizeof(struct nfgenmsg), table, ARRAY_SIZE(table)))
 		return -EPROTO;
 	chain = nl_get_string(table[NFTA_RULE_CHAIN]);
-	if (!chain || !has_comment(table[NFTA_RULE_USERDATA]))
+	if (!chain || !foreign_is_marked(table[NFTA_RULE_USERDATA]))
 		return 0;
 	if (strcmp(chain, BASE) == 0 && is_as_ours(message, NULL))
 		mangle->jump = true;

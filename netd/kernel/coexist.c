@@ -23,9 +23,9 @@
 #include "../../lib/util.h"
 #include "../model/ruleset.h"
 #include "dump.h"
+#include "foreign.h"
 #include "nft.h"
 
-#define COMMENT		"guestnet"
 #define LINE_SIZE	1024
 #define ATTEMPTS	5
 
@@ -71,87 +71,10 @@ static void looking_reset(struct looking *looking)
 
 /* Writing */
 
-static void put_expression(struct nl_batch *batch, const char *name, size_t nests[2])
+static void put_service(struct nl_batch *batch, uint8_t protocol, uint16_t port)
 {
-	nests[0] = nl_nest(batch, NFTA_LIST_ELEM);
-	nl_put_string(batch, NFTA_EXPR_NAME, name);
-	nests[1] = nl_nest(batch, NFTA_EXPR_DATA);
-}
-
-static void end_expression(struct nl_batch *batch, const size_t nests[2])
-{
-	nl_nest_end(batch, nests[1]);
-	nl_nest_end(batch, nests[0]);
-}
-
-static void put_compare(struct nl_batch *batch, const void *value, size_t length)
-{
-	size_t nests[2], data;
-
-	put_expression(batch, "cmp", nests);
-	nl_put_u32_be(batch, NFTA_CMP_SREG, NFT_REG_1);
-	nl_put_u32_be(batch, NFTA_CMP_OP, NFT_CMP_EQ);
-	data = nl_nest(batch, NFTA_CMP_DATA);
-	nl_put(batch, NFTA_DATA_VALUE, value, length);
-	nl_nest_end(batch, data);
-	end_expression(batch, nests);
-}
-
-static void put_meta(struct nl_batch *batch, uint32_t key, const void *value, size_t length)
-{
-	size_t nests[2];
-
-	put_expression(batch, "meta", nests);
-	nl_put_u32_be(batch, NFTA_META_DREG, NFT_REG_1);
-	nl_put_u32_be(batch, NFTA_META_KEY, key);
-	end_expression(batch, nests);
-	put_compare(batch, value, length);
-}
-
-static void put_port(struct nl_batch *batch, uint8_t protocol, uint16_t port)
-{
-	const uint8_t port_be[2] = { (uint8_t)(port >> 8), (uint8_t)port };
-	size_t nests[2];
-
-	put_meta(batch, NFT_META_L4PROTO, &protocol, 1);
-	put_expression(batch, "payload", nests);
-	nl_put_u32_be(batch, NFTA_PAYLOAD_DREG, NFT_REG_1);
-	nl_put_u32_be(batch, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
-	nl_put_u32_be(batch, NFTA_PAYLOAD_OFFSET, 2);
-	nl_put_u32_be(batch, NFTA_PAYLOAD_LEN, 2);
-	end_expression(batch, nests);
-	put_compare(batch, port_be, sizeof(port_be));
-}
-
-static void put_accept(struct nl_batch *batch)
-{
-	size_t nests[2], data, verdict;
-
-	put_expression(batch, "immediate", nests);
-	nl_put_u32_be(batch, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
-	data = nl_nest(batch, NFTA_IMMEDIATE_DATA);
-	verdict = nl_nest(batch, NFTA_DATA_VERDICT);
-	nl_put_u32_be(batch, NFTA_VERDICT_CODE, NF_ACCEPT);
-	nl_nest_end(batch, verdict);
-	nl_nest_end(batch, data);
-	end_expression(batch, nests);
-}
-
-/* A comment, as nft(8) and libnftnl keep it: type, length, text. */
-static void put_comment(struct nl_batch *batch)
-{
-	uint8_t userdata[2 + sizeof(COMMENT)] = { 0, sizeof(COMMENT) };
-
-	memcpy(userdata + 2, COMMENT, sizeof(COMMENT));
-	nl_put(batch, NFTA_RULE_USERDATA, userdata, sizeof(userdata));
-}
-
-static bool has_comment(const struct nlattr *userdata)
-{
-	const uint8_t *bytes = nl_data(userdata);
-
-	return nl_length(userdata) == 2 + sizeof(COMMENT) && bytes[0] == 0 && bytes[1] == sizeof(COMMENT) &&
-	       memcmp(bytes + 2, COMMENT, sizeof(COMMENT)) == 0;
+	foreign_put_meta(batch, NFT_META_L4PROTO, &protocol, sizeof(protocol));
+	foreign_put_port(batch, false, port);
 }
 
 static void put_matches(struct nl_batch *batch, uint8_t family, enum coexist_rule rule)
@@ -164,16 +87,16 @@ static void put_matches(struct nl_batch *batch, uint8_t family, enum coexist_rul
 	case COEXIST_TO:
 		break;
 	case COEXIST_DHCP:
-		put_port(batch, IPPROTO_UDP, v6 ? 547 : 67);
+		put_service(batch, IPPROTO_UDP, v6 ? 547 : 67);
 		break;
 	case COEXIST_DNS_UDP:
-		put_port(batch, IPPROTO_UDP, 53);
+		put_service(batch, IPPROTO_UDP, 53);
 		break;
 	case COEXIST_DNS_TCP:
-		put_port(batch, IPPROTO_TCP, 53);
+		put_service(batch, IPPROTO_TCP, 53);
 		break;
 	case COEXIST_ICMP:
-		put_meta(batch, NFT_META_L4PROTO, &icmp, 1);
+		foreign_put_meta(batch, NFT_META_L4PROTO, &icmp, sizeof(icmp));
 		break;
 	case COEXIST_RULE_MAX_:
 		break;
@@ -188,12 +111,12 @@ static void put_rule(struct nl_batch *batch, const struct mark *mark)
 	nft_begin(batch, NFT_MSG_NEWRULE, NLM_F_CREATE, mark->family, 0);
 	nl_put_string(batch, NFTA_RULE_TABLE, mark->table);
 	nl_put_string(batch, NFTA_RULE_CHAIN, mark->chain);
-	put_comment(batch);
+	foreign_put_mark(batch);
 	expressions = nl_nest(batch, NFTA_RULE_EXPRESSIONS);
-	put_meta(batch, mark->rule == COEXIST_TO ? NFT_META_OIFNAME : NFT_META_IIFNAME, mark->bridge->name,
-		 strlen(mark->bridge->name) + 1);
+	foreign_put_meta(batch, mark->rule == COEXIST_TO ? NFT_META_OIFNAME : NFT_META_IIFNAME, mark->bridge->name,
+			 strlen(mark->bridge->name) + 1);
 	put_matches(batch, mark->family, mark->rule);
-	put_accept(batch);
+	foreign_put_verdict(batch, NF_ACCEPT, NULL);
 	nl_nest_end(batch, expressions);
 }
 
@@ -335,7 +258,7 @@ static int each_rule(const struct nlmsghdr *message, void *data)
 	if (!copy_name(table[NFTA_RULE_TABLE], mark.table) || !copy_name(table[NFTA_RULE_CHAIN], mark.chain) ||
 	    !is_foreign(mark.family, mark.table))
 		return 0;
-	if (has_comment(table[NFTA_RULE_USERDATA]) && coexist_may_hold(mark.family, mark.table, mark.chain)) {
+	if (foreign_is_marked(table[NFTA_RULE_USERDATA]) && coexist_may_hold(mark.family, mark.table, mark.chain)) {
 		mark.handle = nl_get_u64_be(table[NFTA_RULE_HANDLE], 0);
 		return add_mark(&looking->found, &mark, message);
 	}
