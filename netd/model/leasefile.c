@@ -61,6 +61,32 @@ static int parse_line(char *line, struct lease *ret_lease)
 	return 0;
 }
 
+/* Appends what a line says; one that is no lease is passed over. */
+static int add_line(struct leases *leases, const char *bytes, size_t length)
+{
+	char line[1024];
+	struct lease lease;
+
+	if (length >= sizeof(line))
+		return 0;
+	memcpy(line, bytes, length);
+	line[length] = '\0';
+	if (parse_line(line, &lease) < 0)
+		return 0;
+	if (leases->n == LEASES_LIMIT)
+		return -E2BIG;
+	/* Capacities are powers of two, so the count says when it is full. */
+	if ((leases->n & (leases->n - 1)) == 0) {
+		struct lease *items = reallocarray(leases->items, leases->n ? 2 * leases->n : 1, sizeof(*items));
+
+		if (!items)
+			return -ENOMEM;
+		leases->items = items;
+	}
+	leases->items[leases->n++] = lease;
+	return 0;
+}
+
 /*
  * Reads a lease file. dnsmasq truncates the file before it writes it anew, so one that is empty or that
  * does not end with a newline is -EAGAIN: no news, the leases known before still stand. Lines that are
@@ -76,23 +102,10 @@ int leasefile_parse(const char *text, size_t length, struct leases *ret_leases)
 
 	while (next < end) {
 		const char *newline = memchr(next, '\n', (size_t)(end - next));
-		char line[1024];
-		struct lease lease;
-		struct lease *items;
+		int r = add_line(&leases, next, (size_t)(newline - next));
 
-		if ((size_t)(newline - next) < sizeof(line)) {
-			memcpy(line, next, (size_t)(newline - next));
-			line[newline - next] = '\0';
-			if (parse_line(line, &lease) == 0) {
-				if (leases.n == LEASES_LIMIT)
-					return -E2BIG;
-				items = reallocarray(leases.items, leases.n + 1, sizeof(*items));
-				if (!items)
-					return -ENOMEM;
-				leases.items = items;
-				leases.items[leases.n++] = lease;
-			}
-		}
+		if (r < 0)
+			return r;
 		next = newline + 1;
 	}
 

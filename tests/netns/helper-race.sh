@@ -90,7 +90,8 @@ is quota-nothing-left 'taps 0 ports 0 slots 0 most 0' count
 # Helpers that stand still somewhere: a slot they have counts, one they have not is somebody else's. In some rounds
 # one must have stood still with a slot, or nothing was tested.
 held_by_stopped=0 wrong=
-for round in {1..12}; do
+for round in {1..48}; do
+	[ $round -le 12 ] || [ $held_by_stopped = 0 ] || break
 	ask stop 24 8
 	[[ $answer =~ ^got\ ([0-9]+)\ refused\ [0-9]+\ failed\ 0\ stopped\ [0-9]+$ ]] || wrong+=" $answer;"
 	got=${BASH_REMATCH[1]-0}

@@ -84,7 +84,7 @@ lease() {
 }
 flow() { [[ $(echo hello | timeout 3 ip netns exec guest busybox nc -w 2 198.51.100.1 7777 2>/dev/null) == *hello* ]]; }
 works() { ip link set port0 master $bridge && lease && flow; }
-check_works() { if wait_for 15 works; then pass "$1"; else fail "$1" "$(report)"; fi; }
+check_works() { if wait_for 45 works; then pass "$1"; else fail "$1" "$(report)"; fi; }
 
 # Killed at the N-th call of a kind, on the way up; started again, it must get everything whole. Points lie closer at the
 # beginning. The last round is one that the daemon lives through.
