@@ -283,31 +283,28 @@ static int get_tap_directly(const struct privileges *privileges, const struct re
 	struct attach_order order;
 	struct failure cause = { 0 };
 	struct bridge bridge;
-	bool exists;
 	int r, resolved;
 
 	r = rtnl_open(&rtnl);
 	if (r < 0)
 		return failure_set(failure, r, "failed to get mtu of bridge `%s': no netlink socket: %s",
 				   STR_ESCAPED(request->bridge), strerror(-r));
-	r = bridge_resolve(rtnl, request->bridge, &bridge, &cause);
-	exists = r == 0;
-	if (exists)
+	resolved = bridge_resolve(rtnl, request->bridge, &bridge, &cause);
+	if (resolved == 0)
 		device = bridge_device(&bridge);
 
 	/* Where there is no such bridge, the other rules say which ones there are for this caller. */
-	policy.only = r == -ENODEV ? NULL : &device;
-	resolved = r;
+	policy.only = resolved == -ENODEV ? NULL : &device;
 	r = load_policy(&policy, &caller, &groups, failure);
 	if (r < 0)
 		return r;
-	if (!exists && resolved != -ENODEV)
+	if (resolved < 0 && resolved != -ENODEV)
 		return failure_set(failure, resolved, "%s", cause.text);
 
 	r = decide(&explain, &policy, &device, &verdict, failure);
 	if (r < 0)
 		return r;
-	if (!exists) {
+	if (resolved < 0) {
 		policy_resolve(&policy, NULL, PATH_LOOKUP);
 		explain_no_bridge(&explain, rtnl, failure);
 		return -ENODEV;

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -41,29 +40,4 @@ int leases_read(const char *path, struct leases *ret_leases)
 	if (n < 0)
 		return -errno;
 	return leasefile_parse(text, (size_t)n, ret_leases);
-}
-
-static const struct lease *find_lease(const struct leases *leases, const struct lease *lease)
-{
-	for (size_t i = 0; i < leases->n; i++)
-		if (memcmp(&leases->items[i].address, &lease->address, sizeof(lease->address)) == 0 &&
-		    memcmp(&leases->items[i].mac, &lease->mac, sizeof(lease->mac)) == 0)
-			return &leases->items[i];
-	return NULL;
-}
-
-/* Tells @observer what has changed from one reading to the next. */
-void leases_compare(const struct leases *before, const struct leases *after, lease_observer *observer, void *data)
-{
-	for (size_t i = 0; i < before->n; i++)
-		if (!find_lease(after, &before->items[i]))
-			observer(LEASE_REMOVED, &before->items[i], data);
-	for (size_t i = 0; i < after->n; i++) {
-		const struct lease *old = find_lease(before, &after->items[i]);
-
-		if (!old)
-			observer(LEASE_ADDED, &after->items[i], data);
-		else if (old->expires != after->items[i].expires)
-			observer(LEASE_RENEWED, &after->items[i], data);
-	}
 }

@@ -86,8 +86,6 @@ struct manager {
 	char shared_problem[APPLY_TEXT_SIZE + 128];	/* of the last pass, in what belongs to all; "" for none */
 	unsigned int n_shared_failures;		/* passes in a row */
 
-	manager_observer *observer;
-	void *observer_data;
 	char status_text[256];
 };
 
@@ -389,9 +387,10 @@ static bool plan_touches(const struct plan *plan, const char *network)
 /* What the planner leaves alone, in words; what keeps a network from being is its problem. */
 static void tell_note(struct managed *managed, const struct plan_note *note)
 {
-	struct text text;
+	struct text text, fix;
 
 	text_init(&text, managed->problem, sizeof(managed->problem));
+	text_init(&fix, managed->fix, sizeof(managed->fix));
 	switch ((enum plan_note_kind)note->kind) {
 	case PLAN_NOTE_BRIDGE_FOREIGN:
 		text_add(&text, "there is an interface %s already that is not ours: delete or rename it, or give the network another Bridge=",
@@ -404,14 +403,18 @@ static void tell_note(struct managed *managed, const struct plan_note *note)
 		break;
 	case PLAN_NOTE_BRIDGE_DOUBLE:
 		text_add(&text, "a second bridge, %s, is marked as this network's: delete it", STR_ESCAPED(note->link));
+		text_add(&fix, "ip link delete %s", STR_ESCAPED(note->link));
 		break;
 	case PLAN_NOTE_ADDRESS_FOREIGN:
 		text_add(&text, "%s has an address that is not ours: %s/%u", STR_ESCAPED(note->link), IP_TEXT(&note->address),
 			 note->prefix_length);
+		text_add(&fix, "ip address delete %s/%u dev %s", IP_TEXT(&note->address), note->prefix_length,
+			 STR_ESCAPED(note->link));
 		break;
 	case PLAN_NOTE_PORT_PHYSICAL:
 		text_add(&text, "the network card %s is a port of this network's bridge: it does not belong there",
 			 STR_ESCAPED(note->link));
+		text_add(&fix, "ip link set %s nomaster", STR_ESCAPED(note->link));
 		managed_set_state(managed, NETWORK_DEGRADED);
 		break;
 	case PLAN_NOTE_MAX_:
@@ -440,6 +443,7 @@ static void update_states(struct manager *manager, const struct pass *pass)
 		bool touched = plan_touches(&pass->plan, name);
 		bool shared = plan_touches(&pass->plan, "");
 
+		managed->fix[0] = '\0';
 		if (managed->state == NETWORK_RUNNING && (touched || shared) && managed->wanted && !manager->settling) {
 			managed->n_repairs++;
 			sd_journal_send("MESSAGE=network %s repaired (plan %llu)", name, (unsigned long long)pass->plan.id,
@@ -720,8 +724,6 @@ int manager_run_pass(struct manager *manager)
 	want_next_pass(manager, &pass, problem_before);
 	manager->settling = pass.plan.n_steps > 0;
 	update_status_text(manager);
-	if (manager->observer)
-		manager->observer("", manager->observer_data);
 	return r;
 }
 
@@ -1020,10 +1022,4 @@ int manager_set_running(struct manager *manager, const char *network, bool runni
 	if (managed && managed->state == NETWORK_FAILED)
 		return failure_set(failure, -EIO, "%s", managed->problem);
 	return 0;
-}
-
-void manager_observe(struct manager *manager, manager_observer *observer, void *data)
-{
-	manager->observer = observer;
-	manager->observer_data = data;
 }

@@ -74,7 +74,3 @@ size_t manager_count(const struct manager *manager);
 void manager_report(const struct manager *manager, size_t i, struct network_report *ret_report);
 int manager_set_running(struct manager *manager, const char *network, bool running, struct failure *failure);
 const char *manager_status_text(const struct manager *manager);
-
-/* Called after every pass in which a network's report may have changed. */
-typedef void manager_observer(const char *network, void *data);
-void manager_observe(struct manager *manager, manager_observer *observer, void *data);

@@ -257,6 +257,7 @@ equal dnsmasq-untouched "$pid_n01" "$(cut -d' ' -f1 $root/run/dnsmasq/n01.pid)"
 # A foreign address on our bridge is named and left alone.
 ip addr add 172.31.9.1/24 dev gn-n02
 said foreign-address n02 running 'has an address that is not ours: 172.31.9.1/24'
+matches foreign-address-fix '^ip address delete 172\.31\.9\.1/24 dev ' "$(client status n02 --json | jq -r '.[0].fix')"
 check foreign-address-stays sh -c 'ip addr show dev gn-n02 | grep -q 172.31.9.1/24'
 ip addr del 172.31.9.1/24 dev gn-n02
 no_problem() { [ -z "$(status "$1" problem)" ]; }
