@@ -556,7 +556,8 @@ static int remember_addresses(struct manager *manager, const struct pass *pass)
 
 static bool fight_goes_on(struct manager *manager, uint64_t now_us)
 {
-	if (manager->fight && now_us - manager->last_repair_us > FIGHT_OVER_US) {
+	if (manager->fight && now_us - manager->last_repair_us >= FIGHT_OVER_US) {
+		sd_journal_send("MESSAGE=nothing undoes the repairs any more", "PRIORITY=5", NULL);
 		manager->fight = false;
 		manager->window_passes = 0;
 	}
@@ -685,8 +686,12 @@ static void want_next_pass(struct manager *manager, const struct pass *pass, con
 		return;
 	}
 	manager->n_shared_failures = 0;
-	if (pass->plan.n_steps == 0)
+	if (pass->plan.n_steps == 0) {
+		/* Peace is worth a line, too. */
+		if (fight_goes_on(manager, pass->now_us))
+			want_pass_at(manager, manager->last_repair_us + FIGHT_OVER_US);
 		return;
+	}
 	if (in_a_fight(manager, pass))
 		want_pass_at(manager, pass->now_us + FIGHT_PAUSE_US);
 	else
