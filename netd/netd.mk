@@ -70,3 +70,9 @@ $(NETD_FILE_TESTS:%=$(OBJ)/tests/unit/%): $(OBJ)/tests/unit/%: $(OBJ)/tests/unit
 		$(call objects,netd/daemon/files.c netd/daemon/managed.c netd/daemon/child.c netd/daemon/leases.c \
 		$(NETD_MODEL_SOURCES) $(LIB_SOURCES))
 	$(link) -pie $(call pkg_flags,--libs,cmocka libsystemd) -lcap
+
+# The system bus, with a real one.
+NETD_BUS_TESTS := test-systembus
+$(NETD_BUS_TESTS:%=$(OBJ)/tests/unit/%): $(OBJ)/tests/unit/%: $(OBJ)/tests/unit/%.o \
+		$(call objects,netd/daemon/systembus.c $(LIB_SOURCES))
+	$(link) -pie $(call pkg_flags,--libs,cmocka libsystemd)

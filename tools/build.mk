@@ -117,12 +117,13 @@ $(call objects,$(NL_SOURCES)): EXTRA_CFLAGS = $(call pkg_flags,--cflags,libmnl)
 # The daemon.
 include netd/netd.mk
 NETD_DAEMON_SOURCES := netd/daemon/main.c netd/daemon/manager.c netd/daemon/managed.c netd/daemon/files.c \
-	netd/daemon/services.c netd/daemon/child.c netd/daemon/leases.c netd/daemon/api.c
+	netd/daemon/services.c netd/daemon/child.c netd/daemon/leases.c netd/daemon/api.c \
+	netd/daemon/systembus.c
 NETD_KERNEL_SOURCES ?= $(sort $(wildcard netd/kernel/*.c)) lib/nl/batch.c lib/nl/socket.c
 $(BIN)/guestnetd: $(call objects,$(NETD_DAEMON_SOURCES) $(NETD_KERNEL_SOURCES) $(NETD_MODEL_SOURCES) $(LIB_SOURCES))
 	$(link) -pie $(call pkg_flags,--libs,libnftnl libmnl libsystemd) -lcap
 
-NETD_TESTS := $(NETD_MODEL_TESTS) $(NETD_KERNEL_TESTS) $(NETD_FILE_TESTS)
+NETD_TESTS := $(NETD_MODEL_TESTS) $(NETD_KERNEL_TESTS) $(NETD_FILE_TESTS) $(NETD_BUS_TESTS)
 
 # Tests: a unit test or fuzzer links everything that is not a main program.
 TESTED := $(LIB_SOURCES) $(POLICY_SOURCES) helper/request.c helper/rtnetlink.c helper/bridge.c

@@ -24,6 +24,7 @@
 #include "child.h"
 #include "manager.h"
 #include "paths.h"
+#include "systembus.h"
 
 static const char *arg_config_root = PATH_CONFIG_ROOT;
 static const char *arg_vendor_root = PATH_VENDOR_ROOT;
@@ -269,6 +270,7 @@ static int run_once(struct manager *manager)
 int main(int argc, char *argv[])
 {
 	_cleanup_(sd_event_unrefp) sd_event *event = NULL;
+	_cleanup_(systembus_freep) struct systembus *systembus = NULL;
 	_cleanup_(manager_freep) struct manager *manager = NULL;
 	_cleanup_(api_freep) struct api *api = NULL;
 	struct manager_options manager_options = { 0 };
@@ -310,6 +312,8 @@ int main(int argc, char *argv[])
 
 	snprintf(socket_path, sizeof(socket_path), "%s/bus.sock", arg_run_root);
 	r = add_signals(event, manager);
+	if (r >= 0)
+		r = systembus_new(event, &systembus);
 	if (r >= 0)
 		r = manager_run_pass(manager);
 	if (r >= 0)
