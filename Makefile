@@ -28,7 +28,9 @@ HELPER_SOURCES := helper/privileges.c helper/request.c helper/rtnetlink.c helper
 	helper/explain.c helper/journal.c helper/tapclient.c
 IFUP_SOURCES := helper/ifup.c helper/rtnetlink.c helper/bridge.c
 NL_SOURCES := lib/nl/socket.c lib/nl/link.c
-CTL_SOURCES := ctl/main.c ctl/policy.c ctl/check.c ctl/why.c ctl/list.c ctl/source.c ctl/caller.c ctl/table.c ctl/json.c \
+# A line for each capability of the client.
+CTL_SOURCES := ctl/main.c ctl/verbs.c ctl/table.c ctl/json.c \
+	ctl/policy.c ctl/check.c ctl/why.c ctl/list.c ctl/source.c ctl/caller.c \
 	ctl/bus.c ctl/networks.c
 
 PROGRAMS := guestnet-bridge-helper guestnet-lookup guestnet-ifup guestnet guestnetd

@@ -19,13 +19,28 @@ enum exit_status {
 	STATUS_DEGRADED = 5,	/* it exists, and something is wrong with it */
 };
 
+/* Every option of every verb; their names stand in verbs.c. */
+enum option_id {
+	OPTION_JSON,
+	OPTION_USER,
+	OPTION_MAX_,
+};
+#define OPTION_BIT(_option) (1u << (_option))
+
 /* The command line behind the verb. */
 struct options {
 	bool json;
 	const char *user;		/* NULL: whoever calls */
-	const char *const *operands;
+	unsigned int set;		/* OPTION_BIT() of those that were given */
+	const char *values[OPTION_MAX_];	/* of those that have one */
+	const char *const *operands;	/* everything behind "--" is there as it was given */
 	size_t n_operands;
 };
+
+static inline bool option_is_set(const struct options *options, enum option_id option)
+{
+	return options->set & OPTION_BIT(option);
+}
 
 /*
  * A verb prints its result to stdout. Where it fails otherwise than by its result, it says why in
