@@ -116,6 +116,8 @@ static bool is_harmless(const struct plan_step *step, int error)
 		return error == -ENODEV;
 	case PLAN_ADDRESS_REMOVE:
 		return error == -EADDRNOTAVAIL || error == -ENODEV;
+	case PLAN_ROUTE_ADD:
+		return error == -EEXIST;
 	case PLAN_ELEMENT_REMOVE:
 	case PLAN_TABLE_DELETE:
 		return error == -ENOENT;
@@ -275,6 +277,9 @@ static void put_link_step(struct nl_batch *batch, const struct plan_step *step, 
 	case PLAN_ADDRESS_ADD:
 	case PLAN_ADDRESS_REMOVE:
 		link_put_address(batch, step->op == PLAN_ADDRESS_ADD, &step->address, tag);
+		break;
+	case PLAN_ROUTE_ADD:
+		link_put_route(batch, &step->address, tag);
 		break;
 	case PLAN_SERVICE_STOP:
 	case PLAN_SERVICE_START:

@@ -10,6 +10,7 @@
 #include <linux/if_addr.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/ipv6_route.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
@@ -210,6 +211,35 @@ void link_put_address(struct nl_batch *batch, bool add, const struct netstate_ad
 		}
 		nl_put(batch, IFA_BROADCAST, broadcast, sizeof(broadcast));
 	}
+}
+
+/*
+ * The route to an address's prefix, as the kernel makes it with the address: fib_add_ifaddr() for IPv4, and
+ * addrconf_prefix_route() for IPv6, with its metric. Another route to the prefix stays, and stays first.
+ */
+void link_put_route(struct nl_batch *batch, const struct netstate_address *address, uint32_t tag)
+{
+	const bool v4 = address->address.family == AF_INET;
+	const struct rtmsg header = {
+		.rtm_family = address->address.family,
+		.rtm_dst_len = address->prefix_length,
+		.rtm_table = RT_TABLE_MAIN,
+		.rtm_protocol = RTPROT_KERNEL,
+		.rtm_scope = v4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
+		.rtm_type = RTN_UNICAST,
+	};
+	size_t length = v4 ? 4 : 16;
+	uint8_t prefix[16] = { 0 };
+
+	for (unsigned int i = 0; i < address->prefix_length; i++)
+		prefix[i / 8] |= (uint8_t)(address->address.bytes_be[i / 8] & (0x80 >> i % 8));
+	nl_begin(batch, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, tag, &header, sizeof(header));
+	nl_put(batch, RTA_DST, prefix, length);
+	nl_put_u32(batch, RTA_OIF, (uint32_t)link_index(address->link));
+	if (v4)
+		nl_put(batch, RTA_PREFSRC, address->address.bytes_be, length);
+	else
+		nl_put_u32(batch, RTA_PRIORITY, IP6_RT_PRIO_ADDRCONF);
 }
 
 static void put_vlan(struct nl_batch *batch, uint16_t type, int ifindex, uint16_t vid, uint16_t flags, uint32_t tag)

@@ -506,6 +506,8 @@ int kernel_snapshot(struct kernel *kernel, const struct netstate *desired, unsig
 		free(reading.links);
 		if (r == 0) {
 			netstate_sort(&state);
+			if (parts & SNAPSHOT_ROUTES && parts & SNAPSHOT_ADDRESSES)
+				netstate_mark_routes(&state);
 			*ret_state = state;
 			return 0;
 		}

@@ -5,6 +5,7 @@
  */
 #include "netstate.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,4 +206,49 @@ const struct netstate_element *netstate_find_element(const struct netstate *stat
 const struct netstate_address *netstate_find_address(const struct netstate *state, const struct netstate_address *address)
 {
 	return SEARCH(state, addresses, address, search_address);
+}
+
+static bool has_route(const struct netstate *state, const struct netstate_address *address)
+{
+	struct netstate_route key = { .prefix_length = address->prefix_length };
+	size_t low = 0, high = state->n_routes;
+
+	key.destination.family = address->address.family;
+	for (unsigned int i = 0; i < address->prefix_length; i++)
+		key.destination.bytes_be[i / 8] |= (uint8_t)(address->address.bytes_be[i / 8] & (0x80 >> i % 8));
+	/* The first one that does not stand before it: table and metric are 0, its link is "". */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare_route(&state->routes[middle], &key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < state->n_routes; low++) {
+		const struct netstate_route *route = &state->routes[low];
+
+		if (compare_ips(&route->destination, &key.destination) != 0 || route->prefix_length != key.prefix_length)
+			return false;
+		if (strcmp(route->link, address->link) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Says of each address of ours in a sorted state whether the route to its prefix is missing. The kernel makes
+ * that route together with the address, or with the link's going up, and never again: who takes it away
+ * (`ip route flush dev`) leaves an address that reaches nobody.
+ */
+void netstate_mark_routes(struct netstate *state)
+{
+	for (size_t i = 0; i < state->n_addresses; i++) {
+		struct netstate_address *address = &state->addresses[i];
+		const struct netstate_bridge *bridge = address->ours ? netstate_find_bridge(state, address->link) : NULL;
+		unsigned int bits = address->address.family == AF_INET ? 32 : 128;
+
+		if (bridge && bridge->up && address->prefix_length < bits && address->prefix_length > 0)
+			address->no_route = !has_route(state, address);
+	}
 }

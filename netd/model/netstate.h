@@ -71,6 +71,7 @@ struct netstate_address {
 	struct ip address;
 	uint8_t prefix_length;
 	bool ours;			/* on a bridge of ours */
+	bool no_route;			/* snapshot only: its bridge is up, and the route to its prefix is gone */
 };
 
 /* Identity: family, destination, length, table, metric. Snapshot only: to see overlaps. */
@@ -195,4 +196,5 @@ const struct netstate_sysctl *netstate_find_sysctl(const struct netstate *state,
 int netstate_compare_elements(const struct netstate_element *a, const struct netstate_element *b);
 
 const struct netstate_element *netstate_find_element(const struct netstate *state, const struct netstate_element *element);
+void netstate_mark_routes(struct netstate *state);
 const struct netstate_address *netstate_find_address(const struct netstate *state, const struct netstate_address *address);

@@ -536,9 +536,12 @@ static void plan_addresses(struct planner *planner, const struct job *job)
 
 	for_each_address(planner->desired, address, name) {
 		struct netstate_address now = address_on(address, actual ? actual : name);
+		const struct netstate_address *have = actual ? netstate_find_address(planner->snapshot, &now) : NULL;
 
-		if (!actual || !netstate_find_address(planner->snapshot, &now))
+		if (!have)
 			add_address_step(planner, PHASE_ADD_ADDRESSES, PLAN_ADDRESS_ADD, OUTCOME_CREATE, network, address);
+		else if (have->no_route)
+			add_address_step(planner, PHASE_UP, PLAN_ROUTE_ADD, OUTCOME_UPDATE, network, address);
 	}
 	if (!actual)
 		return;
@@ -1112,6 +1115,7 @@ static const char *const op_names[] = {
 	[PLAN_BRIDGE_CREATE] = "bridge-create", [PLAN_BRIDGE_SET] = "bridge-set", [PLAN_BRIDGE_RENAME] = "bridge-rename",
 	[PLAN_BRIDGE_UP] = "bridge-up", [PLAN_BRIDGE_DOWN] = "bridge-down", [PLAN_BRIDGE_DELETE] = "bridge-delete",
 	[PLAN_ADDRESS_ADD] = "address-add", [PLAN_ADDRESS_REMOVE] = "address-remove",
+	[PLAN_ROUTE_ADD] = "route-add",
 	[PLAN_TABLE_ADOPT] = "table-adopt", [PLAN_TABLE_REPLACE] = "table-replace", [PLAN_TABLE_DELETE] = "table-delete",
 	[PLAN_ELEMENT_ADD] = "element-add", [PLAN_ELEMENT_REMOVE] = "element-remove",
 	[PLAN_CHECKSUM_ADD] = "checksum-add", [PLAN_CHECKSUM_REMOVE] = "checksum-remove",

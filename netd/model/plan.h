@@ -40,6 +40,7 @@ enum plan_op {
 	PLAN_SERVICE_STOP, PLAN_SERVICE_START, PLAN_SERVICE_RESTART, PLAN_SERVICE_RELOAD,
 	PLAN_BRIDGE_CREATE, PLAN_BRIDGE_SET, PLAN_BRIDGE_RENAME, PLAN_BRIDGE_UP, PLAN_BRIDGE_DOWN, PLAN_BRIDGE_DELETE,
 	PLAN_ADDRESS_ADD, PLAN_ADDRESS_REMOVE,
+	PLAN_ROUTE_ADD,			/* of an address that has lost the route to its prefix */
 	PLAN_TABLE_ADOPT,		/* alone in its batch */
 	PLAN_TABLE_REPLACE,		/* delete where there is one, and make it anew with all elements */
 	PLAN_TABLE_DELETE,

@@ -125,6 +125,7 @@ static void print_address(FILE *file, const struct netstate_address *address)
 {
 	fprintf(file, "address %s %s/%u", STR_ESCAPED(address->link), IP_TEXT(&address->address), address->prefix_length);
 	print_flag(file, "ours", address->ours);
+	print_flag(file, "no-route", address->no_route);
 }
 
 static void print_route(FILE *file, const struct netstate_route *route)
@@ -279,6 +280,7 @@ static void print_object(FILE *file, const struct plan_step *step)
 		break;
 	case PLAN_ADDRESS_ADD:
 	case PLAN_ADDRESS_REMOVE:
+	case PLAN_ROUTE_ADD:
 		print_address(file, &step->address);
 		break;
 	case PLAN_TABLE_ADOPT:
@@ -523,7 +525,7 @@ static void parse_address(struct line *line, struct netstate_address *address)
 	read_name(line, want_word(line), address->link);
 	read_prefix(line, want_word(line), &address->address, &address->prefix_length);
 	while ((word = take_word(line)))
-		if (!is_flag(word, "ours", &address->ours))
+		if (!is_flag(word, "ours", &address->ours) && !is_flag(word, "no-route", &address->no_route))
 			line->bad = true;
 }
 

@@ -122,6 +122,9 @@ disturb mangle-flush sh -c 'iptables-nft -t mangle -F 2>/dev/null || nft flush c
 disturb ip-forward sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward'
 disturb ip6-forward sh -c 'echo 0 >/proc/sys/net/ipv6/conf/all/forwarding'
 disturb address ip addr del "$gateway/24" dev $bridge
+disturb route ip route flush dev $bridge
+disturb route6 ip -6 route del "$(ip -6 -j route show dev $bridge proto kernel | jq -r '[.[].dst | select(startswith("fd"))][0]')" dev $bridge
+matches route6-back '^fd' "$(ip -6 route show dev $bridge proto kernel metric 256 | grep ^fd)"
 disturb link-down ip link set $bridge down
 disturb mtu ip link set $bridge mtu 1400
 disturb mac ip link set $bridge address 52:54:00:00:00:99

@@ -478,6 +478,11 @@ static inline void sim_step(struct netstate *state, const struct plan_step *step
 	case PLAN_ADDRESS_REMOVE:
 		sim_address(state, step);
 		break;
+	case PLAN_ROUTE_ADD:
+		netstate_sort(state);
+		assert_non_null(netstate_find_address(state, &step->address));
+		((struct netstate_address *)netstate_find_address(state, &step->address))->no_route = false;
+		break;
 	case PLAN_TABLE_ADOPT:
 	case PLAN_TABLE_REPLACE:
 	case PLAN_TABLE_DELETE:
