@@ -83,6 +83,8 @@ bench-helper: all test-tools			## the helper beside qemu-bridge-helper, interlea
 	@tests/bench/helper
 bench-netd: all test-tools			## guestnetd beside the bare messages: start, one more, restart, idle (root)
 	@tests/bench/netd
+bench-datapath: all test-tools			## what a forwarded packet costs, with 1 to 1000 networks (root)
+	@tests/bench/datapath
 bench-repair: all test-tools			## how long each repair takes, by a separate observer (root)
 	@tests/bench/repair
 
@@ -98,4 +100,4 @@ undivert:					## give QEMU its own helper back (root)
 
 export VERSION BIN OBJ FLAVOUR prefix exec_prefix bindir sbindir localstatedir libexecdir datadir mandir docdir sysconfdir runstatedir DESTDIR
 .PHONY: all demo check test help clean unit fuzz-replay static-checks check-netns check-guest check-vm check-asan \
-	mutants bench-helper bench-netd bench-repair install uninstall divert undivert test-tools fuzzers analyze
+	mutants bench-helper bench-netd bench-repair bench-datapath install uninstall divert undivert test-tools fuzzers analyze
