@@ -10,7 +10,7 @@
  *
  *	table ip mangle
  *		chain POSTROUTING { type filter hook postrouting priority mangle; policy accept; }
- *			jump GUESTNET					(ours)
+ *			udp sport 67 udp dport 68 jump GUESTNET		(ours)
  *		chain GUESTNET						(ours)
  *			oifname BRIDGE udp sport 67 udp dport 68 CHECKSUM	(one per network)
  *
@@ -62,13 +62,20 @@ static void begin_rule(struct nl_batch *batch, const char *chain, uint16_t flags
 	foreign_put_mark(batch);
 }
 
-/* insert rule ip mangle POSTROUTING jump GUESTNET */
+/*
+ * insert rule ip mangle POSTROUTING udp sport 67 udp dport 68 jump GUESTNET
+ * Whatever else leaves this host must not pay for a rule per network.
+ */
 static void put_jump(struct nl_batch *batch, uint32_t tag)
 {
+	static const uint8_t udp = IPPROTO_UDP;
 	size_t expressions;
 
 	begin_rule(batch, BASE, 0, tag);
 	expressions = nl_nest(batch, NFTA_RULE_EXPRESSIONS);
+	foreign_put_meta(batch, NFT_META_L4PROTO, &udp, sizeof(udp));
+	foreign_put_port(batch, true, 67);
+	foreign_put_port(batch, false, 68);
 	foreign_put_verdict(batch, (uint32_t)NFT_JUMP, CHAIN);
 	nl_nest_end(batch, expressions);
 }

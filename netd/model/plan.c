@@ -331,8 +331,13 @@ static void move_away(struct planner *planner, struct seen *seen)
 	seen->moved = true;
 	if (bridge.up && is_leaving(planner, seen))
 		add_bridge_step(planner, PHASE_CREATE_LINKS, PLAN_BRIDGE_DOWN, OUTCOME_DELETE, "", &bridge);
-	memset(seen->name, 0, sizeof(seen->name));
-	snprintf(seen->name, sizeof(seen->name), "gnt%d", bridge.ifindex);
+	/* An index is given out again, so a bridge may still have the name that another one with this index got once. */
+	for (unsigned int n = 0; n == 0 || netstate_find_bridge(planner->snapshot, seen->name); n++) {
+		memset(seen->name, 0, sizeof(seen->name));
+		snprintf(seen->name, sizeof(seen->name), "gnt%d%.*s", bridge.ifindex, (int)(n < 4 ? n : 4), "....");
+		if (n >= 4)
+			break;
+	}
 	memcpy(bridge.name, seen->name, sizeof(bridge.name));
 	add_bridge_step(planner, PHASE_CREATE_LINKS, PLAN_BRIDGE_RENAME, OUTCOME_UPDATE, "", &bridge);
 }

@@ -14,9 +14,9 @@
  * masked address in a hash: a line marked PREFIX4 or PREFIX6 stands once for each of those lengths, with
  * %m for the mask and %l for the length.
  *
- * The order of the rules in `forward` matters. The source is checked before anything else: a rule for
- * established flows, or for packets to guests, before that would let a guest forge packets into another
- * network's flow.
+ * The order of the rules in `forward` matters. A packet from a bridge of ours has its source checked before
+ * anything else: a rule for established flows before that would let a guest forge packets into another
+ * network's flow. What comes from elsewhere needs no such check, so the device it goes to is asked first.
  */
 #include "ruleset.h"
 
@@ -34,6 +34,8 @@ enum multiplicity { ONCE, PREFIX4, PREFIX6 };
 static const struct ruleset_chain chain_table[] = {
 	{ "forward", "filter", "forward", 2, 0 },
 	{ "from_guest" },
+	{ "to_bridge" },
+	{ "between" },
 	{ "to_guest" },
 	{ "postrouting", "nat", "postrouting", 4, 100 },
 	{ "masq" },
@@ -49,20 +51,27 @@ static const struct {
 	enum multiplicity multiplicity;
 	const char *text;
 } rule_table[] = {
+	{ "forward", ONCE, "oifname @bridges goto to_bridge" },
 	{ "forward", PREFIX4, "iifname . ip saddr & %m @source%l goto from_guest" },
 	{ "forward", PREFIX6, "iifname . ip6 saddr & %m @source6_%l goto from_guest" },
 	/* A forged source, or an isolated network. Never an answer: it would go to whoever was named. */
 	{ "forward", ONCE, "iifname @bridges drop" },
-	{ "forward", ONCE, "oifname @bridges goto to_guest" },
 
-	{ "from_guest", ONCE, "oifname @bridges goto to_guest" },
 	/* The nat hooks never see these: they would leave with the guest's own address. */
 	{ "from_guest", ONCE, "ct state invalid drop" },
 	{ "from_guest", ONCE, "accept" },
 
+	{ "to_bridge", ONCE, "iifname @bridges goto between" },
+	{ "to_bridge", ONCE, "goto to_guest" },
+
+	/* On one bridge (br_netfilter shows them here) guests reach each other without us, too. */
+	{ "between", ONCE, "iifname . oifname @same accept" },
+	{ "between", PREFIX4, "iifname . ip saddr & %m @source%l goto to_guest" },
+	{ "between", PREFIX6, "iifname . ip6 saddr & %m @source6_%l goto to_guest" },
+	{ "between", ONCE, "drop" },
+
 	{ "to_guest", ONCE, "ct state established,related accept" },
 	{ "to_guest", ONCE, "ct status dnat accept" },
-	{ "to_guest", ONCE, "iifname . oifname @same accept" },
 	{ "to_guest", ONCE, "reject" },
 
 	{ "postrouting", ONCE, "iifname . oifname @same return" },
