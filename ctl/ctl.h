@@ -23,6 +23,11 @@ enum exit_status {
 enum option_id {
 	OPTION_JSON,
 	OPTION_USER,
+	OPTION_LIBVIRT,
+	OPTION_NAME,
+	OPTION_OUTPUT,
+	OPTION_STDOUT,
+	OPTION_FORCE,
 	OPTION_MAX_,
 };
 #define OPTION_BIT(_option) (1u << (_option))
@@ -57,3 +62,6 @@ enum exit_status networks_start(const struct options *options, struct failure *f
 enum exit_status networks_stop(const struct options *options, struct failure *failure);
 enum exit_status networks_reload(const struct options *options, struct failure *failure);
 enum exit_status networks_leases(const struct options *options, struct failure *failure);
+
+/* libvirt's networks. */
+enum exit_status import_run(const struct options *options, struct failure *failure);

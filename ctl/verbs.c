@@ -9,6 +9,11 @@
 
 const struct option_name option_names[] = {
 	[OPTION_JSON] = { "--json", NULL, "print JSON (doc/json.md)" },
+	[OPTION_LIBVIRT] = { "--libvirt", "NETWORK", "a network that libvirt has, by its name there" },
+	[OPTION_NAME] = { "--name", "NAME", "what the network is to be called here" },
+	[OPTION_OUTPUT] = { "--output", "FILE", "where to write, if not below " PATH_CONFIG_ROOT "/networks" },
+	[OPTION_STDOUT] = { "--stdout", NULL, "print the file instead of writing it" },
+	[OPTION_FORCE] = { "--force", NULL, "replace a file that exists" },
 	[OPTION_USER] = { "--user", "NAME|UID", "answer for that user (verbs of policy)" },
 };
 _Static_assert(ARRAY_SIZE(option_names) == OPTION_MAX_, "every option has a name");
@@ -18,6 +23,10 @@ _Static_assert(ARRAY_SIZE(option_names) == OPTION_MAX_, "every option has a name
 
 /* In the order of the help. Name, aliases, arguments, help, options, operands from-to, function, detail. */
 const struct verb verbs[] = {
+	{ "import", NULL, "FILE|--libvirt NETWORK", "make a network file of libvirt's XML, and say what is not in it",
+	  JSON | OPTION_BIT(OPTION_LIBVIRT) | OPTION_BIT(OPTION_NAME) | OPTION_BIT(OPTION_OUTPUT) |
+	  OPTION_BIT(OPTION_STDOUT) | OPTION_BIT(OPTION_FORCE), 0, 1, import_run,
+	  "FILE may be -. Manual page: guestnet-import(1)\n" },
 	{ "leases", NULL, "[NETWORK]", "which guest has which address", JSON, 0, 1, networks_leases, "" },
 	{ "list", NULL, "", "the declared networks", JSON, 0, 0, networks_list, "" },
 	{ "policy check", NULL, "[FILE]", "test a policy file: syntax, owners, rules that have no effect",

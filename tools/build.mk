@@ -111,7 +111,7 @@ $(BIN)/guestnet-lookup: $(call objects,helper/lookup.c)
 $(BIN)/guestnet-ifup: $(call objects,$(IFUP_SOURCES) $(LIB_SOURCES))
 	$(link) -pie
 $(BIN)/guestnet: $(call objects,$(CTL_SOURCES) $(NL_SOURCES) $(POLICY_SOURCES) $(LIB_SOURCES))
-	$(link) -pie $(call pkg_flags,--libs,libmnl libsystemd)
+	$(link) -pie $(call pkg_flags,--libs,libmnl libsystemd libxml-2.0)
 $(call objects,$(NL_SOURCES)): EXTRA_CFLAGS = $(call pkg_flags,--cflags,libmnl)
 
 # The daemon.
@@ -122,6 +122,8 @@ NETD_DAEMON_SOURCES := netd/daemon/main.c netd/daemon/manager.c netd/daemon/mana
 NETD_KERNEL_SOURCES ?= $(sort $(wildcard netd/kernel/*.c)) lib/nl/batch.c lib/nl/socket.c
 $(BIN)/guestnetd: $(call objects,$(NETD_DAEMON_SOURCES) $(NETD_KERNEL_SOURCES) $(NETD_MODEL_SOURCES) $(LIB_SOURCES))
 	$(link) -pie $(call pkg_flags,--libs,libnftnl libmnl libsystemd) -lcap
+
+include ctl/import.mk
 
 NETD_TESTS := $(NETD_MODEL_TESTS) $(NETD_KERNEL_TESTS) $(NETD_FILE_TESTS) $(NETD_BUS_TESTS)
 

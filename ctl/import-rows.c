@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What each part of libvirt's network XML is in a network file. The format: libvirt.org/formatnetwork.html, and the
+ * schema that comes with libvirt, network.rng.
+ * Pure: no system calls.
+ */
+#include "import-rows.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../lib/str.h"
+#include "../netd/model/ip.h"
+
+static void say(char words[static IMPORT_WORDS_SIZE], const char *format, ...) _printf_(2, 3);
+static void say(char words[static IMPORT_WORDS_SIZE], const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(words, IMPORT_WORDS_SIZE, format, args);
+	va_end(args);
+}
+
+/* Functions for many rows */
+
+/* The value as it is, in the row's key. */
+static bool copy(struct import_build *build, const struct import_part *part, char words[static IMPORT_WORDS_SIZE])
+{
+	return import_emit(build, 0, 0, part->row->section, part->row->key, part->value, words) == 0;
+}
+
+/* Nothing has to be said where it has the value that is always so here. */
+static bool same(struct import_build *build _unused_, const struct import_part *part, char words[static IMPORT_WORDS_SIZE])
+{
+	if (part->row->when && strcmp(part->value, part->row->when) != 0)
+		return false;
+	say(words, "nothing to write: it is always so");
+	return true;
+}
+
+/* The text that stands in the file as a comment. */
+static bool comment(struct import_build *build, const struct import_part *part, char words[static IMPORT_WORDS_SIZE])
+{
+	if (part->element != import_child(build->network, (const char *)part->element->name)) {
+		say(words, "it is there once only");
+		return false;
+	}
+	say(words, "a comment at the top of the file");
+	return true;
+}
+
+/* The network itself */
+
+static bool name(struct import_build *build, const struct import_part *part, char words[static IMPORT_WORDS_SIZE])
+{
+	if (part->element != import_child(build->network, "name")) {
+		say(words, "a network has one name");
+		return false;
+	}
+	say(words, "the name of the file, %s.network", build->import->name);
+	return true;
+}
+
+/* How the network is connected */
+
+static const char *forward_mode(const struct import_build *build, char buffer[static 32])
+{
+	const xmlNode *forward = import_child(build->network, "forward");
+
+	if (!forward)
+		return "isolated";
+	if (!xmlHasProp((xmlNode *)forward, (const xmlChar *)"mode"))
+		return "nat";
+	return import_attribute(forward, "mode", buffer, 32) ? buffer : "";
+}
+
+/* Modes in which each guest has a device of its own on a network card: there is no bridge of which they are ports. */
+static bool is_direct(const struct import_build *build)
+{
+	static const char *const modes[] = { "private", "vepa", "passthrough", "hostdev" };
+	const xmlNode *forward = import_child(build->network, "forward");
+	char buffer[32];
+	const char *mode = forward_mode(build, buffer);
+
+	for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
+		if (strcmp(mode, modes[i]) == 0)
+			return true;
+	return strcmp(mode, "bridge") == 0 && !import_child(build->network, "bridge") &&
+	       (import_child(forward, "interface") || import_child(forward, "pf"));
+}
+
+static bool is_mode(const struct import_build *build, const char *mode)
+{
+	char buffer[32];
+
+	return strcmp(forward_mode(build, buffer), mode) == 0;
+}
+
+/* For <forward/> and its mode; a file that says something else than the document is worse than none. */
+static bool mode(struct import_build *build, xmlNode *forward, char words[static IMPORT_WORDS_SIZE])
+{
+	char buffer[32];
+	const char *value = forward_mode(build, buffer);
+
+	if (forward != import_child(build->network, "forward")) {
+		say(words, "there is one <forward> in a network");
+		return false;
+	}
+	if (is_direct(build)) {
+		say(words, "guests have devices of their own on a network card (macvtap or SR-IOV), and no bridge");
+		import_problem(build, "in mode %s each guest has a device of its own on a network card (macvtap or SR-IOV): a network here is a bridge, such as one with Mode=bridge",
+			       STR_ESCAPED(value));
+		return false;
+	}
+	if (import_emit(build, 0, 0, "Network", "Mode", value, words) == 0)
+		return true;
+	import_problem(build, "%s", words);
+	return false;
+}
+
+/* <forward dev=> and the <interface dev=> that libvirt writes beside it. */
+static bool uplink(struct import_build *build, const struct import_part *part, char words[static IMPORT_WORDS_SIZE])
+{
+	if (is_direct(build) || (!is_mode(build, "nat") && !is_mode(build, "route")))
+		return false;
+	return import_emit(build, 0, 0, "Network", "Uplink", part->value, words) == 0;
+}
+
+/* Addresses */
+
+/* The prefix length of <ip> and <route>: prefix=, netmask=, or that of the address's old class, as libvirt does it. */
+static int prefix_length(const xmlNode *element, const struct ip *ip, unsigned int *ret_length)
+{
+	char buffer[64];
+	struct ip mask;
+	uint32_t length, value;
+
+	if (import_attribute(element, "prefix", buffer, sizeof(buffer)))
+		return str_parse_u32(buffer, ip_bits(ip), ret_length);
+	if (!import_attribute(element, "netmask", buffer, sizeof(buffer))) {
+		if (ip_is_v6(ip))
+			return -EINVAL;
+		value = ip_v4_value(ip);
+		*ret_length = value >> 31 == 0 ? 8 : value >> 30 == 2 ? 16 : 24;
+		return 0;
+	}
+	if (ip_parse(buffer, &mask) < 0 || !ip_is_v4(&mask) || !ip_is_v4(ip))
+		return -EINVAL;
+	value = ip_v4_value(&mask);
+	for (length = 0; length < 32 && value & (UINT32_C(1) << (31 - length)); length++)
+		value &= ~(UINT32_C(1) << (31 - length));
+	*ret_length = length;
+	return value == 0 ? 0 : -EINVAL;
+}
+
+static int read_address(const xmlNode *element, struct ip *ret_ip, unsigned int *ret_length)
+{
+	char buffer[64], family[8];
+
+	if (!import_attribute(element, "address", buffer, sizeof(buffer)) || ip_parse(buffer, ret_ip) < 0)
+		return -EINVAL;
+	if (import_attribute(element, "family", family, sizeof(family)) &&
+	    strcmp(family, ip_is_v6(ret_ip) ? "ipv6" : "ipv4") != 0)
+		return -EINVAL;
+	return prefix_length(element, ret_ip, ret_length);
+}
+
+static bool address(struct import_build *build, xmlNode *element, char words[static IMPORT_WORDS_SIZE])
+{
+	char value[IP_TEXT_SIZE + 8];
+	unsigned int length;
+	struct ip ip;
+
+	if (read_address(element, &ip, &length) < 0) {
+		say(words, "the address, its prefix length and its family do not fit together");
+		return false;
+	}
+	snprintf(value, sizeof(value), "%s/%u", IP_TEXT(&ip), length);
+	/* Guests get their addresses from the first prefix of a family. */
+	return import_emit(build, 0, import_child(element, "dhcp") ? 0 : 1, "Address", "Address", value, words) == 0;
+}
+
+static bool range(struct import_build *build, xmlNode *element, char words[static IMPORT_WORDS_SIZE])
+{
+	char first[IP_TEXT_SIZE], last[IP_TEXT_SIZE], value[2 * IP_TEXT_SIZE];
+
+	if (!import_attribute(element, "start", first, sizeof(first)) || !import_attribute(element, "end", last, sizeof(last))) {
+		say(words, "a range has two addresses, start= and end=");
+		return false;
+	}
+	snprintf(value, sizeof(value), "%s-%s", first, last);
+	return import_emit(build, 0, 0, "DHCP", "Range", value, words) == 0;
+}
+
+/* expiry= and unit=, which is minutes where it is not said; 0 is for ever. -EINVAL. */
+static int lease_time(const xmlNode *lease, char *buffer, size_t size)
+{
+	static const struct { const char *word, *unit; } units[] = { { "seconds", "s" }, { "minutes", "min" }, { "hours", "h" } };
+	char expiry[16], unit[16] = "minutes";
+	uint32_t number;
+
+	if (!import_attribute(lease, "expiry", expiry, sizeof(expiry)) || str_parse_u32(expiry, UINT32_MAX, &number) < 0)
+		return -EINVAL;
+	if (xmlHasProp((xmlNode *)lease, (const xmlChar *)"unit") && !import_attribute(lease, "unit", unit, sizeof(unit)))
+		return -EINVAL;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+		if (strcmp(units[i].word, unit) == 0) {
+			if (number == 0)
+				snprintf(buffer, size, "infinity");
+			else
+				snprintf(buffer, size, "%u%s", number, units[i].unit);
+			return 0;
+		}
+	return -EINVAL;
+}
+
+static bool range_lease(struct import_build *build, xmlNode *lease, char words[static IMPORT_WORDS_SIZE])
+{
+	char value[32];
+
+	if (lease_time(lease, value, sizeof(value)) < 0) {
+		say(words, "want expiry= with a number, and unit= seconds, minutes or hours");
+		return false;
+	}
+	return import_emit(build, 0, 0, "DHCP", "LeaseTime", value, words) == 0;
+}
+
+/* Names */
+
+static bool forwarder(struct import_build *build, xmlNode *element, char words[static IMPORT_WORDS_SIZE])
+{
+	char buffer[64];
+
+	if (xmlHasProp(element, (const xmlChar *)"domain") || xmlHasProp(element, (const xmlChar *)"port") ||
+	    !import_attribute(element, "addr", buffer, sizeof(buffer)))
+		return false;
+	return import_emit(build, 0, 0, "DNS", "Forwarder", buffer, words) == 0;
+}
+
+/*
+ * Every part of the format. The first row that fits counts. Words stand for what is not translated: by a row
+ * without a function, by a key that does not exist (yet), or by another value than the one that needs nothing.
+ */
+static const struct import_row rows[] = {
+	{ "network@ipv6", same, .words = "" },
+	{ "network@trustGuestRxFilters", same, .when = "no", .words = "only macvtap devices and network cards have such filters" },
+	{ "network@connections", .words = "how many guests there were when this was written: no setting" },
+	{ "network/name", name, .words = "" },
+	{ "network/uuid", .words = "networks are known by their names" },
+	{ "network/title", comment, .words = "" },
+	{ "network/description", comment, .words = "" },
+	{ "network/metadata**", .words = "notes of other programs, kept by libvirt for them" },
+
+	{ "network/bridge@name", copy, .section = "Network", .key = "Bridge", .words = "" },
+	{ "network/bridge@stp", same, .when = "off",
+	  .words = "there is no spanning tree: each new guest would wait for it, and guests are the only ports" },
+	{ "network/bridge@delay", same, .when = "0", .words = "ports forward at once: without spanning tree there is nothing to wait for" },
+	{ "network/bridge@macTableManager", same, .when = "kernel", .words = "the bridge learns addresses by itself" },
+	{ "network/bridge@zone", .words = "in firewalld, bridges are in the zone guestnet" },
+	{ "network/mtu@size", copy, .section = "Network", .key = "MTU", .words = "" },
+	{ "network/mac@address", copy, .section = "Network", .key = "MACAddress", .words = "" },
+	{ "network/domain@name", copy, .section = "DNS", .key = "Domain", .words = "" },
+	{ "network/domain@localOnly", same, .when = "yes", .words = "names of the domain are never asked for elsewhere" },
+	{ "network/domain@register", same, .when = "no", .words = "the host does not resolve guests' names" },
+
+	{ "network/forward", .group = mode, .words = "" },
+	{ "network/forward@mode", .group = mode, .words = "" },
+	{ "network/forward@dev", uplink, .words = "guests leave by whatever route the host has" },
+	{ "network/forward@managed", .words = "there are no PCI devices to detach from the host" },
+	{ "network/forward/interface@dev", uplink, .words = "guests have no devices of their own on a network card" },
+	{ "network/forward/interface@connections", .words = "how many guests there were when this was written: no setting" },
+	{ "network/forward/pf**", .words = "guests have no devices of their own on a network card" },
+	{ "network/forward/driver**", .words = "guests are given no PCI devices" },
+	{ "network/forward/address**", .words = "guests are given no PCI devices" },
+	{ "network/forward/nat", same, .words = "" },
+	{ "network/forward/nat@ipv6", same, .when = "yes", .words = "IPv6 leaves under the host's address, as IPv4 does" },
+	{ "network/forward/nat/address**", .words = "guests leave under the address of the interface by which they leave" },
+	{ "network/forward/nat/port@start", same, .when = "1024", .words = "source ports are 1024 to 65535" },
+	{ "network/forward/nat/port@end", same, .when = "65535", .words = "source ports are 1024 to 65535" },
+
+	{ "network/virtualport**", .words = "for Open vSwitch and switches of 802.1Qbg and 802.1Qbh" },
+	{ "network/portgroup**", .words = "there are no classes of ports; a port has what guestnet-bridge.conf(5) gives its user" },
+	{ "network/bandwidth**", .words = "there are no limits of bandwidth" },
+	{ "network/vlan**", .words = "a port's VLAN is what guestnet-bridge.conf(5) gives its user" },
+	{ "network/port@isolated", same, .when = "no", .words = "a port is isolated by guestnet-bridge.conf(5), for each user" },
+
+	{ "network/dns", same, .words = "" },
+	{ "network/dns@enable", copy, .section = "DNS", .key = "Enable", .words = "" },
+	{ "network/dns@forwardPlainNames", same, .when = "no", .words = "names without a domain are never asked for elsewhere" },
+	{ "network/dns/forwarder@addr", .group = forwarder, .words = "a server is for all names, and at port 53" },
+	{ "network/dns/forwarder@domain", .group = forwarder, .words = "a server is for all names, and at port 53" },
+	{ "network/dns/forwarder@port", .group = forwarder, .words = "a server is for all names, and at port 53" },
+	{ "network/dns/txt**", .words = "there are no TXT records" },
+	{ "network/dns/srv**", .words = "there are no SRV records" },
+	{ "network/dns/host**", .words = "there are no names besides those of the guests" },
+
+	{ "network/ip@address", .group = address, .words = "" },
+	{ "network/ip@netmask", .group = address, .words = "" },
+	{ "network/ip@prefix", .group = address, .words = "" },
+	{ "network/ip@family", .group = address, .words = "" },
+	{ "network/ip@localPtr", same, .when = "no", .words = "names of addresses that are no guest's are asked for elsewhere" },
+	{ "network/ip/tftp**", .words = "there is no TFTP server" },
+	{ "network/ip/dhcp", same, .words = "" },
+	{ "network/ip/dhcp/range@start", .group = range, .words = "" },
+	{ "network/ip/dhcp/range@end", .group = range, .words = "" },
+	{ "network/ip/dhcp/range/lease@expiry", .group = range_lease, .words = "" },
+	{ "network/ip/dhcp/range/lease@unit", .group = range_lease, .words = "" },
+	{ "network/ip/dhcp/host**", .words = "guests have no fixed addresses" },
+	{ "network/ip/dhcp/bootp**", .words = "guests are told nothing to boot from" },
+	{ "network/route**", .words = "there are no routes through guests" },
+	{ "network/dnsmasq:options**", .words = "lines for dnsmasq are not taken over: dnsmasq's configuration is made anew at each change" },
+};
+
+static const struct import_row state_row = { "networkstatus", .words = "state of the running network: no setting" };
+static const struct import_row unknown_row = { "", .words = "not known in libvirt's format" };
+
+static bool row_fits(const struct import_row *row, const char *path)
+{
+	size_t length = strlen(row->path);
+
+	if (length < 2 || strcmp(row->path + length - 2, "**") != 0)
+		return strcmp(row->path, path) == 0;
+	length -= 2;
+	return strncmp(row->path, path, length) == 0 && (!path[length] || path[length] == '/' || path[length] == '@');
+}
+
+/* What is known about a path; what nobody knows has a row too. */
+const struct import_row *import_row_find(const char *path)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+		if (row_fits(&rows[i], path))
+			return &rows[i];
+	return strncmp(path, "networkstatus", 13) == 0 ? &state_row : &unknown_row;
+}
+
+/* What a document says by saying nothing */
+
+struct families {
+	bool v4, v6, dhcp_v4, dhcp_v6;
+};
+
+static struct families find_families(const struct import_build *build)
+{
+	struct families families = { 0 };
+
+	for (const xmlNode *element = import_child(build->network, "ip"); element; element = import_next(element, "ip")) {
+		bool dhcp = import_child(element, "dhcp");
+		unsigned int length;
+		struct ip ip;
+
+		if (read_address(element, &ip, &length) < 0)
+			continue;
+		if (ip_is_v6(&ip)) {
+			families.v6 = true;
+			families.dhcp_v6 |= dhcp;
+		} else {
+			families.v4 = true;
+			families.dhcp_v4 |= dhcp;
+		}
+	}
+	return families;
+}
+
+static void emit_implied(struct import_build *build, const char *section, const char *key, const char *value)
+{
+	char words[IMPORT_WORDS_SIZE] = "";
+
+	if (import_emit(build, 0, 0, section, key, value, words) < 0)
+		import_remark(build, "%s", words);
+}
+
+static bool has_address_line(const struct import_build *build)
+{
+	for (size_t i = 0; i < build->n_lines; i++)
+		if (strcmp(build->lines[i].key->name, "Address") == 0)
+			return true;
+	return false;
+}
+
+static void finish_addresses(struct import_build *build, const struct families *families)
+{
+	/* Address=auto is no translation of an address. */
+	if (import_child(build->network, "ip") && !has_address_line(build)) {
+		import_problem(build, "none of its addresses is possible here");
+		return;
+	}
+	if (!families->v4 && !families->v6) {
+		char enable[8];
+		const xmlNode *dns = import_child(build->network, "dns");
+
+		import_remark(build, "the host had no address on the network; here it has one");
+		if (!dns || !import_attribute(dns, "enable", enable, sizeof(enable)) || strcmp(enable, "yes") != 0)
+			emit_implied(build, "Network", "HostAccess", "none");
+	}
+	if (!families->dhcp_v4 && !(families->v6 && !families->v4)) {
+		emit_implied(build, "DHCP", "Enable", "no");
+		if (families->v6)
+			import_remark(build, "guests were given no IPv4 addresses, and IPv6 by router advertisements; [DHCP] Enable= is for both, and is no");
+	}
+	if (families->v4 || families->v6)
+		import_remark(build, "guests reached every service of the host; here they reach DHCP, DNS and ping of their gateway (HostAccess=all for the others)");
+}
+
+/* Called once, behind the last item: what has to be written because something is not in the document. */
+void import_rows_finish(struct import_build *build)
+{
+	struct families families = find_families(build);
+	char words[IMPORT_WORDS_SIZE] = "";
+
+	if (!import_child(build->network, "forward") && import_emit(build, 0, 0, "Network", "Mode", "isolated", words) < 0)
+		import_problem(build, "%s", words);
+	if (build->options->autostart_known && !build->options->autostart)
+		emit_implied(build, "Network", "Autostart", "no");
+	if (is_mode(build, "bridge"))
+		return;
+	finish_addresses(build, &families);
+	if (is_mode(build, "nat") && families.v6 && build->import->text == NULL) {
+		const xmlNode *nat = import_child(import_child(build->network, "forward"), "nat");
+
+		if (!nat || !xmlHasProp((xmlNode *)nat, (const xmlChar *)"ipv6"))
+			import_remark(build, "IPv6 was routed; here it leaves under the host's address, as IPv4 does");
+	}
+}
