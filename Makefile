@@ -22,8 +22,8 @@ runstatedir ?= /run
 DESTDIR ?=
 
 # What each program is made of.
-LIB_SOURCES := lib/failure.c lib/str.c lib/fd.c lib/addr.c
-POLICY_SOURCES := policy/policy.c policy/parse.c policy/match.c policy/owner.c policy/load.c policy/names.c
+LIB_SOURCES := lib/failure.c lib/str.c lib/fd.c lib/addr.c lib/tapsocket.c
+POLICY_SOURCES := policy/policy.c policy/parse.c policy/match.c policy/owner.c policy/access.c policy/load.c policy/names.c
 HELPER_SOURCES := helper/privileges.c helper/request.c helper/rtnetlink.c helper/bridge.c helper/attach.c \
 	helper/explain.c helper/journal.c helper/tapclient.c
 IFUP_SOURCES := helper/ifup.c helper/rtnetlink.c helper/bridge.c
@@ -34,8 +34,8 @@ CTL_SOURCES := ctl/main.c ctl/verbs.c ctl/table.c ctl/json.c \
 	ctl/bus.c ctl/networks.c
 
 PROGRAMS := guestnet-bridge-helper guestnet-lookup guestnet-ifup guestnet guestnetd
-UNIT_TESTS := test-str test-addr test-fd test-policy-parse test-policy-match test-policy-load test-request test-rtnetlink
-FUZZERS := fuzz-policy fuzz-request fuzz-rtnetlink fuzz-config fuzz-leasefile fuzz-netstate fuzz-dump
+UNIT_TESTS := test-str test-addr test-fd test-policy-parse test-policy-match test-policy-load test-request test-rtnetlink test-tapsocket
+FUZZERS := fuzz-policy fuzz-request fuzz-rtnetlink fuzz-config fuzz-leasefile fuzz-netstate fuzz-dump fuzz-tapsocket
 
 include tools/build.mk
 

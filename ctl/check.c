@@ -111,7 +111,7 @@ static void check_owners(struct check *check, const struct policy_file *file)
 			return;
 		path = absolute;
 	}
-	r = owner_resolve(path, resolved, &failure);
+	r = owner_resolve(path, NULL, resolved, &failure);
 	if (r == 0)
 		return;
 	/* The text may be about a folder; where it is about the file, that is named once. */

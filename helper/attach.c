@@ -33,6 +33,7 @@
 
 #include "../lib/fd.h"
 #include "../lib/str.h"
+#include "../policy/access.h"
 
 static const char *bridge_name(const struct attach_order *order)
 {
@@ -241,16 +242,19 @@ int attach_verify(struct rtnl *rtnl, struct attach_order *order, struct failure 
 /* The tap */
 
 /*
- * Opens the device that taps are made from, as the caller: its mode decides who may have taps at all.
+ * Opens the device that taps are made from, as the caller: its mode decides who may have taps at all. Where
+ * the process is not the caller, @reader is, and must be one who could open it.
  * The caller of this function owns @ret_fd.
  */
-int attach_open_tun(int *ret_fd, struct failure *failure)
+int attach_open_tun(const struct policy_caller *reader, int *ret_fd, struct failure *failure)
 {
-	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	int error = reader ? access_verify(reader, "/dev/net/tun", ACCESS_READ_WRITE) : 0;
+	int fd = error < 0 ? -EBADF : open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 	const char *advice = "";
 
 	if (fd < 0) {
-		int error = -errno;
+		if (error == 0)
+			error = -errno;
 
 		if (error == -ENOENT || error == -ENODEV || error == -ENXIO)
 			advice = ": the kernel module tun is not loaded (as root: modprobe tun), or this container has no such device";

@@ -39,6 +39,6 @@ static inline void attach_tap_closep(struct attach_tap *tap)
 int attach_verify(struct rtnl *rtnl, struct attach_order *order, struct failure *failure);
 int attach_find_slot(struct rtnl *rtnl, const struct attach_order *order, unsigned int *slot,
 		     char *ret_holders, size_t holders_size);
-int attach_open_tun(int *ret_fd, struct failure *failure);
+int attach_open_tun(const struct policy_caller *reader, int *ret_fd, struct failure *failure);
 int attach_commit(struct rtnl *rtnl, const struct attach_order *order, int tun_fd, unsigned int slot,
 		  struct attach_tap *ret_tap, struct failure *failure);

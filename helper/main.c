@@ -60,6 +60,13 @@ static const char help[] =
 	"Which bridges you may use, and why: guestnet policy list, guestnet policy why BRIDGE\n"
 	"Manual pages: guestnet-bridge-helper(8), guestnet-bridge.conf(5)\n";
 
+/* How the process ends where guestnetd has started it for a client; what else there is means that nobody has answered. */
+enum client_status {
+	CLIENT_SERVED = 0,
+	CLIENT_REFUSED = 3,	/* and told so */
+	CLIENT_NO_BRIDGE = 4,	/* the client may use it, it is one of --will-be=, and it is not there */
+};
+
 /* The one place that reports a failure. */
 static _Noreturn void die(const struct failure *failure)
 {
@@ -144,13 +151,13 @@ static int verify_reply_socket(int fd, pid_t *ret_pid, struct failure *failure)
 	return 0;
 }
 
-/* The caller's groups, all of them; where no rule has a name in it, nobody asks for them. */
+/* The caller's groups, all of them; where no rule has a name in it, nobody asks for them. Those of a client are known. */
 static int read_groups(const struct policy *policy, struct policy_caller *caller, gid_t **ret_groups)
 {
 	_cleanup_(freep) gid_t *groups = NULL;
 	int n;
 
-	if (policy->n_whos == 0)
+	if (policy->n_whos == 0 || policy->reader)
 		return 0;
 	n = getgroups(0, NULL);
 	if (n < 0)
@@ -243,7 +250,7 @@ static int attach_tap(struct rtnl *rtnl, const struct explain *explain, const st
 		return r;
 	r = attach_find_slot(rtnl, order, &slot, holders, sizeof(holders));
 	if (r == 0)
-		r = attach_open_tun(&tun_fd, failure);
+		r = attach_open_tun(explain->policy->reader, &tun_fd, failure);
 	if (r == 0)
 		r = privileges_raise(failure);
 	if (r == 0)
@@ -261,23 +268,50 @@ static int attach_tap(struct rtnl *rtnl, const struct explain *explain, const st
 }
 
 /*
- * The direct way: we have the capability. -EPERM, without a text, when it turns out to be worth nothing
- * here: it is one of a user namespace that does not own this network namespace.
+ * There is no such bridge. It may be that of a declared network which is down: the daemon knows, brings it up for
+ * those who may use it, and makes the tap. -ENODEV, without a text, when there is no daemon to ask. No capability
+ * is left after this.
  */
-static int get_tap_directly(const struct privileges *privileges, const struct request *request, pid_t peer_pid,
-			    int *ret_tap_fd, struct failure *failure)
+static int ask_for_missing_bridge(const struct request *request, int *ret_tap_fd, struct failure *failure)
+{
+	int r = privileges_drop_all(failure);
+
+	if (r < 0)
+		return r;
+	r = tapclient_ask(request, ret_tap_fd, failure);
+	return r < 0 && !failure->text[0] ? -ENODEV : r;
+}
+
+/* What is known of the bridge: its names in the kernel, or those that it will have. */
+static struct policy_device find_names(const struct request *request, const struct bridge *bridge, bool there)
+{
+	if (there)
+		return bridge_device(bridge);
+	if (request->n_will_be > 0)
+		return (struct policy_device){ .names = request->will_be, .n_names = request->n_will_be };
+	return (struct policy_device){ .names = &request->bridge, .n_names = 1 };
+}
+
+/*
+ * The direct way: we have the capability. -EPERM, without a text, when it turns out to be worth nothing
+ * here: it is one of a user namespace that does not own this network namespace. -ENODEV, without a text, when the
+ * bridge is not there yet and the caller may use it (request->will_be).
+ * @reader is the caller where that is a client of the daemon, else NULL.
+ */
+static int get_tap_directly(const struct privileges *privileges, const struct request *request,
+			    const struct policy_caller *reader, pid_t peer_pid, int *ret_tap_fd, struct failure *failure)
 {
 	_cleanup_(rtnl_freep) struct rtnl *rtnl = NULL;
 	_cleanup_(policy_deinit) struct policy policy = POLICY_NULL;
 	_cleanup_(freep) gid_t *groups = NULL;
-	struct policy_caller caller = { .uid = privileges->uid, .gid = privileges->gid };
+	struct policy_caller caller = reader ? *reader : (struct policy_caller){ .uid = privileges->uid, .gid = privileges->gid };
 	const struct explain explain = {
 		.policy = &policy,
 		.caller = &caller,
 		.policy_path = PATH_POLICY,
 		.requested = request->bridge,
 	};
-	struct policy_device device = { .names = &request->bridge, .n_names = 1 };
+	struct policy_device device;
 	struct attach_tap tap = ATTACH_TAP_NULL;
 	struct policy_verdict verdict;
 	struct attach_order order;
@@ -290,8 +324,13 @@ static int get_tap_directly(const struct privileges *privileges, const struct re
 		return failure_set(failure, r, "failed to get mtu of bridge `%s': no netlink socket: %s",
 				   STR_ESCAPED(request->bridge), strerror(-r));
 	resolved = bridge_resolve(rtnl, request->bridge, &bridge, &cause);
-	if (resolved == 0)
-		device = bridge_device(&bridge);
+	if (resolved == -ENODEV && !reader) {
+		r = ask_for_missing_bridge(request, ret_tap_fd, failure);
+		if (r != -ENODEV || failure->text[0])
+			return r;
+	}
+	device = find_names(request, &bridge, resolved == 0);
+	policy.reader = reader;
 
 	/* Where there is no such bridge, the other rules say which ones there are for this caller. */
 	policy.only = resolved == -ENODEV ? NULL : &device;
@@ -304,6 +343,8 @@ static int get_tap_directly(const struct privileges *privileges, const struct re
 	r = decide(&explain, &policy, &device, &verdict, failure);
 	if (r < 0)
 		return r;
+	if (resolved < 0 && request->n_will_be > 0)
+		return -ENODEV;
 	if (resolved < 0) {
 		policy_resolve(&policy, NULL, PATH_LOOKUP);
 		explain_no_bridge(&explain, rtnl, failure);
@@ -313,7 +354,7 @@ static int get_tap_directly(const struct privileges *privileges, const struct re
 	order = (struct attach_order){
 		.bridge = &bridge,
 		.grant = &verdict.grant,
-		.uid = privileges->uid,
+		.uid = caller.uid,
 		.pid = peer_pid,
 		.vnet_hdr = request->vnet_hdr,
 	};
@@ -345,6 +386,39 @@ static int get_tap_from_daemon(const struct privileges *privileges, const struct
 			   reason.text, strerror(-r));
 }
 
+/*
+ * guestnetd has started us for a client of its socket, whose connection is request->reply_fd: the same decision and
+ * the same work, for a caller that we are not. Returns the exit status.
+ */
+static enum client_status serve_client(const struct privileges *privileges, const struct request *request,
+				       struct failure *failure)
+{
+	_cleanup_(freep) gid_t *groups = NULL;
+	_cleanup_(fd_closep) int tap_fd = -EBADF;
+	struct pollfd client = { .fd = request->reply_fd };
+	struct policy_caller caller;
+	pid_t pid;
+	int r;
+
+	if (!privileges->held) {
+		failure_set(failure, -EPERM, "--client= is for guestnetd, which holds CAP_NET_ADMIN and sets no_new_privs: this process was started otherwise");
+		die(failure);
+	}
+	if (tapclient_identify(request->reply_fd, request->for_parent, &caller, &groups, &pid, failure) < 0)
+		die(failure);
+	if (poll(&client, 1, 0) > 0 && (client.revents & (POLLHUP | POLLERR)))
+		return CLIENT_REFUSED;
+
+	r = get_tap_directly(privileges, request, &caller, pid, &tap_fd, failure);
+	if (r == -ENODEV && !failure->text[0])
+		return CLIENT_NO_BRIDGE;
+	if (r == -EPERM && !failure->text[0])
+		failure_set(failure, r, "failed to create tun device: Operation not permitted: guestnetd's CAP_NET_ADMIN does not count in its network namespace");
+	if (tapclient_answer(request->reply_fd, tap_fd, r, r < 0 ? failure->text : "") < 0)
+		return CLIENT_REFUSED;	/* it has gone away: there is nobody to tell */
+	return r < 0 ? CLIENT_REFUSED : CLIENT_SERVED;
+}
+
 int main(int argc, char *argv[])
 {
 	struct failure failure = { 0 };
@@ -367,11 +441,13 @@ int main(int argc, char *argv[])
 	}
 
 	close_others(request.reply_fd);
+	if (request.for_client)
+		return serve_client(&privileges, &request, &failure);
 	if (verify_reply_socket(request.reply_fd, &peer_pid, &failure) < 0)
 		die(&failure);
 
 	r = privileges.mode == START_NONE ? -EPERM
-					  : get_tap_directly(&privileges, &request, peer_pid, &tap_fd, &failure);
+					  : get_tap_directly(&privileges, &request, NULL, peer_pid, &tap_fd, &failure);
 	if (r == -EPERM && !failure.text[0])
 		r = get_tap_from_daemon(&privileges, &request, &tap_fd, &failure);
 	if (r < 0)

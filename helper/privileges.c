@@ -192,9 +192,20 @@ static int drop_to_caller(const struct privileges *privileges, const struct capa
  * Finds out how we were started, becomes the caller, keeps CAP_NET_ADMIN permitted where we had it and
  * nothing else, and verifies all of that. To be called before anything of the caller's is looked at.
  * Errors are final: -EPERM and what the system calls say, with a text.
+ *
+ * privileges->held: may we be told by arguments for whom we work (--client=)? guestnetd starts us so, with
+ * no_new_privs set and its own capability, ambient or as root's.
+ * Safe because: with no_new_privs execve(2) gives nothing that the process did not have, whatever the file's
+ * capabilities or mode bits are (security/commoncap.c:cap_bprm_creds_from_file() intersects the new permitted set with
+ * the old one; fs/exec.c:bprm_fill_uid() leaves the ids alone), and nobody else can set the flag for us.
+ * A permitted CAP_NET_ADMIN was then permitted to whoever started us, in the same user namespace, and that
+ * one could make any tap on any bridge without us: a lie about the caller brings nothing. Users have either the
+ * flag or the capability of our file, never both.
  */
 int privileges_establish(struct privileges *ret_privileges, struct failure *failure)
 {
+	/* Before seal() sets the flag. */
+	const bool no_new_privs = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
 	struct privileges privileges = { .mode = START_NONE };
 	struct capabilities capabilities;
 	bool is_caller = false;
@@ -210,6 +221,7 @@ int privileges_establish(struct privileges *ret_privileges, struct failure *fail
 	if (r < 0)
 		return failure_set(failure, r, "failed to drop privileges: %s", strerror(-r));
 
+	privileges.held = no_new_privs && is_caller && privileges.mode != START_NONE;
 	*ret_privileges = privileges;
 	return 0;
 }

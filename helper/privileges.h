@@ -20,6 +20,11 @@ struct privileges {
 	enum start_mode mode;
 	uid_t uid;		/* the caller's */
 	gid_t gid;
+	/*
+	 * Whoever started us held CAP_NET_ADMIN already, so that nothing can be had through us that could not be had
+	 * without: see privileges_establish().
+	 */
+	bool held;
 };
 
 int privileges_establish(struct privileges *ret_privileges, struct failure *failure);

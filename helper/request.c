@@ -33,10 +33,36 @@ static int parse_fd(struct request *request, const char *value, struct failure *
 	return 0;
 }
 
+static int parse_will_be(struct request *request, const char *value, struct failure *failure)
+{
+	if (!ifname_is_valid(value) || request->n_will_be == REQUEST_NAMES)
+		return failure_set(failure, -EINVAL, "invalid bridge name \"%s\"", STR_ESCAPED(value));
+	request->will_be[request->n_will_be++] = value;
+	return 0;
+}
+
+/* What guestnetd says to the helper that it starts; privileges.c argues who is believed. */
+static int parse_internal(struct request *request, const char *option, struct failure *failure)
+{
+	const char *value;
+
+	if (str_has_prefix(option, "--client=", &value)) {
+		request->for_client = true;
+		return parse_fd(request, value, failure);
+	}
+	if (str_has_prefix(option, "--will-be=", &value))
+		return parse_will_be(request, value, failure);
+	if (strcmp(option, "--for-parent") == 0) {
+		request->for_parent = true;
+		return 0;
+	}
+	return failure_set(failure, -EINVAL, "unknown argument \"%s\"", STR_ESCAPED(option));
+}
+
 /*
  * Reads the command line; of options that are repeated the last one counts. @argv must outlive the
  * request. -EINVAL with a text for everything that is not exactly
- * [--use-vnet] --br=NAME --fd=FD, --help or --version.
+ * [--use-vnet] --br=NAME --fd=FD, --help or --version, or what guestnetd says.
  */
 int request_parse(int argc, char *const argv[], struct request *ret_request, struct failure *failure)
 {
@@ -57,7 +83,7 @@ int request_parse(int argc, char *const argv[], struct request *ret_request, str
 		else if (strcmp(argv[i], "--version") == 0)
 			request.kind = REQUEST_VERSION;
 		else
-			r = failure_set(failure, -EINVAL, "unknown argument \"%s\"", STR_ESCAPED(argv[i]));
+			r = parse_internal(&request, argv[i], failure);
 		if (r < 0)
 			return r;
 	}

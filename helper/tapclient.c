@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Asking the daemon for a tap, where this process has no capability to make one.
- * System calls; unprivileged.
+ * The tap socket, from both sides: asking the daemon for a tap, where this process has no capability to make
+ * one; and serving a client of the daemon, which has started this process for it.
+ * System calls; no privilege of its own.
  */
 #include "tapclient.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "../lib/fd.h"
@@ -18,52 +20,9 @@
 #include "../lib/tapsocket.h"
 #include "paths.h"
 
-static int connect_daemon(int *ret_fd)
-{
-	_cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-
-	if (fd < 0)
-		return -errno;
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", PATH_TAP_SOCKET);
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return -errno;
-	*ret_fd = steal_fd(&fd);
-	return 0;
-}
-
-static int exchange(int fd, const struct request *request, struct tapsocket_reply *ret_reply, int *ret_tap_fd)
-{
-	struct tapsocket_request packet = {
-		.magic = TAPSOCKET_MAGIC,
-		.version = TAPSOCKET_VERSION,
-		.flags = request->vnet_hdr ? TAPSOCKET_VNET_HDR : 0,
-	};
-	struct pollfd answer = { .fd = fd, .events = POLLIN };
-	size_t length;
-	int r;
-
-	snprintf(packet.bridge, sizeof(packet.bridge), "%s", request->bridge);
-	if (send(fd, &packet, sizeof(packet), MSG_NOSIGNAL) != sizeof(packet))
-		return -errno;
-
-	do
-		r = poll(&answer, 1, TAPSOCKET_TIMEOUT_MS);
-	while (r < 0 && errno == EINTR);
-	if (r <= 0)
-		return r < 0 ? -errno : -ETIMEDOUT;
-	r = fd_receive(fd, ret_reply, sizeof(*ret_reply), ret_tap_fd, &length);
-	if (r < 0)
-		return r;
-	if (length == 0)
-		return -ECONNRESET;
-	if (length != sizeof(*ret_reply) || ret_reply->magic != TAPSOCKET_MAGIC ||
-	    ret_reply->version != TAPSOCKET_VERSION || (ret_reply->error == 0 && *ret_tap_fd < 0))
-		return -EPROTO;
-	ret_reply->text[sizeof(ret_reply->text) - 1] = '\0';
-	str_one_line(ret_reply->text);
-	return 0;
-}
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77		/* Linux 6.5; asm-generic/socket.h */
+#endif
 
 /*
  * Gets a tap from the daemon. The caller owns @ret_tap_fd.
@@ -72,19 +31,93 @@ static int exchange(int fd, const struct request *request, struct tapsocket_repl
  */
 int tapclient_ask(const struct request *request, int *ret_tap_fd, struct failure *failure)
 {
-	_cleanup_(fd_closep) int fd = -EBADF, tap_fd = -EBADF;
+	struct tapsocket_request packet = tapsocket_request(request->bridge, TAPSOCKET_FOR_PARENT |
+							    (request->vnet_hdr ? TAPSOCKET_VNET_HDR : 0));
 	struct tapsocket_reply reply;
 	int r;
 
-	r = connect_daemon(&fd);
+	r = tapsocket_ask(PATH_TAP_SOCKET, &packet, &reply, ret_tap_fd);
 	if (r < 0)
 		return r;
-	r = exchange(fd, request, &reply, &tap_fd);
-	if (r < 0)
-		return r;
-	if (reply.error != 0)
-		return failure_set(failure, -EPERM, "%s", reply.text);
+	return reply.error != 0 ? failure_set(failure, -EPERM, "%s", reply.text) : 0;
+}
 
-	*ret_tap_fd = steal_fd(&tap_fd);
+/*
+ * The parent of a process, or the process itself where that is not to be found out: for people who look at a
+ * tap, nothing is decided by it. With a pidfd it is certain that the number was still that process's when its
+ * parent was read.
+ */
+static pid_t find_parent(int client_fd, pid_t pid)
+{
+	_cleanup_(fd_closep) int stat_fd = -EBADF, pid_fd = -EBADF;
+	socklen_t size = sizeof(pid_fd);
+	char path[64], stat[1024], *field;
+	struct pollfd end;
+	int parent;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	stat_fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = stat_fd < 0 ? -1 : read(stat_fd, stat, sizeof(stat) - 1);
+	if (n <= 0)
+		return pid;
+	stat[n] = '\0';
+	if (getsockopt(client_fd, SOL_SOCKET, SO_PEERPIDFD, &pid_fd, &size) < 0)
+		pid_fd = -EBADF;
+	end = (struct pollfd){ .fd = pid_fd, .events = POLLIN };
+	if (pid_fd >= 0 && poll(&end, 1, 0) != 0)
+		return pid;
+	/* The name in field 2 may hold anything, parentheses too. The fourth field is the parent. */
+	field = strrchr(stat, ')');
+	return field && sscanf(field, ") %*c %d", &parent) == 1 && parent > 1 ? parent : pid;
+}
+
+/*
+ * Who is at the other end of a connection to the daemon's socket, as the kernel saw it when the connection was
+ * made. The caller of this function owns @ret_groups, which @ret_caller borrows.
+ */
+int tapclient_identify(int client_fd, bool for_parent, struct policy_caller *ret_caller, gid_t **ret_groups,
+		       pid_t *ret_pid, struct failure *failure)
+{
+	_cleanup_(freep) gid_t *groups = NULL;
+	struct ucred peer = { .uid = (uid_t)-1 };
+	socklen_t size = sizeof(peer), groups_size = 0;
+
+	if (getsockopt(client_fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return failure_set(failure, -errno, "cannot read who asks: %s", strerror(errno));
+	if (peer.uid == (uid_t)-1 || peer.gid == (gid_t)-1)
+		return failure_set(failure, -ENOTCONN, "nobody asks: not a connected socket");
+	/* The first call says how much there is (net/core/sock.c:sk_getsockopt()). */
+	if (getsockopt(client_fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &groups_size) < 0 && errno != ERANGE)
+		return failure_set(failure, -errno, "cannot read the groups of uid %u: %s", (unsigned int)peer.uid, strerror(errno));
+	groups = malloc(groups_size + sizeof(*groups));
+	if (!groups)
+		return failure_set(failure, -ENOMEM, "out of memory");
+	if (groups_size > 0 && getsockopt(client_fd, SOL_SOCKET, SO_PEERGROUPS, groups, &groups_size) < 0)
+		return failure_set(failure, -errno, "cannot read the groups of uid %u: %s", (unsigned int)peer.uid, strerror(errno));
+
+	*ret_caller = (struct policy_caller){
+		.uid = peer.uid,
+		.gid = peer.gid,
+		.groups = groups,
+		.n_groups = groups_size / sizeof(*groups),
+	};
+	*ret_pid = for_parent ? find_parent(client_fd, peer.pid) : peer.pid;
+	*ret_groups = steal_ptr(groups);
+	return 0;
+}
+
+/*
+ * Answers the client: with a tap, or, where @error is negative, with the text of a refusal. -EPIPE and the like
+ * when it has gone away.
+ */
+int tapclient_answer(int client_fd, int tap_fd, int error, const char *text)
+{
+	const struct tapsocket_reply reply = tapsocket_reply(error, text);
+
+	if (error == 0)
+		return fd_send(client_fd, tap_fd, &reply, sizeof(reply), TAPSOCKET_TIMEOUT_MS);
+	if (send(client_fd, &reply, sizeof(reply), MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof(reply))
+		return -errno;
 	return 0;
 }

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Asking the daemon for a tap.
+ * The tap socket, from both sides: asking the daemon for a tap, and serving a client of the daemon.
  */
 #pragma once
 
 #include "../lib/failure.h"
+#include "../policy/policy.h"
 #include "request.h"
 
 int tapclient_ask(const struct request *request, int *ret_tap_fd, struct failure *failure);
+
+int tapclient_identify(int client_fd, bool for_parent, struct policy_caller *ret_caller, gid_t **ret_groups,
+		       pid_t *ret_pid, struct failure *failure);
+int tapclient_answer(int client_fd, int tap_fd, int error, const char *text);

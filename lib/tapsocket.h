@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The protocol of the tap socket: how a process without CAP_NET_ADMIN gets a tap from guestnetd.
- * Pure: types and constants.
  *
  * The socket is RUNSTATEDIR/guestnet/tap.sock, AF_UNIX, SOCK_SEQPACKET. Who asks is what the kernel
  * says of the peer (SO_PEERCRED); nothing in the request can change that.
@@ -16,14 +15,18 @@
  */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define TAPSOCKET_MAGIC		0x47745031u	/* "GtP1" */
 #define TAPSOCKET_VERSION	1
-#define TAPSOCKET_TIMEOUT_MS	5000		/* for the whole exchange */
+#define TAPSOCKET_TIMEOUT_MS	5000		/* for the request to come, and for the daemon's work on it */
+#define TAPSOCKET_START_MS	20000		/* for the whole exchange: the daemon may have to be started first */
 
 enum tapsocket_flags {
 	TAPSOCKET_VNET_HDR = 1 << 0,	/* the tap carries a virtio_net_hdr of 10 bytes (IFF_VNET_HDR) */
+	TAPSOCKET_FOR_PARENT = 1 << 1,	/* the tap will be its parent's: said where people look at taps, no more */
+	TAPSOCKET_FLAGS = (1 << 2) - 1,	/* all that are known */
 };
 
 struct tapsocket_request {
@@ -43,3 +46,9 @@ struct tapsocket_reply {
 
 _Static_assert(sizeof(struct tapsocket_request) == 24, "the layout is the protocol");
 _Static_assert(sizeof(struct tapsocket_reply) == 1036, "the layout is the protocol");
+
+struct tapsocket_request tapsocket_request(const char *bridge, unsigned int flags);
+struct tapsocket_reply tapsocket_reply(int error, const char *text);
+int tapsocket_parse_request(const void *bytes, size_t length, struct tapsocket_request *ret_request);
+int tapsocket_ask(const char *path, const struct tapsocket_request *request, struct tapsocket_reply *ret_reply,
+		  int *ret_tap_fd);

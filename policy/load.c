@@ -3,7 +3,7 @@
  * Policy files and their includes.
  * System calls: reads files, with whatever rights the process has.
  *
- * Files are opened as the caller, on purpose: an include that the caller may not read is not part of
+ * Files are opened as the caller, or as if by the caller (access.c), on purpose: an include that the caller may not read is not part of
  * the caller's policy ("root:alice 0640" is how per-user policies are made). Everything else that goes
  * wrong, in any file, denies everything.
  */
@@ -19,6 +19,7 @@
 
 #include "../lib/fd.h"
 #include "../lib/str.h"
+#include "access.h"
 #include "owner.h"
 
 struct load {
@@ -42,6 +43,31 @@ static int load_failure(const struct load *load, const struct origin *origin, co
 	return failure_set(load->failure, error, "%s: %s", STR_ESCAPED(path), strerror(-error));
 }
 
+/*
+ * Opens the file itself. Where the policy is somebody else's (policy.reader), what that caller could not read is
+ * -EACCES for us too; and what only we may not read is no part that could be left out.
+ */
+static int load_open_file(const struct load *load, const char *path, int flags, struct stat *ret_st, int *ret_fd)
+{
+	const struct policy_caller *reader = load->policy->reader;
+	_cleanup_(fd_closep) int fd = open(path, flags);
+	int r;
+
+	if (fd < 0) {
+		r = -errno;
+		if (reader && r == -EACCES && access_verify(reader, path, ACCESS_READ) != -EACCES)
+			return failure_set(load->failure, -EPERM, "guestnetd may not read %s, and the caller may", STR_ESCAPED(path));
+		return r;
+	}
+	if (fstat(fd, ret_st) < 0)
+		return -errno;
+	r = reader ? access_verify_fd(reader, fd, ret_st, ACCESS_READ) : 0;
+	if (r < 0)
+		return r;
+	*ret_fd = steal_fd(&fd);
+	return 0;
+}
+
 /* Opens a policy file for reading, or says why it must not be believed. Never blocks on a FIFO. */
 static int load_open(const struct load *load, const char *path, int *ret_fd, struct stat *ret_st)
 {
@@ -51,18 +77,16 @@ static int load_open(const struct load *load, const char *path, int *ret_fd, str
 	int r;
 
 	if (!(load->flags & POLICY_LOAD_ANY_OWNER)) {
-		r = owner_resolve(path, resolved, load->failure);
+		r = owner_resolve(path, load->policy->reader, resolved, load->failure);
 		if (r < 0)
 			return r;
 		path = resolved;
 		flags |= O_NOFOLLOW;
 	}
 
-	fd = open(path, flags);
-	if (fd < 0)
-		return -errno;
-	if (fstat(fd, ret_st) < 0)
-		return -errno;
+	r = load_open_file(load, path, flags, ret_st, &fd);
+	if (r < 0)
+		return r;
 	if (!S_ISREG(ret_st->st_mode))
 		return failure_set(load->failure, -EINVAL, "%s is not a regular file", STR_ESCAPED(path));
 	if (!(load->flags & POLICY_LOAD_ANY_OWNER)) {

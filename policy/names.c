@@ -97,7 +97,7 @@ static bool lookup_is_safe(const char *path)
 {
 	char resolved[PATH_MAX];
 
-	if (owner_resolve(path, resolved, NULL) < 0)
+	if (owner_resolve(path, NULL, resolved, NULL) < 0)
 		return false;
 	/* Readable means traceable by the caller; to root that makes no difference. */
 	return geteuid() == 0 || access(path, R_OK) < 0;

@@ -21,6 +21,7 @@
 
 #include "../lib/fd.h"
 #include "../lib/str.h"
+#include "access.h"
 #include "owner.h"
 
 /* The uid that stands for "not in this user namespace" (user_namespaces(7), overflowuid). */
@@ -67,6 +68,7 @@ int owner_verify(const struct stat *st, const char *path, struct failure *failur
 
 /* A path on its way to being resolved: what has been walked, and what is still to come. */
 struct walk {
+	const struct policy_caller *reader;	/* borrowed; NULL: the process itself */
 	char done[PATH_MAX];
 	char rest[PATH_MAX];
 	unsigned int n_links;
@@ -112,6 +114,23 @@ static int walk_follow(struct walk *walk, const char *link_path)
 }
 
 /*
+ * May the reader look into the directory that the walk has come to? Where the process itself is the reader,
+ * the kernel says so at the next step.
+ */
+static int verify_search(const struct walk *walk, struct failure *failure)
+{
+	const char *path = walk->done[0] ? walk->done : "/";
+	int r;
+
+	if (!walk->reader)
+		return 0;
+	r = access_verify(walk->reader, path, ACCESS_SEARCH);
+	if (r < 0 && r != -EACCES)
+		return failure_set(failure, -EPERM, "%s: %s", STR_ESCAPED(path), strerror(-r));
+	return r;
+}
+
+/*
  * Walks one component further and verifies what is found there. At the last one @ret_file is true
  * and @st describes it.
  */
@@ -119,6 +138,7 @@ static int walk_step(struct walk *walk, const char *component, struct stat *st, 
 		     struct failure *failure)
 {
 	char path[PATH_MAX];
+	int r;
 
 	*ret_file = false;
 	if (strcmp(component, ".") == 0)
@@ -133,8 +153,16 @@ static int walk_step(struct walk *walk, const char *component, struct stat *st, 
 
 	if (snprintf(path, sizeof(path), "%s/%s", walk->done, component) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
-	if (lstat(path, st) < 0)
-		return -errno;
+	r = verify_search(walk, failure);
+	if (r < 0)
+		return r;
+	if (lstat(path, st) < 0) {
+		r = -errno;
+		/* The reader could: what stands there is part of what decides, and we do not know it. */
+		if (walk->reader && r == -EACCES)
+			return failure_set(failure, -EPERM, "guestnetd may not look at %s, and the caller may", STR_ESCAPED(path));
+		return r;
+	}
 	if (S_ISLNK(st->st_mode))
 		return walk_follow(walk, path);
 
@@ -152,13 +180,14 @@ static int walk_step(struct walk *walk, const char *component, struct stat *st, 
 /*
  * Resolves an absolute path to a regular file, following links, and verifies that only root can change
  * the file, every directory above it and every directory passed on the way. @ret_path receives the
- * path without links (PATH_MAX bytes).
+ * path without links (PATH_MAX bytes). Whom the directories on the way must let through is @reader, or, NULL,
+ * the process itself.
  * Errors: -ENOENT, -ENOTDIR, -EACCES as lstat(2) says them; -EPERM when somebody else could change
  * something, with its name in @failure; -EINVAL for what is not a regular file.
  */
-int owner_resolve(const char *path, char *ret_path, struct failure *failure)
+int owner_resolve(const char *path, const struct policy_caller *reader, char *ret_path, struct failure *failure)
 {
-	struct walk walk = { .done = "" };
+	struct walk walk = { .reader = reader, .done = "" };
 	char component[NAME_MAX + 1];
 	struct stat st;
 	int r;

@@ -8,5 +8,7 @@
 
 #include "../lib/failure.h"
 
+struct policy_caller;
+
 int owner_verify(const struct stat *st, const char *path, struct failure *failure);
-int owner_resolve(const char *path, char *ret_path, struct failure *failure);
+int owner_resolve(const char *path, const struct policy_caller *reader, char *ret_path, struct failure *failure);

@@ -55,6 +55,8 @@ struct policy_file {
 	ino_t inode;
 };
 
+struct policy_caller;
+
 struct policy {
 	struct policy_rule *rules;	/* owned, in reading order */
 	struct policy_who *whos;	/* owned */
@@ -65,6 +67,11 @@ struct policy {
 	 * NULL: every rule is kept.
 	 */
 	const struct policy_device *only;
+	/*
+	 * Borrowed, set before loading: whose policy it is, where the process is somebody else. A file counts when
+	 * this caller could read it. NULL: the process reads as itself.
+	 */
+	const struct policy_caller *reader;
 	size_t n_read;			/* rules read, kept or not */
 	size_t n_rules, n_whos, n_macs, n_files;
 };

@@ -20,17 +20,20 @@
 
 #include "../../lib/str.h"
 #include "../../lib/util.h"
+#include "activation.h"
 #include "api.h"
 #include "child.h"
 #include "manager.h"
 #include "paths.h"
 #include "systembus.h"
+#include "tapserver.h"
 
 static const char *arg_config_root = PATH_CONFIG_ROOT;
 static const char *arg_vendor_root = PATH_VENDOR_ROOT;
 static const char *arg_state_root = PATH_STATE_ROOT;
 static const char *arg_run_root = PATH_RUN_ROOT;
 static const char *arg_dnsmasq = "/usr/sbin/dnsmasq";
+static const char *arg_helper = PATH_HELPER;
 static const char *arg_service_user = "guestnet";
 static enum { MODE_RUN, MODE_CHECK, MODE_PLAN, MODE_TEARDOWN } arg_mode = MODE_RUN;
 
@@ -47,12 +50,13 @@ static const char help[] =
 	"  --state-root=DIR     instead of " PATH_STATE_ROOT "\n"
 	"  --run-root=DIR       instead of " PATH_RUN_ROOT "\n"
 	"  --dnsmasq=PATH       instead of /usr/sbin/dnsmasq\n"
+	"  --helper=PATH        instead of " PATH_HELPER "\n"
 	"  --service-user=USER  who dnsmasq runs as when guestnetd is root (a name or a number)\n"
 	"  --help, --version\n"
 	"\n"
 	"SIGHUP reads the configuration again. SIGTERM ends the daemon and leaves the networks up.\n";
 
-enum { OPTION_CONFIG = 256, OPTION_VENDOR, OPTION_STATE, OPTION_RUN, OPTION_DNSMASQ, OPTION_USER,
+enum { OPTION_CONFIG = 256, OPTION_VENDOR, OPTION_STATE, OPTION_RUN, OPTION_DNSMASQ, OPTION_HELPER, OPTION_USER,
        OPTION_CHECK, OPTION_PLAN, OPTION_TEARDOWN, OPTION_HELP, OPTION_VERSION };
 
 static const struct option options[] = {
@@ -61,6 +65,7 @@ static const struct option options[] = {
 	{ "state-root",		required_argument,	NULL,	OPTION_STATE },
 	{ "run-root",		required_argument,	NULL,	OPTION_RUN },
 	{ "dnsmasq",		required_argument,	NULL,	OPTION_DNSMASQ },
+	{ "helper",		required_argument,	NULL,	OPTION_HELPER },
 	{ "service-user",	required_argument,	NULL,	OPTION_USER },
 	{ "check",		no_argument,		NULL,	OPTION_CHECK },
 	{ "plan",		no_argument,		NULL,	OPTION_PLAN },
@@ -90,6 +95,9 @@ static void parse_options(int argc, char *argv[])
 			break;
 		case OPTION_DNSMASQ:
 			arg_dnsmasq = optarg;
+			break;
+		case OPTION_HELPER:
+			arg_helper = optarg;
 			break;
 		case OPTION_USER:
 			arg_service_user = optarg;
@@ -267,25 +275,37 @@ static int run_once(struct manager *manager)
 	return r < 0 || wrong ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int serve_taps(sd_event *event, struct manager *manager, const char *path, int listen_fd,
+		      struct tapserver **ret_server, struct failure *failure)
+{
+	const struct tapserver_options taps = { .helper = arg_helper, .path = path, .listen_fd = listen_fd };
+
+	return tapserver_new(event, manager, &taps, ret_server, failure);
+}
+
 int main(int argc, char *argv[])
 {
 	_cleanup_(sd_event_unrefp) sd_event *event = NULL;
 	_cleanup_(systembus_freep) struct systembus *systembus = NULL;
 	_cleanup_(manager_freep) struct manager *manager = NULL;
 	_cleanup_(api_freep) struct api *api = NULL;
+	_cleanup_(tapserver_freep) struct tapserver *tapserver = NULL;
+	_cleanup_(activation_deinit) struct activation activation;
 	struct manager_options manager_options = { 0 };
 	struct failure failure = { 0 };
-	char socket_path[108];
+	char socket_path[108], tap_path[108];
 	int lock_fd = -EBADF, r;
 
 	parse_options(argc, argv);
 	umask(0022);
+	activation_init(&activation);
 	find_service_user(&manager_options.service_uid, &manager_options.service_gid);
 	manager_options.config_root = arg_config_root;
 	manager_options.vendor_root = arg_vendor_root;
 	manager_options.state_root = arg_state_root;
 	manager_options.run_root = arg_run_root;
 	manager_options.dnsmasq = arg_dnsmasq;
+	manager_options.nft_fd = activation_take(&activation, "nft");
 	manager_options.only_check = arg_mode == MODE_CHECK;
 	if ((arg_mode == MODE_PLAN || arg_mode == MODE_TEARDOWN) && become_owner() < 0)
 		return EXIT_FAILURE;
@@ -310,6 +330,7 @@ int main(int argc, char *argv[])
 	if (arg_mode != MODE_RUN)
 		return run_once(manager);
 
+	snprintf(tap_path, sizeof(tap_path), "%s/tap.sock", arg_run_root);
 	snprintf(socket_path, sizeof(socket_path), "%s/bus.sock", arg_run_root);
 	r = add_signals(event, manager);
 	if (r >= 0)
@@ -318,6 +339,8 @@ int main(int argc, char *argv[])
 		r = manager_run_pass(manager);
 	if (r >= 0)
 		r = api_new(event, manager, socket_path, &api, &failure);
+	if (r >= 0)
+		r = serve_taps(event, manager, tap_path, activation_take(&activation, "tap"), &tapserver, &failure);
 	if (r >= 0)
 		r = sd_event_set_watchdog(event, 1);
 	if (r >= 0) {

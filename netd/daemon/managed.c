@@ -50,7 +50,10 @@ void managed_set_state(struct managed *managed, enum network_state state)
 	managed->since_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* A start or stop by hand outlives the daemon, not the machine: RUN/NAME.wanted holds "yes" or "no". */
+/*
+ * A start or stop by hand, or for a guest, outlives the daemon, not the machine: RUN/NAME.wanted holds "yes" or "no". A
+ * network that is there on demand has no file while it is down.
+ */
 static void wanted_path(char *buffer, size_t size, const struct managed *managed, const struct manager_options *options)
 {
 	snprintf(buffer, size, "%s/%s.wanted", options->run_root, managed->network.name);
@@ -63,22 +66,27 @@ int managed_remember_wanted(const struct managed *managed, const struct manager_
 	char path[4096];
 
 	wanted_path(path, sizeof(path), managed, options);
+	if (!managed->wanted && managed->network.on_demand)
+		return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
 		return -errno;
 	return 0;
 }
 
-static bool recall_wanted(const struct managed *managed, const struct manager_options *options)
+static void recall_wanted(struct managed *managed, const struct manager_options *options)
 {
 	_cleanup_(fd_closep) int fd = -EBADF;
 	char path[4096], text[4] = "";
 
 	wanted_path(path, sizeof(path), managed, options);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	managed->wanted = managed->network.autostart;
+	managed->stopped_by_hand = false;
 	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
-		return managed->network.autostart;
-	return text[0] == 'y';
+		return;
+	managed->wanted = text[0] == 'y';
+	managed->stopped_by_hand = !managed->wanted && !managed->network.on_demand;
 }
 
 static int add_managed(struct managed_list *list, const char *name, struct managed **ret_managed)
@@ -142,7 +150,7 @@ static int take_over(struct managed_list *list, const struct manager_options *op
 		managed->network = *network;
 		*network = NETWORK_NULL;
 		if (first)
-			managed->wanted = recall_wanted(managed, options);
+			recall_wanted(managed, options);
 	}
 	managed->leaving = false;
 	return 0;

@@ -17,6 +17,9 @@ struct managed {
 	bool declared;			/* its file is there; else it is on its way out */
 	bool leaving;			/* its file was gone when it was last looked for */
 	bool wanted;			/* to be up */
+	bool stopped_by_hand;		/* and so not to be brought up for a guest */
+	uint64_t idle_since_us;		/* CLOCK_MONOTONIC: without a port since then; 0: it has some */
+	uint64_t demanded_at_us;	/* CLOCK_MONOTONIC: a guest is on its way */
 	char config_problem[512];	/* of its files, with file and line; what is in force is older then */
 	char problem[512];		/* of the last pass, or of its dnsmasq */
 	char fix[128];

@@ -45,6 +45,8 @@
 #define FIGHT_PASSES	16
 #define FIGHT_WINDOW_US	2000000
 #define FIGHT_PAUSE_US	1000000
+/* A guest that has asked for a network has its port after so long, or is not coming: a request for a tap takes 5 s at most. */
+#define DEMAND_US	10000000
 /* It is over when nothing had to be repaired for so long. */
 #define FIGHT_OVER_US	5000000
 /* A dnsmasq that was started after failures must live so long before its network is said to run. */
@@ -434,6 +436,42 @@ static void tell_notes(struct manager *manager, const struct plan *plan)
 		}
 }
 
+/* How long a network that is there on demand stays without a port: a guest that is on its way has the time it may take. */
+static uint64_t idle_end_us(const struct managed *managed)
+{
+	uint64_t end_us = managed->idle_since_us + (uint64_t)managed->network.idle_timeout_s * 1000000;
+	uint64_t guest_us = managed->demanded_at_us ? managed->demanded_at_us + DEMAND_US : 0;
+
+	return end_us > guest_us ? end_us : guest_us;
+}
+
+/* Networks that are there on demand go when they have had no port for long enough. */
+static void watch_idle(struct manager *manager, const struct pass *pass)
+{
+	for (size_t i = 0; i < manager->networks.n; i++) {
+		struct managed *managed = manager->networks.items[i];
+
+		if (!managed->network.on_demand || !managed->wanted || managed->n_ports > 0 ||
+		    managed->network.idle_timeout_s == NETWORK_NEVER) {
+			managed->idle_since_us = 0;
+			continue;
+		}
+		if (managed->idle_since_us == 0)
+			managed->idle_since_us = pass->now_us;
+		if (pass->now_us < idle_end_us(managed)) {
+			want_pass_at(manager, idle_end_us(managed));
+			continue;
+		}
+		sd_journal_send("MESSAGE=network %s has had no port for %u s: it goes until a guest asks for it", managed->network.name,
+				managed->network.idle_timeout_s, "PRIORITY=6", "NETWORK=%s", managed->network.name,
+				"BRIDGE=%s", managed->network.bridge, NULL);
+		managed->wanted = false;
+		managed->idle_since_us = 0;
+		(void)managed_remember_wanted(managed, &manager->options);
+		want_pass(manager);
+	}
+}
+
 /* After a pass: what can be said of each network now. */
 static void update_states(struct manager *manager, const struct pass *pass)
 {
@@ -723,6 +761,7 @@ int manager_run_pass(struct manager *manager)
 	}
 
 	update_states(manager, &pass);
+	watch_idle(manager, &pass);
 	tell_notes(manager, &pass.plan);
 	r = remember_addresses(manager, &pass);
 	managed_list_sweep(&manager->networks);
@@ -823,28 +862,11 @@ static int add_sources(struct manager *manager)
 	return r;
 }
 
-/* The nft socket that systemd keeps for us over a restart, or -EBADF. */
-static int kept_socket(void)
-{
-	char **names = NULL;
-	int n = sd_listen_fds_with_names(1, &names), fd = -EBADF;
-
-	for (int i = 0; i < n; i++) {
-		if (strcmp(names[i], "nft") == 0 && fd < 0)
-			fd = SD_LISTEN_FDS_START + i;
-		else
-			close(SD_LISTEN_FDS_START + i);
-		free(names[i]);
-	}
-	free(names);
-	return fd;
-}
-
 static int open_kernel(struct manager *manager, struct failure *failure)
 {
 	int fd, r;
 
-	r = kernel_open(kept_socket(), &manager->kernel, failure);
+	r = kernel_open(steal_fd(&manager->options.nft_fd), &manager->kernel, failure);
 	if (r < 0)
 		return r;
 	r = monitor_open(&manager->kernel, &manager->monitor, failure);
@@ -923,6 +945,7 @@ struct manager *manager_free(struct manager *manager)
 	free(manager->ports);
 	free(manager->bridges);
 	free(manager->addresses);
+	fd_close(manager->options.nft_fd);
 	free(manager);
 	return NULL;
 }
@@ -983,6 +1006,7 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 		.name = managed->network.name,
 		.state = managed->state,
 		.autostart = managed->network.autostart,
+		.on_demand = managed->network.on_demand,
 		.mode = managed->network.bridge[0] ? network_mode_name(managed->network.mode) : "",
 		.bridge = managed->network.bridge,
 		.checksum = checksum_strategy_name(manager->checksum),
@@ -997,25 +1021,20 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 		print_addresses(manager, managed, ret_report->addresses, sizeof(ret_report->addresses));
 }
 
-/*
- * Starts or stops a network, and remembers that until the next boot. Returns when the steps have been
- * carried out. -ENOENT when there is no such network; -EIO with the reason when it did not come up.
- */
-int manager_set_running(struct manager *manager, const char *network, bool running, struct failure *failure)
+/* Carries out what a change of `wanted` needs, and remembers it when it is one, or is somebody's word. */
+static int change_wanted(struct manager *manager, struct managed *managed, bool wanted, bool by_hand, struct failure *failure)
 {
-	struct managed *managed = managed_find(&manager->networks, network);
+	bool to_remember = by_hand || managed->wanted != wanted;
+	char name[NETWORK_NAME_SIZE];
 	int r;
 
-	if (!managed)
-		return failure_set(failure, -ENOENT, "there is no network \"%s\"", STR_ESCAPED(network));
-	if (running && !managed->network.bridge[0])
-		return failure_set(failure, -EINVAL, "%s", managed->config_problem);
-	managed->wanted = running;
+	memcpy(name, managed->network.name, sizeof(name));
+	managed->wanted = wanted;
 	managed->retry_at_us = managed->child_retry_at_us = 0;
 	managed->n_failures = managed->n_child_failures = 0;
-	r = managed_remember_wanted(managed, &manager->options);
+	r = to_remember ? managed_remember_wanted(managed, &manager->options) : 0;
 	if (r < 0)
-		return failure_set(failure, r, "%s/%s.wanted: %s", manager->options.run_root, network, strerror(-r));
+		return failure_set(failure, r, "%s/%s.wanted: %s", manager->options.run_root, name, strerror(-r));
 	for (int i = 0; i < 4; i++) {
 		r = manager_run_pass(manager);
 		if (r < 0)
@@ -1023,8 +1042,67 @@ int manager_set_running(struct manager *manager, const char *network, bool runni
 		if (!manager->settling)
 			break;
 	}
-	managed = managed_find(&manager->networks, network);
+	managed = managed_find(&manager->networks, name);
 	if (managed && managed->state == NETWORK_FAILED)
 		return failure_set(failure, -EIO, "%s", managed->problem);
+	return 0;
+}
+
+/*
+ * Starts or stops a network, and remembers that until the next boot. Returns when the steps have been
+ * carried out. -ENOENT when there is no such network; -EIO with the reason when it did not come up.
+ */
+int manager_set_running(struct manager *manager, const char *network, bool running, struct failure *failure)
+{
+	struct managed *managed = managed_find(&manager->networks, network);
+
+	if (!managed)
+		return failure_set(failure, -ENOENT, "there is no network \"%s\"", STR_ESCAPED(network));
+	if (running && !managed->network.bridge[0])
+		return failure_set(failure, -EINVAL, "%s", managed->config_problem);
+	managed->stopped_by_hand = !running && !managed->network.on_demand;
+	return change_wanted(manager, managed, running, true, failure);
+}
+
+/*
+ * Which declared network is meant by this name, its own or its bridge's? The texts are borrowed until the
+ * manager runs again.
+ */
+bool manager_find_declared(const struct manager *manager, const char *name, const char **ret_network,
+			   const char **ret_bridge)
+{
+	for (size_t i = 0; i < manager->networks.n; i++) {
+		const struct managed *managed = manager->networks.items[i];
+		const struct network *network = &managed->network;
+
+		if (!managed->declared || !network->bridge[0] ||
+		    (strcmp(network->name, name) != 0 && strcmp(network->bridge, name) != 0))
+			continue;
+		*ret_network = network->name;
+		*ret_bridge = network->bridge;
+		return true;
+	}
+	return false;
+}
+
+/*
+ * A guest whose owner may use this network asks for it: it is brought up when it is down. Returns when its bridge
+ * is there. -EPERM when an administrator has stopped it; other errors as manager_set_running() has them.
+ */
+int manager_demand(struct manager *manager, const char *network, struct failure *failure)
+{
+	struct managed *managed = managed_find(&manager->networks, network);
+	struct failure cause = { 0 };
+
+	if (!managed || !managed->declared)
+		return failure_set(failure, -ENOENT, "failed to get mtu of bridge `%s': No such device: the network is not declared any more",
+				   STR_ESCAPED(network));
+	if (!managed->wanted && managed->stopped_by_hand)
+		return failure_set(failure, -EPERM, "failed to get mtu of bridge `%s': No such device: the network was stopped by hand: guestnet start %s",
+				   STR_ESCAPED(network), STR_ESCAPED(network));
+	managed->demanded_at_us = clock_us();
+	if (change_wanted(manager, managed, true, false, &cause) < 0)
+		return failure_set(failure, -EIO, "failed to get mtu of bridge `%s': the network does not come up: %s",
+				   STR_ESCAPED(network), cause.text);
 	return 0;
 }

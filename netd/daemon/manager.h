@@ -23,6 +23,7 @@ struct manager_options {
 	const char *dnsmasq;		/* its path */
 	uid_t service_uid;		/* who dnsmasq runs as when we are root */
 	gid_t service_gid;
+	int nft_fd;			/* the netlink socket that was kept for us; -EBADF: none; owned by the manager */
 	bool only_check;		/* the configuration is read, and nothing else done: needs no privilege */
 };
 
@@ -42,6 +43,7 @@ struct network_report {
 	const char *name;
 	enum network_state state;
 	bool autostart;
+	bool on_demand;
 	const char *mode;
 	const char *bridge;
 	char addresses[256];		/* separated by blanks */
@@ -73,4 +75,7 @@ const char *manager_file_problems(const struct manager *manager);
 size_t manager_count(const struct manager *manager);
 void manager_report(const struct manager *manager, size_t i, struct network_report *ret_report);
 int manager_set_running(struct manager *manager, const char *network, bool running, struct failure *failure);
+bool manager_find_declared(const struct manager *manager, const char *name, const char **ret_network,
+			   const char **ret_bridge);
+int manager_demand(struct manager *manager, const char *network, struct failure *failure);
 const char *manager_status_text(const struct manager *manager);

@@ -199,12 +199,38 @@ static void reset_mtu(struct network *network)
 
 static int parse_autostart(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
+	if (strcmp(value, "on-demand") == 0) {
+		network->autostart = false;
+		network->on_demand = true;
+		return 0;
+	}
+	network->on_demand = false;
 	return parse_boolean(value, &network->autostart);
 }
 
 static void reset_autostart(struct network *network)
 {
 	network->autostart = true;
+	network->on_demand = false;
+}
+
+static int parse_idle_timeout(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	uint64_t seconds;
+
+	if (strcmp(value, "infinity") == 0) {
+		network->idle_timeout_s = NETWORK_NEVER;
+		return 0;
+	}
+	if (parse_seconds(value, &seconds) < 0 || seconds < 1)
+		return -EINVAL;
+	network->idle_timeout_s = (uint32_t)seconds;
+	return 0;
+}
+
+static void reset_idle_timeout(struct network *network)
+{
+	network->idle_timeout_s = 300;
 }
 
 static int parse_host_access(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
@@ -447,8 +473,13 @@ const struct key keys[KEY_MAX_] = {
 		"The largest packet on the network. Guests are told by DHCP and by router advertisements.",
 	},
 	[KEY_AUTOSTART] = {
-		"Network", "Autostart", parse_autostart, reset_autostart, false, "yes", "", BOOLEAN,
-		"Whether the network is there from the start, or only after guestnet start NAME.",
+		"Network", "Autostart", parse_autostart, reset_autostart, false, "yes", "", "yes, no or on-demand",
+		"When the network is there. yes: from the start. no: after guestnet start NAME, or when a guest of somebody who may use it asks for it; from then on it stays. on-demand: when a guest asks for it, and until it has had no port for IdleTimeout=. A network that was stopped with guestnet stop comes back for no guest, unless it is on-demand.",
+	},
+	[KEY_IDLE_TIMEOUT] = {
+		"Network", "IdleTimeout", parse_idle_timeout, reset_idle_timeout, false, "5min", "seconds",
+		"infinity, or a time of at least 1s, such as 30s or 10min",
+		"How long a network with Autostart=on-demand stays without a port before it is taken down.",
 	},
 	[KEY_HOST_ACCESS] = {
 		"Network", "HostAccess", parse_host_access, reset_host_access, false, "gateway", "", "gateway, all or none",

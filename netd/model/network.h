@@ -47,7 +47,7 @@ struct network_address {
 
 /* Every key of a file, in the order of the table in keys.c. */
 enum key_id {
-	KEY_MODE, KEY_BRIDGE, KEY_MAC_ADDRESS, KEY_MTU, KEY_AUTOSTART, KEY_HOST_ACCESS, KEY_COEXIST,
+	KEY_MODE, KEY_BRIDGE, KEY_MAC_ADDRESS, KEY_MTU, KEY_AUTOSTART, KEY_IDLE_TIMEOUT, KEY_HOST_ACCESS, KEY_COEXIST,
 	KEY_ADDRESS,
 	KEY_DHCP_ENABLE, KEY_DHCP_RANGE, KEY_DHCP_LEASE_TIME,
 	KEY_DNS_ENABLE, KEY_DNS_DOMAIN, KEY_DNS_FORWARDER,
@@ -55,6 +55,7 @@ enum key_id {
 };
 
 #define NETWORK_LEASE_FOREVER UINT32_MAX
+#define NETWORK_NEVER UINT32_MAX
 
 struct network {
 	char name[NETWORK_NAME_SIZE];
@@ -69,7 +70,9 @@ struct network {
 	bool mac_given;
 	struct mac mac;
 	uint32_t mtu;
-	bool autostart;
+	bool autostart;			/* there from the start */
+	bool on_demand;			/* not autostart: comes with the first tap and goes without ports */
+	uint32_t idle_timeout_s;	/* NETWORK_NEVER */
 	bool coexist;			/* rules of ours may be in the places of other firewalls */
 
 	bool address_auto;		/* for each family that no address is written for */

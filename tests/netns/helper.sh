@@ -673,7 +673,7 @@ test_daemon() {
 	launch --uid $alice $helper_plain --br=default
 	equal daemon_tap '0 0 true fake0  ' "$reply_status $reply_byte $reply_fd $reply_tap $reply_stdout $reply_stderr"
 	equal daemon_tap_flags '20482' "$(jq .flags <<<"$reply")"
-	equal daemon_asked '{"uid":4201,"size":24,"magic":true,"version":1,"flags":1,"bridge":"default","fds":false}' "$(cat $tmp/daemon)"
+	equal daemon_asked '{"uid":4201,"size":24,"magic":true,"version":1,"flags":3,"bridge":"default","fds":false}' "$(cat $tmp/daemon)"
 	check daemon_tap_gone wait_for 10 no_taps
 	launch --no-vnet --uid $alice $helper_plain --br=br0
 	equal daemon_tap_plain '0 4098' "$reply_status $(jq .flags <<<"$reply")"

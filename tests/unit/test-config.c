@@ -18,7 +18,7 @@ static const struct {
 	{ "Mode=nat\n", "lab.network:1: Mode= stands before the first section" },
 	{ "[Network]\nMode\n", "lab.network:2: \"Mode\": want [Section] or Key=Value" },
 	{ "[Network]\n=nat\n", "lab.network:2: \"=nat\": want [Section] or Key=Value" },
-	{ "[Network]\n\n# x\nMoed=nat\n", "lab.network:4: unknown key Moed= in section [Network], did you mean Mode=? (known: Mode= Bridge= MACAddress= MTU= Autostart= HostAccess= Coexist=)" },
+	{ "[Network]\n\n# x\nMoed=nat\n", "lab.network:4: unknown key Moed= in section [Network], did you mean Mode=? (known: Mode= Bridge= MACAddress= MTU= Autostart= IdleTimeout= HostAccess= Coexist=)" },
 	{ "[Network]\nmode=nat\n", "lab.network:2: unknown key mode= in section [Network], did you mean Mode=?" },
 	{ "[Network]\nAddress=auto\n", "lab.network:2: Address= belongs into section [Address], not [Network]" },
 	{ "[Network]\nMode=natt\n", "lab.network:2: Mode=natt: want nat or isolated, did you mean nat?" },
@@ -34,7 +34,8 @@ static const struct {
 	{ "[Network]\nMTU=1279\n", "lab.network:2: MTU=1279: want a number from 1280 to 65535" },
 	{ "[Network]\nMTU=65536\n", "lab.network:2: MTU=65536: want a number" },
 	{ "[Network]\nMTU=1500x\n", "lab.network:2: MTU=1500x: want a number" },
-	{ "[Network]\nAutostart=maybe\n", "lab.network:2: Autostart=maybe: want yes or no" },
+	{ "[Network]\nAutostart=maybe\n", "lab.network:2: Autostart=maybe: want yes, no or on-demand" },
+	{ "[Network]\nIdleTimeout=0\n", "lab.network:2: IdleTimeout=0: want infinity, or a time of at least 1s" },
 	{ "[Network]\nHostAccess=gatway\n", "lab.network:2: HostAccess=gatway: want gateway, all or none, did you mean gateway?" },
 	{ "[Address]\nAddress=10.0.0.1\n", "lab.network:2: Address=10.0.0.1: want auto, or an address of the host with its prefix length, such as 10.0.0.1/24 or fd00:1::1/64; the prefix length is missing, such as 10.0.0.1/24" },
 	{ "[Address]\nAddress=10.0.0.0/24\n", "lab.network:2: Address=10.0.0.0/24: want auto, or an address of the host with its prefix length, such as 10.0.0.1/24 or fd00:1::1/64; this is the network, want the host's address on it, such as 10.0.0.1/24" },
@@ -193,6 +194,34 @@ static void lease_times(void **state _unused_)
 		snprintf(text, sizeof(text), "[DHCP]\nLeaseTime=%s\n", cases[i].text);
 		check_int(cases[i].text, test_parse_network("lab", text, &network, &failure), 0);
 		check_int(cases[i].text, network.lease_time_s, cases[i].seconds);
+	}
+}
+
+static void on_demand(void **state _unused_)
+{
+	static const struct {
+		const char *text;
+		bool autostart, on_demand;
+		uint32_t idle_timeout_s;
+	} cases[] = {
+		{ "", true, false, 300 },
+		{ "Autostart=on-demand\n", false, true, 300 },
+		{ "Autostart=on-demand\nIdleTimeout=1min 30s\n", false, true, 90 },
+		{ "Autostart=on-demand\nIdleTimeout=infinity\n", false, true, NETWORK_NEVER },
+		{ "Autostart=on-demand\nAutostart=yes\n", true, false, 300 },
+		{ "Autostart=on-demand\nAutostart=no\n", false, false, 300 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(network_deinit) struct network network = NETWORK_NULL;
+		struct failure failure = { "" };
+		char text[128];
+
+		snprintf(text, sizeof(text), "[Network]\n%s", cases[i].text);
+		check_int(cases[i].text, test_parse_network("lab", text, &network, &failure), 0);
+		check_int(cases[i].text, network.autostart, cases[i].autostart);
+		check_int(cases[i].text, network.on_demand, cases[i].on_demand);
+		check_int(cases[i].text, network.idle_timeout_s, cases[i].idle_timeout_s);
 	}
 }
 
@@ -398,6 +427,7 @@ int main(void)
 		cmocka_unit_test(an_empty_file_is_a_nat_network),
 		cmocka_unit_test(every_key),
 		cmocka_unit_test(lease_times),
+		cmocka_unit_test(on_demand),
 		cmocka_unit_test(dropins_apply_in_order),
 		cmocka_unit_test(a_dropin_begins_without_a_section),
 		cmocka_unit_test(odd_bytes),

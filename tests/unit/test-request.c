@@ -153,6 +153,29 @@ static void long_argument(void **state _unused_)
 	check_prefix("long", failure.text, "invalid bridge name \"\\x1b\\x1b");
 }
 
+/* What the daemon says to the helper that it starts; privileges.c decides whether it is believed. */
+static void from_the_daemon(void **state _unused_)
+{
+	char *argv[] = { (char *)"helper", (char *)"--client=3", (char *)"--br=default", (char *)"--use-vnet", (char *)"--for-parent",
+			 (char *)"--will-be=gn-default", (char *)"--will-be=default", (char *)"--will-be=more", NULL };
+	struct failure failure = { 0 };
+	struct request request;
+
+	check_int("all", request_parse(7, argv, &request, &failure), 0);
+	check_int("for a client", request.for_client && request.for_parent && request.vnet_hdr, true);
+	check_int("fd", request.reply_fd, 3);
+	check_int("names", (long long)request.n_will_be, 2);
+	check_string("name", request.will_be[0], "gn-default");
+	check_int("too many", request_parse(8, argv, &request, &failure), -EINVAL);
+	failure = (struct failure){ 0 };
+	argv[5] = (char *)"--will-be=a/b";
+	check_int("no name", request_parse(6, argv, &request, &failure), -EINVAL);
+	argv[1] = (char *)"--fd=3";
+	argv[5] = NULL;
+	check_int("nobody's", request_parse(4, argv, &request, &failure), 0);
+	check_int("for itself", request.for_client, false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +183,7 @@ int main(void)
 		cmocka_unit_test(refused),
 		cmocka_unit_test(no_arguments_at_all),
 		cmocka_unit_test(long_argument),
+		cmocka_unit_test(from_the_daemon),
 	};
 
 	return cmocka_run_group_tests_name("request", tests, NULL, NULL);

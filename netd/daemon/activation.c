@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The fds that the service manager hands over at the start, by their names: sockets of socket units, and what was
+ * stored with it before (sd_listen_fds(3)).
+ * System calls.
+ */
+#include "activation.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "../../lib/fd.h"
+
+/* Takes what the environment tells of, and the telling too: no child shall read it. */
+void activation_init(struct activation *activation)
+{
+	char **names = NULL;
+	int n = sd_listen_fds_with_names(1, &names);
+
+	activation->n = 0;
+	for (int i = 0; i < n; i++) {
+		int fd = SD_LISTEN_FDS_START + i;
+
+		if (activation->n < ACTIVATION_FDS) {
+			activation->items[activation->n].fd = fd;
+			snprintf(activation->items[activation->n].name, sizeof(activation->items[0].name), "%s", names[i]);
+			activation->n++;
+		} else {
+			fd_close(fd);
+		}
+		free(names[i]);
+	}
+	free(names);
+}
+
+/* Closes what nobody has taken. */
+void activation_deinit(struct activation *activation)
+{
+	for (size_t i = 0; i < activation->n; i++)
+		activation->items[i].fd = fd_close(activation->items[i].fd);
+	activation->n = 0;
+}
+
+/* The first fd of that name, which is the caller's then; -EBADF when there is none. */
+int activation_take(struct activation *activation, const char *name)
+{
+	for (size_t i = 0; i < activation->n; i++)
+		if (activation->items[i].fd >= 0 && strcmp(activation->items[i].name, name) == 0)
+			return steal_fd(&activation->items[i].fd);
+	return -EBADF;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The fds that the service manager hands over at the start, by their names.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#define ACTIVATION_FDS 32
+
+struct activation {
+	struct { int fd; char name[32]; } items[ACTIVATION_FDS];	/* fds owned until they are taken */
+	size_t n;
+};
+
+void activation_init(struct activation *activation);
+void activation_deinit(struct activation *activation);
+int activation_take(struct activation *activation, const char *name);
