@@ -25,5 +25,8 @@
 /* The account files that the helper reads by itself. */
 #define LIMIT_ACCOUNT_FILE	(16 * 1024 * 1024)
 
+/* Interfaces of the host that are remembered as users of router advertisements. */
+#define LIMIT_UPLINKS		64
+
 /* Messages to the kernel that are in memory at one time. */
 #define LIMIT_NL_BATCH		(64 * 1024 * 1024)

@@ -119,6 +119,7 @@ include netd/netd.mk
 NETD_DAEMON_SOURCES := netd/daemon/main.c netd/daemon/manager.c netd/daemon/managed.c netd/daemon/files.c \
 	netd/daemon/services.c netd/daemon/child.c netd/daemon/leases.c netd/daemon/api.c \
 	netd/daemon/systembus.c netd/daemon/activation.c netd/daemon/tapserver.c
+NETD_DAEMON_SOURCES += netd/daemon/forwardfiles.c
 NETD_KERNEL_SOURCES ?= $(sort $(wildcard netd/kernel/*.c)) lib/nl/batch.c lib/nl/socket.c
 $(BIN)/guestnetd: $(call objects,$(NETD_DAEMON_SOURCES) $(NETD_KERNEL_SOURCES) $(NETD_MODEL_SOURCES) $(LIB_SOURCES))
 	$(link) -pie $(call pkg_flags,--libs,libnftnl libmnl libsystemd) -lcap

@@ -36,6 +36,7 @@
 #include "../model/ip.h"
 #include "../model/plan.h"
 #include "../model/print.h"
+#include "forwardfiles.h"
 #include "managed.h"
 #include "services.h"
 
@@ -63,6 +64,10 @@ struct manager {
 	struct monitor_news culprit;		/* of the last foreign change of rules */
 
 	struct coexist_result coexist;		/* owned: what other firewalls do to us */
+
+	struct forwarding forwarding;		/* owned */
+	struct families snippet;		/* what RUN/sysctl.conf says */
+	bool snippet_written, netconf_due;
 
 	struct subnet_choice *choices;		/* owned */
 	size_t n_choices;
@@ -268,6 +273,44 @@ static int read_sysctls(struct manager *manager, struct pass *pass)
 	return 0;
 }
 
+/* What the snapshot says of the host's forwarding; of a family that no network has needed yet, what it is now. */
+static int update_forwarding(struct manager *manager, const struct netstate *snapshot)
+{
+	struct forwarding *forwarding = &manager->forwarding;
+	bool changed;
+	int r, value;
+
+	if (!forwarding->kept4 && sysctl_read(&manager->kernel, "ipv4/ip_forward", &value) == 0)
+		forwarding->found4 = value ? FORWARDING_ON : FORWARDING_OFF;
+	if (!forwarding->kept6 && sysctl_read(&manager->kernel, "ipv6/conf/all/forwarding", &value) == 0)
+		forwarding->found6 = value ? FORWARDING_ON : FORWARDING_OFF;
+	r = forwarding_update(forwarding, snapshot, &changed);
+	if (changed && forwardfiles_save_uplinks(&manager->options, forwarding) < 0)
+		sd_journal_send("MESSAGE=cannot write %s/uplinks: %m", manager->options.state_root, "PRIORITY=4", NULL);
+	manager->netconf_due = false;
+	return r;
+}
+
+/* Before forwarding is turned on: what it was before, and what is not to turn it off again. */
+static void keep_forwarding(struct manager *manager, const struct netstate *desired)
+{
+	struct forwarding *forwarding = &manager->forwarding;
+	const struct families need = forwarding_needed(desired);
+
+	if ((need.v4 && !forwarding->kept4) || (need.v6 && !forwarding->kept6)) {
+		forwarding->kept4 |= need.v4;
+		forwarding->kept6 |= need.v6;
+		if (forwardfiles_save_found(&manager->options, forwarding) < 0)
+			sd_journal_send("MESSAGE=cannot write %s/forwarding: %m", manager->options.run_root, "PRIORITY=4", NULL);
+	}
+	if (manager->snippet_written && need.v4 == manager->snippet.v4 && need.v6 == manager->snippet.v6)
+		return;
+	if (forwardfiles_write_snippet(&manager->options, &need) < 0)
+		sd_journal_send("MESSAGE=cannot write %s/sysctl.conf: %m", manager->options.run_root, "PRIORITY=4", NULL);
+	manager->snippet = need;
+	manager->snippet_written = true;
+}
+
 /* Looks, and plans. */
 static int pass_prepare(struct manager *manager, struct pass *pass)
 {
@@ -279,7 +322,9 @@ static int pass_prepare(struct manager *manager, struct pass *pass)
 	struct desired_options options = {
 		.checksum = manager->checksum,
 		.dnsmasq = services_dnsmasq_options(&manager->services),
+		.forwarding = &manager->forwarding,
 	};
+	unsigned int parts = (SNAPSHOT_ALL & ~SNAPSHOT_SYSCTLS) | (manager->netconf_due ? SNAPSHOT_NETCONF : 0);
 	struct failure failure = { 0 };
 	int r;
 
@@ -288,7 +333,9 @@ static int pass_prepare(struct manager *manager, struct pass *pass)
 	r = select_networks(manager, pass);
 	if (r < 0)
 		return r;
-	r = kernel_snapshot(&manager->kernel, NULL, SNAPSHOT_ALL & ~SNAPSHOT_SYSCTLS, &pass->snapshot, &failure);
+	r = kernel_snapshot(&manager->kernel, NULL, parts, &pass->snapshot, &failure);
+	if (r == 0)
+		r = update_forwarding(manager, &pass->snapshot);
 	if (r < 0)
 		return r;
 	r = choose_subnets(manager, pass);
@@ -749,6 +796,8 @@ int manager_run_pass(struct manager *manager)
 	if (r == 0)
 		r = remember(manager, &pass.snapshot);
 	if (r == 0)
+		keep_forwarding(manager, &pass.desired);
+	if (r == 0)
 		r = pass_apply(manager, &pass.plan);
 	if (r == 0)
 		r = sweep_flows(manager, &pass);
@@ -802,6 +851,7 @@ static int on_kernel_event(sd_event_source *source _unused_, int fd _unused_, ui
 		manager->culprit = news;
 	if (news.dirty == 0)
 		return 0;
+	manager->netconf_due |= news.dirty & DIRTY_SYSCTLS;
 	if (fight_goes_on(manager, clock_us()))
 		want_pass_at(manager, clock_us() + FIGHT_PAUSE_US);
 	else
@@ -907,11 +957,14 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
 	manager->event = event;
 	manager->options = *options;
 	manager->kernel = KERNEL_NULL;
+	manager->netconf_due = true;
 	manager->services.inotify_fd = -EBADF;
 	manager->services.changed = on_service_changed;
 	manager->services.data = manager;
 	read_machine_id(manager);
 	load_choices(manager);
+	if (!options->only_check)
+		forwardfiles_load(&manager->options, &manager->forwarding);
 
 	r = options->only_check ? 0 : services_init(&manager->services, event, &manager->options, &manager->networks, failure);
 	if (r >= 0 && !options->only_check)
@@ -941,6 +994,7 @@ struct manager *manager_free(struct manager *manager)
 	monitor_free(manager->monitor);
 	kernel_deinit(&manager->kernel);
 	coexist_result_deinit(&manager->coexist);
+	forwarding_deinit(&manager->forwarding);
 	free(manager->choices);
 	free(manager->ports);
 	free(manager->bridges);

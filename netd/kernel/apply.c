@@ -604,6 +604,9 @@ static void set_sysctls(struct applying *applying)
 		const struct netstate_sysctl *sysctl = &applying->plan->steps[applying->steps[i]].sysctl;
 		int r = sysctl_write(applying->kernel, sysctl->path, sysctl->value);
 
+		/* Of an interface that has gone meanwhile. */
+		if (r == -ENOENT && sysctl->when != SYSCTL_ALWAYS)
+			r = 0;
 		if (r < 0)
 			fail_step(applying, applying->steps[i], r, NULL);
 	}

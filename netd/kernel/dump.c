@@ -15,6 +15,7 @@
 #include <linux/if_addr.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/netconf.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
@@ -168,7 +169,8 @@ int dump_link(const struct nlmsghdr *message, struct dump_link *ret_link)
 	copy_string(table[IFLA_IFALIAS], port->alias, sizeof(port->alias));
 	copy_string(info[IFLA_INFO_KIND], ret_link->kind, sizeof(ret_link->kind));
 	port->physical = !table[IFLA_LINKINFO] || !info[IFLA_INFO_KIND];
-	if (header.ifi_flags & IFF_LOOPBACK)
+	ret_link->loopback = header.ifi_flags & IFF_LOOPBACK;
+	if (ret_link->loopback)
 		port->physical = false;
 	if (strcmp(nl_get_string(info[IFLA_INFO_SLAVE_KIND]) ?: "", "bridge") == 0)
 		read_port_data(info[IFLA_INFO_SLAVE_DATA], port);
@@ -230,6 +232,45 @@ int dump_route(const struct nlmsghdr *message, struct netstate_route *ret_route,
 	ret_route->table = nl_get_u32(table[RTA_TABLE], header.rtm_table);
 	ret_route->metric = nl_get_u32(table[RTA_PRIORITY], 0);
 	*ret_ifindex = (int)nl_get_u32(table[RTA_OIF], 0);
+	return 0;
+}
+
+/*
+ * Did a router advertisement bring this RTM_NEWADDR or RTM_NEWROUTE? The kernel marks routes with RTPROT_RA. Addresses
+ * bear no such mark before Linux 5.18, but those that somebody configured have no lifetime.
+ */
+bool dump_is_advertised(const struct nlmsghdr *message)
+{
+	const struct nlattr *table[IFA_MAX + 1];
+	struct ifaddrmsg address;
+	struct rtmsg route;
+
+	if (message->nlmsg_type == RTM_NEWROUTE && message->nlmsg_len >= NLMSG_LENGTH(sizeof(route))) {
+		memcpy(&route, NLMSG_DATA(message), sizeof(route));
+		return route.rtm_family == AF_INET6 && route.rtm_protocol == RTPROT_RA;
+	}
+	if (message->nlmsg_type != RTM_NEWADDR || message->nlmsg_len < NLMSG_LENGTH(sizeof(address)) ||
+	    !nl_parse(message, sizeof(address), table, ARRAY_SIZE(table)))
+		return false;
+	memcpy(&address, NLMSG_DATA(message), sizeof(address));
+	return address.ifa_family == AF_INET6 && address.ifa_scope == RT_SCOPE_UNIVERSE &&
+	       !(nl_get_u32(table[IFA_FLAGS], address.ifa_flags) & IFA_F_PERMANENT);
+}
+
+/* One RTM_NEWNETCONF; the index is NETCONFA_IFINDEX_ALL for the host's own switch. -EPROTO for what is none. */
+int dump_netconf(const struct nlmsghdr *message, int *ret_ifindex, uint8_t *ret_family, bool *ret_forwards)
+{
+	const struct nlattr *table[NETCONFA_MAX + 1];
+	struct netconfmsg header;
+
+	if (message->nlmsg_type != RTM_NEWNETCONF || message->nlmsg_len < NLMSG_LENGTH(sizeof(header)) ||
+	    !nl_parse(message, sizeof(header), table, ARRAY_SIZE(table)) || !table[NETCONFA_IFINDEX] ||
+	    !table[NETCONFA_FORWARDING])
+		return -EPROTO;
+	memcpy(&header, NLMSG_DATA(message), sizeof(header));
+	*ret_family = header.ncm_family;
+	*ret_ifindex = (int)nl_get_u32(table[NETCONFA_IFINDEX], 0);
+	*ret_forwards = nl_get_u32(table[NETCONFA_FORWARDING], 1) != 0;
 	return 0;
 }
 

@@ -17,6 +17,7 @@ struct dump_link {
 	struct netstate_bridge bridge;	/* of kind "bridge" */
 	struct netstate_port port;	/* everything else */
 	char kind[16];			/* "" for a network card */
+	bool loopback;
 };
 
 #define DUMP_ALIAS_NETWORK	"guestnet net="
@@ -26,6 +27,8 @@ int dump_link(const struct nlmsghdr *message, struct dump_link *ret_link);
 int dump_address(const struct nlmsghdr *message, struct netstate_address *ret_address, int *ret_ifindex,
 		 bool *ret_link_local);
 int dump_route(const struct nlmsghdr *message, struct netstate_route *ret_route, int *ret_ifindex);
+bool dump_is_advertised(const struct nlmsghdr *message);
+int dump_netconf(const struct nlmsghdr *message, int *ret_ifindex, uint8_t *ret_family, bool *ret_forwards);
 bool dump_alias_word(const char *alias, const char *key, char *buffer, size_t size);
 
 /*

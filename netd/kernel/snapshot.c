@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <linux/if_addr.h>
+#include <linux/netconf.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
@@ -33,6 +34,10 @@ struct link_name {
 	int ifindex;
 	char name[IFNAME_SIZE];
 	bool ours;		/* a bridge of ours */
+	bool port;		/* of any bridge or bond */
+	bool card;		/* a network card that is no port */
+	bool loopback;
+	bool ra, off4, off6;	/* see struct netstate_device */
 };
 
 struct reading {
@@ -40,6 +45,7 @@ struct reading {
 	struct netstate *state;
 	struct link_name *links;	/* owned; sorted once all are read */
 	size_t n_links, max_links;
+	bool off4, off6;		/* the host does not forward */
 };
 
 static int compare_links(const void *a, const void *b)
@@ -49,7 +55,7 @@ static int compare_links(const void *a, const void *b)
 	return left->ifindex < right->ifindex ? -1 : left->ifindex > right->ifindex;
 }
 
-static const struct link_name *find_link(const struct reading *reading, int ifindex)
+static struct link_name *find_link(const struct reading *reading, int ifindex)
 {
 	const struct link_name key = { .ifindex = ifindex };
 
@@ -72,6 +78,9 @@ static int add_link_name(struct reading *reading, const struct dump_link *link)
 	reading->links[reading->n_links] = (struct link_name){
 		.ifindex = link->port.ifindex,
 		.ours = link->bridge.owner == NETSTATE_OURS,
+		.port = link->port.master,
+		.card = link->port.physical && !link->port.master,
+		.loopback = link->loopback,
 	};
 	memcpy(reading->links[reading->n_links++].name, link->port.name, IFNAME_SIZE);
 	return 0;
@@ -136,7 +145,7 @@ static int each_address(const struct nlmsghdr *message, void *data)
 {
 	struct reading *reading = data;
 	struct netstate_address address;
-	const struct link_name *link;
+	struct link_name *link;
 	bool link_local;
 	int ifindex, r;
 
@@ -146,6 +155,7 @@ static int each_address(const struct nlmsghdr *message, void *data)
 	link = find_link(reading, ifindex);
 	if (!link || link_local)
 		return 0;
+	link->ra |= dump_is_advertised(message);
 	memcpy(address.link, link->name, sizeof(address.link));
 	address.ours = link->ours;
 	return netstate_add_address(reading->state, &address);
@@ -165,15 +175,17 @@ static int each_route(const struct nlmsghdr *message, void *data)
 {
 	struct reading *reading = data;
 	struct netstate_route route;
-	const struct link_name *link;
+	struct link_name *link;
 	int ifindex, r;
 
 	r = dump_route(message, &route, &ifindex);
 	if (r < 0)
 		return 0;
 	link = find_link(reading, ifindex);
-	if (link)
+	if (link) {
 		memcpy(route.link, link->name, sizeof(route.link));
+		link->ra |= dump_is_advertised(message);
+	}
 	return netstate_add_route(reading->state, &route);
 }
 
@@ -191,6 +203,63 @@ static int read_routes(struct reading *reading)
 	}
 	/* A kernel without IPv6 has no such routes. */
 	return r == -EAFNOSUPPORT || r == -EOPNOTSUPP ? 0 : r;
+}
+
+static int each_netconf(const struct nlmsghdr *message, void *data)
+{
+	struct reading *reading = data;
+	struct link_name *link;
+	uint8_t family;
+	bool forwards;
+	int ifindex;
+
+	if (dump_netconf(message, &ifindex, &family, &forwards) < 0 || forwards)
+		return 0;
+	if (ifindex == NETCONFA_IFINDEX_ALL) {
+		*(family == AF_INET ? &reading->off4 : &reading->off6) = true;
+		return 0;
+	}
+	link = find_link(reading, ifindex);
+	if (link)
+		*(family == AF_INET ? &link->off4 : &link->off6) = true;
+	return 0;
+}
+
+static int read_netconf(struct reading *reading)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(families); i++) {
+		_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+		const struct netconfmsg header = { .ncm_family = families[i] };
+
+		nl_begin(&request, RTM_GETNETCONF, NLM_F_DUMP, 0, &header, sizeof(header));
+		r = nl_dump(&reading->kernel->rtnl, &request, each_netconf, reading);
+	}
+	return r == -EAFNOSUPPORT || r == -EOPNOTSUPP ? 0 : r;
+}
+
+/* Interfaces of which there is something to say. */
+static int add_devices(struct reading *reading, bool with_netconf)
+{
+	struct netstate_device all = { .name = "all", .off4 = reading->off4, .off6 = reading->off6 };
+	int r = with_netconf ? netstate_add_device(reading->state, &all) : 0;
+
+	for (size_t i = 0; r == 0 && i < reading->n_links; i++) {
+		const struct link_name *link = &reading->links[i];
+		struct netstate_device device = {
+			.card = link->card,
+			.ra = link->ra && !link->ours,
+			.off4 = link->off4 && !reading->off4,
+			.off6 = link->off6 && !reading->off6,
+		};
+
+		memcpy(device.name, link->name, sizeof(device.name));
+		if (!link->loopback && !link->port && (device.card || device.ra || device.off4 || device.off6))
+			r = netstate_add_device(reading->state, &device);
+	}
+	return r;
 }
 
 static int each_generation(const struct nlmsghdr *message, uint32_t tag _unused_, void *data)
@@ -478,6 +547,12 @@ static int read_all(struct reading *reading, const struct netstate *desired, uns
 		*ret_what = "routes";
 		r = read_routes(reading);
 	}
+	if (r == 0 && parts & SNAPSHOT_NETCONF) {
+		*ret_what = "forwarding";
+		r = read_netconf(reading);
+	}
+	if (r == 0)
+		r = add_devices(reading, parts & SNAPSHOT_NETCONF);
 	if (r == 0 && parts & SNAPSHOT_RULES) {
 		*ret_what = "nftables";
 		r = read_rules(reading);

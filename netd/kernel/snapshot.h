@@ -14,6 +14,7 @@ enum snapshot_parts {
 	SNAPSHOT_RULES		= 1 << 2,	/* our table with its elements, and the checksum rules */
 	SNAPSHOT_SYSCTLS	= 1 << 3,	/* those that @desired names */
 	SNAPSHOT_ALL		= (1 << 4) - 1,
+	SNAPSHOT_NETCONF	= 1 << 4,	/* which interfaces forward; not needed each time */
 };
 
 int kernel_snapshot(struct kernel *kernel, const struct netstate *desired, unsigned int parts,

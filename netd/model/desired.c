@@ -193,20 +193,29 @@ static void add_sysctls(struct build *build)
 	latch(build, add_sysctl(build->state, directory, "accept_dad", 0));
 }
 
-/* Forwarding belongs to all networks that need it. */
-struct forwarding {
-	bool v4, v6;
-};
+/* Forwarding belongs to all networks that need it, and so does the guard that one of them asks for. */
 
-static int add_forwarding(struct netstate *state, const struct forwarding *forwarding)
+static int add_guard(struct netstate *state, uint8_t nfproto)
 {
+	struct netstate_element element = { .set = NETSTATE_SET_GUARD, .key_length = 1, .key = { nfproto } };
+
+	return netstate_add_element(state, &element);
+}
+
+static int add_forwarding(struct netstate *state, const struct desired_options *options, const struct families *need,
+			  const struct families *guard)
+{
+	static const struct forwarding nothing;
+	const struct forwarding *forwarding = options->forwarding ? options->forwarding : &nothing;
+	const struct families guarded = forwarding_guarded(forwarding, guard);
 	int r = 0;
 
-	if (forwarding->v4)
-		r = add_sysctl(state, "ipv4", "ip_forward", 1);
-	if (r == 0 && forwarding->v6)
-		r = add_sysctl(state, "ipv6/conf/all", "forwarding", 1);
-	return r;
+	if (guarded.v4)
+		r = add_guard(state, RULESET_NFPROTO_4);
+	if (r == 0 && guarded.v6)
+		r = add_guard(state, RULESET_NFPROTO_6);
+	netstate_sort(state);
+	return r ? r : forwarding_add_sysctls(forwarding, need, state);
 }
 
 /* The service, and the rule that completes its replies' checksums. */
@@ -244,7 +253,7 @@ int desired_build(const struct network *const networks[], size_t n_networks,
 		  const struct desired_options *options, struct netstate *ret_state)
 {
 	_cleanup_(netstate_deinit) struct netstate state = NETSTATE_NULL;
-	struct forwarding forwarding = { 0 };
+	struct families need = { 0 }, guard = { 0 };
 	int r;
 
 	state.table.state = n_networks > 0 ? NETSTATE_TABLE_EQUAL : NETSTATE_TABLE_ABSENT;
@@ -266,11 +275,13 @@ int desired_build(const struct network *const networks[], size_t n_networks,
 		if (build.error < 0)
 			return build.error;
 		if (networks[i]->mode == NETWORK_NAT) {
-			forwarding.v4 |= has_family(&build, false);
-			forwarding.v6 |= has_family(&build, true);
+			need.v4 |= has_family(&build, false);
+			need.v6 |= has_family(&build, true);
+			guard.v4 |= networks[i]->forward_guard && has_family(&build, false);
+			guard.v6 |= networks[i]->forward_guard && has_family(&build, true);
 		}
 	}
-	r = add_forwarding(&state, &forwarding);
+	r = add_forwarding(&state, options, &need, &guard);
 	if (r < 0)
 		return r;
 	if (n_networks > 0)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "dnsmasq.h"
+#include "forwarding.h"
 #include "network.h"
 #include "subnet.h"
 
@@ -14,6 +15,7 @@ struct desired_options {
 	uint8_t machine_id[SIPHASH_KEY_SIZE];
 	uint8_t checksum;			/* enum checksum_strategy that works here */
 	struct dnsmasq_options dnsmasq;
+	const struct forwarding *forwarding;	/* borrowed; NULL: nothing is known of the host */
 };
 
 int desired_build(const struct network *const networks[], size_t n_networks,

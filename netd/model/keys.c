@@ -253,6 +253,16 @@ static void reset_coexist(struct network *network)
 	network->coexist = true;
 }
 
+static int parse_forward_guard(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	return parse_boolean(value, &network->forward_guard);
+}
+
+static void reset_forward_guard(struct network *network)
+{
+	network->forward_guard = false;
+}
+
 /* [Address] */
 
 static int verify_address(const struct ip *ip, uint8_t length, char why[static KEY_WHY_SIZE])
@@ -488,6 +498,10 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_COEXIST] = {
 		"Network", "Coexist", parse_coexist, reset_coexist, false, "yes", "", BOOLEAN,
 		"Whether other firewalls of the host get rules that let this network through, where they have a place for them: docker's DOCKER-USER, ufw's user chains, and FORWARD of iptables where its policy is to drop. The rules have the comment guestnet, are put back when they are lost, and go with the network. Where something drops and has no such place, guestnet status names it.",
+	},
+	[KEY_FORWARD_GUARD] = {
+		"Network", "ForwardGuard", parse_forward_guard, reset_forward_guard, false, "no", "", BOOLEAN,
+		"Whether the host is kept from routing between its other interfaces. A network of mode nat needs forwarding, which the kernel has for the whole host only. With yes, and where the host did not forward before the first network needed it (since it was booted, for IPv4 and IPv6 each), packets that neither come from nor go to a network of guestnet are dropped, as long as a network with ForwardGuard=yes is up. Leave it at no on a host whose other programs route, too: containers of docker or podman, networks of libvirt, a VPN gateway. They find forwarding on already, and would be cut off.",
 	},
 	[KEY_ADDRESS] = {
 		"Address", "Address", parse_address, reset_address, true, "auto", "",

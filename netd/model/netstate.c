@@ -92,6 +92,11 @@ COMPARISON(route)
 	return r ? r : strcmp(a->link, b->link);
 }
 
+COMPARISON(device)
+{
+	return strcmp(a->name, b->name);
+}
+
 COMPARISON(element)
 {
 	int r = compare_numbers(a->set, b->set);

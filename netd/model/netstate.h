@@ -74,6 +74,17 @@ struct netstate_address {
 	bool no_route;			/* snapshot only: its bridge is up, and the route to its prefix is gone */
 };
 
+/*
+ * An interface that is neither a bridge of ours nor a port, as far as routing goes; and bridges of ours that do not
+ * forward. Only those of which something can be said. Identity: name. Snapshot only.
+ */
+struct netstate_device {
+	char name[IFNAME_SIZE];		/* "all": the host's own switch, which says that forwarding was looked at */
+	bool card;			/* a network card */
+	bool ra;			/* has an address or a route by router advertisement */
+	bool off4, off6;		/* does not forward; of others than "all" only while that one does */
+};
+
 /* Identity: family, destination, length, table, metric. Snapshot only: to see overlaps. */
 struct netstate_route {
 	struct ip destination;
@@ -101,6 +112,7 @@ enum netstate_set {
 	 */
 	NETSTATE_SET_INSIDE4,		/* ifname . ipv4 */
 	NETSTATE_SET_INSIDE6,		/* ifname . ipv6 */
+	NETSTATE_SET_GUARD,		/* family: the host routes nothing of it between interfaces that are not ours */
 	NETSTATE_SET_MAX_,
 };
 
@@ -143,10 +155,19 @@ struct netstate_checksum {
 	uint64_t handle;		/* snapshot only */
 };
 
+/* Desired: when a value is written. */
+enum sysctl_when {
+	SYSCTL_ALWAYS,
+	SYSCTL_FROM_1,			/* before the others, and only where it is 1 */
+	SYSCTL_AFTER,			/* behind the others, and again when forwarding was turned on */
+	SYSCTL_WHEN_MAX_,
+};
+
 /* A sysctl of net. Identity: path. */
 struct netstate_sysctl {
 	char path[64];			/* below /proc/sys/net, such as "ipv4/ip_forward" */
 	int value;
+	uint8_t when;			/* enum sysctl_when */
 };
 
 /* A service process of a network. Identity: network. */
@@ -163,6 +184,7 @@ struct netstate_service {
 	kind(port, ports)						\
 	kind(address, addresses)					\
 	kind(route, routes)						\
+	kind(device, devices)						\
 	kind(element, elements)						\
 	kind(checksum, checksums)					\
 	kind(sysctl, sysctls)						\

@@ -48,6 +48,7 @@ struct network_address {
 /* Every key of a file, in the order of the table in keys.c. */
 enum key_id {
 	KEY_MODE, KEY_BRIDGE, KEY_MAC_ADDRESS, KEY_MTU, KEY_AUTOSTART, KEY_IDLE_TIMEOUT, KEY_HOST_ACCESS, KEY_COEXIST,
+	KEY_FORWARD_GUARD,
 	KEY_ADDRESS,
 	KEY_DHCP_ENABLE, KEY_DHCP_RANGE, KEY_DHCP_LEASE_TIME,
 	KEY_DNS_ENABLE, KEY_DNS_DOMAIN, KEY_DNS_FORWARDER,
@@ -74,6 +75,8 @@ struct network {
 	bool on_demand;			/* not autostart: comes with the first tap and goes without ports */
 	uint32_t idle_timeout_s;	/* NETWORK_NEVER */
 	bool coexist;			/* rules of ours may be in the places of other firewalls */
+
+	bool forward_guard;		/* the host is to forward for us alone */
 
 	bool address_auto;		/* for each family that no address is written for */
 	size_t n_addresses;

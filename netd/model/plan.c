@@ -577,7 +577,7 @@ static void plan_leaving_addresses(struct planner *planner, const struct seen *s
 
 static bool has_link_name(const struct netstate_element *element)
 {
-	return element->set != NETSTATE_SET_GATEWAY4;
+	return element->set != NETSTATE_SET_GATEWAY4 && element->set != NETSTATE_SET_GUARD;
 }
 
 static const char *network_of_address(const struct planner *planner, const struct netstate *state,
@@ -603,6 +603,8 @@ static const char *network_of_element(const struct planner *planner, const struc
 		link[sizeof(link) - 1] = '\0';
 		return network_of_link(planner, link);
 	}
+	if (element->set == NETSTATE_SET_GUARD)
+		return NULL;
 	network = network_of_address(planner, planner->desired, element);
 	return network ? network : network_of_address(planner, planner->snapshot, element);
 }
@@ -611,6 +613,9 @@ static bool is_desired_element(const struct planner *planner, const struct netst
 {
 	const struct job *job = find_job(planner, element->network);
 
+	/* What belongs to all is there as long as one of them is. */
+	if (!element->network[0])
+		return true;
 	return job && !job->blocked && (with_excepted || !job->excepted);
 }
 
@@ -847,14 +852,46 @@ static bool is_at_its_name(const struct planner *planner, const char *network)
 	return job && job->seen && !job->seen->moved && strcmp(job->seen->bridge->name, job->desired->name) == 0;
 }
 
+/* Will this step turn forwarding on, and with it that of every interface? */
+static bool turns_on(const struct planner *planner, const char *family)
+{
+	for (size_t i = 0; i < planner->plan.n_steps; i++) {
+		const struct plan_step *step = &planner->plan.steps[i];
+
+		if (step->op == PLAN_SYSCTL_SET && step->sysctl.when == SYSCTL_ALWAYS && !step->network[0] &&
+		    strncmp(step->sysctl.path, family, strlen(family)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_sysctl_due(const struct planner *planner, const struct netstate_sysctl *want,
+			  const struct netstate_sysctl *have, const char *network)
+{
+	switch ((enum sysctl_when)want->when) {
+	case SYSCTL_FROM_1:
+		return have && have->value == 1;
+	case SYSCTL_AFTER:
+		return have && (have->value != want->value || turns_on(planner, strncmp(want->path, "ipv4", 4) == 0 ? "ipv4" : "ipv6"));
+	case SYSCTL_ALWAYS:
+	case SYSCTL_WHEN_MAX_:
+		break;
+	}
+	return !have || have->value != want->value || (*network && !is_at_its_name(planner, network));
+}
+
 static void plan_sysctls(struct planner *planner)
 {
-	for (size_t i = 0; i < planner->desired->n_sysctls; i++) {
-		const struct netstate_sysctl *want = &planner->desired->sysctls[i];
-		const struct netstate_sysctl *have = netstate_find_sysctl(planner->snapshot, want->path);
-		const char *network = network_of_sysctl(planner, want->path);
+	/* Steps that belong to all come in this order. */
+	static const enum sysctl_when order[] = { SYSCTL_FROM_1, SYSCTL_ALWAYS, SYSCTL_AFTER };
 
-		if (have && have->value == want->value && (!*network || is_at_its_name(planner, network)))
+	for (size_t i = 0; i < ARRAY_SIZE(order) * planner->desired->n_sysctls; i++) {
+		const struct netstate_sysctl *want = &planner->desired->sysctls[i % planner->desired->n_sysctls];
+		const struct netstate_sysctl *have = netstate_find_sysctl(planner->snapshot, want->path);
+		bool always = want->when == SYSCTL_ALWAYS;
+		const char *network = always ? network_of_sysctl(planner, want->path) : "";
+
+		if (want->when != order[i / planner->desired->n_sysctls] || !is_sysctl_due(planner, want, have, network))
 			continue;
 		if (*network ? is_wanted(planner, network) : has_wanted_job(planner))
 			add_sysctl_step(planner, PHASE_SYSCTLS, PLAN_SYSCTL_SET, OUTCOME_UPDATE, network, want);

@@ -25,7 +25,7 @@ static const char *const set_names[] = {
 	[NETSTATE_SET_SAME] = "same", [NETSTATE_SET_NAT] = "nat", [NETSTATE_SET_GATEWAY4] = "gateway4",
 	[NETSTATE_SET_LOCAL4] = "local4", [NETSTATE_SET_LOCAL6] = "local6", [NETSTATE_SET_HOSTOPEN] = "hostopen",
 	[NETSTATE_SET_HOSTCLOSED] = "hostclosed", [NETSTATE_SET_NAT6] = "nat6", [NETSTATE_SET_INSIDE4] = "inside4",
-	[NETSTATE_SET_INSIDE6] = "inside6",
+	[NETSTATE_SET_INSIDE6] = "inside6", [NETSTATE_SET_GUARD] = "guard",
 };
 static_assert(ARRAY_SIZE(set_names) == NETSTATE_SET_MAX_, "a name for each set");
 
@@ -53,7 +53,7 @@ const char *checksum_strategy_name(enum checksum_strategy strategy)
 static const struct shape {
 	bool name;
 	bool second_name;
-	uint8_t address;		/* bytes */
+	uint8_t address;		/* bytes; 1: no address, a family */
 } shapes[] = {
 	[NETSTATE_SET_BRIDGES] = { true, false, 0 }, [NETSTATE_SET_SOURCE4] = { true, false, 4 },
 	[NETSTATE_SET_SOURCE6] = { true, false, 16 }, [NETSTATE_SET_SAME] = { true, true, 0 },
@@ -61,7 +61,7 @@ static const struct shape {
 	[NETSTATE_SET_LOCAL4] = { true, false, 4 }, [NETSTATE_SET_LOCAL6] = { true, false, 16 },
 	[NETSTATE_SET_HOSTOPEN] = { true, false, 0 }, [NETSTATE_SET_HOSTCLOSED] = { true, false, 0 },
 	[NETSTATE_SET_NAT6] = { true, false, 0 }, [NETSTATE_SET_INSIDE4] = { true, false, 4 },
-	[NETSTATE_SET_INSIDE6] = { true, false, 16 },
+	[NETSTATE_SET_INSIDE6] = { true, false, 16 }, [NETSTATE_SET_GUARD] = { false, false, 1 },
 };
 static_assert(ARRAY_SIZE(shapes) == NETSTATE_SET_MAX_, "a shape for each set");
 
@@ -136,6 +136,15 @@ static void print_route(FILE *file, const struct netstate_route *route)
 	print_string(file, "dev", route->link);
 }
 
+static void print_device(FILE *file, const struct netstate_device *device)
+{
+	fprintf(file, "device %s", STR_ESCAPED(device->name));
+	print_flag(file, "card", device->card);
+	print_flag(file, "ra", device->ra);
+	print_flag(file, "off4", device->off4);
+	print_flag(file, "off6", device->off6);
+}
+
 static void print_key(FILE *file, const struct netstate_element *element)
 {
 	const struct shape *shape = &shapes[element->set];
@@ -149,7 +158,9 @@ static void print_key(FILE *file, const struct netstate_element *element)
 		fprintf(file, " %s", STR_ESCAPED(name));
 		key += IFNAME_SIZE;
 	}
-	if (shape->address == 4) {
+	if (shape->address == 1) {
+		fprintf(file, " %u", key[0]);
+	} else if (shape->address == 4) {
 		ip = ip_v4((uint32_t)key[0] << 24 | (uint32_t)key[1] << 16 | (uint32_t)key[2] << 8 | key[3]);
 		fprintf(file, " %s", IP_TEXT(&ip));
 	} else if (shape->address == 16) {
@@ -176,6 +187,8 @@ static void print_checksum(FILE *file, const struct netstate_checksum *checksum)
 static void print_sysctl(FILE *file, const struct netstate_sysctl *sysctl)
 {
 	fprintf(file, "sysctl %s %d", STR_ESCAPED(sysctl->path), sysctl->value);
+	print_flag(file, "from-1", sysctl->when == SYSCTL_FROM_1);
+	print_flag(file, "after", sysctl->when == SYSCTL_AFTER);
 }
 
 static void print_service(FILE *file, const struct netstate_service *service)
@@ -546,6 +559,17 @@ static void parse_route(struct line *line, struct netstate_route *route)
 	}
 }
 
+static void parse_device(struct line *line, struct netstate_device *device)
+{
+	const char *word;
+
+	read_name(line, want_word(line), device->name);
+	while ((word = take_word(line)))
+		if (!is_flag(word, "card", &device->card) && !is_flag(word, "ra", &device->ra) &&
+		    !is_flag(word, "off4", &device->off4) && !is_flag(word, "off6", &device->off6))
+			line->bad = true;
+}
+
 static void parse_key(struct line *line, struct netstate_element *element)
 {
 	const struct shape *shape = &shapes[element->set];
@@ -554,7 +578,9 @@ static void parse_key(struct line *line, struct netstate_element *element)
 
 	for (int i = 0; i < shape->name + shape->second_name; i++, n += IFNAME_SIZE)
 		read_string(line, want_word(line), (char *)element->key + n, IFNAME_SIZE);
-	if (shape->address > 0) {
+	if (shape->address == 1) {
+		element->key[n++] = (uint8_t)read_number(line, want_word(line), 10, UINT8_MAX);
+	} else if (shape->address > 0) {
 		if (ip_parse(want_word(line), &ip) < 0 || ip_length(&ip) != shape->address) {
 			line->bad = true;
 			return;
@@ -603,7 +629,7 @@ static void parse_checksum(struct line *line, struct netstate_checksum *checksum
 
 static void parse_sysctl(struct line *line, struct netstate_sysctl *sysctl)
 {
-	const char *value;
+	const char *value, *word;
 	bool negative;
 
 	read_name(line, want_word(line), sysctl->path);
@@ -612,7 +638,14 @@ static void parse_sysctl(struct line *line, struct netstate_sysctl *sysctl)
 	sysctl->value = (int)read_number(line, value + negative, 10, INT32_MAX);
 	if (negative)
 		sysctl->value = -sysctl->value;
-	line->bad |= take_word(line) != NULL;
+	while ((word = take_word(line))) {
+		if (strcmp(word, "from-1") == 0)
+			sysctl->when = SYSCTL_FROM_1;
+		else if (strcmp(word, "after") == 0)
+			sysctl->when = SYSCTL_AFTER;
+		else
+			line->bad = true;
+	}
 }
 
 static void parse_service(struct line *line, struct netstate_service *service)

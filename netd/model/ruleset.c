@@ -56,6 +56,8 @@ static const struct {
 	{ "forward", PREFIX6, "iifname . ip6 saddr & %m @source6_%l goto from_guest" },
 	/* A forged source, or an isolated network. Never an answer: it would go to whoever was named. */
 	{ "forward", ONCE, "iifname @bridges drop" },
+	/* The last one: only what is none of ours comes so far. */
+	{ "forward", ONCE, "meta nfproto @guard drop" },
 
 	/* The nat hooks never see these: they would leave with the guest's own address. */
 	{ "from_guest", ONCE, "ct state invalid drop" },
@@ -130,6 +132,7 @@ static const struct {
 };
 
 /* Types as nft(8) numbers them; of a concatenation, six bits each. */
+#define TYPE_NFPROTO	2u
 #define TYPE_IPV4	7u
 #define TYPE_IPV6	8u
 #define TYPE_IFNAME	41u
@@ -155,11 +158,9 @@ static const struct {
 	[NETSTATE_SET_NAT6] = { "nat6", false, 16, TYPE_IFNAME, "ifname" },
 	[NETSTATE_SET_INSIDE4] = { "inside", true, 20, TYPE_PAIR(TYPE_IFNAME, TYPE_IPV4), "ifname . ipv4_addr" },
 	[NETSTATE_SET_INSIDE6] = { "inside6_", true, 32, TYPE_PAIR(TYPE_IFNAME, TYPE_IPV6), "ifname . ipv6_addr" },
+	[NETSTATE_SET_GUARD] = { "guard", false, 1, TYPE_NFPROTO, "nf_proto" },
 };
 static_assert(ARRAY_SIZE(set_table) == NETSTATE_SET_MAX_, "every set has its row");
-
-#define NFPROTO_4	2
-#define NFPROTO_6	10
 
 /* What a field is called, how long it is, and what must be known of the packet before it is read. */
 static const struct {
@@ -173,16 +174,16 @@ static const struct {
 	[RULESET_NFPROTO] = { "meta nfproto", 1, 0, 0 },
 	[RULESET_L4PROTO] = { "meta l4proto", 1, 0, 0 },
 	[RULESET_PKTTYPE] = { "meta pkttype", 1, 0, 0 },
-	[RULESET_IP_SADDR] = { "ip saddr", 4, NFPROTO_4, 0 },
-	[RULESET_IP_DADDR] = { "ip daddr", 4, NFPROTO_4, 0 },
-	[RULESET_IP6_SADDR] = { "ip6 saddr", 16, NFPROTO_6, 0 },
-	[RULESET_IP6_DADDR] = { "ip6 daddr", 16, NFPROTO_6, 0 },
-	[RULESET_IP6_HOPLIMIT] = { "ip6 hoplimit", 1, NFPROTO_6, 0 },
+	[RULESET_IP_SADDR] = { "ip saddr", 4, RULESET_NFPROTO_4, 0 },
+	[RULESET_IP_DADDR] = { "ip daddr", 4, RULESET_NFPROTO_4, 0 },
+	[RULESET_IP6_SADDR] = { "ip6 saddr", 16, RULESET_NFPROTO_6, 0 },
+	[RULESET_IP6_DADDR] = { "ip6 daddr", 16, RULESET_NFPROTO_6, 0 },
+	[RULESET_IP6_HOPLIMIT] = { "ip6 hoplimit", 1, RULESET_NFPROTO_6, 0 },
 	[RULESET_UDP_SPORT] = { "udp sport", 2, 0, 17 },
 	[RULESET_UDP_DPORT] = { "udp dport", 2, 0, 17 },
 	[RULESET_TCP_DPORT] = { "tcp dport", 2, 0, 6 },
-	[RULESET_ICMP_TYPE] = { "icmp type", 1, NFPROTO_4, 1 },
-	[RULESET_ICMPV6_TYPE] = { "icmpv6 type", 1, NFPROTO_6, 58 },
+	[RULESET_ICMP_TYPE] = { "icmp type", 1, RULESET_NFPROTO_4, 1 },
+	[RULESET_ICMPV6_TYPE] = { "icmpv6 type", 1, RULESET_NFPROTO_6, 58 },
 	[RULESET_CT_STATE] = { "ct state", 4, 0, 0 },
 	[RULESET_CT_STATUS] = { "ct status", 4, 0, 0 },
 };
@@ -194,8 +195,8 @@ static const struct {
 	uint8_t value;
 	const char *name;
 } value_table[] = {
-	{ RULESET_NFPROTO, NFPROTO_4, "ipv4" },
-	{ RULESET_NFPROTO, NFPROTO_6, "ipv6" },
+	{ RULESET_NFPROTO, RULESET_NFPROTO_4, "ipv4" },
+	{ RULESET_NFPROTO, RULESET_NFPROTO_6, "ipv6" },
 	{ RULESET_L4PROTO, 6, "tcp" },
 	{ RULESET_L4PROTO, 17, "udp" },
 	{ RULESET_PKTTYPE, 1, "broadcast" },

@@ -42,6 +42,10 @@ equal destdir-list "$({
 	echo 711 usr/libexec/guestnet-lookup
 	echo 755 usr/sbin/guestnetd
 	echo 644 usr/lib/systemd/system/guestnetd.service
+	echo 644 usr/lib/systemd/system/guestnetd-sysctl.path
+	echo 644 usr/lib/systemd/system/guestnetd-sysctl.service
+	echo 644 usr/lib/systemd/network/05-guestnet.network
+	echo 644 usr/lib/NetworkManager/conf.d/90-guestnet.conf
 	echo 644 usr/lib/sysusers.d/guestnet.conf
 	echo 644 usr/lib/tmpfiles.d/guestnet.conf
 	for network in netd/networks/*.network; do echo "644 usr/share/guestnet/networks/${network##*/}"; done

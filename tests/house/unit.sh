@@ -32,7 +32,20 @@ if have systemd-analyze exposure; then
 	equal verify '' "$(systemd-analyze verify --man=no "$unit" 2>&1 | grep -F guestnetd)"
 	sed 's/^WatchdogSec=.*/WatchdogSec=often/; s/^KillMode=.*/KillModus=process/' "$unit" >"$work/wrong.service"
 	equal verify-notices 2 "$(systemd-analyze verify --man=no "$work/wrong.service" 2>&1 | grep -c '^[^ ]*wrong.service:')"
+
+	equal verify-sysctl '' "$(systemd-analyze verify --man=no systemd/guestnetd-sysctl.service systemd/guestnetd-sysctl.path 2>&1 | grep -F guestnetd-sysctl)"
 fi
+
+# Of what the daemon says of forwarding, root takes over two lines and no other.
+script=$(sed -n "s/^ExecStart=\/bin\/sh -c '\(.*\)'$/\1/p" systemd/guestnetd-sysctl.service)
+script=${script//\/run\//$work/run/}
+mkdir -p "$work/run/guestnet" "$work/run/sysctl.d"
+snippet() { printf '%s\n' "$@" >"$work/run/guestnet/sysctl.conf"; sh -c "$script"; cat "$work/run/sysctl.d/zz-guestnet.conf" 2>/dev/null; }
+equal sysctl-both 'net.ipv4.ip_forward = 1
+net.ipv6.conf.all.forwarding = 1' "$(snippet '# x' 'net.ipv4.ip_forward = 1' 'net.ipv6.conf.all.forwarding = 1')"
+equal sysctl-no-other 'net.ipv4.ip_forward = 1' "$(snippet 'kernel.core_pattern = |/tmp/x' 'net.ipv4.ip_forward = 1' 'net.ipv4.ip_forward = 1 # ' 'xnet.ipv4.ip_forward = 1')"
+equal sysctl-none '' "$(snippet '# nothing')"
+equal sysctl-clean '' "$(ls -A "$work/run/sysctl.d")"
 
 # What makes the difference for guests, whoever edits the unit.
 for line in Type=notify User=guestnet KillMode=process RuntimeDirectoryPreserve=yes NoNewPrivileges=yes \
