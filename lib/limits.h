@@ -30,3 +30,14 @@
 
 /* Messages to the kernel that are in memory at one time. */
 #define LIMIT_NL_BATCH		(64 * 1024 * 1024)
+
+/* What a client of the daemon can make it hold. */
+#define LIMIT_DEFINITION	(64 * 1024)		/* bytes of a network's text that comes over the bus */
+#define LIMIT_BUS_PEERS		480			/* connections to its own socket, */
+#define LIMIT_BUS_PEERS_USER	256			/* those of one user that may only look, */
+#define LIMIT_BUS_PEERS_LOOK	448			/* and of all such users: some are left for those who may change things */
+#define LIMIT_BUS_SUBSCRIBERS_USER 16			/* connections of such a user that want signals */
+#define LIMIT_BUS_ANSWERS	8			/* answers that a peer has not read: then it is cut off; */
+#define LIMIT_BUS_QUEUE		1024			/* one that wants signals after so many messages */
+#define LIMIT_BUS_CALLS		256			/* calls on the system bus that wait for polkit, */
+#define LIMIT_BUS_CALLS_SENDER	32			/* and of one sender */

@@ -3,13 +3,15 @@
  * What other programs can ask and tell the daemon: org.guestnet1.
  * Event loop context.
  *
- * One set of methods, served peer to peer on a Unix socket: no message bus is needed, early at boot or in
- * a container. Who may connect is what the socket's mode says; who may change something is decided for
- * each call from what the kernel says of the peer (root, or a member of the daemon's own group).
+ * The objects (objects.c) are served peer to peer on a Unix socket: no message bus is needed, early at boot or in
+ * a container. Everybody may connect and look; who may change something is decided for each call from what the
+ * kernel says of the peer (root, or a member of the daemon's own group). The system bus is one more peer of this
+ * kind, at the end of a socket pair (gate.c), which has asked polkit before.
+ *
+ * A peer that does not read what it asked for is cut off; so is one that wanted signals and does not take them.
  */
 #include "api.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -22,240 +24,228 @@
 #include <unistd.h>
 
 #include "../../lib/fd.h"
+#include "../../lib/limits.h"
 #include "../../lib/str.h"
+#include "gate.h"
+#include "news.h"
+#include "objects.h"
 
-#define API_PATH	"/org/guestnet1"
-#define API_INTERFACE	"org.guestnet1.Manager"
-#define API_CLIENTS	64
-
-struct client {
-	struct api *api;	/* borrowed */
-	sd_bus *bus;		/* owned; NULL: free place */
+struct peer {
+	struct api *api;		/* borrowed */
+	sd_bus *bus;			/* owned */
+	uid_t uid;
+	bool may_change;
+	bool subscribed;		/* wants signals */
+	bool lost;			/* to be closed as soon as nobody works with it */
 };
 
 struct api {
 	sd_event *event;		/* borrowed */
 	struct manager *manager;	/* borrowed */
-	sd_event_source *source;	/* owned */
-	struct client clients[API_CLIENTS];
+	struct objects objects;
+	struct news *news;		/* owned */
+	struct gate *gate;		/* owned */
+	sd_bus *inside;			/* owned: our own end of the peer that is the system bus */
+	sd_event_source *source;	/* owned: the socket */
+	sd_event_source *sweep_source;	/* owned: enabled when a peer is lost */
+	struct peer *peers[LIMIT_BUS_PEERS];	/* owned; the first n_peers */
+	size_t n_peers;
 	sd_id128_t id;
 	int fd;				/* owned */
 	char path[108];
 };
 
+static void lose(struct peer *peer)
+{
+	peer->lost = true;
+	peer->subscribed = false;
+	(void)sd_event_source_set_enabled(peer->api->sweep_source, SD_EVENT_ONESHOT);
+}
+
+static void peer_free(struct peer *peer)
+{
+	sd_bus_close_unref(peer->bus);
+	free(peer);
+}
+
+static int on_sweep(sd_event_source *source _unused_, void *data)
+{
+	struct api *api = data;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < api->n_peers; i++)
+		if (api->peers[i]->lost)
+			peer_free(api->peers[i]);
+		else
+			api->peers[kept++] = api->peers[i];
+	api->n_peers = kept;
+	return 0;
+}
+
+static uint64_t queued(const struct peer *peer)
+{
+	uint64_t n = 0;
+
+	return sd_bus_get_n_queued_write(peer->bus, &n) < 0 ? UINT64_MAX : n;
+}
+
+/* Sees every message before the objects do. */
+static int on_message(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	struct peer *peer = data;
+	enum access access;
+	uint8_t type;
+
+	if (sd_bus_message_get_type(message, &type) < 0 || type != SD_BUS_MESSAGE_METHOD_CALL)
+		return 0;
+	if (peer->lost || queued(peer) > (peer->subscribed ? LIMIT_BUS_QUEUE : LIMIT_BUS_ANSWERS)) {
+		lose(peer);
+		return 1;
+	}
+	access = objects_access(sd_bus_message_get_interface(message), sd_bus_message_get_member(message));
+	if (access <= ACCESS_READ || peer->may_change)
+		return 0;
+	return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
+				 "uid %u may not do what action " ACTION_PREFIX "%s is about: root and members of the group guestnet may",
+				 peer->uid, objects_access_name(access));
+}
+
+static int on_disconnected(sd_bus_message *message _unused_, void *data, sd_bus_error *error _unused_)
+{
+	lose(data);
+	return 1;
+}
+
+static int count_subscribers(const struct api *api, uid_t uid)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < api->n_peers; i++)
+		n += api->peers[i]->subscribed && !api->peers[i]->may_change && api->peers[i]->uid == uid;
+	return n;
+}
+
+static int on_subscribe(void *data, sd_bus *bus)
+{
+	struct api *api = data;
+
+	for (size_t i = 0; i < api->n_peers; i++) {
+		struct peer *peer = api->peers[i];
+
+		if (peer->bus != bus)
+			continue;
+		if (!peer->may_change && !peer->subscribed && count_subscribers(api, peer->uid) >= LIMIT_BUS_SUBSCRIBERS_USER)
+			return -EUSERS;
+		peer->subscribed = true;
+	}
+	return 0;
+}
+
+/* After each pass: tells whom it concerns. */
+static void on_changed(void *data)
+{
+	struct api *api = data;
+	sd_bus *buses[LIMIT_BUS_PEERS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < api->n_peers; i++) {
+		struct peer *peer = api->peers[i];
+
+		if (peer->subscribed && queued(peer) > LIMIT_BUS_QUEUE)
+			lose(peer);
+		if (peer->subscribed)
+			buses[n++] = peer->bus;
+	}
+	(void)news_tell(api->news, api->manager, buses, n);
+}
+
+/* Takes over @fd. */
+static int add_peer(struct api *api, int fd, uid_t uid, bool may_change, bool subscribed)
+{
+	struct peer *peer = calloc(1, sizeof(*peer));
+	int r;
+
+	if (!peer || sd_bus_new(&peer->bus) < 0) {
+		free(peer);
+		close(fd);
+		return -ENOMEM;
+	}
+	peer->api = api;
+	peer->uid = uid;
+	peer->may_change = may_change;
+	r = sd_bus_set_fd(peer->bus, fd, fd);
+	if (r < 0)
+		close(fd);	/* not the bus's yet */
+	if (r >= 0)
+		r = sd_bus_set_server(peer->bus, 1, api->id);
+	if (r >= 0)
+		r = sd_bus_set_anonymous(peer->bus, 1);
+	if (r >= 0)
+		r = sd_bus_set_trusted(peer->bus, 0);
+	if (r >= 0)
+		r = sd_bus_add_filter(peer->bus, NULL, on_message, peer);
+	if (r >= 0)
+		r = objects_add(&api->objects, peer->bus);
+	if (r >= 0)
+		r = sd_bus_match_signal(peer->bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
+					"org.freedesktop.DBus.Local", "Disconnected", on_disconnected, peer);
+	if (r >= 0)
+		r = sd_bus_start(peer->bus);
+	if (r >= 0)
+		r = sd_bus_attach_event(peer->bus, api->event, SD_EVENT_PRIORITY_NORMAL);
+	if (r < 0) {
+		peer_free(peer);
+		return r;
+	}
+	peer->subscribed = subscribed;
+	api->peers[api->n_peers++] = peer;
+	return 0;
+}
+
 /* Root, the daemon's own user, and members of its group may change things. */
-static int verify_may_change(sd_bus_message *message, sd_bus_error *error)
+static int read_peer(int fd, uid_t *ret_uid, bool *ret_may_change)
 {
 	struct ucred peer = { .uid = (uid_t)-1 };
 	socklen_t size = sizeof(peer);
 	gid_t groups[256];
 	socklen_t groups_size = sizeof(groups);
-	int fd = sd_bus_get_fd(sd_bus_message_get_bus(message));
 
-	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-		return -EIO;
-	if (peer.uid == 0 || peer.uid == geteuid() || peer.gid == getegid())
-		return 0;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &groups_size) == 0)
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+		return -errno;
+	*ret_uid = peer.uid;
+	*ret_may_change = peer.uid == 0 || peer.uid == geteuid() || peer.gid == getegid();
+	if (!*ret_may_change && getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &groups_size) == 0)
 		for (size_t i = 0; i < groups_size / sizeof(groups[0]); i++)
-			if (groups[i] == getegid())
-				return 0;
-	return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
-				 "uid %u may not change networks: root and members of the group guestnet may", peer.uid);
+			*ret_may_change |= groups[i] == getegid();
+	return 0;
 }
 
-static int append_report(sd_bus_message *reply, const struct network_report *report)
+/* Whoever may only look cannot take the places of others. */
+static bool has_place(const struct api *api, uid_t uid, bool may_change)
 {
-	return sd_bus_message_append(reply, "(sssbsssssttu)", report->name, network_state_name(report->state),
-				     report->mode, report->autostart, report->bridge, report->addresses,
-				     report->checksum, report->problem, report->fix, report->since_us,
-				     report->n_repairs, report->n_ports);
-}
+	size_t n_user = 0, n_look = 0;
 
-static int method_list(sd_bus_message *message, void *data, sd_bus_error *error _unused_)
-{
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-	struct client *client = data;
-	struct manager *manager = client->api->manager;
-	int r;
-
-	r = sd_bus_message_new_method_return(message, &reply);
-	if (r >= 0)
-		r = sd_bus_message_open_container(reply, 'a', "(sssbsssssttu)");
-	for (size_t i = 0; r >= 0 && i < manager_count(manager); i++) {
-		struct network_report report;
-
-		manager_report(manager, i, &report);
-		r = append_report(reply, &report);
+	for (size_t i = 0; i < api->n_peers; i++) {
+		n_look += !api->peers[i]->may_change;
+		n_user += !api->peers[i]->may_change && api->peers[i]->uid == uid;
 	}
-	if (r >= 0)
-		r = sd_bus_message_close_container(reply);
-	return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+	return api->n_peers < LIMIT_BUS_PEERS &&
+		(may_change || (n_look < LIMIT_BUS_PEERS_LOOK && n_user < LIMIT_BUS_PEERS_USER));
 }
 
-static void format_ip(const struct ip *ip, char *buffer, size_t size)
-{
-	char text[46] = "";
-
-	inet_ntop(ip->family, ip->bytes_be, text, sizeof(text));
-	snprintf(buffer, size, "%s", text);
-}
-
-static int append_lease(sd_bus_message *reply, const char *network, const struct lease *lease)
-{
-	char address[64], mac[32] = "";
-
-	format_ip(&lease->address, address, sizeof(address));
-	if (lease->address.family == AF_INET)
-		snprintf(mac, sizeof(mac), MAC_FORMAT, MAC_BYTES(lease->mac));
-	return sd_bus_message_append(reply, "(sssssx)", network, address, mac, lease->name, lease->client_id, lease->expires);
-}
-
-static int method_leases(sd_bus_message *message, void *data, sd_bus_error *error _unused_)
-{
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-	struct client *client = data;
-	struct manager *manager = client->api->manager;
-	const char *name;
-	int r;
-
-	r = sd_bus_message_read(message, "s", &name);
-	if (r >= 0)
-		r = sd_bus_message_new_method_return(message, &reply);
-	if (r >= 0)
-		r = sd_bus_message_open_container(reply, 'a', "(sssssx)");
-	for (size_t i = 0; r >= 0 && i < manager_count(manager); i++) {
-		struct network_report report;
-
-		manager_report(manager, i, &report);
-		if (name[0] && strcmp(name, report.name) != 0)
-			continue;
-		for (size_t j = 0; r >= 0 && j < report.leases->n; j++)
-			r = append_lease(reply, report.name, &report.leases->items[j]);
-	}
-	if (r >= 0)
-		r = sd_bus_message_close_container(reply);
-	return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
-}
-
-static int set_running(sd_bus_message *message, struct client *client, bool running, sd_bus_error *error)
-{
-	struct failure failure = { 0 };
-	const char *name;
-	int r;
-
-	r = verify_may_change(message, error);
-	if (r < 0)
-		return r;
-	r = sd_bus_message_read(message, "s", &name);
-	if (r < 0)
-		return r;
-	r = manager_set_running(client->api->manager, name, running, &failure);
-	if (r == -ENOENT)
-		return sd_bus_error_setf(error, "org.guestnet1.NoSuchNetwork", "%s", failure.text);
-	if (r < 0)
-		return sd_bus_error_setf(error, "org.guestnet1.Failed", "%s", failure.text);
-	return sd_bus_reply_method_return(message, "");
-}
-
-static int method_start(sd_bus_message *message, void *data, sd_bus_error *error)
-{
-	return set_running(message, data, true, error);
-}
-
-static int method_stop(sd_bus_message *message, void *data, sd_bus_error *error)
-{
-	return set_running(message, data, false, error);
-}
-
-static int method_reload(sd_bus_message *message, void *data, sd_bus_error *error)
-{
-	struct client *client = data;
-	struct failure failure = { 0 };
-	int r;
-
-	r = verify_may_change(message, error);
-	if (r < 0)
-		return r;
-	r = manager_reload(client->api->manager, &failure);
-	if (r < 0)
-		return sd_bus_error_setf(error, "org.guestnet1.Failed", "%s", failure.text);
-	return sd_bus_reply_method_return(message, "");
-}
-
-/*
- * List: name, state, mode, autostart, bridge, addresses, checksum strategy, problem, fix, since (us since
- * 1970), repairs, ports. Leases of a network, or of all for "": network, address, MAC, name, client id,
- * expiry (s since 1970, 0: never).
- */
-static const sd_bus_vtable manager_vtable[] = {
-	SD_BUS_VTABLE_START(0),
-	SD_BUS_METHOD("List", "", "a(sssbsssssttu)", method_list, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD("Leases", "s", "a(sssssx)", method_leases, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD("Start", "s", "", method_start, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD("Stop", "s", "", method_stop, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD("Reload", "", "", method_reload, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_VTABLE_END,
-};
-
-static void client_close(struct client *client)
-{
-	client->bus = sd_bus_close_unref(client->bus);
-}
-
-static int client_disconnected(sd_bus_message *message _unused_, void *data, sd_bus_error *error _unused_)
-{
-	client_close(data);
-	return 1;
-}
-
-static int client_open(struct client *client, int fd)
-{
-	struct api *api = client->api;
-	int r;
-
-	r = sd_bus_new(&client->bus);
-	if (r >= 0)
-		r = sd_bus_set_fd(client->bus, fd, fd);
-	if (r < 0) {
-		close(fd);	/* not the bus's yet */
-		return r;
-	}
-	r = sd_bus_set_server(client->bus, 1, api->id);
-	if (r >= 0)
-		r = sd_bus_set_anonymous(client->bus, 1);
-	if (r >= 0)
-		r = sd_bus_set_trusted(client->bus, 0);
-	if (r >= 0)
-		r = sd_bus_add_object_vtable(client->bus, NULL, API_PATH, API_INTERFACE, manager_vtable, client);
-	if (r >= 0)
-		r = sd_bus_match_signal(client->bus, NULL, "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
-					"org.freedesktop.DBus.Local", "Disconnected", client_disconnected, client);
-	if (r >= 0)
-		r = sd_bus_start(client->bus);
-	if (r >= 0)
-		r = sd_bus_attach_event(client->bus, api->event, SD_EVENT_PRIORITY_NORMAL);
-	return r;
-}
-
-static int accept_client(sd_event_source *source _unused_, int listen_fd, uint32_t events _unused_, void *data)
+static int on_connection(sd_event_source *source _unused_, int listen_fd, uint32_t events _unused_, void *data)
 {
 	struct api *api = data;
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	bool may_change;
+	uid_t uid;
 
 	if (fd < 0)
 		return 0;
-	for (size_t i = 0; i < API_CLIENTS; i++) {
-		struct client *client = &api->clients[i];
-
-		if (client->bus)
-			continue;
-		client->api = api;
-		if (client_open(client, fd) < 0)
-			client_close(client);
-		return 0;
-	}
-	close(fd);	/* all places are taken: the client sees the end of the connection */
+	if (read_peer(fd, &uid, &may_change) < 0 || !has_place(api, uid, may_change))
+		close(fd);	/* the peer sees the end of the connection */
+	else
+		(void)add_peer(api, fd, uid, may_change, false);
 	return 0;
 }
 
@@ -278,15 +268,39 @@ static int listen_at(const char *path, int *ret_fd)
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
 	/* Everybody may look; what changes something is decided for each call. */
-	if (chmod(path, 0666) < 0 || listen(fd, 64) < 0)
+	if (chmod(path, 0666) < 0 || listen(fd, 256) < 0)
 		return -errno;
 	*ret_fd = steal_fd(&fd);
 	return 0;
 }
 
-/* Serves @manager on a socket at @socket_path. Both must outlive the api. */
-int api_new(sd_event *event, struct manager *manager, const char *socket_path, struct api **ret_api,
-	    struct failure *failure)
+/* The system bus: a peer that may do everything, since its other end asks who may. */
+static int add_gate(struct api *api, struct systembus *systembus)
+{
+	int fds[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0)
+		return -errno;
+	r = add_peer(api, fds[0], geteuid(), true, true);
+	if (r >= 0)
+		r = sd_bus_new(&api->inside);
+	if (r >= 0)
+		r = sd_bus_set_fd(api->inside, fds[1], fds[1]);
+	if (r < 0) {
+		close(fds[1]);
+		return r;
+	}
+	r = sd_bus_set_anonymous(api->inside, 1);
+	if (r >= 0)
+		r = sd_bus_start(api->inside);
+	if (r >= 0)
+		r = sd_bus_attach_event(api->inside, api->event, SD_EVENT_PRIORITY_NORMAL);
+	return r < 0 ? r : gate_new(systembus, api->inside, &api->gate);
+}
+
+/* Serves @manager on a socket at @socket_path and on the system bus. All must outlive the api. */
+int api_new(sd_event *event, struct manager *manager, struct systembus *systembus, const char *socket_path,
+	    struct api **ret_api, struct failure *failure)
 {
 	_cleanup_(api_freep) struct api *api = calloc(1, sizeof(*api));
 	int r;
@@ -295,16 +309,27 @@ int api_new(sd_event *event, struct manager *manager, const char *socket_path, s
 		return failure_set(failure, -ENOMEM, "out of memory");
 	api->event = event;
 	api->manager = manager;
+	api->objects = (struct objects){ .manager = manager, .subscribe = on_subscribe, .data = api };
 	api->fd = -EBADF;
 	r = sd_id128_randomize(&api->id);
+	if (r >= 0)
+		r = news_new(&api->news);
+	if (r >= 0)
+		r = sd_event_add_defer(event, &api->sweep_source, on_sweep, api);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(api->sweep_source, SD_EVENT_OFF);
+	if (r >= 0)
+		r = add_gate(api, systembus);
 	if (r >= 0)
 		r = listen_at(socket_path, &api->fd);
 	if (r >= 0)
 		snprintf(api->path, sizeof(api->path), "%s", socket_path);
 	if (r >= 0)
-		r = sd_event_add_io(event, &api->source, api->fd, EPOLLIN, accept_client, api);
+		r = sd_event_add_io(event, &api->source, api->fd, EPOLLIN, on_connection, api);
 	if (r < 0)
 		return failure_set(failure, r, "%s: %s", socket_path, strerror(-r));
+	on_changed(api);	/* what is there already is no news */
+	manager_listen(manager, on_changed, api);
 	*ret_api = steal_ptr(api);
 	return 0;
 }
@@ -313,9 +338,14 @@ struct api *api_free(struct api *api)
 {
 	if (!api)
 		return NULL;
-	for (size_t i = 0; i < API_CLIENTS; i++)
-		client_close(&api->clients[i]);
+	manager_listen(api->manager, NULL, NULL);
+	gate_free(api->gate);
+	sd_bus_close_unref(api->inside);
+	for (size_t i = 0; i < api->n_peers; i++)
+		peer_free(api->peers[i]);
 	sd_event_source_unref(api->source);
+	sd_event_source_unref(api->sweep_source);
+	news_free(api->news);
 	if (api->path[0])
 		unlink(api->path);
 	fd_close(api->fd);

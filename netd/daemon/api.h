@@ -8,11 +8,12 @@
 
 #include "../../lib/failure.h"
 #include "manager.h"
+#include "systembus.h"
 
 struct api;
 
-int api_new(sd_event *event, struct manager *manager, const char *socket_path, struct api **ret_api,
-	    struct failure *failure);
+int api_new(sd_event *event, struct manager *manager, struct systembus *systembus, const char *socket_path,
+	    struct api **ret_api, struct failure *failure);
 struct api *api_free(struct api *api);
 static inline void api_freep(struct api **api)
 {

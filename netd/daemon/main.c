@@ -338,7 +338,7 @@ int main(int argc, char *argv[])
 	if (r >= 0)
 		r = manager_run_pass(manager);
 	if (r >= 0)
-		r = api_new(event, manager, socket_path, &api, &failure);
+		r = api_new(event, manager, systembus, socket_path, &api, &failure);
 	if (r >= 0)
 		r = serve_taps(event, manager, tap_path, activation_take(&activation, "tap"), &tapserver, &failure);
 	if (r >= 0)

@@ -211,6 +211,85 @@ static int verify_with_kept(const struct managed_list *list, struct network *net
 	return 0;
 }
 
+/* What all files say, before anything is taken over. */
+struct reading {
+	struct network_files_list files;	/* owned */
+	struct network *networks;		/* owned; as many as files, in the same order */
+};
+
+static void reading_deinit(struct reading *reading)
+{
+	for (size_t i = 0; reading->networks && i < reading->files.n; i++)
+		network_deinit(&reading->networks[i]);
+	free(reading->networks);
+	network_files_list_deinit(&reading->files);
+}
+
+/* A staged text is named as the file that it is to become. */
+static int rename_staged(struct network_files_list *files, const struct managed_staging *staging)
+{
+	size_t length = strlen(staging->directory);
+
+	for (size_t i = 0; i < files->n; i++)
+		for (size_t j = 0; j < files->items[i].n_parts; j++) {
+			struct file_part *part = &files->items[i].parts[j];
+
+			if (strncmp(part->path, staging->directory, length) != 0 || part->path[length] != '/')
+				continue;
+			free(part->path);
+			part->path = strdup(staging->path);
+			if (!part->path)
+				return -ENOMEM;
+		}
+	return 0;
+}
+
+static int read_files(const struct manager_options *options, const struct managed_staging *staging,
+		      struct network_files_list *ret_files)
+{
+	char config[4096], run[4096], vendor[4096];
+	const char *const directories[] = { staging ? staging->directory : NULL, config, run, vendor };
+
+	snprintf(config, sizeof(config), "%s/networks", options->config_root);
+	snprintf(run, sizeof(run), "%s/networks", options->run_root);
+	snprintf(vendor, sizeof(vendor), "%s/networks", options->vendor_root);
+	return network_files_load(directories + !staging, 4 - !staging, ret_files);
+}
+
+/* The files as they are now, whatever is in force. The caller owns @ret_files. */
+int managed_read_files(const struct manager_options *options, struct network_files_list *ret_files)
+{
+	return read_files(options, NULL, ret_files);
+}
+
+static int read_networks(const struct managed_list *list, const struct manager_options *options,
+			 const struct managed_staging *staging, struct reading *reading)
+{
+	_cleanup_(freep) struct failure *failures = NULL;
+	int r = read_files(options, staging, &reading->files);
+
+	if (r == 0 && staging)
+		r = rename_staged(&reading->files, staging);
+	if (r < 0)
+		return r;
+
+	reading->networks = calloc(reading->files.n + 1, sizeof(*reading->networks));
+	failures = calloc(reading->files.n + 1, sizeof(*failures));
+	if (!reading->networks || !failures)
+		return -ENOMEM;
+	for (size_t i = 0; i < reading->files.n; i++) {
+		struct network *network = &reading->networks[i];
+
+		r = parse_files(&reading->files.items[i], network, &failures[i]);
+		if (r < 0) {
+			*network = NETWORK_NULL;
+			snprintf(network->name, sizeof(network->name), "%s", reading->files.items[i].name);
+			network->problem = strdup(failures[i].text[0] ? failures[i].text : strerror(-r));
+		}
+	}
+	return verify_with_kept(list, reading->networks, reading->files.n);
+}
+
 /*
  * Reads all files and brings the list up to date. A network whose files are wrong stays as it was in force
  * before, or is there with its problem and nothing else; one whose file is gone is no longer `declared`.
@@ -220,42 +299,17 @@ static int verify_with_kept(const struct managed_list *list, struct network *net
 int managed_list_load(struct managed_list *list, const struct manager_options *options, char *ret_problems,
 		      size_t problems_size)
 {
-	_cleanup_(network_files_list_deinit) struct network_files_list files = NETWORK_FILES_LIST_NULL;
-	_cleanup_(freep) struct network *networks = NULL;
-	_cleanup_(freep) struct failure *failures = NULL;
-	char config[4096], run[4096], vendor[4096];
-	const char *const directories[] = { config, run, vendor };
-	int r;
+	_cleanup_(reading_deinit) struct reading reading = { 0 };
+	int r = read_networks(list, options, NULL, &reading);
 
-	snprintf(config, sizeof(config), "%s/networks", options->config_root);
-	snprintf(run, sizeof(run), "%s/networks", options->run_root);
-	snprintf(vendor, sizeof(vendor), "%s/networks", options->vendor_root);
-	r = network_files_load(directories, 3, &files);
 	if (r < 0)
 		return r;
-	snprintf(ret_problems, problems_size, "%s", files.problems);
-
-	networks = calloc(files.n + 1, sizeof(*networks));
-	failures = calloc(files.n + 1, sizeof(*failures));
-	if (!networks || !failures)
-		return -ENOMEM;
-	for (size_t i = 0; i < files.n; i++) {
-		r = parse_files(&files.items[i], &networks[i], &failures[i]);
-		if (r < 0) {
-			networks[i] = NETWORK_NULL;
-			snprintf(networks[i].name, sizeof(networks[i].name), "%s", files.items[i].name);
-			networks[i].problem = strdup(failures[i].text[0] ? failures[i].text : strerror(-r));
-		}
-	}
-	r = verify_with_kept(list, networks, files.n);
-
+	snprintf(ret_problems, problems_size, "%s", reading.files.problems);
 	for (size_t i = 0; i < list->n; i++)
 		list->items[i]->declared = false;
-	for (size_t i = 0; i < files.n; i++) {
-		if (r >= 0)
-			r = take_over(list, options, files.items[i].name, &networks[i], networks[i].problem);
-		network_deinit(&networks[i]);
-	}
+	for (size_t i = 0; r >= 0 && i < reading.files.n; i++)
+		r = take_over(list, options, reading.files.items[i].name, &reading.networks[i],
+			      reading.networks[i].problem);
 	for (size_t i = 0; i < list->n; i++)
 		if (r >= 0 && !list->items[i]->declared) {
 			list->items[i]->leaving = true;
@@ -263,6 +317,43 @@ int managed_list_load(struct managed_list *list, const struct manager_options *o
 			list->items[i]->config_problem[0] = '\0';	/* went with the file */
 		}
 	return r;
+}
+
+/*
+ * Would everything be right with the text in @staging? Changes nothing. -EINVAL, with file and line, when
+ * network @name would be wrong, or another one that is right now. @ret_network, if not NULL, gets what @name
+ * would be; the caller owns it.
+ */
+int managed_list_verify(const struct managed_list *list, const struct manager_options *options,
+			const struct managed_staging *staging, const char *name, struct network *ret_network,
+			struct failure *failure)
+{
+	_cleanup_(reading_deinit) struct reading reading = { 0 };
+	int r = read_networks(list, options, staging, &reading);
+
+	if (r < 0)
+		return failure_set(failure, r, "%s", strerror(-r));
+	for (size_t i = 0; i < reading.files.n; i++) {
+		const struct network *network = &reading.networks[i];
+		const struct managed *managed = managed_find(list, network->name);
+
+		if (!network->problem)
+			continue;
+		if (strcmp(network->name, name) == 0)
+			return failure_set(failure, -EINVAL, "%s", network->problem);
+		if (managed && !managed->config_problem[0])
+			return failure_set(failure, -EINVAL, "network %s would be wrong then: %s", network->name,
+					   network->problem);
+	}
+	for (size_t i = 0; i < reading.files.n; i++)
+		if (strcmp(reading.networks[i].name, name) == 0) {
+			if (ret_network) {
+				*ret_network = reading.networks[i];
+				reading.networks[i] = NETWORK_NULL;
+			}
+			return 0;
+		}
+	return failure_set(failure, -EINVAL, "%s: a file without text hides the network", staging->path);
 }
 
 /* Forgets the networks that are neither declared nor up any more. */

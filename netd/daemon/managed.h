@@ -26,6 +26,7 @@ struct managed {
 	enum network_state state;
 	uint64_t since_us;		/* CLOCK_REALTIME */
 	uint64_t n_repairs;
+	uint32_t repairs[PLAN_OP_MAX_];	/* how many of them had such a step */
 	unsigned int n_ports;
 
 	struct child child;		/* owned */
@@ -39,6 +40,12 @@ struct managed {
 	struct leases leases;		/* owned */
 };
 
+/* A text that is to become a file: it stands below a directory that comes before all others. */
+struct managed_staging {
+	const char *directory;
+	const char *path;		/* what the file is to be called */
+};
+
 struct managed_list {
 	struct managed **items;		/* owned, each of them too; sorted by name */
 	size_t n;
@@ -48,8 +55,12 @@ struct managed_list {
 
 void managed_list_deinit(struct managed_list *list);
 struct managed *managed_find(const struct managed_list *list, const char *name);
+int managed_read_files(const struct manager_options *options, struct network_files_list *ret_files);
 int managed_list_load(struct managed_list *list, const struct manager_options *options, char *ret_problems,
 		      size_t problems_size);
+int managed_list_verify(const struct managed_list *list, const struct manager_options *options,
+			const struct managed_staging *staging, const char *name, struct network *ret_network,
+			struct failure *failure);
 void managed_list_sweep(struct managed_list *list);
 void managed_set_state(struct managed *managed, enum network_state state);
 

@@ -93,6 +93,9 @@ struct manager {
 	char shared_problem[APPLY_TEXT_SIZE + 128];	/* of the last pass, in what belongs to all; "" for none */
 	unsigned int n_shared_failures;		/* passes in a row */
 
+	void (*changed)(void *data);		/* called after each pass */
+	void *changed_data;
+
 	char status_text[256];
 };
 
@@ -433,6 +436,22 @@ static bool plan_touches(const struct plan *plan, const char *network)
 	return false;
 }
 
+/* A repair, by what it consisted of. */
+static void count_repair(struct managed *managed, const struct plan *plan)
+{
+	bool seen[PLAN_OP_MAX_] = { false };
+
+	managed->n_repairs++;
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const struct plan_step *step = &plan->steps[i];
+
+		if (seen[step->op] || (step->network[0] && strcmp(step->network, managed->network.name) != 0))
+			continue;
+		seen[step->op] = true;
+		managed->repairs[step->op]++;
+	}
+}
+
 /* What the planner leaves alone, in words; what keeps a network from being is its problem. */
 static void tell_note(struct managed *managed, const struct plan_note *note)
 {
@@ -530,7 +549,7 @@ static void update_states(struct manager *manager, const struct pass *pass)
 
 		managed->fix[0] = '\0';
 		if (managed->state == NETWORK_RUNNING && (touched || shared) && managed->wanted && !manager->settling) {
-			managed->n_repairs++;
+			count_repair(managed, &pass->plan);
 			sd_journal_send("MESSAGE=network %s repaired (plan %llu)", name, (unsigned long long)pass->plan.id,
 					"PRIORITY=5", "NETWORK=%s", name, "BRIDGE=%s", managed->network.bridge, NULL);
 		}
@@ -817,6 +836,8 @@ int manager_run_pass(struct manager *manager)
 	want_next_pass(manager, &pass, problem_before);
 	manager->settling = pass.plan.n_steps > 0;
 	update_status_text(manager);
+	if (manager->changed)
+		manager->changed(manager->changed_data);
 	return r;
 }
 
@@ -886,6 +907,7 @@ int manager_reload(struct manager *manager, struct failure *failure)
 		if (managed->config_problem[0] && !managed->network.bridge[0])
 			managed_set_state(managed, NETWORK_FAILED);
 	}
+	manager->settling = true;	/* what the next pass changes was asked for: it is no repair */
 	for (const char *line = manager->file_problems; *line; line += strcspn(line, "\n"), line += *line == '\n')
 		sd_journal_send("MESSAGE=%.*s", (int)strcspn(line, "\n"), line, "PRIORITY=3", NULL);
 	want_pass(manager);
@@ -1068,11 +1090,76 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 		.fix = managed->fix,
 		.since_us = managed->since_us,
 		.n_repairs = managed->n_repairs,
+		.repairs = managed->repairs,
 		.n_ports = managed->n_ports,
+		.ports = manager->ports,
+		.n_all_ports = manager->n_ports,
 		.leases = &managed->leases,
 	};
 	if (managed->network.bridge[0])
 		print_addresses(manager, managed, ret_report->addresses, sizeof(ret_report->addresses));
+}
+
+/* What can be said of the network of that name; false when there is none. */
+bool manager_find(const struct manager *manager, const char *network, struct network_report *ret_report)
+{
+	for (size_t i = 0; i < manager->networks.n; i++)
+		if (strcmp(manager->networks.items[i]->network.name, network) == 0) {
+			manager_report(manager, i, ret_report);
+			return true;
+		}
+	return false;
+}
+
+/* -ENOENT, with what was probably meant. */
+int manager_no_such(const struct manager *manager, const char *network, struct failure *failure)
+{
+	_cleanup_(freep) const char **names = calloc(manager->networks.n + 1, sizeof(*names));
+	const char *nearest;
+
+	for (size_t i = 0; names && i < manager->networks.n; i++)
+		names[i] = manager->networks.items[i]->network.name;
+	nearest = names ? str_nearest(network, names, manager->networks.n) : NULL;
+	return failure_set(failure, -ENOENT, "there is no network \"%s\"%s%s%s", STR_ESCAPED(network),
+			   nearest ? ", did you mean \"" : "", nearest ?: "", nearest ? "\"?" : " (guestnet list shows them)");
+}
+
+const struct managed_list *manager_get_networks(const struct manager *manager)
+{
+	return &manager->networks;
+}
+
+const struct manager_options *manager_get_options(const struct manager *manager)
+{
+	return &manager->options;
+}
+
+/* From now on @changed is called after each pass. One listener. */
+void manager_listen(struct manager *manager, void (*changed)(void *data), void *data)
+{
+	manager->changed = changed;
+	manager->changed_data = data;
+}
+
+/* Whom repairs are a fight with, "" for nobody known; NULL while there is no fight. */
+const char *manager_fights(const struct manager *manager, uint32_t *ret_pid)
+{
+	if (!manager->fight)
+		return NULL;
+	*ret_pid = manager->culprit.committer_pid;
+	return manager->culprit.committer_name;
+}
+
+/* Runs passes until one finds nothing to do, or for a while. */
+int manager_settle(struct manager *manager)
+{
+	for (int i = 0; i < 4; i++) {
+		int r = manager_run_pass(manager);
+
+		if (r < 0 || !manager->settling)
+			return r;
+	}
+	return 0;
 }
 
 /* Carries out what a change of `wanted` needs, and remembers it when it is one, or is somebody's word. */
@@ -1089,13 +1176,9 @@ static int change_wanted(struct manager *manager, struct managed *managed, bool 
 	r = to_remember ? managed_remember_wanted(managed, &manager->options) : 0;
 	if (r < 0)
 		return failure_set(failure, r, "%s/%s.wanted: %s", manager->options.run_root, name, strerror(-r));
-	for (int i = 0; i < 4; i++) {
-		r = manager_run_pass(manager);
-		if (r < 0)
-			return failure_set(failure, r, "%s", strerror(-r));
-		if (!manager->settling)
-			break;
-	}
+	r = manager_settle(manager);
+	if (r < 0)
+		return failure_set(failure, r, "%s", strerror(-r));
 	managed = managed_find(&manager->networks, name);
 	if (managed && managed->state == NETWORK_FAILED)
 		return failure_set(failure, -EIO, "%s", managed->problem);
@@ -1111,7 +1194,7 @@ int manager_set_running(struct manager *manager, const char *network, bool runni
 	struct managed *managed = managed_find(&manager->networks, network);
 
 	if (!managed)
-		return failure_set(failure, -ENOENT, "there is no network \"%s\"", STR_ESCAPED(network));
+		return manager_no_such(manager, network, failure);
 	if (running && !managed->network.bridge[0])
 		return failure_set(failure, -EINVAL, "%s", managed->config_problem);
 	managed->stopped_by_hand = !running && !managed->network.on_demand;

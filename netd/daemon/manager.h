@@ -13,6 +13,7 @@
 #include "../../lib/failure.h"
 #include "../model/leasefile.h"
 #include "../model/netstate.h"
+#include "../model/plan.h"
 
 /* Where things are and how to behave; from the command line. All borrowed. */
 struct manager_options {
@@ -52,7 +53,10 @@ struct network_report {
 	const char *fix;		/* "" or the command that mends it */
 	uint64_t since_us;		/* CLOCK_REALTIME of the last change of state */
 	uint64_t n_repairs;
+	const uint32_t *repairs;	/* by enum plan_op: how many repairs had such a step */
 	unsigned int n_ports;
+	const struct netstate_port *ports;	/* of all networks: those whose bridge is this one are its own */
+	size_t n_all_ports;
 	const struct leases *leases;
 };
 
@@ -74,8 +78,16 @@ int manager_teardown(struct manager *manager);
 const char *manager_file_problems(const struct manager *manager);
 size_t manager_count(const struct manager *manager);
 void manager_report(const struct manager *manager, size_t i, struct network_report *ret_report);
+bool manager_find(const struct manager *manager, const char *network, struct network_report *ret_report);
+int manager_no_such(const struct manager *manager, const char *network, struct failure *failure);
+const char *manager_fights(const struct manager *manager, uint32_t *ret_pid);
+void manager_listen(struct manager *manager, void (*changed)(void *data), void *data);
+int manager_settle(struct manager *manager);
 int manager_set_running(struct manager *manager, const char *network, bool running, struct failure *failure);
 bool manager_find_declared(const struct manager *manager, const char *name, const char **ret_network,
 			   const char **ret_bridge);
 int manager_demand(struct manager *manager, const char *network, struct failure *failure);
+struct managed_list;
+const struct managed_list *manager_get_networks(const struct manager *manager);
+const struct manager_options *manager_get_options(const struct manager *manager);
 const char *manager_status_text(const struct manager *manager);

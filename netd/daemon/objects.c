@@ -1,0 +1,649 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The objects of org.guestnet1: the manager at /org/guestnet1, and one for each network below it.
+ * Event loop context.
+ *
+ * One set of tables, for every connection. Who may call what stands in one table too, and is decided before a
+ * method is reached: by api.c for a peer, by gate.c for a caller on the system bus.
+ */
+#include "objects.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "../../lib/str.h"
+#include "define.h"
+#include "managed.h"
+#include "paths.h"
+
+/* What is asked for what changes something; everything else reads. */
+static const struct {
+	const char *member;
+	enum access access;
+} accesses[] = {
+	{ "Start", ACCESS_MANAGE }, { "Stop", ACCESS_MANAGE }, { "Restart", ACCESS_MANAGE },
+	{ "BringUp", ACCESS_MANAGE }, { "Reload", ACCESS_MANAGE },
+	{ "Define", ACCESS_DEFINE }, { "DefineTransient", ACCESS_DEFINE }, { "SetDropIn", ACCESS_DEFINE },
+	{ "Undefine", ACCESS_DEFINE }, { "SetAutostart", ACCESS_DEFINE },
+	{ "Introspect", ACCESS_NONE }, { "Ping", ACCESS_NONE }, { "GetMachineId", ACCESS_NONE },
+};
+
+static const char *const access_names[] = {
+	[ACCESS_NONE] = "", [ACCESS_READ] = "read", [ACCESS_MANAGE] = "manage", [ACCESS_DEFINE] = "define",
+};
+_Static_assert(ARRAY_SIZE(access_names) == ACCESS_MAX_, "every access has a name");
+
+const char *objects_access_name(enum access access)
+{
+	return access_names[access];
+}
+
+/* What calling @member asks of the caller. A property cannot be set: Set is a call like any other, and fails. */
+enum access objects_access(const char *interface _unused_, const char *member)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(accesses); i++)
+		if (strcmp(accesses[i].member, member) == 0)
+			return accesses[i].access;
+	return ACCESS_READ;
+}
+
+/* Properties of a network: how each is put into a message, and what changes when it does. */
+
+static uint64_t hash(uint64_t value, const void *bytes, size_t length)
+{
+	const uint8_t *p = bytes;
+
+	for (size_t i = 0; i < length; i++)	/* FNV-1a */
+		value = (value ^ p[i]) * 0x100000001b3;
+	return value;
+}
+
+#define HASH_BEGIN 0xcbf29ce484222325
+
+static const char *get_name(const struct network_report *report)
+{
+	return report->name;
+}
+static const char *get_state(const struct network_report *report)
+{
+	return network_state_name(report->state);
+}
+static const char *get_mode(const struct network_report *report)
+{
+	return report->mode;
+}
+static const char *get_bridge(const struct network_report *report)
+{
+	return report->bridge;
+}
+static const char *get_checksum(const struct network_report *report)
+{
+	return report->checksum;
+}
+static const char *get_problem(const struct network_report *report)
+{
+	return report->problem;
+}
+static const char *get_fix(const struct network_report *report)
+{
+	return report->fix;
+}
+static uint64_t get_autostart(const struct network_report *report)
+{
+	return report->autostart;
+}
+static uint64_t get_since(const struct network_report *report)
+{
+	return report->since_us;
+}
+static uint64_t get_repairs(const struct network_report *report)
+{
+	return report->n_repairs;
+}
+
+static int append_addresses(sd_bus_message *message, const struct network_report *report)
+{
+	char text[sizeof(report->addresses)], *rest = NULL;
+	int r = sd_bus_message_open_container(message, 'a', "s");
+
+	snprintf(text, sizeof(text), "%s", report->addresses);
+	for (char *word = strtok_r(text, " ", &rest); word && r >= 0; word = strtok_r(NULL, " ", &rest))
+		r = sd_bus_message_append(message, "s", word);
+	return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+static uint64_t digest_addresses(const struct network_report *report)
+{
+	return hash(HASH_BEGIN, report->addresses, strlen(report->addresses));
+}
+
+static int append_repairs(sd_bus_message *message, const struct network_report *report)
+{
+	int r = sd_bus_message_open_container(message, 'a', "{su}");
+
+	for (enum plan_op op = 0; r >= 0 && op < PLAN_OP_MAX_; op++)
+		if (report->repairs[op])
+			r = sd_bus_message_append(message, "{su}", plan_op_name(op), report->repairs[op]);
+	return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+static int append_ports(sd_bus_message *message, const struct network_report *report)
+{
+	int r = sd_bus_message_open_container(message, 'a', "(sis)");
+
+	for (size_t i = 0; r >= 0 && i < report->n_all_ports; i++) {
+		const struct netstate_port *port = &report->ports[i];
+		char alias[2 * sizeof(port->alias)];
+
+		if (report->bridge[0] && strcmp(port->bridge, report->bridge) == 0)
+			r = sd_bus_message_append(message, "(sis)", port->name, port->ifindex,
+						  str_escape(alias, sizeof(alias), port->alias));
+	}
+	return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+static uint64_t digest_ports(const struct network_report *report)
+{
+	uint64_t value = HASH_BEGIN;
+
+	for (size_t i = 0; i < report->n_all_ports; i++)
+		if (strcmp(report->ports[i].bridge, report->bridge) == 0) {
+			value = hash(value, &report->ports[i].ifindex, sizeof(report->ports[i].ifindex));
+			value = hash(value, report->ports[i].name, strlen(report->ports[i].name));
+			value = hash(value, report->ports[i].alias, strlen(report->ports[i].alias));
+		}
+	return value;
+}
+
+/* Network, address, MAC, name, client id, expiry (s since 1970, 0: never): as method Leases and the signals say it. */
+int objects_append_lease(sd_bus_message *message, const char *network, const struct lease *lease)
+{
+	char address[INET6_ADDRSTRLEN] = "", mac[32] = "", name[256], id[512];
+
+	inet_ntop(lease->address.family, lease->address.bytes_be, address, sizeof(address));
+	if (lease->address.family == AF_INET)
+		snprintf(mac, sizeof(mac), MAC_FORMAT, MAC_BYTES(lease->mac));
+	/* A guest chooses these bytes, and D-Bus wants UTF-8. */
+	return sd_bus_message_append(message, "(sssssx)", network, address, mac, str_escape(name, sizeof(name), lease->name),
+				     str_escape(id, sizeof(id), lease->client_id), lease->expires);
+}
+
+static int append_leases(sd_bus_message *message, const struct network_report *report)
+{
+	int r = sd_bus_message_open_container(message, 'a', "(sssssx)");
+
+	for (size_t i = 0; r >= 0 && i < report->leases->n; i++)
+		r = objects_append_lease(message, report->name, &report->leases->items[i]);
+	return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+static uint64_t digest_leases(const struct network_report *report)
+{
+	return hash(HASH_BEGIN, report->leases->items, report->leases->n * sizeof(*report->leases->items));
+}
+
+/* One of text, number and append. */
+static const struct property {
+	const char *name;
+	const char *(*text)(const struct network_report *report);
+	uint64_t (*number)(const struct network_report *report);	/* and the digest where append is used */
+	char type;							/* of the number */
+	int (*append)(sd_bus_message *message, const struct network_report *report);
+} properties[] = {
+	{ "Name", .text = get_name },
+	{ "State", .text = get_state },
+	{ "Mode", .text = get_mode },
+	{ "Bridge", .text = get_bridge },
+	{ "Addresses", .append = append_addresses, .number = digest_addresses },
+	{ "ChecksumStrategy", .text = get_checksum },
+	{ "Problem", .text = get_problem },
+	{ "Fix", .text = get_fix },
+	{ "Since", .number = get_since, .type = 't' },
+	{ "Autostart", .number = get_autostart, .type = 'b' },
+	{ "RepairCount", .number = get_repairs, .type = 't' },
+	{ "Repairs", .append = append_repairs, .number = get_repairs },
+	{ "Ports", .append = append_ports, .number = digest_ports },
+	{ "Leases", .append = append_leases, .number = digest_leases },
+};
+_Static_assert(ARRAY_SIZE(properties) <= API_PROPERTIES, "a digest has room for every property");
+
+static int append_property(const struct property *property, sd_bus_message *message, const struct network_report *report)
+{
+	uint64_t number;
+
+	if (property->text)
+		return sd_bus_message_append(message, "s", property->text(report));
+	if (property->append)
+		return property->append(message, report);
+	number = property->number(report);
+	if (property->type == 'b')
+		return sd_bus_message_append(message, "b", (int)number);
+	return sd_bus_message_append(message, "t", number);
+}
+
+void objects_digest(const struct network_report *report, struct object_digest *ret_digest)
+{
+	*ret_digest = (struct object_digest){ 0 };
+	for (size_t i = 0; i < ARRAY_SIZE(properties); i++) {
+		const struct property *property = &properties[i];
+
+		ret_digest->properties[i] = property->number ? property->number(report) :
+			hash(HASH_BEGIN, property->text(report), strlen(property->text(report)));
+	}
+}
+
+/* The names of the properties that have changed, and NULL behind them; borrowed for ever. Returns how many. */
+size_t objects_changed(const struct object_digest *before, const struct object_digest *now,
+		       char *ret_names[static API_PROPERTIES + 1])
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(properties); i++)
+		if (before->properties[i] != now->properties[i])
+			ret_names[n++] = (char *)properties[i].name;
+	ret_names[n] = NULL;
+	return n;
+}
+
+/* The network whose object a path names. */
+static bool find_object(struct manager *manager, const char *path, struct network_report *ret_report)
+{
+	_cleanup_(freep) char *name = NULL;
+
+	return sd_bus_path_decode(path, API_NETWORKS, &name) > 0 && manager_find(manager, name, ret_report);
+}
+
+static int get_network_property(sd_bus *bus _unused_, const char *path, const char *interface _unused_, const char *name,
+				sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+	struct objects *objects = data;
+	struct network_report report;
+
+	if (!find_object(objects->manager, path, &report))
+		return sd_bus_error_setf(error, API_NO_SUCH_NETWORK, "there is no such network");
+	for (size_t i = 0; i < ARRAY_SIZE(properties); i++)
+		if (strcmp(properties[i].name, name) == 0)
+			return append_property(&properties[i], reply, &report);
+	return -ENOENT;
+}
+
+/* Methods. The caller has been found to be allowed. */
+
+static int set_error(sd_bus_error *error, int r, const struct failure *failure)
+{
+	const char *name = r == -ENOENT ? API_NO_SUCH_NETWORK : r == -EINVAL || r == -E2BIG ? SD_BUS_ERROR_INVALID_ARGS : API_FAILED;
+
+	return sd_bus_error_setf(error, name, "%s", failure->text[0] ? failure->text : strerror(-r));
+}
+
+static int no_such_network(const struct objects *objects, const char *name, sd_bus_error *error)
+{
+	struct failure failure = { 0 };
+
+	return set_error(error, manager_no_such(objects->manager, name, &failure), &failure);
+}
+
+static int answer(sd_bus_message *message, int r, const struct failure *failure, sd_bus_error *error)
+{
+	return r < 0 ? set_error(error, r, failure) : sd_bus_reply_method_return(message, "");
+}
+
+/*
+ * The network that a call is about: for the manager's methods the first argument says it, for a network's the path.
+ * @ret_name has NETWORK_NAME_SIZE bytes or more; a longer name becomes one that does not exist.
+ */
+static int read_name(sd_bus_message *message, char ret_name[static 64], sd_bus_error *error)
+{
+	_cleanup_(freep) char *decoded = NULL;
+	const char *name;
+	int r;
+
+	r = sd_bus_path_decode(sd_bus_message_get_path(message), API_NETWORKS, &decoded);
+	if (r == 0)
+		r = sd_bus_message_read(message, "s", &name);
+	else
+		name = decoded;
+	if (r < 0)
+		return r;
+	if (!name[0] || strlen(name) >= 64)
+		return sd_bus_error_setf(error, API_NO_SUCH_NETWORK, "there is no network \"%s\"", STR_ESCAPED(name));
+	snprintf(ret_name, 64, "%s", name);
+	return 0;
+}
+
+static int set_running(sd_bus_message *message, struct objects *objects, bool stop, bool start, sd_bus_error *error)
+{
+	struct failure failure = { 0 };
+	char name[64];
+	int r = read_name(message, name, error);
+
+	if (r < 0)
+		return r;
+	if (stop)
+		r = manager_set_running(objects->manager, name, false, &failure);
+	if (r >= 0 && start)
+		r = manager_set_running(objects->manager, name, true, &failure);
+	return answer(message, r, &failure, error);
+}
+
+static int method_start(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	return set_running(message, data, false, true, error);
+}
+
+static int method_stop(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	return set_running(message, data, true, false, error);
+}
+
+static int method_restart(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	return set_running(message, data, true, true, error);
+}
+
+static int method_bring_up(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	struct objects *objects = data;
+	struct failure failure = { 0 };
+	char name[64];
+	int r = read_name(message, name, error);
+
+	if (r < 0)
+		return r;
+	return answer(message, manager_demand(objects->manager, name, &failure), &failure, error);
+}
+
+static int method_reload(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	struct objects *objects = data;
+	struct failure failure = { 0 };
+
+	return answer(message, manager_reload(objects->manager, &failure), &failure, error);
+}
+
+static int define(sd_bus_message *message, void *data, enum define_file file, sd_bus_error *error)
+{
+	struct objects *objects = data;
+	struct failure failure = { 0 };
+	const char *text;
+	char name[64];
+	int r = read_name(message, name, error);
+
+	if (r >= 0)
+		r = sd_bus_message_read(message, "s", &text);
+	if (r < 0)
+		return r;
+	return answer(message, define_write(objects->manager, name, file, text, &failure), &failure, error);
+}
+
+static int method_define(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	return define(message, data, DEFINE_NETWORK, error);
+}
+
+static int method_define_transient(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	return define(message, data, DEFINE_TRANSIENT, error);
+}
+
+static int method_set_dropin(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	return define(message, data, DEFINE_DROPIN, error);
+}
+
+static int method_undefine(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	struct objects *objects = data;
+	struct failure failure = { 0 };
+	char name[64];
+	int r = read_name(message, name, error);
+
+	if (r < 0)
+		return r;
+	return answer(message, define_remove(objects->manager, name, &failure), &failure, error);
+}
+
+static int method_set_autostart(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	struct objects *objects = data;
+	struct failure failure = { 0 };
+	char name[64];
+	int autostart, r = read_name(message, name, error);
+
+	if (r >= 0)
+		r = sd_bus_message_read(message, "b", &autostart);
+	if (r < 0)
+		return r;
+	return answer(message, define_autostart(objects->manager, name, autostart, &failure), &failure, error);
+}
+
+static int method_get_network(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	struct objects *objects = data;
+	_cleanup_(freep) char *path = NULL;
+	struct network_report report;
+	char name[64];
+	int r = read_name(message, name, error);
+
+	if (r < 0)
+		return r;
+	if (!manager_find(objects->manager, name, &report))
+		return no_such_network(objects, name, error);
+	r = sd_bus_path_encode(API_NETWORKS, name, &path);
+	return r < 0 ? r : sd_bus_reply_method_return(message, "o", path);
+}
+
+static int method_leases(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	struct objects *objects = data;
+	struct network_report report;
+	const char *name;
+	int r;
+
+	r = sd_bus_message_read(message, "s", &name);
+	if (r >= 0 && name[0] && !manager_find(objects->manager, name, &report))
+		return no_such_network(objects, name, error);
+	if (r >= 0)
+		r = sd_bus_message_new_method_return(message, &reply);
+	if (r >= 0)
+		r = sd_bus_message_open_container(reply, 'a', "(sssssx)");
+	for (size_t i = 0; r >= 0 && i < manager_count(objects->manager); i++) {
+		manager_report(objects->manager, i, &report);
+		if (name[0] && strcmp(name, report.name) != 0)
+			continue;
+		for (size_t j = 0; r >= 0 && j < report.leases->n; j++)
+			r = objects_append_lease(reply, report.name, &report.leases->items[j]);
+	}
+	if (r >= 0)
+		r = sd_bus_message_close_container(reply);
+	return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+/* The files that declare a network, in the order in which they apply: path and text. */
+static int method_files(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	_cleanup_(network_files_list_deinit) struct network_files_list files = NETWORK_FILES_LIST_NULL;
+	struct objects *objects = data;
+	const struct network_files *found = NULL;
+	char name[64];
+	int r = read_name(message, name, error);
+
+	if (r >= 0)
+		r = managed_read_files(manager_get_options(objects->manager), &files);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < files.n && !found; i++)
+		if (strcmp(files.items[i].name, name) == 0)
+			found = &files.items[i];
+	if (!found)
+		return no_such_network(objects, name, error);
+	if (found->problem[0])
+		return sd_bus_error_setf(error, API_FAILED, "%s", found->problem);
+	r = sd_bus_message_new_method_return(message, &reply);
+	if (r >= 0)
+		r = sd_bus_message_open_container(reply, 'a', "(ss)");
+	for (size_t i = 0; r >= 0 && i < found->n_parts; i++) {
+		r = sd_bus_message_append(reply, "(ss)", found->parts[i].path, found->parts[i].text);
+		if (r == -EINVAL)
+			return sd_bus_error_setf(error, API_FAILED, "%s: this is not UTF-8", found->parts[i].path);
+	}
+	if (r >= 0)
+		r = sd_bus_message_close_container(reply);
+	return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
+}
+
+static int method_subscribe(sd_bus_message *message, void *data, sd_bus_error *error _unused_)
+{
+	struct objects *objects = data;
+	int r = objects->subscribe(objects->data, sd_bus_message_get_bus(message));
+
+	return r < 0 ? r : sd_bus_reply_method_return(message, "");
+}
+
+static int get_manager_property(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
+				const char *name, sd_bus_message *reply, void *data, sd_bus_error *error _unused_)
+{
+	struct objects *objects = data;
+	const struct manager_options *options = manager_get_options(objects->manager);
+	char directory[4096];
+
+	if (strcmp(name, "Version") == 0)
+		return sd_bus_message_append(reply, "s", GUESTNET_VERSION);
+	if (strcmp(name, "FileProblems") == 0)
+		return sd_bus_message_append(reply, "s", manager_file_problems(objects->manager));
+	if (strcmp(name, "Status") == 0)
+		return sd_bus_message_append(reply, "s", manager_status_text(objects->manager));
+	snprintf(directory, sizeof(directory), "%s/networks",
+		 strcmp(name, "TransientDirectory") == 0 ? options->run_root : options->config_root);
+	return sd_bus_message_append(reply, "s", directory);
+}
+
+#define METHOD(name, in, in_names, out, out_names, function) \
+	SD_BUS_METHOD_WITH_NAMES(name, in, in_names, out, out_names, function, SD_BUS_VTABLE_UNPRIVILEGED)
+#define METHOD0(name, function) SD_BUS_METHOD(name, "", "", function, SD_BUS_VTABLE_UNPRIVILEGED)
+#define P SD_BUS_PARAM
+#define LEASE "sssssx"
+
+static const sd_bus_vtable manager_vtable[] = {
+	SD_BUS_VTABLE_START(0),
+	SD_BUS_PROPERTY("Version", "s", get_manager_property, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+	SD_BUS_PROPERTY("ConfigDirectory", "s", get_manager_property, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+	SD_BUS_PROPERTY("TransientDirectory", "s", get_manager_property, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+	SD_BUS_PROPERTY("Status", "s", get_manager_property, 0, 0),
+	SD_BUS_PROPERTY("FileProblems", "s", get_manager_property, 0, 0),
+	METHOD("GetNetwork", "s", P(name), "o", P(path), method_get_network),
+	METHOD("Leases", "s", P(name), "a(sssssx)", P(leases), method_leases),
+	METHOD("Files", "s", P(name), "a(ss)", P(files), method_files),
+	METHOD("Start", "s", P(name), "", , method_start),
+	METHOD("Stop", "s", P(name), "", , method_stop),
+	METHOD("Restart", "s", P(name), "", , method_restart),
+	METHOD("BringUp", "s", P(name), "", , method_bring_up),
+	METHOD0("Reload", method_reload),
+	METHOD("Define", "ss", P(name) P(text), "", , method_define),
+	METHOD("DefineTransient", "ss", P(name) P(text), "", , method_define_transient),
+	METHOD("SetDropIn", "ss", P(name) P(text), "", , method_set_dropin),
+	METHOD("Undefine", "s", P(name), "", , method_undefine),
+	METHOD("SetAutostart", "sb", P(name) P(autostart), "", , method_set_autostart),
+	METHOD0("Subscribe", method_subscribe),
+	SD_BUS_SIGNAL_WITH_NAMES("NetworkDefined", "s", P(network), 0),
+	SD_BUS_SIGNAL_WITH_NAMES("NetworkUndefined", "s", P(network), 0),
+	SD_BUS_SIGNAL_WITH_NAMES("NetworkStarted", "s", P(network), 0),
+	SD_BUS_SIGNAL_WITH_NAMES("NetworkStopped", "s", P(network), 0),
+	SD_BUS_SIGNAL_WITH_NAMES("NetworkDegraded", "ss", P(network) P(problem), 0),
+	SD_BUS_SIGNAL_WITH_NAMES("NetworkFailed", "ss", P(network) P(problem), 0),
+	SD_BUS_SIGNAL_WITH_NAMES("LeaseAdded", "(" LEASE ")", P(lease), 0),
+	SD_BUS_SIGNAL_WITH_NAMES("LeaseRenewed", "(" LEASE ")", P(lease), 0),
+	SD_BUS_SIGNAL_WITH_NAMES("LeaseRemoved", "(" LEASE ")", P(lease), 0),
+	SD_BUS_SIGNAL_WITH_NAMES("PortAttached", "ss", P(network) P(port), 0),
+	SD_BUS_SIGNAL_WITH_NAMES("PortDetached", "ss", P(network) P(port), 0),
+	SD_BUS_SIGNAL_WITH_NAMES("RepairDone", "sas", P(network) P(kinds), 0),
+	SD_BUS_SIGNAL_WITH_NAMES("ConflictSeen", "su", P(process) P(pid), 0),
+	SD_BUS_VTABLE_END,
+};
+
+#define PROPERTY(name, type) SD_BUS_PROPERTY(name, type, get_network_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
+/* Long lists: it is said that they have changed, and who wants them asks. */
+#define LIST(name, type) SD_BUS_PROPERTY(name, type, get_network_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_INVALIDATION)
+
+static const sd_bus_vtable network_vtable[] = {
+	SD_BUS_VTABLE_START(0),
+	SD_BUS_PROPERTY("Name", "s", get_network_property, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+	PROPERTY("State", "s"),
+	PROPERTY("Mode", "s"),
+	PROPERTY("Bridge", "s"),
+	PROPERTY("Addresses", "as"),
+	PROPERTY("ChecksumStrategy", "s"),
+	PROPERTY("Problem", "s"),
+	PROPERTY("Fix", "s"),
+	PROPERTY("Since", "t"),
+	PROPERTY("Autostart", "b"),
+	PROPERTY("RepairCount", "t"),
+	PROPERTY("Repairs", "a{su}"),
+	LIST("Ports", "a(sis)"),
+	LIST("Leases", "a(sssssx)"),
+	METHOD0("Start", method_start),
+	METHOD0("Stop", method_stop),
+	METHOD0("Restart", method_restart),
+	METHOD0("BringUp", method_bring_up),
+	METHOD("SetDropIn", "s", P(text), "", , method_set_dropin),
+	METHOD0("Undefine", method_undefine),
+	METHOD("SetAutostart", "b", P(autostart), "", , method_set_autostart),
+	METHOD("Files", "", , "a(ss)", P(files), method_files),
+	SD_BUS_VTABLE_END,
+};
+
+static int find_network(sd_bus *bus _unused_, const char *path, const char *interface _unused_, void *data, void **ret_found,
+			sd_bus_error *error _unused_)
+{
+	struct objects *objects = data;
+	struct network_report report;
+
+	if (!find_object(objects->manager, path, &report))
+		return 0;
+	*ret_found = objects;
+	return 1;
+}
+
+static int enumerate_networks(sd_bus *bus _unused_, const char *prefix _unused_, void *data, char ***ret_nodes,
+			      sd_bus_error *error _unused_)
+{
+	struct objects *objects = data;
+	size_t n = manager_count(objects->manager);
+	char **nodes = calloc(n + 1, sizeof(*nodes));
+	int r = nodes ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		struct network_report report;
+
+		manager_report(objects->manager, i, &report);
+		r = sd_bus_path_encode(API_NETWORKS, report.name, &nodes[i]);
+	}
+	if (r < 0) {
+		for (size_t i = 0; nodes && i < n; i++)
+			free(nodes[i]);
+		free(nodes);
+		return r;
+	}
+	*ret_nodes = nodes;
+	return 1;
+}
+
+/* Serves the objects on a connection. @objects must outlive it. */
+int objects_add(struct objects *objects, sd_bus *bus)
+{
+	int r;
+
+	r = sd_bus_add_object_manager(bus, NULL, API_PATH);
+	if (r >= 0)
+		r = sd_bus_add_object_vtable(bus, NULL, API_PATH, API_MANAGER, manager_vtable, objects);
+	if (r >= 0)
+		r = sd_bus_add_fallback_vtable(bus, NULL, API_NETWORKS, API_NETWORK, network_vtable, find_network, objects);
+	if (r >= 0)
+		r = sd_bus_add_node_enumerator(bus, NULL, API_NETWORKS, enumerate_networks, objects);
+	return r;
+}

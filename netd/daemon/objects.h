@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The objects of org.guestnet1: the manager at /org/guestnet1, and one for each network below it.
+ * Event loop context.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <systemd/sd-bus.h>
+
+#include "manager.h"
+
+#define API_NAME		"org.guestnet1"
+#define API_PATH		"/org/guestnet1"
+#define API_NETWORKS		"/org/guestnet1/network"
+#define API_MANAGER		"org.guestnet1.Manager"
+#define API_NETWORK		"org.guestnet1.Network"
+#define API_NO_SUCH_NETWORK	"org.guestnet1.NoSuchNetwork"
+#define API_FAILED		"org.guestnet1.Failed"
+#define API_PROPERTIES		32	/* of a network, at most */
+
+/* What a method asks of its caller. Names of the actions: ACTION_PREFIX and these words. */
+enum access {
+	ACCESS_NONE,		/* describes the interface */
+	ACCESS_READ,
+	ACCESS_MANAGE,		/* starting and stopping what is declared */
+	ACCESS_DEFINE,		/* declaring */
+	ACCESS_MAX_,
+};
+#define ACTION_PREFIX API_NAME "."
+
+struct objects {
+	struct manager *manager;	/* borrowed */
+	/* A peer wants signals; called with the connection it has asked on. */
+	int (*subscribe)(void *data, sd_bus *bus);
+	void *data;
+};
+
+int objects_add(struct objects *objects, sd_bus *bus);
+enum access objects_access(const char *interface, const char *member);
+const char *objects_access_name(enum access access);
+
+int objects_append_lease(sd_bus_message *message, const char *network, const struct lease *lease);
+
+/* One number for each property of a network: a property has changed when its number has. */
+struct object_digest {
+	uint64_t properties[API_PROPERTIES];
+};
+void objects_digest(const struct network_report *report, struct object_digest *ret_digest);
+size_t objects_changed(const struct object_digest *before, const struct object_digest *now,
+		       char *ret_names[static API_PROPERTIES + 1]);
