@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Talking to guestnetd.
+ * Talking to guestnetd: on its own socket, or over the system bus.
  */
 #pragma once
 
@@ -8,10 +8,16 @@
 
 #include "ctl.h"
 
+#define BUS_NAME	"org.guestnet1"
 #define BUS_PATH	"/org/guestnet1"
 #define BUS_INTERFACE	"org.guestnet1.Manager"
+#define BUS_NETWORKS	"/org/guestnet1/network"
+#define BUS_NETWORK	"org.guestnet1.Network"
 
 int bus_open(sd_bus **ret_bus, struct failure *failure);
 int bus_call(sd_bus *bus, const char *method, sd_bus_message **ret_reply, struct failure *failure,
 	     const char *types, ...);
+int bus_get_networks(sd_bus *bus, sd_bus_message **ret_reply, struct failure *failure);
+int bus_get_text(sd_bus *bus, const char *property, char **ret_text, struct failure *failure);
+int bus_subscribe(sd_bus *bus, sd_bus_message_handler_t on_signal, void *data, struct failure *failure);
 enum exit_status bus_exit_status(int error);

@@ -28,6 +28,12 @@ enum option_id {
 	OPTION_OUTPUT,
 	OPTION_STDOUT,
 	OPTION_FORCE,
+	OPTION_NAMES,
+	OPTION_ALL,
+	OPTION_WAIT,
+	OPTION_TIMEOUT,
+	OPTION_DISABLE,
+	OPTION_DROP_IN,
 	OPTION_MAX_,
 };
 #define OPTION_BIT(_option) (1u << (_option))
@@ -61,6 +67,14 @@ enum exit_status networks_status(const struct options *options, struct failure *
 enum exit_status networks_start(const struct options *options, struct failure *failure);
 enum exit_status networks_stop(const struct options *options, struct failure *failure);
 enum exit_status networks_reload(const struct options *options, struct failure *failure);
+enum exit_status networks_cat(const struct options *options, struct failure *failure);
+enum exit_status networks_restart(const struct options *options, struct failure *failure);
+enum exit_status networks_define(const struct options *options, struct failure *failure);
+enum exit_status networks_create(const struct options *options, struct failure *failure);
+enum exit_status networks_undefine(const struct options *options, struct failure *failure);
+enum exit_status networks_autostart(const struct options *options, struct failure *failure);
+enum exit_status networks_edit(const struct options *options, struct failure *failure);
+enum exit_status networks_monitor(const struct options *options, struct failure *failure);
 enum exit_status networks_leases(const struct options *options, struct failure *failure);
 
 /* libvirt's networks. */

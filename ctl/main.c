@@ -13,6 +13,7 @@
 #include "json.h"
 #include "paths.h"
 #include "verbs.h"
+#include "virsh.h"
 
 /* The command line in its parts: words, and options, which may stand anywhere before "--". */
 struct command {
@@ -147,6 +148,9 @@ static int parse_command(int argc, char *const argv[], struct command *command, 
 			command->words[command->n_words++] = argv[i];
 		}
 	}
+	/* Who comes from virsh writes net-start. */
+	if (command->n_words > 0 && strncmp(command->words[0], "net-", 4) == 0)
+		command->words[0] += 4;
 	return 0;
 }
 
@@ -227,6 +231,10 @@ static void unknown_verb(const struct command *command, size_t first, struct fai
 	const char *word = command->words[first], *family = word, *nearest;
 	struct words words;
 
+	if (virsh_instead(word)) {
+		failure_set(failure, -EINVAL, "there is no verb \"%s\": %s", word, virsh_instead(word));
+		return;
+	}
 	list_words(family, &words);
 	if (words.n == 0) {
 		family = "";

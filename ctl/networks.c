@@ -1,42 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The verbs about networks: list, status, start, stop, reload, leases.
+ * The verbs that show networks: list, status, cat.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "../lib/str.h"
-#include "bus.h"
 #include "json.h"
+#include "report.h"
 #include "table.h"
-
-/* One network as the daemon reports it; texts are borrowed from the message. */
-struct report {
-	const char *name, *state, *mode, *bridge, *addresses, *checksum, *problem, *fix;
-	int autostart;
-	uint64_t since_us, n_repairs;
-	uint32_t n_ports;
-};
-
-static int read_report(sd_bus_message *reply, struct report *report)
-{
-	return sd_bus_message_read(reply, "(sssbsssssttu)", &report->name, &report->state, &report->mode, &report->autostart,
-				   &report->bridge, &report->addresses, &report->checksum, &report->problem, &report->fix,
-				   &report->since_us, &report->n_repairs, &report->n_ports);
-}
-
-static void format_time(uint64_t us, char *buffer, size_t size)
-{
-	time_t seconds = (time_t)(us / 1000000);
-	struct tm tm;
-
-	buffer[0] = '\0';
-	if (localtime_r(&seconds, &tm))
-		strftime(buffer, size, "%Y-%m-%d %H:%M:%S", &tm);
-}
 
 static void print_json_report(struct json *json, const struct report *report)
 {
@@ -52,46 +26,60 @@ static void print_json_report(struct json *json, const struct report *report)
 	json_string(json, "fix", report->fix);
 	json_number(json, "since_us", report->since_us);
 	json_number(json, "repairs", report->n_repairs);
-	json_number(json, "ports", report->n_ports);
+	json_object(json, "repaired");
+	for (size_t i = 0; i < report->n_kinds; i++)
+		json_number(json, report->repairs[i].kind, report->repairs[i].n);
 	json_object_end(json);
+	json_number(json, "ports", report->n_ports);
+	json_number(json, "leases", report->n_leases);
+	json_object_end(json);
+}
+
+static enum style state_style(const struct report *report)
+{
+	if (report_is_degraded(report))
+		return STYLE_BAD;
+	return strcmp(report->state, "running") == 0 ? STYLE_GOOD : STYLE_NONE;
 }
 
 /* The problem first, with what mends it; then what it is. */
 static void print_status(const struct report *report)
 {
-	bool good = strcmp(report->state, "running") == 0;
+	bool has_problem = report->problem[0];
 	char since[32];
 
-	format_time(report->since_us, since, sizeof(since));
+	report_format_time(report->since_us, since, sizeof(since));
 	printf("%s%s%s is %s%s%s since %s\n", style_begin(STYLE_TITLE, stdout), report->name, style_end(stdout),
-	       style_begin(good ? STYLE_GOOD : report->problem[0] ? STYLE_BAD : STYLE_NONE, stdout), report->state,
-	       style_end(stdout), since);
-	if (report->problem[0])
+	       style_begin(has_problem ? STYLE_BAD : state_style(report), stdout), report->state, style_end(stdout), since);
+	if (has_problem)
 		printf("  problem    %s\n", report->problem);
 	if (report->fix[0])
 		printf("  fix        %s\n", report->fix);
 	printf("  mode       %s%s\n", report->mode[0] ? report->mode : "unknown", report->autostart ? ", starts by itself" : "");
-	printf("  bridge     %s, %u port%s\n", report->bridge[0] ? report->bridge : "none", report->n_ports,
+	printf("  bridge     %s, %zu port%s\n", report->bridge[0] ? report->bridge : "none", report->n_ports,
 	       report->n_ports == 1 ? "" : "s");
 	printf("  addresses  %s\n", report->addresses[0] ? report->addresses : "none");
+	printf("  leases     %zu\n", report->n_leases);
 	printf("  checksum   %s\n", report->checksum);
-	printf("  repairs    %" PRIu64 "\n", report->n_repairs);
+	printf("  repairs    %" PRIu64, report->n_repairs);
+	for (size_t i = 0; i < report->n_kinds; i++)
+		printf("%s%s %u", i ? ", " : " (", report->repairs[i].kind, report->repairs[i].n);
+	puts(report->n_kinds ? ")" : "");
 }
 
-static bool is_degraded(const struct report *report)
+/* Files that belong to no network are everybody's problem. */
+static bool print_file_problems(const struct reports *reports, struct failure *failure)
 {
-	return strcmp(report->state, "failed") == 0 || strcmp(report->state, "degraded") == 0;
-}
+	_cleanup_(freep) char *problems = NULL;
 
-static int list_reports(sd_bus **ret_bus, sd_bus_message **ret_reply, struct failure *failure)
-{
-	int r = bus_open(ret_bus, failure);
-
-	if (r >= 0)
-		r = bus_call(*ret_bus, "List", ret_reply, failure, "");
-	if (r >= 0)
-		r = sd_bus_message_enter_container(*ret_reply, 'a', "(sssbsssssttu)");
-	return r < 0 ? failure_set(failure, r, "%s", strerror(-r)) : 0;
+	if (bus_get_text(reports->bus, "FileProblems", &problems, failure) < 0 || !problems[0])
+		return false;
+	for (char *line = problems, *end; *line; line = end) {
+		end = line + strcspn(line, "\n");
+		printf("%sproblem%s  %.*s\n", style_begin(STYLE_BAD, stdout), style_end(stdout), (int)(end - line), line);
+		end += *end == '\n';
+	}
+	return true;
 }
 
 enum exit_status networks_list(const struct options *options, struct failure *failure)
@@ -100,156 +88,104 @@ enum exit_status networks_list(const struct options *options, struct failure *fa
 		{ "NAME", false }, { "STATE", false }, { "MODE", false }, { "BRIDGE", false }, { "PORTS", false },
 		{ "ADDRESSES", false },
 	};
-	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	_cleanup_(reports_deinit) struct reports reports = REPORTS_NULL;
 	_cleanup_(table_deinit) struct table table = TABLE_NULL(columns);
 	struct json json = JSON_NULL(stdout);
-	struct report report;
-	int r = list_reports(&bus, &reply, failure);
+	int r = reports_get(&reports, failure);
 
 	if (r < 0)
-		return STATUS_FAILED;
+		return bus_exit_status(r);
 	if (options->json)
 		json_array(&json, NULL);
-	while ((r = read_report(reply, &report)) > 0) {
+	for (size_t i = 0; i < reports.n; i++) {
+		const struct report *report = &reports.items[i];
+
 		if (options->json) {
-			print_json_report(&json, &report);
-			continue;
+			print_json_report(&json, report);
+		} else if (option_is_set(options, OPTION_NAMES)) {
+			puts(report->name);
+		} else {
+			table_add(&table, "%s", report->name);
+			table_add_styled(&table, state_style(report), "%s", report->state);
+			table_add(&table, "%s", report->mode);
+			table_add(&table, "%s", report->bridge);
+			table_add(&table, "%zu", report->n_ports);
+			table_add(&table, "%s", report->addresses);
 		}
-		table_add(&table, "%s", report.name);
-		table_add(&table, "%s", report.state);
-		table_add(&table, "%s", report.mode);
-		table_add(&table, "%s", report.bridge);
-		table_add(&table, "%u", report.n_ports);
-		table_add(&table, "%s", report.addresses);
 	}
 	if (options->json)
 		json_array_end(&json);
-	else
+	else if (!option_is_set(options, OPTION_NAMES))
 		r = table_print(&table, stdout, "");
 	return r < 0 ? STATUS_FAILED : STATUS_OK;
 }
 
 enum exit_status networks_status(const struct options *options, struct failure *failure)
 {
-	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	_cleanup_(reports_deinit) struct reports reports = REPORTS_NULL;
 	const char *wanted = options->n_operands ? options->operands[0] : NULL;
 	struct json json = JSON_NULL(stdout);
 	enum exit_status status = STATUS_OK;
-	struct report report;
-	bool found = false;
+	int r = reports_get(&reports, failure);
 
-	if (list_reports(&bus, &reply, failure) < 0)
-		return STATUS_FAILED;
+	if (r < 0)
+		return bus_exit_status(r);
+	if (wanted && !reports_find(&reports, wanted, failure))
+		return STATUS_NOT_FOUND;
 	if (options->json)
 		json_array(&json, NULL);
-	while (read_report(reply, &report) > 0) {
-		if (wanted && strcmp(wanted, report.name) != 0)
-			continue;
-		found = true;
-		if (is_degraded(&report))
-			status = STATUS_DEGRADED;
-		if (options->json)
-			print_json_report(&json, &report);
-		else
-			print_status(&report);
-	}
+	else if (!wanted && print_file_problems(&reports, failure))
+		status = STATUS_DEGRADED;
+	/* What is wrong comes first. */
+	for (int good = 0; good < 2; good++)
+		for (size_t i = 0; i < reports.n; i++) {
+			const struct report *report = &reports.items[i];
+
+			if ((wanted && strcmp(wanted, report->name) != 0) || good == report_is_degraded(report))
+				continue;
+			if (!good)
+				status = STATUS_DEGRADED;
+			if (options->json)
+				print_json_report(&json, report);
+			else
+				print_status(report);
+		}
 	if (options->json)
 		json_array_end(&json);
-	if (wanted && !found) {
-		failure_set(failure, -ENOENT, "there is no network \"%s\" (guestnet list shows them)", STR_ESCAPED(wanted));
-		return STATUS_NOT_FOUND;
-	}
 	return status;
 }
 
-static enum exit_status call_simple(const char *method, const char *network, struct failure *failure)
+/* The files of a network, in the order in which they apply: together they are what it is. */
+enum exit_status networks_cat(const struct options *options, struct failure *failure)
 {
 	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-	int r = bus_open(&bus, failure);
-
-	if (r < 0)
-		return STATUS_FAILED;
-	r = network ? bus_call(bus, method, &reply, failure, "s", network) : bus_call(bus, method, &reply, failure, "");
-	return r < 0 ? bus_exit_status(r) : STATUS_OK;
-}
-
-enum exit_status networks_start(const struct options *options, struct failure *failure)
-{
-	return call_simple("Start", options->operands[0], failure);
-}
-
-enum exit_status networks_stop(const struct options *options, struct failure *failure)
-{
-	return call_simple("Stop", options->operands[0], failure);
-}
-
-enum exit_status networks_reload(const struct options *options _unused_, struct failure *failure)
-{
-	return call_simple("Reload", NULL, failure);
-}
-
-struct lease_report {
-	const char *network, *address, *mac, *name, *client_id;
-	int64_t expires;
-};
-
-static void print_json_lease(struct json *json, const struct lease_report *lease)
-{
-	json_object(json, NULL);
-	json_string(json, "network", lease->network);
-	json_string(json, "address", lease->address);
-	json_string(json, "mac", lease->mac);
-	json_string(json, "name", lease->name);
-	json_string(json, "client_id", lease->client_id);
-	json_number(json, "expires", (uint64_t)lease->expires);
-	json_object_end(json);
-}
-
-static void add_lease(struct table *table, const struct lease_report *lease)
-{
-	char expires[32];
-
-	format_time((uint64_t)lease->expires * 1000000, expires, sizeof(expires));
-	table_add(table, "%s", lease->network);
-	table_add(table, "%s", lease->address);
-	table_add(table, "%s", lease->mac);
-	table_add(table, "%s", lease->name[0] ? lease->name : "-");
-	table_add(table, "%s", lease->expires ? expires : "never");
-}
-
-enum exit_status networks_leases(const struct options *options, struct failure *failure)
-{
-	static const struct table_column columns[] = {
-		{ "NETWORK", false }, { "ADDRESS", false }, { "MAC", false }, { "NAME", false }, { "EXPIRES", false },
-	};
-	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-	_cleanup_(table_deinit) struct table table = TABLE_NULL(columns);
 	struct json json = JSON_NULL(stdout);
-	struct lease_report lease;
+	const char *path, *text;
+	bool first = true;
 	int r = bus_open(&bus, failure);
 
 	if (r >= 0)
-		r = bus_call(bus, "Leases", &reply, failure, "s", options->n_operands ? options->operands[0] : "");
+		r = bus_call(bus, "Files", &reply, failure, "s", options->operands[0]);
 	if (r >= 0)
-		r = sd_bus_message_enter_container(reply, 'a', "(sssssx)");
+		r = sd_bus_message_enter_container(reply, 'a', "(ss)");
 	if (r < 0)
 		return bus_exit_status(r);
 	if (options->json)
 		json_array(&json, NULL);
-	while ((r = sd_bus_message_read(reply, "(sssssx)", &lease.network, &lease.address, &lease.mac, &lease.name,
-					&lease.client_id, &lease.expires)) > 0) {
-		if (options->json)
-			print_json_lease(&json, &lease);
-		else
-			add_lease(&table, &lease);
+	while ((r = sd_bus_message_read(reply, "(ss)", &path, &text)) > 0) {
+		if (options->json) {
+			json_object(&json, NULL);
+			json_string(&json, "path", path);
+			json_string(&json, "text", text);
+			json_object_end(&json);
+			continue;
+		}
+		printf("%s%s# %s%s\n%s%s", first ? "" : "\n", style_begin(STYLE_TITLE, stdout), path, style_end(stdout), text,
+		       text[0] && text[strlen(text) - 1] != '\n' ? "\n" : "");
+		first = false;
 	}
 	if (options->json)
 		json_array_end(&json);
-	else
-		r = table_print(&table, stdout, "");
 	return r < 0 ? STATUS_FAILED : STATUS_OK;
 }

@@ -27,29 +27,46 @@ void table_deinit(struct table *table)
 	for (size_t i = 0; i < table->n_cells; i++)
 		free(table->cells[i]);
 	free(table->cells);
+	free(table->styles);
 	table->cells = NULL;
+	table->styles = NULL;
 	table->n_cells = 0;
+}
+
+static void add_cell(struct table *table, enum style style, const char *format, va_list args)
+{
+	char **cells = reallocarray(table->cells, table->n_cells + 1, sizeof(*cells));
+	enum style *styles = cells ? reallocarray(table->styles, table->n_cells + 1, sizeof(*styles)) : NULL;
+
+	if (cells)
+		table->cells = cells;
+	if (styles)
+		table->styles = styles;
+	if (!cells || !styles || vasprintf(&cells[table->n_cells], format, args) < 0) {
+		table->failed = true;
+		return;
+	}
+	styles[table->n_cells++] = style;
 }
 
 /* Adds the next cell, row by row. Running out of memory is told by table_print(). */
 void table_add(struct table *table, const char *format, ...)
 {
-	char **cells = reallocarray(table->cells, table->n_cells + 1, sizeof(*cells));
 	va_list args;
-	int n;
 
-	if (!cells) {
-		table->failed = true;
-		return;
-	}
-	table->cells = cells;
 	va_start(args, format);
-	n = vasprintf(&cells[table->n_cells], format, args);
+	add_cell(table, STYLE_NONE, format, args);
 	va_end(args);
-	if (n < 0)
-		table->failed = true;
-	else
-		table->n_cells++;
+}
+
+/* Likewise, for one that stands out. */
+void table_add_styled(struct table *table, enum style style, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add_cell(table, style, format, args);
+	va_end(args);
 }
 
 /* How wide a line may be; SIZE_MAX when nobody looks. COLUMNS outdoes the terminal's own word. */
@@ -120,7 +137,9 @@ int table_print(const struct table *table, FILE *out, const char *indent)
 	fprintf(out, "%s\n", style_end(out));
 	for (size_t i = 0; i < table->n_cells; i++) {
 		fputs(i % n == 0 ? indent : "", out);
+		fputs(style_begin(table->styles[i], out), out);
 		print_cell(out, table->cells[i], widths[i % n], table->columns[i % n].keep_end, i % n + 1 == n);
+		fputs(table->styles[i] != STYLE_NONE ? style_end(out) : "", out);
 		fputs(i % n + 1 == n ? "\n" : "", out);
 	}
 	return 0;

@@ -10,6 +10,8 @@
 
 #include "../lib/util.h"
 
+enum style { STYLE_NONE, STYLE_TITLE, STYLE_GOOD, STYLE_BAD };
+
 struct table_column {
 	const char *title;
 	bool keep_end;		/* where it must be cut, the end tells more: file:line */
@@ -18,7 +20,8 @@ struct table_column {
 struct table {
 	const struct table_column *columns;	/* borrowed */
 	size_t n_columns;
-	char **cells;		/* owned */
+	char **cells;		/* owned, each of them too */
+	enum style *styles;	/* owned: one for each cell */
 	size_t n_cells;
 	bool failed;		/* no memory for a cell */
 };
@@ -27,8 +30,8 @@ struct table {
 
 void table_deinit(struct table *table);
 void table_add(struct table *table, const char *format, ...) _printf_(2, 3);
+void table_add_styled(struct table *table, enum style style, const char *format, ...) _printf_(3, 4);
 int table_print(const struct table *table, FILE *out, const char *indent);
 
-enum style { STYLE_NONE, STYLE_TITLE, STYLE_GOOD, STYLE_BAD };
 const char *style_begin(enum style style, FILE *out);
 const char *style_end(FILE *out);

@@ -15,20 +15,40 @@ const struct option_name option_names[] = {
 	[OPTION_STDOUT] = { "--stdout", NULL, "print the file instead of writing it" },
 	[OPTION_FORCE] = { "--force", NULL, "replace a file that exists" },
 	[OPTION_USER] = { "--user", "NAME|UID", "answer for that user (verbs of policy)" },
+	[OPTION_NAMES] = { "--names", NULL, "print names only" },
+	[OPTION_ALL] = { "--all", NULL, "all networks: these are always shown" },
+	[OPTION_WAIT] = { "--wait", "GUEST", "wait until this guest (its name or MAC) has a lease, and print its address" },
+	[OPTION_TIMEOUT] = { "--timeout", "SECONDS", "do not wait longer" },
+	[OPTION_DISABLE] = { "--disable", NULL, "not any more" },
+	[OPTION_DROP_IN] = { "--drop-in", NULL, "not its own file, but one beside it that outdoes it" },
 };
 _Static_assert(ARRAY_SIZE(option_names) == OPTION_MAX_, "every option has a name");
 
 #define JSON	OPTION_BIT(OPTION_JSON)
 #define USER	OPTION_BIT(OPTION_USER)
+#define BIT(option) OPTION_BIT(OPTION_##option)
 
 /* In the order of the help. Name, aliases, arguments, help, options, operands from-to, function, detail. */
 const struct verb verbs[] = {
+	{ "autostart", NULL, "NETWORK", "let a network start by itself", BIT(DISABLE), 1, 1, networks_autostart, "" },
+	{ "cat", "dumpxml", "NETWORK", "the text of a network's files, in the order in which they apply", JSON, 1, 1,
+	  networks_cat, "" },
+	{ "create", NULL, "FILE [NETWORK]", "declare a network until the next boot, and start it", 0, 1, 2, networks_create,
+	  "FILE is called NAME.network, or \"-\" (standard input) with a name.\n" },
+	{ "define", NULL, "FILE [NETWORK]", "declare a network, or replace what declares it", 0, 1, 2, networks_define,
+	  "FILE is called NAME.network, or \"-\" (standard input) with a name. What is wrong changes nothing.\n" },
+	{ "edit", NULL, "NETWORK", "change a network's text in $EDITOR", BIT(DROP_IN), 1, 1, networks_edit,
+	  "The text is checked before it replaces anything; a network that was up and fails with it gets the old one back.\n"
+	  "A network that comes with the program gets a drop-in, which outdoes its file.\n" },
 	{ "import", NULL, "FILE|--libvirt NETWORK", "make a network file of libvirt's XML, and say what is not in it",
 	  JSON | OPTION_BIT(OPTION_LIBVIRT) | OPTION_BIT(OPTION_NAME) | OPTION_BIT(OPTION_OUTPUT) |
 	  OPTION_BIT(OPTION_STDOUT) | OPTION_BIT(OPTION_FORCE), 0, 1, import_run,
 	  "FILE may be -. Manual page: guestnet-import(1)\n" },
-	{ "leases", NULL, "[NETWORK]", "which guest has which address", JSON, 0, 1, networks_leases, "" },
-	{ "list", NULL, "", "the declared networks", JSON, 0, 0, networks_list, "" },
+	{ "leases", "dhcp-leases", "[NETWORK]", "which guest has which address", JSON | BIT(WAIT) | BIT(TIMEOUT), 0, 1,
+	  networks_leases, "" },
+	{ "list", NULL, "", "the declared networks", JSON | BIT(ALL) | BIT(NAMES), 0, 0, networks_list, "" },
+	{ "monitor", "event", "[NETWORK]", "what happens, as it happens", JSON, 0, 1, networks_monitor,
+	  "Until it is interrupted. With --json, one object on each line.\n" },
 	{ "policy check", NULL, "[FILE]", "test a policy file: syntax, owners, rules that have no effect",
 	  JSON, 0, 1, policy_check,
 	  "Without FILE, the installed policy " PATH_POLICY ".\n"
@@ -37,9 +57,12 @@ const struct verb verbs[] = {
 	{ "policy why", NULL, "BRIDGE", "whether you may use a bridge, and which rule says so", JSON | USER, 1, 1, policy_why,
 	  "Exit status: 0 allowed, 4 denied, 3 no such bridge (the policy is shown all the same).\n" },
 	{ "reload", NULL, "", "let the daemon read its configuration again", 0, 0, 0, networks_reload, "" },
+	{ "restart", NULL, "NETWORK", "take a network down and bring it up", 0, 1, 1, networks_restart, "" },
 	{ "start", NULL, "NETWORK", "bring a network up, until the next boot", 0, 1, 1, networks_start, "" },
-	{ "status", NULL, "[NETWORK]", "how a network is, the problem first", JSON, 0, 1, networks_status,
+	{ "status", "info", "[NETWORK]", "how a network is, the problem first", JSON, 0, 1, networks_status,
 	  "Exit status: 0 all is well, 3 no such network, 5 something is wrong.\n" },
-	{ "stop", NULL, "NETWORK", "take a network down, until the next boot", 0, 1, 1, networks_stop, "" },
+	{ "stop", "destroy", "NETWORK", "take a network down, until the next boot", 0, 1, 1, networks_stop, "" },
+	{ "undefine", NULL, "NETWORK", "take a network down and declare it no more", 0, 1, 1, networks_undefine,
+	  "Its files stay beside their places, with a ~ behind their names.\n" },
 };
 const size_t n_verbs = ARRAY_SIZE(verbs);

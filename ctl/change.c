@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The verbs that change something: start, stop, restart, reload, define, create, undefine, autostart.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../lib/fd.h"
+#include "../lib/str.h"
+#include "change.h"
+
+#define TEXT_LIMIT (64 * 1024)
+
+static enum exit_status call_simple(const char *method, const char *network, struct failure *failure)
+{
+	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	int r = bus_open(&bus, failure);
+
+	if (r >= 0)
+		r = network ? bus_call(bus, method, &reply, failure, "s", network) : bus_call(bus, method, &reply, failure, "");
+	return r < 0 ? bus_exit_status(r) : STATUS_OK;
+}
+
+enum exit_status networks_start(const struct options *options, struct failure *failure)
+{
+	return call_simple("Start", options->operands[0], failure);
+}
+
+enum exit_status networks_stop(const struct options *options, struct failure *failure)
+{
+	return call_simple("Stop", options->operands[0], failure);
+}
+
+enum exit_status networks_restart(const struct options *options, struct failure *failure)
+{
+	return call_simple("Restart", options->operands[0], failure);
+}
+
+enum exit_status networks_reload(const struct options *options _unused_, struct failure *failure)
+{
+	return call_simple("Reload", NULL, failure);
+}
+
+enum exit_status networks_undefine(const struct options *options, struct failure *failure)
+{
+	return call_simple("Undefine", options->operands[0], failure);
+}
+
+enum exit_status networks_autostart(const struct options *options, struct failure *failure)
+{
+	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	int r = bus_open(&bus, failure);
+
+	if (r >= 0)
+		r = bus_call(bus, "SetAutostart", &reply, failure, "sb", options->operands[0],
+			     !option_is_set(options, OPTION_DISABLE));
+	return r < 0 ? bus_exit_status(r) : STATUS_OK;
+}
+
+/* Reads a text whole, from @path or, for "-", from the standard input. The caller owns it. */
+int change_read_text(const char *path, char **ret_text, struct failure *failure)
+{
+	bool is_stdin = strcmp(path, "-") == 0;
+	_cleanup_(fd_closep) int fd = is_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	_cleanup_(freep) char *text = malloc(TEXT_LIMIT + 2);
+	size_t length = 0;
+	ssize_t n = 1;
+
+	if (fd < 0)
+		return failure_set(failure, -errno, "%s: %s", STR_ESCAPED(path), strerror(errno));
+	if (!text)
+		return failure_set(failure, -ENOMEM, "out of memory");
+	while (n > 0 && length <= TEXT_LIMIT) {
+		n = read(fd, text + length, TEXT_LIMIT + 1 - length);
+		if (n < 0)
+			return failure_set(failure, -errno, "%s: %s", STR_ESCAPED(path), strerror(errno));
+		length += (size_t)n;
+	}
+	if (length > TEXT_LIMIT)
+		return failure_set(failure, -EFBIG, "%s: longer than %d bytes", STR_ESCAPED(path), TEXT_LIMIT);
+	text[length] = '\0';
+	if (strlen(text) != length)
+		return failure_set(failure, -EINVAL, "%s: this is not a text: it has a zero byte", STR_ESCAPED(path));
+	*ret_text = steal_ptr(text);
+	return 0;
+}
+
+/* The name that a file gives its network: NAME.network. -EINVAL when it gives none. */
+static int name_of(const char *path, char ret_name[static 64], struct failure *failure)
+{
+	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	size_t length = strlen(base), end = strlen(".network");
+
+	if (length <= end || length - end >= 64 || strcmp(base + length - end, ".network") != 0)
+		return failure_set(failure, -EINVAL, "%s: what is the network to be called? The file is NAME.network, or say NAME behind it",
+				   STR_ESCAPED(path));
+	snprintf(ret_name, 64, "%.*s", (int)(length - end), base);
+	return 0;
+}
+
+static enum exit_status define(const struct options *options, const char *method, struct failure *failure)
+{
+	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	_cleanup_(freep) char *text = NULL;
+	const char *given = options->n_operands > 1 ? options->operands[1] : NULL;
+	char name[64];
+	int r;
+
+	if (!given && name_of(options->operands[0], name, failure) < 0)
+		return STATUS_USAGE;
+	r = change_read_text(options->operands[0], &text, failure);
+	if (r < 0)
+		return r == -ENOENT ? STATUS_NOT_FOUND : STATUS_FAILED;
+	if (text[strspn(text, " \t\n")] == '<') {
+		failure_set(failure, -EINVAL, "%s: this is XML, perhaps libvirt's: guestnet import makes a network file of it",
+			    STR_ESCAPED(options->operands[0]));
+		return STATUS_FAILED;
+	}
+	r = bus_open(&bus, failure);
+	if (r >= 0)
+		r = bus_call(bus, method, &reply, failure, "ss", given ?: name, text);
+	return r < 0 ? bus_exit_status(r) : STATUS_OK;
+}
+
+enum exit_status networks_define(const struct options *options, struct failure *failure)
+{
+	return define(options, "Define", failure);
+}
+
+/* As virsh net-create: there until the next boot, and up now. */
+enum exit_status networks_create(const struct options *options, struct failure *failure)
+{
+	enum exit_status status = define(options, "DefineTransient", failure);
+	char name[64];
+
+	if (status != STATUS_OK || (options->n_operands < 2 && name_of(options->operands[0], name, failure) < 0))
+		return status;
+	return call_simple("Start", options->n_operands > 1 ? options->operands[1] : name, failure);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Networks as the daemon reports them.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "bus.h"
+
+struct repair_count {
+	const char *kind;
+	uint32_t n;
+};
+#define REPORT_REPAIRS 64
+
+/* Texts are borrowed from the message; those that an older daemon does not send are "". */
+struct report {
+	const char *name, *state, *mode, *bridge, *checksum, *problem, *fix;
+	char addresses[512];		/* separated by blanks */
+	bool autostart;
+	uint64_t since_us, n_repairs;
+	size_t n_ports, n_leases;
+	struct repair_count repairs[REPORT_REPAIRS];
+	size_t n_kinds;
+};
+
+struct reports {
+	struct report *items;		/* owned; sorted by name */
+	size_t n;
+	sd_bus *bus;			/* owned */
+	sd_bus_message *reply;		/* owned: what the texts are borrowed from */
+};
+
+#define REPORTS_NULL (struct reports){ 0 }
+
+int reports_get(struct reports *reports, struct failure *failure);
+void reports_deinit(struct reports *reports);
+const struct report *reports_find(const struct reports *reports, const char *name, struct failure *failure);
+bool report_is_degraded(const struct report *report);
+
+void report_format_time(uint64_t us, char *buffer, size_t size);
