@@ -24,6 +24,7 @@ enum option_id {
 	OPTION_JSON,
 	OPTION_USER,
 	OPTION_LIBVIRT,
+	OPTION_LIBVIRT_NAME,
 	OPTION_NAME,
 	OPTION_OUTPUT,
 	OPTION_STDOUT,
@@ -79,3 +80,5 @@ enum exit_status networks_leases(const struct options *options, struct failure *
 
 /* libvirt's networks. */
 enum exit_status import_run(const struct options *options, struct failure *failure);
+enum exit_status libvirt_link(const struct options *options, struct failure *failure);
+enum exit_status libvirt_unlink(const struct options *options, struct failure *failure);

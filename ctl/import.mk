@@ -2,9 +2,9 @@
 # The client's verbs about libvirt. Included by tools/build.mk. Only these files know libxml2.
 
 IMPORT_CORE_SOURCES := ctl/import.c ctl/import-rows.c ctl/import-file.c
-IMPORT_SOURCES := $(IMPORT_CORE_SOURCES) ctl/import-verb.c ctl/libvirt-virsh.c
+IMPORT_SOURCES := $(IMPORT_CORE_SOURCES) ctl/import-verb.c ctl/libvirt-virsh.c ctl/libvirt-xml.c ctl/libvirt-link.c
 
-$(call objects,$(IMPORT_CORE_SOURCES)): EXTRA_CFLAGS = $(call pkg_flags,--cflags,libxml-2.0)
+$(call objects,$(IMPORT_CORE_SOURCES) ctl/libvirt-xml.c): EXTRA_CFLAGS = $(call pkg_flags,--cflags,libxml-2.0)
 # What is made is read by the parser that the daemon has.
 $(BIN)/guestnet: $(call objects,$(IMPORT_SOURCES) $(NETD_MODEL_SOURCES))
 

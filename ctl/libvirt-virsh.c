@@ -191,19 +191,42 @@ int libvirt_dump(const char *name, char **ret_xml, size_t *ret_length, struct fa
 	return virsh_run((const char *const[]){ "net-dumpxml", "--inactive", "--network", name, NULL }, ret_xml, ret_length, failure);
 }
 
+/* Does net-info say yes behind this word? -EIO when it does not say. */
+static int read_word(const char *output, const char *word, bool *ret_yes, struct failure *failure)
+{
+	const char *line = strstr(output, word);
+
+	if (!line)
+		return failure_set(failure, -EIO, "virsh net-info says nothing of %s", word);
+	line += strlen(word);
+	*ret_yes = strncmp(line + strspn(line, " \t"), "yes", 3) == 0;
+	return 0;
+}
+
+int libvirt_read_state(const char *name, struct libvirt_state *ret_state, struct failure *failure)
+{
+	_cleanup_(freep) char *output = NULL;
+	struct libvirt_state state;
+	int r = virsh_run((const char *const[]){ "net-info", "--network", name, NULL }, &output, NULL, failure);
+
+	if (r == 0)
+		r = read_word(output, "Active:", &state.active, failure);
+	if (r == 0)
+		r = read_word(output, "Persistent:", &state.persistent, failure);
+	if (r == 0)
+		r = read_word(output, "Autostart:", &state.autostart, failure);
+	if (r == 0)
+		*ret_state = state;
+	return r;
+}
+
 /* Does the network start with libvirt? */
 int libvirt_is_autostarted(const char *name, bool *ret_autostarted, struct failure *failure)
 {
-	_cleanup_(freep) char *output = NULL;
-	const char *line;
-	int r = virsh_run((const char *const[]){ "net-info", "--network", name, NULL }, &output, NULL, failure);
+	struct libvirt_state state;
+	int r = libvirt_read_state(name, &state, failure);
 
-	if (r < 0)
-		return r;
-	line = strstr(output, "Autostart:");
-	if (!line)
-		return failure_set(failure, -EIO, "virsh net-info says nothing of Autostart");
-	line += strlen("Autostart:");
-	*ret_autostarted = strncmp(line + strspn(line, " \t"), "yes", 3) == 0;
-	return 0;
+	if (r == 0)
+		*ret_autostarted = state.autostart;
+	return r;
 }
