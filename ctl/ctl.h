@@ -35,6 +35,10 @@ enum option_id {
 	OPTION_TIMEOUT,
 	OPTION_DISABLE,
 	OPTION_DROP_IN,
+	OPTION_MAC,
+	OPTION_MODEL,
+	OPTION_GUEST,
+	OPTION_YES,
 	OPTION_MAX_,
 };
 #define OPTION_BIT(_option) (1u << (_option))
@@ -77,6 +81,12 @@ enum exit_status networks_autostart(const struct options *options, struct failur
 enum exit_status networks_edit(const struct options *options, struct failure *failure);
 enum exit_status networks_monitor(const struct options *options, struct failure *failure);
 enum exit_status networks_leases(const struct options *options, struct failure *failure);
+
+/* Guests on networks. */
+enum exit_status qemu_run(const struct options *options, struct failure *failure);
+enum exit_status exec_run(const struct options *options, struct failure *failure);
+enum exit_status ports_run(const struct options *options, struct failure *failure);
+enum exit_status setup_run(const struct options *options, struct failure *failure);
 
 /* libvirt's networks. */
 enum exit_status import_run(const struct options *options, struct failure *failure);

@@ -22,12 +22,18 @@ const struct option_name option_names[] = {
 	[OPTION_TIMEOUT] = { "--timeout", "SECONDS", "do not wait longer" },
 	[OPTION_DISABLE] = { "--disable", NULL, "not any more" },
 	[OPTION_DROP_IN] = { "--drop-in", NULL, "not its own file, but one beside it that outdoes it" },
+	[OPTION_MAC] = { "--mac", "ADDRESS", "the guest's MAC address, instead of one that is always the same for it" },
+	[OPTION_MODEL] = { "--model", "DEVICE", "virtio (the default), e1000, or another of QEMU's devices" },
+	[OPTION_GUEST] = { "--guest", "NAME", "which guest: each has a MAC address of its own" },
+	[OPTION_YES] = { "--yes", NULL, "ask nothing" },
 };
 _Static_assert(ARRAY_SIZE(option_names) == OPTION_MAX_, "every option has a name");
 
 #define JSON	OPTION_BIT(OPTION_JSON)
 #define USER	OPTION_BIT(OPTION_USER)
 #define BIT(option) OPTION_BIT(OPTION_##option)
+
+#define NIC	(OPTION_BIT(OPTION_MAC) | OPTION_BIT(OPTION_MODEL) | OPTION_BIT(OPTION_GUEST))
 
 /* In the order of the help. Name, aliases, arguments, help, options, operands from-to, function, detail. */
 const struct verb verbs[] = {
@@ -41,6 +47,12 @@ const struct verb verbs[] = {
 	{ "edit", NULL, "NETWORK", "change a network's text in $EDITOR", BIT(DROP_IN), 1, 1, networks_edit,
 	  "The text is checked before it replaces anything; a network that was up and fails with it gets the old one back.\n"
 	  "A network that comes with the program gets a drop-in, which outdoes its file.\n" },
+	{ "exec", NULL, "NETWORK -- VMM ARGUMENT...", "start a guest with a port on the network",
+	  NIC, 2, OPERANDS_ANY, exec_run,
+	  "The tap is an open fd of the program: it may run in any sandbox. QEMU gets -netdev and -device behind its own\n"
+	  "arguments; for every other program, {fd} and {mac} in the arguments are replaced:\n\n"
+	  "  guestnet exec default -- qemu-system-x86_64 -sandbox on,spawn=deny -m 1G disk.img\n"
+	  "  guestnet exec default -- cloud-hypervisor --net fd={fd},mac={mac} ...\n" },
 	{ "import", NULL, "FILE|--libvirt NETWORK", "make a network file of libvirt's XML, and say what is not in it",
 	  JSON | OPTION_BIT(OPTION_LIBVIRT) | OPTION_BIT(OPTION_NAME) | OPTION_BIT(OPTION_OUTPUT) |
 	  OPTION_BIT(OPTION_STDOUT) | OPTION_BIT(OPTION_FORCE), 0, 1, import_run,
@@ -62,6 +74,9 @@ const struct verb verbs[] = {
 	{ "policy list", NULL, "", "which bridges you may use, and how much is left", JSON | USER, 0, 0, policy_list, "" },
 	{ "policy why", NULL, "BRIDGE", "whether you may use a bridge, and which rule says so", JSON | USER, 1, 1, policy_why,
 	  "Exit status: 0 allowed, 4 denied, 3 no such bridge (the policy is shown all the same).\n" },
+	{ "qemu", NULL, "NETWORK", "the arguments that put a guest on the network", JSON | NIC, 1, 1, qemu_run,
+	  "  qemu-system-x86_64 -m 1G disk.img $(guestnet qemu default)\n\n"
+	  "The MAC address is the same each time, for you, this network and this machine.\n" },
 	{ "reload", NULL, "", "let the daemon read its configuration again", 0, 0, 0, networks_reload, "" },
 	{ "restart", NULL, "NETWORK", "take a network down and bring it up", 0, 1, 1, networks_restart, "" },
 	{ "start", NULL, "NETWORK", "bring a network up, until the next boot", 0, 1, 1, networks_start, "" },

@@ -10,7 +10,7 @@
 #   lab_dnsmasq BRIDGE FIRST LAST   lab_lease MAC
 #   capture_start FILE INTERFACE [FILTER...]   capture_stop FILE   capture_show FILE [OPTION...]   capture_has FILE FILTER...
 #   capture_lease FILE MAC
-#   guest_start NAME UID DEVICE MAC NETDEV [KERNEL-WORD...]   guest_ready NAME   guest_ended NAME   guest_log NAME
+#   guest_start NAME UID DEVICE MAC NETDEV [KERNEL-WORD...]   guest_command NAME UID COMMAND...   guest_ready NAME   guest_ended NAME   guest_log NAME
 #   guest_run NAME COMMAND   guest_said NAME WORD
 #   guest_tap NAME   guest_proc NAME   guest_powerless NAME UID   guest_kill NAME   guest_stop NAME
 
@@ -99,6 +99,13 @@ capture_lease() {
 capture_has_lease() { [ -n "$(capture_lease "$@")" ]; }
 
 guest_start() {	# NAME UID DEVICE MAC NETDEV [KERNEL-WORD...]
+	guest_words=("${@:6}")
+	guest_command "$1" "$2" qemu-system-x86_64 -netdev "$5" -device "$3,netdev=n0,mac=$4,romfile="
+}
+guest_words=()
+
+# COMMAND runs QEMU with the arguments that follow it: the rest of the machine.
+guest_command() {	# NAME UID COMMAND...
 	local dir=$lab/$1 file
 	mkdir -p "$dir"
 	rm -f "$dir"/*
@@ -110,12 +117,11 @@ guest_start() {	# NAME UID DEVICE MAC NETDEV [KERNEL-WORD...]
 		: >"$lab/$(basename $file)"
 		mount --bind "$top/build/$file" "$lab/$(basename $file)"
 	done
-	setpriv --reuid="$2" --regid="$2" --clear-groups qemu-system-x86_64 -M pc -accel tcg -m 128 -nodefaults \
+	setpriv --reuid="$2" --regid="$2" --clear-groups "${@:3}" -M pc -accel tcg -m 128 -nodefaults \
 		-no-user-config -display none -no-reboot -kernel $lab/boot -initrd $lab/guest.cpio \
-		-append "console=ttyS0 quiet panic=-1 guest.name=$1 ${*:6}" \
+		-append "console=ttyS0 quiet panic=-1 guest.name=$1 ${guest_words[*]}" \
 		-chardev "file,id=console,path=$dir/console" -serial chardev:console \
-		-chardev "pipe,id=port,path=$dir/port" -serial chardev:port \
-		-netdev "$5" -device "$3,netdev=n0,mac=$4,romfile=" </dev/null >"$dir/log" 2>&1 &
+		-chardev "pipe,id=port,path=$dir/port" -serial chardev:port </dev/null >"$dir/log" 2>&1 &
 	guest_pid[$1]=$!
 }
 

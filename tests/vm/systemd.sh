@@ -226,6 +226,12 @@ tap=$(jq -r .tap /run/tap)
 if [[ $tap =~ ^gn[0-9]+_0$ ]]; then pass helper; else fail helper "$(cat /run/tap)"; fi
 equal helper-bridge $bridge "$(ip -j link show dev "$tap" | jq -r '.[0].master')"
 
+# Under no_new_privs the daemon makes it, in the sandbox of its unit, on the service manager's socket.
+equal socket-unit active "$(systemctl is-active guestnetd-tap.socket)"
+tap_words() { runuser -u alice -- launch-helper --no-hold "$@" /usr/libexec/guestnet-bridge-helper --br=default </dev/null 2>&1; }
+out=$(tap_words --no-new-privs)
+matches socket '"status":0,"byte":0,"fd":true,"tap":"gn[0-9]+_[0-9]+"' "$out"
+
 # What others do is repaired.
 handle() { nft -j list tables 2>/dev/null | jq -r '.nftables[].table? | select(.name == "guestnet") | .handle'; }
 back() { running && plan_is_empty; }
@@ -299,7 +305,11 @@ check teardown-snippet wait_for 20 no_snippet
 no_dnsmasq() { ! kill -0 "$dnsmasq_pid"; }
 check teardown-dnsmasq wait_for 10 no_dnsmasq
 equal teardown-owners '' "$(find /run/guestnet /var/lib/guestnet ! -user guestnet)"
-systemctl start guestnetd
+
+# A cold daemon: the one who asks for a tap starts it, and has it, with the network.
+equal cold inactive "$(property ActiveState)"
+out=$(tap_words --no-new-privs)
+matches cold-tap '"status":0,"byte":0,"fd":true,"tap":"gn[0-9]+_[0-9]+"' "$out"
 essential start-after-teardown wait_for 30 running
 
 # Removed again.

@@ -1,0 +1,96 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Guests of users who cannot make a tap: no file capability counts, and the daemon does not run yet. With the one command
+# line that `guestnet qemu` prints, under no_new_privs; with `guestnet exec` and a QEMU that may start nothing; and in a
+# user namespace. The daemon runs as its service does, without systemd.
+suite=guest.tapsocket
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/lab.bash"
+. "$(dirname "$0")/netd.bash"
+
+if [ -z "${WORLD_INSIDE-}" ]; then
+	missing=$(lab_missing)$(netd_missing)
+	command -v systemd-socket-activate >/dev/null || missing+=' systemd-socket-activate'
+	[ -z "$missing" ] || { skip all "not installed: $missing"; exit 0; }
+	[ "$(id -u)" != 0 ] || reason=$(lab_build 2>&1) || { skip all "no kernel or first file system for guests: $reason"; exit 0; }
+fi
+world_enter "$@"
+lab_setup || { fail lab 'the private namespaces cannot be set up'; exit 1; }
+netd_neighbourhood || { fail neighbourhood 'the namespaces cannot be set up'; exit 1; }
+
+service=4290
+run=/run/guestnet
+export GUESTNET_BUS=unix:path=$run/bus.sock
+mkdir -p $run
+chown -R $service:$service $run $netd_root/state
+guestnet=$world/tools/guestnet
+install -m 755 "$BIN/guestnet" $guestnet
+install -m 755 "$BIN/guestnetd" $world/tools/guestnetd
+# As on a system whose helper has lost its capability: nothing is gained by it.
+installed=$(world_path PATH_HELPER)
+install -m 755 "$BIN/guestnet-bridge-helper" "$installed"
+
+world_policy 'allow default user=4201,4202,4203'
+capabilities=-all,+net_admin,+net_raw,+net_bind_service
+setpriv --reuid=$service --regid=$service --clear-groups --no-new-privs --inh-caps=$capabilities --ambient-caps=$capabilities \
+	--bounding-set=$capabilities systemd-socket-activate --listen=$run/tap.sock --seqpacket --fdname=tap \
+	$world/tools/guestnetd --config-root=$netd_root/etc --vendor-root=$netd_root/vendor --state-root=$netd_root/state \
+	--run-root=$run >>$netd_root/log 2>&1 &
+wait_for 20 test -S $run/tap.sock
+chmod 666 $run/tap.sock
+check cold-no-bridge eval '! ip link show dev gn-default'
+
+# --- The line that is printed, word by word, in a sandbox.
+line=$(setpriv --reuid=4201 --regid=4201 --clear-groups $guestnet qemu default)
+matches line "^-netdev tap,id=gn0,br=default,helper=$installed,vhost=(on|off) -device virtio-net-pci,netdev=gn0,mac=52:54:00(:[0-9a-f]{2}){3}\$" "$line"
+equal line-stable "$line" "$(setpriv --reuid=4201 --regid=4201 --clear-groups $guestnet qemu default)"
+check line-other-user test "$line" != "$(setpriv --reuid=4202 --regid=4202 --clear-groups $guestnet qemu default)"
+mac1=${line##*mac=}
+read -ra words <<<"$line"
+guest_command one 4201 setpriv --no-new-privs qemu-system-x86_64 -sandbox on "${words[@]}"
+if wait_for 60 ip link show dev gn-default; then pass cold-up; else fail cold-up "$(guest_log one) $(tail -n 3 $netd_root/log)"; fi
+
+# --- exec: QEMU may start nothing and gain nothing.
+guest_command two 4202 setpriv --no-new-privs $guestnet exec default --guest two -- qemu-system-x86_64 \
+	-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny -name two
+# --- A user namespace with a network of its own, where nothing of the host's is to be seen but the socket.
+if setpriv --reuid=4203 --regid=4203 --clear-groups unshare -Urn true 2>/dev/null; then
+	guest_command three 4203 unshare -Urn $guestnet exec default --model e1000 -- qemu-system-x86_64 -sandbox on,spawn=deny -name three
+	guests='one two three'
+else
+	skip user-namespace 'this system does not let users make user namespaces'
+	guests='one two'
+fi
+
+gateway() { ip -4 -j addr show dev gn-default | jq -r '.[0].addr_info[0].local'; }
+for guest in $guests; do
+	guest_ready $guest || { fail $guest-boot "$(guest_log $guest)"; continue; }
+	pass $guest-boot
+	matches $guest-lease "^lease $(gateway | sed 's/[0-9]*$//')[0-9]+ " "$(guest_said $guest lease)"
+	check $guest-tcp eval "wait_for 20 test hello = \"\$(guest_run $guest 'echo | nc -w 5 $netd_internet 7777')\""
+	tap=$(guest_tap $guest)
+	equal $guest-port gn-default "$(link "$tap" .master)"
+	equal $guest-owner "guestnet uid=${tap//[a-z]/}" "$(ip -j link show dev "$tap" | jq -r '.[0].ifalias' | sed 's/\(uid=[0-9]*\) .*/\1_0/')"
+	matches $guest-no-new-privs '^NoNewPrivs:.1$' "$(grep NoNewPrivs "/proc/${guest_pid[$guest]}/status")"
+done
+matches one-mac "$mac1" "$(guest_said one eth0)"
+equal two-mac "$(setpriv --reuid=4202 --regid=4202 --clear-groups $guestnet qemu default --guest two | sed 's/.*mac=//')" \
+	"$(guest_said two eth0 | cut -d' ' -f2)"
+matches two-seccomp '^Seccomp:.2$' "$(grep '^Seccomp:' "/proc/${guest_pid[two]}/status")"
+# Its own process is what the tap says, not a helper's.
+tap=$(guest_tap two)
+equal two-pid "${guest_pid[two]}" "$(ip -j link show dev "$tap" | jq -r '.[0].ifalias' | sed -n 's/.*pid=\([0-9]*\).*/\1/p')"
+
+# --- Refused: the helper's own words, and nothing is started.
+out=$(setpriv --reuid=4204 --regid=4204 --clear-groups $guestnet exec default -- /bin/echo started '{fd}' 2>&1); status=$?
+equal refused-status 4 $status
+matches refused-words 'access denied by acl file: uid 4204 may not use bridge' "$out"
+out=$(setpriv --reuid=4201 --regid=4201 --clear-groups $guestnet exec default -- /bin/echo started 2>&1); status=$?
+equal no-mark-status 2 $status
+# Another program: the number in the place of the mark, the mac too.
+out=$(setpriv --reuid=4201 --regid=4201 --clear-groups $guestnet exec default --mac 52:54:00:01:02:03 -- \
+	/bin/sh -c 'echo "$1"; sed -n "s/^iff:.//p" /proc/self/fdinfo/${0}' '{fd}' 'fd={fd},mac={mac}' 2>&1)
+matches other-program $'^fd=[0-9]+,mac=52:54:00:01:02:03\ngn4201_[0-9]+$' "$out"
+for guest in $guests; do guest_kill $guest; done
+check taps-gone wait_for 20 no_taps
+exit 0
