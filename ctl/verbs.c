@@ -74,6 +74,7 @@ const struct verb verbs[] = {
 	{ "policy list", NULL, "", "which bridges you may use, and how much is left", JSON | USER, 0, 0, policy_list, "" },
 	{ "policy why", NULL, "BRIDGE", "whether you may use a bridge, and which rule says so", JSON | USER, 1, 1, policy_why,
 	  "Exit status: 0 allowed, 4 denied, 3 no such bridge (the policy is shown all the same).\n" },
+	{ "ports", NULL, "[NETWORK]", "which guest hangs where, and whose it is", JSON, 0, 1, ports_run, "" },
 	{ "qemu", NULL, "NETWORK", "the arguments that put a guest on the network", JSON | NIC, 1, 1, qemu_run,
 	  "  qemu-system-x86_64 -m 1G disk.img $(guestnet qemu default)\n\n"
 	  "The MAC address is the same each time, for you, this network and this machine.\n" },

@@ -81,6 +81,18 @@ matches two-seccomp '^Seccomp:.2$' "$(grep '^Seccomp:' "/proc/${guest_pid[two]}/
 tap=$(guest_tap two)
 equal two-pid "${guest_pid[two]}" "$(ip -j link show dev "$tap" | jq -r '.[0].ifalias' | sed -n 's/.*pid=\([0-9]*\).*/\1/p')"
 
+# --- Who hangs there: text for people, the same in JSON, and less of it for others.
+ports=$($guestnet ports default --json)
+equal ports-count "$(wc -w <<<"$guests")" "$(jq length <<<"$ports")"
+equal ports-owner "4202 ${guest_pid[two]} two" "$(jq -r --arg tap "$tap" '.[] | select(.port == $tap) | "\(.uid) \(.pid) \(.guest)"' <<<"$ports")"
+equal ports-mac "$(guest_said two eth0 | cut -d' ' -f2)" "$(jq -r --arg tap "$tap" '.[] | select(.port == $tap) | .macs | join(" ")' <<<"$ports")"
+check ports-counters test "$(jq --arg tap "$tap" '.[] | select(.port == $tap) | .rx_bytes' <<<"$ports")" -gt 500
+equal ports-counters-kernel true "$(jq --arg tap "$tap" --argjson now "$(cat "/sys/class/net/$tap/statistics/tx_bytes")" '.[] | select(.port == $tap) | .tx_bytes <= $now and .tx_bytes > 0' <<<"$ports")"
+matches ports-text "default +$tap +two +52:54:00:[0-9a-f:]+ +4202 +${guest_pid[two]} +[0-9.]+[kM]? +[0-9.]+[kM]?" "$($guestnet ports)"
+matches ports-of-others "$tap two 4202" "$(setpriv --reuid=4201 --regid=4201 --clear-groups $guestnet ports gn-default --json |
+	jq -r '.[] | "\(.port) \(.guest) \(.uid)"')"
+$guestnet ports nothing 2>/dev/null; equal ports-unknown 3 $?
+
 # --- Refused: the helper's own words, and nothing is started.
 out=$(setpriv --reuid=4204 --regid=4204 --clear-groups $guestnet exec default -- /bin/echo started '{fd}' 2>&1); status=$?
 equal refused-status 4 $status

@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * guestnet ports: what hangs on the networks, and whose it is.
+ *
+ * All of it is the kernel's word: ports, counters and learned addresses by netlink, owners from the alias that the
+ * helper gives each tap, processes from /proc. No daemon is asked and no privilege is needed; of other users'
+ * processes /proc tells root more.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libmnl/libmnl.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../lib/addr.h"
+#include "../lib/fd.h"
+#include "../lib/nl/socket.h"
+#include "../lib/str.h"
+#include "ctl.h"
+#include "json.h"
+#include "table.h"
+
+/* How often an interrupted dump is asked for again. */
+#define LOAD_ATTEMPTS	16
+/* Addresses of one port that are kept, and devices and processes that are looked at. */
+#define PORT_MACS	8
+#define LIMIT_DEVICES	65536
+#define LIMIT_COMMAND	65536
+
+struct device {
+	int ifindex, master;
+	bool bridge;
+	char name[IFNAME_SIZE];
+	char network[64];		/* of a bridge: of its mark; of a port: of its bridge */
+	char kind[32];
+	char alias[256];
+	uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets, rx_dropped, tx_dropped;
+	struct mac macs[PORT_MACS];	/* learned from it, or bound to it */
+	size_t n_macs;
+
+	bool owned;			/* the alias says whose it is */
+	uid_t uid;
+	pid_t pid;			/* 0: not known */
+	char guest[128];
+};
+
+struct devices {
+	struct device *items;		/* owned */
+	size_t n;
+};
+
+static void devices_deinit(struct devices *devices)
+{
+	free(devices->items);
+	*devices = (struct devices){ 0 };
+}
+
+static struct device *find_device(const struct devices *devices, int ifindex)
+{
+	for (size_t i = 0; i < devices->n; i++)
+		if (devices->items[i].ifindex == ifindex)
+			return &devices->items[i];
+	return NULL;
+}
+
+/* From the kernel */
+
+static void copy_text(const struct nlattr *attribute, char *buffer, size_t size)
+{
+	if (mnl_attr_validate(attribute, MNL_TYPE_STRING) < 0)
+		return;
+	snprintf(buffer, size, "%.*s", (int)mnl_attr_get_payload_len(attribute), (const char *)mnl_attr_get_payload(attribute));
+}
+
+static void read_counters(const struct nlattr *attribute, struct device *device)
+{
+	struct rtnl_link_stats64 stats = { 0 };
+	size_t length = mnl_attr_get_payload_len(attribute);
+
+	memcpy(&stats, mnl_attr_get_payload(attribute), length < sizeof(stats) ? length : sizeof(stats));
+	device->rx_bytes = stats.rx_bytes;
+	device->tx_bytes = stats.tx_bytes;
+	device->rx_packets = stats.rx_packets;
+	device->tx_packets = stats.tx_packets;
+	device->rx_dropped = stats.rx_dropped;
+	device->tx_dropped = stats.tx_dropped;
+}
+
+static void read_kind(const struct nlattr *info, struct device *device)
+{
+	const struct nlattr *attribute;
+
+	mnl_attr_for_each_nested(attribute, info)
+		if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND)
+			copy_text(attribute, device->kind, sizeof(device->kind));
+}
+
+/* guestnet uid=1000 pid=4711 net=gn-default ... */
+static void read_owner(struct device *device)
+{
+	unsigned int uid;
+	int pid;
+
+	if (sscanf(device->alias, "guestnet uid=%u pid=%d", &uid, &pid) != 2)
+		return;
+	device->owned = true;
+	device->uid = uid;
+	device->pid = pid > 0 ? pid : 0;
+}
+
+static int add_device(const struct nlmsghdr *message, void *data)
+{
+	const struct ifinfomsg *header = mnl_nlmsg_get_payload(message);
+	struct devices *devices = data;
+	struct device device = { 0 }, *items;
+	const struct nlattr *attribute;
+	const char *rest;
+
+	if (message->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+		return -EPROTO;
+	device.ifindex = header->ifi_index;
+	mnl_attr_for_each(attribute, message, sizeof(*header)) {
+		switch (mnl_attr_get_type(attribute)) {
+		case IFLA_IFNAME:
+			copy_text(attribute, device.name, sizeof(device.name));
+			break;
+		case IFLA_IFALIAS:
+			copy_text(attribute, device.alias, sizeof(device.alias));
+			break;
+		case IFLA_MASTER:
+			if (mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
+				device.master = (int)mnl_attr_get_u32(attribute);
+			break;
+		case IFLA_STATS64:
+			read_counters(attribute, &device);
+			break;
+		case IFLA_LINKINFO:
+			read_kind(attribute, &device);
+			break;
+		}
+	}
+	device.bridge = strcmp(device.kind, "bridge") == 0;
+	if (device.bridge && str_has_prefix(device.alias, "guestnet net=", &rest))
+		snprintf(device.network, sizeof(device.network), "%.*s", (int)strcspn(rest, " "), rest);
+	read_owner(&device);
+	if (devices->n == LIMIT_DEVICES)
+		return -E2BIG;
+	items = devices->n & (devices->n - 1) ? devices->items :
+		reallocarray(devices->items, devices->n ? 2 * devices->n : 1, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	devices->items = items;
+	items[devices->n++] = device;
+	return 0;
+}
+
+/* An entry of a bridge's forwarding table: which address is behind which port. The port's own are marked permanent. */
+static int add_address(const struct nlmsghdr *message, void *data)
+{
+	const struct ndmsg *header = mnl_nlmsg_get_payload(message);
+	const struct nlattr *attribute;
+	struct device *device;
+
+	if (message->nlmsg_type != RTM_NEWNEIGH || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+		return -EPROTO;
+	device = find_device(data, header->ndm_ifindex);
+	if (!device || header->ndm_family != AF_BRIDGE || (header->ndm_state & NUD_PERMANENT))
+		return 0;
+	mnl_attr_for_each(attribute, message, sizeof(*header)) {
+		const struct mac *mac = mnl_attr_get_payload(attribute);
+
+		if (mnl_attr_get_type(attribute) != NDA_LLADDR || mnl_attr_get_payload_len(attribute) != sizeof(*mac))
+			continue;
+		/* The same address in several VLANs is one. */
+		for (size_t i = 0; i < device->n_macs; i++)
+			if (memcmp(&device->macs[i], mac, sizeof(*mac)) == 0)
+				return 0;
+		if (device->n_macs < PORT_MACS)
+			memcpy(&device->macs[device->n_macs++], mac, sizeof(*mac));
+	}
+	return 0;
+}
+
+static int dump(uint16_t type, size_t header_size, uint8_t family, int (*each)(const struct nlmsghdr *message, void *data),
+		struct devices *devices)
+{
+	_cleanup_(nlsocket_freep) struct mnl_socket *socket = NULL;
+	_Alignas(NLMSG_ALIGNTO) char buffer[256];
+	struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+	int r;
+
+	request->nlmsg_type = type;
+	request->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	/* The family is the first byte of either header. */
+	*(uint8_t *)mnl_nlmsg_put_extra_header(request, header_size) = family;
+	r = nlsocket_open(NETLINK_ROUTE, &socket);
+	return r < 0 ? r : nlsocket_dump(socket, request, each, devices);
+}
+
+static int load_devices(struct devices *devices)
+{
+	int r = -EINTR;
+
+	for (unsigned int i = 0; r == -EINTR && i < LOAD_ATTEMPTS; i++) {
+		devices_deinit(devices);
+		r = dump(RTM_GETLINK, sizeof(struct ifinfomsg), AF_UNSPEC, add_device, devices);
+		if (r == 0)
+			r = dump(RTM_GETNEIGH, sizeof(struct ndmsg), AF_BRIDGE, add_address, devices);
+	}
+	for (size_t i = 0; r == 0 && i < devices->n; i++) {
+		struct device *device = &devices->items[i];
+		const struct device *bridge = device->master ? find_device(devices, device->master) : NULL;
+
+		if (bridge && bridge->bridge)
+			snprintf(device->network, sizeof(device->network), "%s", bridge->network[0] ? bridge->network : bridge->name);
+	}
+	return r;
+}
+
+/* From /proc */
+
+/* The value of -name: NAME[,...] or guest=NAME[,...], of QEMU and those that took it over. */
+static void read_guest_name(pid_t pid, char *buffer, size_t size)
+{
+	_cleanup_(fd_closep) int fd = -EBADF;
+	_cleanup_(freep) char *text = malloc(LIMIT_COMMAND + 1);
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	fd = text ? open(path, O_RDONLY | O_CLOEXEC) : -EBADF;
+	n = fd < 0 ? -1 : read(fd, text, LIMIT_COMMAND);
+	if (n <= 0)
+		return;
+	text[n] = '\0';
+	for (const char *word = text; word < text + n; word += strlen(word) + 1) {
+		const char *name = word + strlen(word) + 1;
+
+		if ((strcmp(word, "-name") != 0 && strcmp(word, "--name") != 0) || name >= text + n)
+			continue;
+		(void)str_has_prefix(name, "guest=", &name);
+		snprintf(buffer, size, "%.*s", (int)strcspn(name, ","), name);
+		str_one_line(buffer);
+		return;
+	}
+}
+
+static bool belongs_to(pid_t pid, uid_t uid)
+{
+	struct stat st;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	return stat(path, &st) == 0 && st.st_uid == uid;
+}
+
+/* The tap behind an fd of a process: "iff:" in its fdinfo (drivers/net/tun.c:tun_chr_show_fdinfo()). */
+static bool read_tap_name(int directory_fd, const char *number, char name[static IFNAME_SIZE])
+{
+	_cleanup_(fd_closep) int fd = openat(directory_fd, number, O_RDONLY | O_CLOEXEC);
+	char text[512], *line;
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	line = strstr(text, "\niff:\t");
+	return line && sscanf(line, "\niff:\t%15s", name) == 1;
+}
+
+static void note_holder(struct devices *devices, pid_t pid, const char *tap)
+{
+	for (size_t i = 0; i < devices->n; i++) {
+		struct device *device = &devices->items[i];
+
+		/* One that has a guest's name is the guest's; others may hold the fd too. */
+		if (!device->owned || strcmp(device->name, tap) != 0 || device->guest[0])
+			continue;
+		device->pid = pid;
+		read_guest_name(pid, device->guest, sizeof(device->guest));
+	}
+}
+
+static void look_at_process(struct devices *devices, pid_t pid)
+{
+	char path[64], tap[IFNAME_SIZE];
+	struct dirent *entry;
+	DIR *directory;
+
+	snprintf(path, sizeof(path), "/proc/%d/fdinfo", (int)pid);
+	directory = opendir(path);
+	while (directory && (entry = readdir(directory)))
+		if (entry->d_name[0] != '.' && read_tap_name(dirfd(directory), entry->d_name, tap))
+			note_holder(devices, pid, tap);
+	if (directory)
+		closedir(directory);
+}
+
+/*
+ * Who holds each tap. The alias names who asked for it, which need not be the one that has it now (libvirt passes it on):
+ * what the kernel says of fds counts more, where we may see it.
+ */
+static void find_holders(struct devices *devices)
+{
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+
+	for (size_t i = 0; i < devices->n; i++) {
+		struct device *device = &devices->items[i];
+
+		if (device->owned && device->pid && !belongs_to(device->pid, device->uid))
+			device->pid = 0;
+		else if (device->owned && device->pid)
+			read_guest_name(device->pid, device->guest, sizeof(device->guest));
+	}
+	while (proc && (entry = readdir(proc))) {
+		uint32_t pid;
+
+		if (str_parse_u32(entry->d_name, INT32_MAX, &pid) == 0)
+			look_at_process(devices, (pid_t)pid);
+	}
+	if (proc)
+		closedir(proc);
+}
+
+/* To people and programs */
+
+static const char *user_name(uid_t uid, char *buffer, size_t size)
+{
+	const struct passwd *user = getpwuid(uid);
+
+	if (user)
+		snprintf(buffer, size, "%s", user->pw_name);
+	else
+		snprintf(buffer, size, "%u", (unsigned int)uid);
+	return buffer;
+}
+
+/* 1234567 as "1.2M": two or three figures tell enough in a table. */
+static void format_bytes(uint64_t bytes, char *buffer, size_t size)
+{
+	static const char units[] = " kMGTPE";
+	unsigned int unit = 0;
+	double value = (double)bytes;
+
+	while (value >= 1000 && unit + 1 < sizeof(units) - 1) {
+		value /= 1000;
+		unit++;
+	}
+	if (unit == 0)
+		snprintf(buffer, size, "%" PRIu64, bytes);
+	else
+		snprintf(buffer, size, value < 10 ? "%.1f%c" : "%.0f%c", value, units[unit]);
+}
+
+static void format_macs(const struct device *device, char *buffer, size_t size)
+{
+	struct text text;
+
+	text_init(&text, buffer, size);
+	for (size_t i = 0; i < device->n_macs; i++)
+		text_add(&text, "%s" MAC_FORMAT, i ? " " : "", MAC_BYTES(device->macs[i]));
+}
+
+static void put_port(struct json *json, const struct device *device)
+{
+	char text[32];
+
+	json_object(json, NULL);
+	json_string(json, "network", device->network);
+	json_string(json, "port", device->name);
+	json_string(json, "kind", device->kind);
+	json_array(json, "macs");
+	for (size_t i = 0; i < device->n_macs; i++) {
+		snprintf(text, sizeof(text), MAC_FORMAT, MAC_BYTES(device->macs[i]));
+		json_string(json, NULL, text);
+	}
+	json_array_end(json);
+	if (device->owned)
+		json_number(json, "uid", device->uid);
+	else
+		json_null(json, "uid");
+	if (device->pid)
+		json_number(json, "pid", (uint64_t)device->pid);
+	else
+		json_null(json, "pid");
+	json_string(json, "guest", device->guest);
+	json_number(json, "rx_bytes", device->rx_bytes);
+	json_number(json, "rx_packets", device->rx_packets);
+	json_number(json, "rx_dropped", device->rx_dropped);
+	json_number(json, "tx_bytes", device->tx_bytes);
+	json_number(json, "tx_packets", device->tx_packets);
+	json_number(json, "tx_dropped", device->tx_dropped);
+	json_object_end(json);
+}
+
+static void add_row(struct table *table, const struct device *device)
+{
+	char text[PORT_MACS * 18 + 64];
+
+	table_add(table, "%s", device->network);
+	table_add(table, "%s", STR_ESCAPED(device->name));
+	table_add(table, "%s", device->guest[0] ? STR_ESCAPED(device->guest) : "-");
+	format_macs(device, text, sizeof(text));
+	table_add(table, "%s", device->n_macs ? text : "-");
+	table_add(table, "%s", device->owned ? user_name(device->uid, text, sizeof(text)) : "-");
+	if (device->pid)
+		table_add(table, "%d", (int)device->pid);
+	else
+		table_add(table, "-");
+	/* As the guest sees it: what the port has received, the guest has sent. */
+	format_bytes(device->rx_bytes, text, sizeof(text));
+	table_add(table, "%s", text);
+	format_bytes(device->tx_bytes, text, sizeof(text));
+	table_add(table, "%s", text);
+}
+
+/* A port of a declared network, or a tap that the helper has made, on whatever bridge. */
+static bool is_shown(const struct devices *devices, const struct device *device, const char *wanted)
+{
+	const struct device *bridge = device->master ? find_device(devices, device->master) : NULL;
+
+	if (!bridge || !bridge->bridge || (!bridge->network[0] && !device->owned))
+		return false;
+	return !wanted || strcmp(wanted, device->network) == 0 || strcmp(wanted, bridge->name) == 0;
+}
+
+static bool is_known(const struct devices *devices, const char *wanted)
+{
+	for (size_t i = 0; i < devices->n; i++) {
+		const struct device *device = &devices->items[i];
+
+		if (device->bridge && (strcmp(wanted, device->name) == 0 || strcmp(wanted, device->network) == 0))
+			return true;
+	}
+	return false;
+}
+
+static int compare_ports(const void *a, const void *b)
+{
+	const struct device *left = a, *right = b;
+	int order = strcmp(left->network, right->network);
+
+	return order ? order : left->ifindex - right->ifindex;
+}
+
+enum exit_status ports_run(const struct options *options, struct failure *failure)
+{
+	static const struct table_column columns[] = {
+		{ "NETWORK", false }, { "PORT", false }, { "GUEST", false }, { "MAC", false }, { "OWNER", false },
+		{ "PID", false }, { "SENT", false }, { "RECEIVED", false },
+	};
+	_cleanup_(devices_deinit) struct devices devices = { 0 };
+	_cleanup_(table_deinit) struct table table = TABLE_NULL(columns);
+	const char *wanted = options->n_operands ? options->operands[0] : NULL;
+	struct json json = JSON_NULL(stdout);
+	int r = load_devices(&devices);
+
+	if (r < 0) {
+		failure_set(failure, r, "cannot read the ports: %s", strerror(-r));
+		return STATUS_FAILED;
+	}
+	if (wanted && !is_known(&devices, wanted)) {
+		failure_set(failure, -ENOENT, "there is no network or bridge \"%s\", or it is down (guestnet list shows them)", STR_ESCAPED(wanted));
+		return STATUS_NOT_FOUND;
+	}
+	find_holders(&devices);
+	qsort(devices.items, devices.n, sizeof(*devices.items), compare_ports);
+	if (options->json)
+		json_array(&json, NULL);
+	for (size_t i = 0; i < devices.n; i++) {
+		if (!is_shown(&devices, &devices.items[i], wanted))
+			continue;
+		if (options->json)
+			put_port(&json, &devices.items[i]);
+		else
+			add_row(&table, &devices.items[i]);
+	}
+	if (options->json)
+		json_array_end(&json);
+	else
+		r = table_print(&table, stdout, "");
+	return r < 0 ? STATUS_FAILED : STATUS_OK;
+}
