@@ -56,30 +56,54 @@ static bool has_path(const char *name)
 	return !strstr(name, "..");
 }
 
+static int compare_devices(const void *a, const void *b)
+{
+	return strcmp(((const struct netstate_device *)a)->name, ((const struct netstate_device *)b)->name);
+}
+
+/* Adds to the entry of this device, which may be one of the first @n_sorted, or makes one. How many there are then. */
+static size_t note_off(struct netstate_device *off, size_t n, size_t n_sorted, const struct netstate_device *device)
+{
+	struct netstate_device *entry = n_sorted ? bsearch(device->name, off, n_sorted, sizeof(*off), compare_device_name) : NULL;
+
+	if (!entry) {
+		entry = &off[n++];
+		memcpy(entry->name, device->name, IFNAME_SIZE);
+	}
+	entry->off4 |= device->off4;
+	entry->off6 |= device->off6;
+	return n;
+}
+
 /* Who is out of forwarding; what was known of a family stays while the host does not forward it at all. */
 static int update_off(struct forwarding *forwarding, const struct netstate *snapshot)
 {
 	const struct netstate_device *all = find_device(snapshot->devices, snapshot->n_devices, all_devices);
 	struct netstate_device *off;
-	size_t n = 0;
+	size_t n = 0, n_known;
 
 	if (!all)
 		return 0;
-	off = calloc(snapshot->n_devices + 1, sizeof(*off));
+	off = calloc(forwarding->n_off + snapshot->n_devices + 1, sizeof(*off));
 	if (!off)
 		return -ENOMEM;
+	for (size_t i = 0; i < forwarding->n_off; i++) {
+		struct netstate_device known = forwarding->off[i];
+
+		known.off4 &= all->off4;
+		known.off6 &= all->off6;
+		if (known.off4 || known.off6)
+			n = note_off(off, n, 0, &known);
+	}
+	n_known = n;
 	for (size_t i = 0; i < snapshot->n_devices; i++) {
 		const struct netstate_device *device = &snapshot->devices[i];
-		const struct netstate_device *before = find_device(forwarding->off, forwarding->n_off, device->name);
-		bool off4 = all->off4 ? before && before->off4 : device->off4;
-		bool off6 = all->off6 ? before && before->off6 : device->off6;
 
-		if (device == all || !has_path(device->name) || (!off4 && !off6))
-			continue;
-		memcpy(off[n].name, device->name, IFNAME_SIZE);
-		off[n].off4 = off4;
-		off[n++].off6 = off6;
+		if (device != all && has_path(device->name) && (device->off4 || device->off6))
+			n = note_off(off, n, n_known, device);
 	}
+	if (n > 0)
+		qsort(off, n, sizeof(*off), compare_devices);
 	free(forwarding->off);
 	forwarding->off = off;
 	forwarding->n_off = n;

@@ -872,7 +872,9 @@ static bool is_sysctl_due(const struct planner *planner, const struct netstate_s
 	case SYSCTL_FROM_1:
 		return have && have->value == 1;
 	case SYSCTL_AFTER:
-		return have && (have->value != want->value || turns_on(planner, strncmp(want->path, "ipv4", 4) == 0 ? "ipv4" : "ipv6"));
+		/* What was found off may be on by somebody's will since; what is to be on is ours. */
+		return have && ((have->value != want->value && want->value) ||
+				turns_on(planner, strncmp(want->path, "ipv4", 4) == 0 ? "ipv4" : "ipv6"));
 	case SYSCTL_ALWAYS:
 	case SYSCTL_WHEN_MAX_:
 		break;

@@ -43,6 +43,7 @@ equal destdir-list "$({
 	echo 755 usr/sbin/guestnetd
 	echo 644 usr/lib/systemd/system/guestnetd.service
 	echo 644 usr/lib/systemd/system/guestnetd-sysctl.path
+	echo 644 usr/lib/systemd/system/guestnetd-tap.socket
 	echo 644 usr/lib/systemd/system/guestnetd-sysctl.service
 	echo 644 usr/lib/systemd/network/05-guestnet.network
 	echo 644 usr/lib/NetworkManager/conf.d/90-guestnet.conf

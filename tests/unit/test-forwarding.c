@@ -74,11 +74,18 @@ static void interfaces_that_do_not_forward(void **state _unused_)
 		      "sysctl ipv6/conf/eth1/forwarding 0 after\nsysctl ipv6/conf/gn-a/forwarding 1 after\n");
 	check_sysctls("off, not needed", &forwarding, false, false, "");
 	/* The host's own switch is off: what was known stays, of that family. */
-	update(&forwarding, "device all off4\ndevice eth0 card\ndevice eth1 card\n");
-	check_sysctls("switch", &forwarding, true, false, "sysctl ipv4/conf/eth0/forwarding 0 after\nsysctl ipv4/ip_forward 1\n");
+	update(&forwarding, "device all off4\ndevice eth2 off6\n");
+	check_sysctls("switch", &forwarding, true, true,
+		      "sysctl ipv4/conf/eth0/forwarding 0 after\nsysctl ipv4/conf/gn-a/forwarding 1 after\nsysctl ipv4/ip_forward 1\n"
+		      "sysctl ipv6/conf/all/forwarding 1\nsysctl ipv6/conf/eth2/forwarding 0 after\n");
+	update(&forwarding, "device all off4\n");
+	check_sysctls("switch, seen again", &forwarding, true, true,
+		      "sysctl ipv4/conf/eth0/forwarding 0 after\nsysctl ipv4/conf/gn-a/forwarding 1 after\nsysctl ipv4/ip_forward 1\n"
+		      "sysctl ipv6/conf/all/forwarding 1\n");
 	/* Not looked at: nothing is known anew. */
-	update(&forwarding, "device eth0 card\n");
-	check_sysctls("unread", &forwarding, true, false, "sysctl ipv4/conf/eth0/forwarding 0 after\nsysctl ipv4/ip_forward 1\n");
+	update(&forwarding, "");
+	check_sysctls("unread", &forwarding, true, false,
+		      "sysctl ipv4/conf/eth0/forwarding 0 after\nsysctl ipv4/conf/gn-a/forwarding 1 after\nsysctl ipv4/ip_forward 1\n");
 	update(&forwarding, "device all\n");
 	check_sysctls("on again", &forwarding, true, false, "sysctl ipv4/ip_forward 1\n");
 }
@@ -143,7 +150,7 @@ static void order(void **state _unused_)
 	check_plan("is on", BRIDGE "sysctl ipv6/conf/all/forwarding 1\nsysctl ipv6/conf/eth0/accept_ra 2\n"
 		   "sysctl ipv6/conf/aaa/forwarding 0\nsysctl ipv4/conf/lan0/forwarding 0\n", "");
 	check_plan("refuses advertisements", BRIDGE "sysctl ipv6/conf/all/forwarding 1\nsysctl ipv6/conf/eth0/accept_ra 0\n"
-		   "sysctl ipv6/conf/aaa/forwarding 0\nsysctl ipv4/conf/lan0/forwarding 1\n", "ipv4/conf/lan0/forwarding=0 ");
+		   "sysctl ipv6/conf/aaa/forwarding 1\nsysctl ipv4/conf/lan0/forwarding 1\n", "");
 	check_plan("interfaces gone", BRIDGE "sysctl ipv6/conf/all/forwarding 0\n", "ipv6/conf/all/forwarding=1 ");
 }
 
