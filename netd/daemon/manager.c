@@ -465,6 +465,11 @@ static void tell_note(struct managed *managed, const struct plan_note *note)
 			 STR_ESCAPED(note->link));
 		managed_set_state(managed, NETWORK_FAILED);
 		break;
+	case PLAN_NOTE_BRIDGE_MISSING:
+		text_add(&text, "there is no bridge %s: Mode=bridge uses one that exists, and makes none", STR_ESCAPED(note->link));
+		text_add(&fix, "ip link add %s up type bridge", STR_ESCAPED(note->link));
+		managed_set_state(managed, NETWORK_FAILED);
+		break;
 	case PLAN_NOTE_TABLE_OWNED:
 		text_add(&text, "another process owns the firewall table inet guestnet: is a second guestnetd running?");
 		managed_set_state(managed, NETWORK_FAILED);

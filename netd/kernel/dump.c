@@ -463,6 +463,12 @@ static void add_set_line(struct line *line, const struct nlattr **table)
 	line_add_number(line, nl_get_u32_be(table[NFTA_SET_KEY_TYPE], 0));
 	line_add_string(line, " length ");
 	line_add_number(line, nl_get_u32_be(table[NFTA_SET_KEY_LEN], 0));
+	if (table[NFTA_SET_DATA_LEN]) {
+		line_add_string(line, " data ");
+		line_add_number(line, nl_get_u32_be(table[NFTA_SET_DATA_TYPE], 0));
+		line_add_string(line, " length ");
+		line_add_number(line, nl_get_u32_be(table[NFTA_SET_DATA_LEN], 0));
+	}
 	/* A bound on its elements, or expressions in each of them: no set of ours. */
 	if (nl_length(table[NFTA_SET_DESC]) > 0)
 		line_add_string(line, " described");
@@ -558,20 +564,22 @@ int dump_table(const struct nlmsghdr *message, struct dump_table *ret_table)
 	return 0;
 }
 
-/* The keys in one NFT_MSG_NEWSETELEM. A negative return of @each ends the reading and is returned. */
-int dump_elements(const struct nlmsghdr *message, int (*each)(const void *key, size_t length, void *data), void *data)
+/* The elements in one NFT_MSG_NEWSETELEM. A negative return of @each ends the reading and is returned. */
+int dump_elements(const struct nlmsghdr *message, dump_each_element each, void *data)
 {
 	const struct nlattr *table[NFTA_SET_ELEM_LIST_MAX + 1], *item = NULL;
-	const struct nlattr *element[NFTA_SET_ELEM_MAX + 1], *key[NFTA_DATA_MAX + 1];
+	const struct nlattr *element[NFTA_SET_ELEM_MAX + 1], *key[NFTA_DATA_MAX + 1], *value[NFTA_DATA_MAX + 1];
 	int r;
 
 	if (!is_nft(message, NFT_MSG_NEWSETELEM) || !nl_parse(message, sizeof(struct nfgenmsg), table, ARRAY_SIZE(table)))
 		return -EPROTO;
 	while ((item = nl_next(table[NFTA_SET_ELEM_LIST_ELEMENTS], item))) {
 		if (!nl_parse_nested(item, element, ARRAY_SIZE(element)) ||
-		    !nl_parse_nested(element[NFTA_SET_ELEM_KEY], key, ARRAY_SIZE(key)) || !key[NFTA_DATA_VALUE])
+		    !nl_parse_nested(element[NFTA_SET_ELEM_KEY], key, ARRAY_SIZE(key)) || !key[NFTA_DATA_VALUE] ||
+		    !nl_parse_nested(element[NFTA_SET_ELEM_DATA], value, ARRAY_SIZE(value)))
 			return -EPROTO;
-		r = each(nl_data(key[NFTA_DATA_VALUE]), nl_length(key[NFTA_DATA_VALUE]), data);
+		r = each(nl_data(key[NFTA_DATA_VALUE]), nl_length(key[NFTA_DATA_VALUE]), nl_data(value[NFTA_DATA_VALUE]),
+			 nl_length(value[NFTA_DATA_VALUE]), data);
 		if (r < 0)
 			return r;
 	}

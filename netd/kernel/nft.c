@@ -17,6 +17,7 @@
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -170,8 +171,17 @@ static void put_set(struct nl_batch *batch, const struct ruleset_set *item, uint
 	nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, item->key_type);
 	nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, item->key_length);
 	nftnl_set_set_u32(set, NFTNL_SET_ID, id);
+	if (item->data_length) {
+		nftnl_set_set_u32(set, NFTNL_SET_FLAGS, NFT_SET_MAP);
+		nftnl_set_set_u32(set, NFTNL_SET_DATA_TYPE, item->data_type);
+		nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN, item->data_length);
+	}
 	/* For nft(8) alone, which prints a name by this. */
 	nftnl_udata_put_u32(udata, NFTNL_UDATA_SET_KEYBYTEORDER, item->key_length == IFNAME_SIZE ? HOST_ENDIAN : NETWORK_ENDIAN);
+	if (item->interval) {
+		nftnl_udata_put_u32(udata, NFTNL_UDATA_SET_DATABYTEORDER, NETWORK_ENDIAN);
+		nftnl_udata_put_u32(udata, NFTNL_UDATA_SET_DATA_INTERVAL, 1);
+	}
 	nftnl_set_set_data(set, NFTNL_SET_USERDATA, nftnl_udata_buf_data(udata), nftnl_udata_buf_len(udata));
 	nftnl_set_nlmsg_build_payload(batch->message, set);
 	nftnl_udata_buf_free(udata);
@@ -199,11 +209,11 @@ static void put_chain(struct nl_batch *batch, const struct ruleset_chain *item, 
 }
 
 /* Where a field is found: in the packet's company (meta, ct), or in one of its headers. */
-enum source { META, CT, NETWORK_HEADER, TRANSPORT_HEADER };
+enum source { META, CT, FIB, NETWORK_HEADER, TRANSPORT_HEADER };
 
 static const struct {
 	uint8_t source;
-	uint8_t key;		/* NFT_META_*, NFT_CT_*, or the offset in the header */
+	uint8_t key;		/* NFT_META_*, NFT_CT_*, NFT_FIB_RESULT_*, or the offset in the header */
 	uint8_t length;
 } field_places[] = {
 	[RULESET_IIFNAME] = { META, NFT_META_IIFNAME, 16 },
@@ -219,10 +229,12 @@ static const struct {
 	[RULESET_UDP_SPORT] = { TRANSPORT_HEADER, 0, 2 },
 	[RULESET_UDP_DPORT] = { TRANSPORT_HEADER, 2, 2 },
 	[RULESET_TCP_DPORT] = { TRANSPORT_HEADER, 2, 2 },
+	[RULESET_TH_DPORT] = { TRANSPORT_HEADER, 2, 2 },
 	[RULESET_ICMP_TYPE] = { TRANSPORT_HEADER, 0, 1 },
 	[RULESET_ICMPV6_TYPE] = { TRANSPORT_HEADER, 0, 1 },
 	[RULESET_CT_STATE] = { CT, NFT_CT_STATE, 4 },
 	[RULESET_CT_STATUS] = { CT, NFT_CT_STATUS, 4 },
+	[RULESET_FIB_DADDR_TYPE] = { FIB, NFT_FIB_RESULT_ADDRTYPE, 4 },
 };
 _Static_assert(ARRAY_SIZE(field_places) == RULESET_FIELD_MAX_, "every field has its place");
 
@@ -231,6 +243,15 @@ struct builder {
 	struct nftnl_rule *rule;
 	bool failed;
 };
+
+/*
+ * The register that begins at 32-bit word number @word, by the name that the kernel gives it when it lists a
+ * rule (nf_tables_api.c:nft_dump_register()): what is read back is compared with what was sent.
+ */
+static uint32_t reg_at(size_t word)
+{
+	return word % 4 == 0 ? (uint32_t)(NFT_REG_1 + word / 4) : (uint32_t)(NFT_REG32_00 + word);
+}
 
 static struct nftnl_expr *add_expression(struct builder *builder, const char *name)
 {
@@ -249,7 +270,7 @@ static void add_load(struct builder *builder, enum ruleset_field field, uint32_t
 	uint8_t source = field_places[field].source;
 	struct nftnl_expr *expression;
 
-	expression = add_expression(builder, source == META ? "meta" : source == CT ? "ct" : "payload");
+	expression = add_expression(builder, source == META ? "meta" : source == CT ? "ct" : source == FIB ? "fib" : "payload");
 	if (!expression)
 		return;
 	if (source == META) {
@@ -258,6 +279,10 @@ static void add_load(struct builder *builder, enum ruleset_field field, uint32_t
 	} else if (source == CT) {
 		nftnl_expr_set_u32(expression, NFTNL_EXPR_CT_KEY, field_places[field].key);
 		nftnl_expr_set_u32(expression, NFTNL_EXPR_CT_DREG, reg);
+	} else if (source == FIB) {
+		nftnl_expr_set_u32(expression, NFTNL_EXPR_FIB_RESULT, field_places[field].key);
+		nftnl_expr_set_u32(expression, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_DADDR);
+		nftnl_expr_set_u32(expression, NFTNL_EXPR_FIB_DREG, reg);
 	} else {
 		nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_BASE, source == NETWORK_HEADER ?
 				   NFT_PAYLOAD_NETWORK_HEADER : NFT_PAYLOAD_TRANSPORT_HEADER);
@@ -301,7 +326,7 @@ static void add_compare(struct builder *builder, uint32_t reg, uint32_t op, cons
 	nftnl_expr_set(expression, NFTNL_EXPR_CMP_DATA, value, length);
 }
 
-static void add_lookup(struct builder *builder, const struct ruleset_statement *statement)
+static void add_lookup(struct builder *builder, const struct ruleset_statement *statement, bool map)
 {
 	struct nftnl_expr *expression = add_expression(builder, "lookup");
 
@@ -309,6 +334,8 @@ static void add_lookup(struct builder *builder, const struct ruleset_statement *
 		return;
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_LOOKUP_SREG, NFT_REG_1);
 	nftnl_expr_set_str(expression, NFTNL_EXPR_LOOKUP_SET, statement->name);
+	if (map)
+		nftnl_expr_set_u32(expression, NFTNL_EXPR_LOOKUP_DREG, NFT_REG_1);
 	if (statement->invert)
 		nftnl_expr_set_u32(expression, NFTNL_EXPR_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
 }
@@ -348,30 +375,100 @@ static void add_port(struct builder *builder, uint32_t reg, uint16_t port)
 }
 
 /* masquerade [to :FIRST-LAST] */
-static void add_masquerade(struct builder *builder, const uint16_t ports[2])
+static void add_masquerade(struct builder *builder, const struct ruleset_statement *statement)
 {
+	uint32_t first = NFT_REG_1, last = NFT_REG_2;
 	struct nftnl_expr *expression;
 
-	if (ports[1]) {
-		add_port(builder, NFT_REG_1, ports[0]);
-		add_port(builder, NFT_REG_2, ports[1]);
+	if (statement->name[0]) {
+		add_lookup(builder, statement, true);
+		last = reg_at(1);
+	} else if (statement->ports[1]) {
+		add_port(builder, first, statement->ports[0]);
+		add_port(builder, last, statement->ports[1]);
 	}
 	expression = add_expression(builder, "masq");
-	if (!expression || !ports[1])
+	if (!expression || (!statement->name[0] && !statement->ports[1]))
 		return;
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_MASQ_FLAGS, NF_NAT_RANGE_PROTO_SPECIFIED);
-	nftnl_expr_set_u32(expression, NFTNL_EXPR_MASQ_REG_PROTO_MIN, NFT_REG_1);
-	nftnl_expr_set_u32(expression, NFTNL_EXPR_MASQ_REG_PROTO_MAX, NFT_REG_2);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_MASQ_REG_PROTO_MIN, first);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_MASQ_REG_PROTO_MAX, last);
 }
 
-/* The fields of a match into registers: the second of two is behind the 16 bytes of a name. */
+/*
+ * snat ip to FIELD map @MAP: first address, first port, last address, last port, as nft(8) has an interval.
+ * dnat ip to FIELD . FIELD map @MAP: an address and a port.
+ * All attributes are given, because the kernel lists them all.
+ */
+static void add_nat(struct builder *builder, const struct ruleset_statement *statement)
+{
+	bool source = statement->kind == RULESET_SNAT;
+	size_t words = statement->ipv6 ? 4 : 1, last = source ? words + 1 : 0;
+	uint32_t flags = NF_NAT_RANGE_MAP_IPS | (statement->with_ports ? NF_NAT_RANGE_PROTO_SPECIFIED : 0);
+	struct nftnl_expr *expression;
+
+	add_lookup(builder, statement, true);
+	expression = add_expression(builder, "nat");
+	if (!expression)
+		return;
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_NAT_TYPE, source ? NFT_NAT_SNAT : NFT_NAT_DNAT);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_NAT_FAMILY, statement->ipv6 ? NFPROTO_IPV6 : NFPROTO_IPV4);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_NAT_REG_ADDR_MIN, reg_at(0));
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_NAT_REG_ADDR_MAX, reg_at(last));
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_NAT_FLAGS, flags);
+	if (!statement->with_ports)
+		return;
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_NAT_REG_PROTO_MIN, reg_at(words));
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_NAT_REG_PROTO_MAX, reg_at(last + words));
+}
+
+/* tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu */
+static void add_clamp(struct builder *builder)
+{
+	const uint8_t mask = TH_SYN | TH_RST, syn = TH_SYN;
+	struct nftnl_expr *expression = add_expression(builder, "payload");
+
+	if (!expression)
+		return;
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_OFFSET, 13);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_LEN, 1);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_DREG, NFT_REG_1);
+	add_bitwise(builder, NFT_REG_1, &mask, 1);
+	add_compare(builder, NFT_REG_1, NFT_CMP_EQ, &syn, 1);
+	expression = add_expression(builder, "rt");
+	if (!expression)
+		return;
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_RT_KEY, NFT_RT_TCPMSS);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_RT_DREG, NFT_REG_1);
+	expression = add_expression(builder, "byteorder");
+	if (!expression)
+		return;
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_BYTEORDER_SREG, NFT_REG_1);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_BYTEORDER_DREG, NFT_REG_1);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_BYTEORDER_OP, NFT_BYTEORDER_HTON);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_BYTEORDER_LEN, 2);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_BYTEORDER_SIZE, 2);
+	expression = add_expression(builder, "exthdr");
+	if (!expression)
+		return;
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_EXTHDR_SREG, NFT_REG_1);
+	nftnl_expr_set_u8(expression, NFTNL_EXPR_EXTHDR_TYPE, TCPOPT_MAXSEG);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_EXTHDR_OFFSET, 2);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_EXTHDR_LEN, 2);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_TCPOPT);
+}
+
+/* The fields of a match into registers, one behind the other. */
 static void add_fields(struct builder *builder, const struct ruleset_statement *statement)
 {
 	uint32_t reg = NFT_REG_1;
+	size_t word = 0;
 
 	for (size_t i = 0; i < statement->n_fields; i++) {
-		reg = i == 0 ? NFT_REG_1 : NFT_REG_2;
+		reg = reg_at(word);
 		add_load(builder, statement->fields[i], reg);
+		word += (field_places[statement->fields[i]].length + 3u) / 4;
 	}
 	if (statement->masked)
 		add_prefix_mask(builder, reg, statement->prefix_length,
@@ -393,7 +490,10 @@ static void add_statement(struct builder *builder, const struct ruleset_statemen
 		add_compare(builder, NFT_REG_1, NFT_CMP_NEQ, zero, statement->length);
 		break;
 	case RULESET_LOOKUP:
-		add_lookup(builder, statement);
+		add_lookup(builder, statement, false);
+		break;
+	case RULESET_CLAMP:
+		add_clamp(builder);
 		break;
 	case RULESET_GOTO:
 		add_verdict(builder, NFT_GOTO, statement->name);
@@ -411,7 +511,11 @@ static void add_statement(struct builder *builder, const struct ruleset_statemen
 		add_reject(builder);
 		break;
 	case RULESET_MASQUERADE:
-		add_masquerade(builder, statement->ports);
+		add_masquerade(builder, statement);
+		break;
+	case RULESET_SNAT:
+	case RULESET_DNAT:
+		add_nat(builder, statement);
 		break;
 	case RULESET_KIND_MAX_:
 		break;
@@ -457,11 +561,11 @@ void nft_put_ruleset(struct nl_batch *batch, const struct ruleset *ruleset, uint
 void nft_put_element(struct nl_batch *batch, bool add, const struct netstate_element *element, uint32_t tag)
 {
 	char name[RULESET_NAME_SIZE];
-	size_t list, item, key;
+	size_t list, item, nest;
 	int r;
 
 	r = ruleset_set_name(element->set, element->prefix_length, name, sizeof(name));
-	if (r < 0 || element->key_length > sizeof(element->key)) {
+	if (r < 0 || element->key_length > sizeof(element->key) || element->data_length > sizeof(element->data)) {
 		nl_fail(batch, r < 0 ? r : -EINVAL);
 		return;
 	}
@@ -470,9 +574,14 @@ void nft_put_element(struct nl_batch *batch, bool add, const struct netstate_ele
 	nl_put_string(batch, NFTA_SET_ELEM_LIST_SET, name);
 	list = nl_nest(batch, NFTA_SET_ELEM_LIST_ELEMENTS);
 	item = nl_nest(batch, NFTA_LIST_ELEM);
-	key = nl_nest(batch, NFTA_SET_ELEM_KEY);
+	nest = nl_nest(batch, NFTA_SET_ELEM_KEY);
 	nl_put(batch, NFTA_DATA_VALUE, element->key, element->key_length);
-	nl_nest_end(batch, key);
+	nl_nest_end(batch, nest);
+	if (element->data_length && add) {
+		nest = nl_nest(batch, NFTA_SET_ELEM_DATA);
+		nl_put(batch, NFTA_DATA_VALUE, element->data, element->data_length);
+		nl_nest_end(batch, nest);
+	}
 	nl_nest_end(batch, item);
 	nl_nest_end(batch, list);
 }

@@ -323,6 +323,7 @@ static int each_table_object(const struct nlmsghdr *message, void *data)
 	    !nl_parse(message, sizeof(struct nfgenmsg), table, ARRAY_SIZE(table)) ||
 	    ruleset_set_parse(nl_get_string(table[NFTA_SET_NAME]) ?: "", &set, &length) < 0)
 		return 0;
+	reading->table->features |= ruleset_set_feature(set);
 	if (set == NETSTATE_SET_SOURCE4)
 		ruleset_add_prefix4(reading->table, length);
 	if (set == NETSTATE_SET_SOURCE6)
@@ -413,15 +414,18 @@ struct set_reading {
 	uint8_t prefix_length;
 };
 
-static int each_key(const void *key, size_t length, void *data)
+static int each_key(const void *key, size_t length, const void *value, size_t value_length, void *data)
 {
 	struct set_reading *reading = data;
 	struct netstate_element element = { .set = reading->set, .prefix_length = reading->prefix_length };
 
-	if (length > sizeof(element.key))
+	if (length > sizeof(element.key) || value_length > sizeof(element.data))
 		return -EPROTO;
 	element.key_length = (uint8_t)length;
+	element.data_length = (uint8_t)value_length;
 	memcpy(element.key, key, length);
+	if (value_length > 0)
+		memcpy(element.data, value, value_length);
 	return netstate_add_element(reading->state, &element);
 }
 

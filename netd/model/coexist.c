@@ -138,6 +138,14 @@ bool coexist_is_wanted(const struct coexist_place *place, const struct coexist_b
 	return place->input;
 }
 
+/* The place of an element's bridge; one past the last when it is not there. */
+static size_t find_bridge(const struct netstate *desired, const struct netstate_element *element)
+{
+	const struct netstate_bridge *bridge = netstate_find_bridge(desired, (const char *)element->key);
+
+	return bridge ? (size_t)(bridge - desired->bridges) : desired->n_bridges;
+}
+
 /* The bridges that should be there, sorted as @desired is. The caller frees. -ENOMEM only. */
 int coexist_bridges(const struct netstate *desired, struct coexist_bridge **ret_bridges, size_t *ret_n_bridges)
 {
@@ -146,11 +154,7 @@ int coexist_bridges(const struct netstate *desired, struct coexist_bridge **ret_
 	if (!bridges)
 		return -ENOMEM;
 	for (size_t i = 0; i < desired->n_bridges; i++) {
-		struct netstate_element nat = { .set = NETSTATE_SET_NAT, .key_length = IFNAME_SIZE };
-
 		memcpy(bridges[i].name, desired->bridges[i].name, IFNAME_SIZE);
-		memcpy(nat.key, bridges[i].name, IFNAME_SIZE);
-		bridges[i].forward = netstate_find_element(desired, &nat) != NULL;
 	}
 	for (size_t i = 0, j = 0; i < desired->n_addresses && j < desired->n_bridges;) {
 		int r = strcmp(bridges[j].name, desired->addresses[i].link);
@@ -164,6 +168,10 @@ int coexist_bridges(const struct netstate *desired, struct coexist_bridge **ret_
 		else
 			i++;
 	}
+	/* Guests of these may leave. */
+	for (size_t i = 0; i < desired->n_elements; i++)
+		if (desired->elements[i].set == NETSTATE_SET_SOURCE4 || desired->elements[i].set == NETSTATE_SET_SOURCE6)
+			bridges[find_bridge(desired, &desired->elements[i])].forward = true;
 	*ret_bridges = bridges;
 	*ret_n_bridges = desired->n_bridges;
 	return 0;

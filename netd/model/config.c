@@ -298,6 +298,22 @@ static int verify_own_overlap(const struct network *network, struct failure *fai
 	return 0;
 }
 
+/* A key that says nothing in this mode was written by somebody who expects something of it. */
+static int verify_mode(struct network *network, struct failure *failure)
+{
+	for (size_t i = 0; i < KEY_MAX_; i++)
+		if (network->places[i].line > 0 && keys[i].only && !(keys[i].only >> network->mode & 1))
+			return network_failure(network, network->places[i], failure, "[%s] %s= has no meaning with Mode=%s",
+					       keys[i].section, keys[i].name, network_mode_name(network->mode));
+	if (network->mode != NETWORK_BRIDGE)
+		return 0;
+	if (network->places[KEY_BRIDGE].line == 0)
+		return network_failure(network, network->places[KEY_MODE], failure,
+				       "Mode=bridge needs Bridge=, the name of a bridge that is there already");
+	network->address_auto = network->dhcp = network->dns = false;
+	return 0;
+}
+
 /* With HostAccess=none guests get an address and nothing else: DNS is off, unless somebody asked for both. */
 static int verify_host_access(struct network *network, struct failure *failure)
 {
@@ -356,7 +372,9 @@ int config_parse(const char *name, const struct config_file *files, size_t n_fil
 	if (network.n_addresses == 0)
 		network.address_auto = true;
 
-	r = verify_own_overlap(&network, failure);
+	r = verify_mode(&network, failure);
+	if (r == 0)
+		r = verify_own_overlap(&network, failure);
 	if (r == 0)
 		r = verify_range(&network, failure);
 	if (r == 0)

@@ -67,9 +67,12 @@ static void add_bridge(struct build *build)
 		.addr_gen_mode = 0,		/* IN6_ADDR_GEN_MODE_EUI64: the link-local address can be told in advance */
 	};
 
+	if (network->mode == NETWORK_BRIDGE)
+		bridge = (struct netstate_bridge){ .address_pinned = true, .existing = true };
+	bridge.open = network->mode == NETWORK_OPEN;
 	memcpy(bridge.name, network->bridge, sizeof(bridge.name));
 	memcpy(bridge.network, network->name, sizeof(bridge.network));
-	if (strcmp(network->name, network->bridge) != 0)
+	if (strcmp(network->name, network->bridge) != 0 && !bridge.existing)
 		memcpy(bridge.altnames[bridge.n_altnames++], network->name, sizeof(network->name));
 	latch(build, netstate_add_bridge(build->state, &bridge));
 }
@@ -90,6 +93,14 @@ static void add_addresses(struct build *build)
 
 /* Set elements. Keys as the kernel has them: an interface's name in 16 bytes, an address behind it. */
 
+/* The table gets what a set belongs to with its first element. */
+static void add_any_element(struct build *build, struct netstate_element *element)
+{
+	memcpy(element->network, build->network->name, sizeof(element->network));
+	build->state->table.features |= ruleset_set_feature(element->set);
+	latch(build, netstate_add_element(build->state, element));
+}
+
 static void add_element(struct build *build, enum netstate_set set, uint8_t prefix_length, bool with_name,
 			const void *rest, size_t n_rest)
 {
@@ -101,8 +112,7 @@ static void add_element(struct build *build, enum netstate_set set, uint8_t pref
 	if (n_rest > 0)
 		memcpy(element.key + n, rest, n_rest);
 	element.key_length = (uint8_t)(n + n_rest);
-	memcpy(element.network, build->network->name, sizeof(element.network));
-	latch(build, netstate_add_element(build->state, &element));
+	add_any_element(build, &element);
 }
 
 static void add_name_element(struct build *build, enum netstate_set set)
@@ -110,22 +120,31 @@ static void add_name_element(struct build *build, enum netstate_set set)
 	add_element(build, set, 0, true, NULL, 0);
 }
 
+/* Can guests be reached at their own addresses of this family? */
+static bool is_routed(const struct network *network, bool v6)
+{
+	return network->mode == NETWORK_ROUTE || (network->mode == NETWORK_NAT && v6 && !network->nat66);
+}
+
 static void add_prefix(struct build *build, const struct network_address *address)
 {
-	bool v6 = ip_is_v6(&address->ip), nat = build->network->mode == NETWORK_NAT;
+	bool v6 = ip_is_v6(&address->ip), inside = build->network->mode == NETWORK_ISOLATED;
 	struct ip prefix = ip_mask(&address->ip, address->prefix_length);
 	enum netstate_set set;
 
 	/* An isolated network has no source to leave from; what is inside may only reach the host. */
 	if (v6)
-		set = nat ? NETSTATE_SET_SOURCE6 : NETSTATE_SET_INSIDE6;
+		set = inside ? NETSTATE_SET_INSIDE6 : NETSTATE_SET_SOURCE6;
 	else
-		set = nat ? NETSTATE_SET_SOURCE4 : NETSTATE_SET_INSIDE4;
+		set = inside ? NETSTATE_SET_INSIDE4 : NETSTATE_SET_SOURCE4;
 	add_element(build, set, address->prefix_length, true, prefix.bytes_be, ip_length(&prefix));
 	if (v6)
 		ruleset_add_prefix6(&build->state->table, address->prefix_length);
 	else
 		ruleset_add_prefix4(&build->state->table, address->prefix_length);
+	if (is_routed(build->network, v6))
+		add_element(build, v6 ? NETSTATE_SET_ROUTED6 : NETSTATE_SET_ROUTED4, address->prefix_length, true,
+			    prefix.bytes_be, ip_length(&prefix));
 }
 
 static void add_address_elements(struct build *build, const struct network_address *address)
@@ -147,6 +166,60 @@ static bool has_family(const struct build *build, bool v6)
 	return false;
 }
 
+static void put_u16(uint8_t *bytes, uint16_t value)
+{
+	bytes[0] = (uint8_t)(value >> 8);
+	bytes[1] = (uint8_t)value;
+}
+
+/* What guests leave as, where that is not the way out's own to say. */
+static void add_nat_elements(struct build *build)
+{
+	const struct network *network = build->network;
+	const uint16_t *ports = network->nat_ports;
+
+	for (int v6 = 0; v6 < 2; v6++) {
+		struct netstate_element element = {
+			.set = v6 ? NETSTATE_SET_NATADDR6 : NETSTATE_SET_NATADDR4, .key_length = IFNAME_SIZE,
+			.data_length = ruleset_set_data_length(v6 ? NETSTATE_SET_NATADDR6 : NETSTATE_SET_NATADDR4),
+		};
+		size_t n = v6 ? 16 : 4;
+
+		if (!network->nat_first[v6].family)
+			continue;
+		memcpy(element.key, network->bridge, IFNAME_SIZE);
+		memcpy(element.data, network->nat_first[v6].bytes_be, n);
+		put_u16(element.data + n, ports[0] ? ports[0] : 1024);
+		memcpy(element.data + n + 4, network->nat_last[v6].bytes_be, n);
+		put_u16(element.data + 2 * n + 4, ports[1] ? ports[1] : UINT16_MAX);
+		add_any_element(build, &element);
+	}
+	if (ports[0]) {
+		struct netstate_element element = { .set = NETSTATE_SET_NATPORTS, .key_length = IFNAME_SIZE, .data_length = 8 };
+
+		memcpy(element.key, network->bridge, IFNAME_SIZE);
+		put_u16(element.data, ports[0]);
+		put_u16(element.data + 4, ports[1]);
+		add_any_element(build, &element);
+	}
+}
+
+static void add_uplink_elements(struct build *build)
+{
+	const struct network *network = build->network;
+
+	if (network->n_uplinks > 0)
+		add_name_element(build, NETSTATE_SET_UPLINKED);
+	for (size_t i = 0; i < network->n_uplinks; i++) {
+		bool again = false;
+
+		for (size_t j = 0; j < i; j++)
+			again |= strcmp(network->uplinks[i], network->uplinks[j]) == 0;
+		if (!again)
+			add_element(build, NETSTATE_SET_UPLINK, 0, true, network->uplinks[i], IFNAME_SIZE);
+	}
+}
+
 static void add_elements(struct build *build)
 {
 	const struct network *network = build->network;
@@ -160,9 +233,11 @@ static void add_elements(struct build *build)
 	add_element(build, NETSTATE_SET_LOCAL6, 0, true, link_local.bytes_be, 16);
 	if (network->mode == NETWORK_NAT) {
 		add_name_element(build, NETSTATE_SET_NAT);
-		if (has_family(build, true))
+		if (has_family(build, true) && network->nat66)
 			add_name_element(build, NETSTATE_SET_NAT6);
+		add_nat_elements(build);
 	}
+	add_uplink_elements(build);
 	if (network->host_access == HOST_ACCESS_ALL)
 		add_name_element(build, NETSTATE_SET_HOSTOPEN);
 	if (network->host_access == HOST_ACCESS_NONE)
@@ -202,6 +277,24 @@ static int add_guard(struct netstate *state, uint8_t nfproto)
 	return netstate_add_element(state, &element);
 }
 
+/* A guard is about what is none of ours; no other rule would know that a network that is open is. */
+static int add_open(struct netstate *state)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < state->n_bridges; i++) {
+		struct netstate_element element = { .set = NETSTATE_SET_OPEN, .key_length = IFNAME_SIZE };
+
+		if (!state->bridges[i].open)
+			continue;
+		memcpy(element.key, state->bridges[i].name, IFNAME_SIZE);
+		memcpy(element.network, state->bridges[i].network, sizeof(element.network));
+		state->table.features |= RULESET_OPEN;
+		r = netstate_add_element(state, &element);
+	}
+	return r;
+}
+
 static int add_forwarding(struct netstate *state, const struct desired_options *options, const struct families *need,
 			  const struct families *guard)
 {
@@ -214,6 +307,8 @@ static int add_forwarding(struct netstate *state, const struct desired_options *
 		r = add_guard(state, RULESET_NFPROTO_4);
 	if (r == 0 && guarded.v6)
 		r = add_guard(state, RULESET_NFPROTO_6);
+	if (r == 0 && (guarded.v4 || guarded.v6))
+		r = add_open(state);
 	netstate_sort(state);
 	return r ? r : forwarding_add_sysctls(forwarding, need, state);
 }
@@ -269,12 +364,14 @@ int desired_build(const struct network *const networks[], size_t n_networks,
 		build.n_addresses = subnet_addresses(build.network, build.choice, build.addresses);
 		add_bridge(&build);
 		add_addresses(&build);
-		add_elements(&build);
-		add_sysctls(&build);
+		if (networks[i]->mode != NETWORK_OPEN && networks[i]->mode != NETWORK_BRIDGE)
+			add_elements(&build);
+		if (networks[i]->mode != NETWORK_BRIDGE)
+			add_sysctls(&build);
 		add_service(&build);
 		if (build.error < 0)
 			return build.error;
-		if (networks[i]->mode == NETWORK_NAT) {
+		if (networks[i]->mode != NETWORK_ISOLATED) {
 			need.v4 |= has_family(&build, false);
 			need.v6 |= has_family(&build, true);
 			guard.v4 |= networks[i]->forward_guard && has_family(&build, false);

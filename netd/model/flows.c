@@ -161,11 +161,96 @@ static bool may_reach_host(const struct flow_rules *rules, const struct flow *fl
 	       (udp && port == PORT_TFTP);
 }
 
+/* The element of a bridge in a set or map of bridges' names. */
+static const struct netstate_element *find_named(const struct netstate *state, enum netstate_set set, const char *bridge)
+{
+	struct netstate_element element = { .set = (uint8_t)set, .key_length = IFNAME_SIZE };
+
+	memcpy(element.key, bridge, IFNAME_SIZE);
+	return netstate_find_element(state, &element);
+}
+
+static bool are_peers(const struct flow_rules *rules, const struct flow_prefix *from, const struct flow_prefix *to)
+{
+	struct netstate_element element = { .set = NETSTATE_SET_PEER, .key_length = 2 * IFNAME_SIZE };
+
+	memcpy(element.key, from->bridge, IFNAME_SIZE);
+	memcpy(element.key + IFNAME_SIZE, to->bridge, IFNAME_SIZE);
+	return netstate_find_element(rules->desired, &element) != NULL;
+}
+
+static void put_port(uint8_t *bytes, uint16_t port)
+{
+	bytes[0] = (uint8_t)(port >> 8);
+	bytes[1] = (uint8_t)port;
+}
+
+/* Did this forward, as it was, make the flow, and is it no longer there or leads elsewhere? */
+static bool was_forwarded(const struct flow_rules *rules, const struct flow *flow, const struct netstate_element *key)
+{
+	const struct netstate_element *old = netstate_find_element(rules->snapshot, key);
+	const struct netstate_element *now = netstate_find_element(rules->desired, key);
+	size_t n = ip_length(&flow->reply.source);
+	uint8_t port[2];
+
+	put_port(port, flow->reply.source_port);
+	if (!old || memcmp(old->data, flow->reply.source.bytes_be, n) != 0 || memcmp(old->data + n, port, 2) != 0)
+		return false;
+	return !now || memcmp(now->data, old->data, sizeof(now->data)) != 0;
+}
+
+static bool is_withdrawn(const struct flow_rules *rules, const struct flow *flow)
+{
+	const struct ip *address = &flow->original.destination;
+	bool v6 = ip_is_v6(address);
+	struct netstate_element any = { .set = v6 ? NETSTATE_SET_FORWARD6 : NETSTATE_SET_FORWARD4 };
+	struct netstate_element at = { .set = v6 ? NETSTATE_SET_FORWARD_AT6 : NETSTATE_SET_FORWARD_AT4 };
+	size_t n = ip_length(address);
+
+	if (!(flow->status & IPS_DST_NAT))
+		return false;
+	memcpy(at.key, address->bytes_be, n);
+	at.key[n] = any.key[0] = flow->protocol;
+	put_port(any.key + 4, flow->original.destination_port);
+	put_port(at.key + n + 4, flow->original.destination_port);
+	return was_forwarded(rules, flow, &any) || was_forwarded(rules, flow, &at);
+}
+
+/* Is this one of the addresses that the bridge's guests leave as, by the maps of @state? */
+static bool is_nat_address(const struct netstate *state, const char *bridge, const struct ip *ip)
+{
+	const struct netstate_element *element;
+	size_t n = ip_length(ip);
+
+	element = find_named(state, ip_is_v6(ip) ? NETSTATE_SET_NATADDR6 : NETSTATE_SET_NATADDR4, bridge);
+	return element && memcmp(ip->bytes_be, element->data, n) >= 0 && memcmp(ip->bytes_be, element->data + n + 4, n) <= 0;
+}
+
+/* Out of a network: is it seen outside as the rules have it? */
+static bool leaves_wrongly(const struct flow_rules *rules, const struct flow *flow, const struct flow_prefix *from)
+{
+	const struct ip *seen_as = &flow->reply.destination;
+	bool translated = compare_ips(seen_as, &flow->original.source) != 0, v6 = ip_is_v6(seen_as);
+	bool was_ours = is_nat_address(rules->snapshot, from->bridge, seen_as);
+
+	if (from->inside || (from->nat && !translated))
+		return true;
+	if (from->nat && find_named(rules->desired, v6 ? NETSTATE_SET_NATADDR6 : NETSTATE_SET_NATADDR4, from->bridge))
+		return !is_nat_address(rules->desired, from->bridge, seen_as);
+	if (from->nat)
+		return was_ours;
+	/* Somebody else may translate what is routed; what we did is over. */
+	return translated && (was_ours || (is_host(rules, seen_as) &&
+					   find_named(rules->snapshot, v6 ? NETSTATE_SET_NAT6 : NETSTATE_SET_NAT, from->bridge)));
+}
+
 /* Would the present rules not have made this flow? */
 bool flow_is_unwanted(const struct flow_rules *rules, const struct flow *flow)
 {
 	const struct flow_prefix *from, *to;
 
+	if (flow->zone == 0 && is_withdrawn(rules, flow))
+		return true;
 	if (flow->zone != 0 || is_host(rules, &flow->original.source) || is_multicast(&flow->reply.source) ||
 	    is_multicast(&flow->original.destination))
 		return false;
@@ -180,11 +265,11 @@ bool flow_is_unwanted(const struct flow_rules *rules, const struct flow *flow)
 	if (from && to && strcmp(from->bridge, to->bridge) == 0)
 		return false;
 	/* To a guest from elsewhere: a forward made it, or another flow that is allowed announced it. */
+	if (to && flow->status & (IPS_DST_NAT | IPS_EXPECTED))
+		return false;
 	if (to)
-		return !(flow->status & (IPS_DST_NAT | IPS_EXPECTED));
-	if (!from->nat)
-		return true;
-	return compare_ips(&flow->reply.destination, &flow->original.source) == 0;
+		return from ? !are_peers(rules, from, to) : !to->routed;
+	return leaves_wrongly(rules, flow, from);
 }
 
 /* What the elements say */
@@ -196,6 +281,7 @@ static bool read_prefix(const struct netstate_element *element, struct flow_pref
 
 	if (!v6 && element->set != NETSTATE_SET_SOURCE4 && element->set != NETSTATE_SET_INSIDE4)
 		return false;
+	prefix.inside = element->set == NETSTATE_SET_INSIDE4 || element->set == NETSTATE_SET_INSIDE6;
 	prefix.prefix.family = v6 ? AF_INET6 : AF_INET;
 	memcpy(prefix.prefix.bytes_be, element->key + IFNAME_SIZE, v6 ? 16 : 4);
 	memcpy(prefix.bridge, element->key, IFNAME_SIZE);
@@ -203,12 +289,12 @@ static bool read_prefix(const struct netstate_element *element, struct flow_pref
 	return true;
 }
 
-static bool has_name(const struct netstate *state, enum netstate_set set, const char bridge[IFNAME_SIZE])
+static bool is_routed(const struct netstate *desired, const struct netstate_element *source)
 {
-	struct netstate_element element = { .set = (uint8_t)set, .key_length = IFNAME_SIZE };
+	struct netstate_element element = *source;
 
-	memcpy(element.key, bridge, IFNAME_SIZE);
-	return netstate_find_element(state, &element) != NULL;
+	element.set = source->set == NETSTATE_SET_SOURCE6 ? NETSTATE_SET_ROUTED6 : NETSTATE_SET_ROUTED4;
+	return netstate_find_element(desired, &element) != NULL;
 }
 
 static void add_present(struct flow_rules *rules, const struct netstate *desired)
@@ -218,9 +304,10 @@ static void add_present(struct flow_rules *rules, const struct netstate *desired
 
 		if (!read_prefix(&desired->elements[i], prefix))
 			continue;
-		prefix->nat = has_name(desired, ip_is_v6(&prefix->prefix) ? NETSTATE_SET_NAT6 : NETSTATE_SET_NAT, prefix->bridge);
-		prefix->host_open = has_name(desired, NETSTATE_SET_HOSTOPEN, prefix->bridge);
-		prefix->host_closed = has_name(desired, NETSTATE_SET_HOSTCLOSED, prefix->bridge);
+		prefix->nat = find_named(desired, ip_is_v6(&prefix->prefix) ? NETSTATE_SET_NAT6 : NETSTATE_SET_NAT, prefix->bridge);
+		prefix->routed = !prefix->inside && is_routed(desired, &desired->elements[i]);
+		prefix->host_open = find_named(desired, NETSTATE_SET_HOSTOPEN, prefix->bridge);
+		prefix->host_closed = find_named(desired, NETSTATE_SET_HOSTCLOSED, prefix->bridge);
 		rules->n_prefixes++;
 	}
 }
@@ -285,12 +372,13 @@ static void add_hosts(struct flow_rules *rules, const struct netstate *desired, 
 
 /*
  * What @desired (sorted) allows. Prefixes that were in use are those of the rules in @snapshot and of the
- * @previous addresses of our bridges: what is left of their flows goes. The caller frees. -ENOMEM only.
+ * @previous addresses of our bridges: what is left of their flows goes. Both states must outlive the rules.
+ * The caller frees. -ENOMEM only.
  */
 int flow_rules_build(const struct netstate *desired, const struct netstate *snapshot,
 		     const struct netstate_address *previous, size_t n_previous, struct flow_rules *ret_rules)
 {
-	struct flow_rules rules = FLOW_RULES_NULL;
+	struct flow_rules rules = { .desired = desired, .snapshot = snapshot };
 	struct flow_prefix prefix;
 	size_t n_present;
 
@@ -312,7 +400,9 @@ int flow_rules_build(const struct netstate *desired, const struct netstate *snap
 			.prefix_length = previous[i].prefix_length,
 		};
 		memcpy(prefix.bridge, previous[i].link, IFNAME_SIZE);
-		add_gone(&rules, n_present, snapshot, &prefix);
+		/* No rule is about a network that is open: it is there all the same. */
+		if (!netstate_find_address(desired, &previous[i]))
+			add_gone(&rules, n_present, snapshot, &prefix);
 	}
 	qsort(rules.prefixes, rules.n_prefixes, sizeof(*rules.prefixes), compare_prefixes);
 	add_hosts(&rules, desired, snapshot);

@@ -30,7 +30,9 @@ struct flow_prefix {
 	struct ip prefix;
 	uint8_t prefix_length;
 	bool gone;			/* of a network that is no longer there */
+	bool inside;			/* of a network without a way out */
 	bool nat;
+	bool routed;			/* can be reached from outside */
 	bool host_open, host_closed;	/* HostAccess=all, none */
 	char bridge[IFNAME_SIZE];
 };
@@ -47,6 +49,7 @@ struct flow_rules {
 	size_t n_prefixes;
 	struct flow_host *hosts;	/* owned, sorted by address */
 	size_t n_hosts;
+	const struct netstate *desired, *snapshot;	/* borrowed: what the maps say, and said */
 };
 
 #define FLOW_RULES_NULL (struct flow_rules){ 0 }

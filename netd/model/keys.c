@@ -129,14 +129,7 @@ static int parse_seconds(const char *value, uint64_t *ret_seconds)
 
 static int parse_mode(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
 {
-	static const char *const supported[] = { "nat", "isolated" };
-	uint8_t mode;
-
-	if (parse_word(value, mode_names, ARRAY_SIZE(mode_names), why, &mode) == 0 && mode > NETWORK_ISOLATED) {
-		snprintf(why, KEY_WHY_SIZE, "; this mode is not supported by this version");
-		return -EINVAL;
-	}
-	return parse_word(value, supported, ARRAY_SIZE(supported), why, &network->mode);
+	return parse_word(value, mode_names, ARRAY_SIZE(mode_names), why, &network->mode);
 }
 
 static void reset_mode(struct network *network)
@@ -263,6 +256,116 @@ static void reset_forward_guard(struct network *network)
 	network->forward_guard = false;
 }
 
+static int parse_uplink(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	if (!ifname_is_valid(value))
+		return -EINVAL;
+	if (network->n_uplinks == LIMIT_NETWORK_UPLINKS) {
+		snprintf(why, KEY_WHY_SIZE, "; more than %d interfaces", LIMIT_NETWORK_UPLINKS);
+		return -EINVAL;
+	}
+	snprintf(network->uplinks[network->n_uplinks++], IFNAME_SIZE, "%s", value);
+	return 0;
+}
+
+static void reset_uplink(struct network *network)
+{
+	memset(network->uplinks, 0, sizeof(network->uplinks));
+	network->n_uplinks = 0;
+}
+
+/* "FIRST-LAST", or one that is both. */
+static int parse_ip_range(const char *value, struct ip *ret_first, struct ip *ret_last, char why[static KEY_WHY_SIZE])
+{
+	const char *dash = strchr(value, '-');
+	size_t n = dash ? (size_t)(dash - value) : strlen(value);
+	char first[IP_TEXT_SIZE];
+
+	while (n > 0 && (value[n - 1] == ' ' || value[n - 1] == '\t'))
+		n--;
+	if (n >= sizeof(first))
+		return -EINVAL;
+	memcpy(first, value, n);
+	first[n] = '\0';
+	if (dash)
+		dash += 1 + strspn(dash + 1, " \t");
+	if (ip_parse(first, ret_first) < 0 || ip_parse(dash ? dash : first, ret_last) < 0 ||
+	    ret_first->family != ret_last->family)
+		return -EINVAL;
+	if (memcmp(ret_first->bytes_be, ret_last->bytes_be, sizeof(ret_first->bytes_be)) > 0) {
+		snprintf(why, KEY_WHY_SIZE, "; the first address is behind the last one");
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int parse_nat_address(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	struct ip first, last;
+
+	if (parse_ip_range(value, &first, &last, why) < 0)
+		return -EINVAL;
+	if (!ip_is_usable(&first) || !ip_is_usable(&last)) {
+		snprintf(why, KEY_WHY_SIZE, "; nothing can be sent from this address");
+		return -EINVAL;
+	}
+	if (network->nat_first[ip_is_v6(&first)].family) {
+		snprintf(why, KEY_WHY_SIZE, "; there is one of this family already");
+		return -EINVAL;
+	}
+	network->nat_first[ip_is_v6(&first)] = first;
+	network->nat_last[ip_is_v6(&first)] = last;
+	return 0;
+}
+
+static void reset_nat_address(struct network *network)
+{
+	memset(network->nat_first, 0, sizeof(network->nat_first));
+	memset(network->nat_last, 0, sizeof(network->nat_last));
+}
+
+/* "FIRST-LAST", or one that is both. */
+static int parse_port_range(const char *value, size_t length, uint16_t ret_ports[static 2])
+{
+	char text[16];
+	char *dash;
+	uint32_t first, last;
+
+	if (length >= sizeof(text))
+		return -EINVAL;
+	memcpy(text, value, length);
+	text[length] = '\0';
+	dash = strchr(text, '-');
+	if (dash)
+		*dash++ = '\0';
+	if (str_parse_u32(text, UINT16_MAX, &first) < 0 || str_parse_u32(dash ? dash : text, UINT16_MAX, &last) < 0 ||
+	    first == 0 || first > last)
+		return -EINVAL;
+	ret_ports[0] = (uint16_t)first;
+	ret_ports[1] = (uint16_t)last;
+	return 0;
+}
+
+static int parse_nat_ports(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	return parse_port_range(value, strlen(value), network->nat_ports);
+}
+
+static void reset_nat_ports(struct network *network)
+{
+	memset(network->nat_ports, 0, sizeof(network->nat_ports));
+}
+
+static int parse_nat66(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	return parse_boolean(value, &network->nat66);
+}
+
+static void reset_nat66(struct network *network)
+{
+	network->nat66 = true;
+}
+
 /* [Address] */
 
 static int verify_address(const struct ip *ip, uint8_t length, char why[static KEY_WHY_SIZE])
@@ -344,29 +447,12 @@ static void reset_dhcp_enable(struct network *network)
 
 static int parse_dhcp_range(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
 {
-	const char *dash = strchr(value, '-');
-	char first[IP_TEXT_SIZE], last[IP_TEXT_SIZE];
-	struct ip from, to;
-	size_t n;
+	struct ip first, last;
 
-	if (!dash)
+	if (!strchr(value, '-') || parse_ip_range(value, &first, &last, why) < 0 || !ip_is_v4(&first))
 		return -EINVAL;
-	for (n = (size_t)(dash - value); n > 0 && (value[n - 1] == ' ' || value[n - 1] == '\t');)
-		n--;
-	dash++;
-	dash += strspn(dash, " \t");
-	if (n >= sizeof(first) || strlen(dash) >= sizeof(last))
-		return -EINVAL;
-	memcpy(first, value, n);
-	first[n] = '\0';
-	if (ip_parse(first, &from) < 0 || ip_parse(dash, &to) < 0 || !ip_is_v4(&from) || !ip_is_v4(&to))
-		return -EINVAL;
-	if (ip_v4_value(&from) > ip_v4_value(&to)) {
-		snprintf(why, KEY_WHY_SIZE, "; the first address is behind the last one");
-		return -EINVAL;
-	}
-	network->range_first = from;
-	network->range_last = to;
+	network->range_first = first;
+	network->range_last = last;
 	return 0;
 }
 
@@ -463,10 +549,16 @@ static void reset_dns_forwarder(struct network *network)
 
 #define BOOLEAN "yes or no"
 
+/* The modes that a key has a meaning in. */
+#define OURS	(1 << NETWORK_NAT | 1 << NETWORK_ISOLATED | 1 << NETWORK_ROUTE | 1 << NETWORK_OPEN)
+#define RULED	(OURS & ~(1 << NETWORK_OPEN))
+#define OUTWARD	(1 << NETWORK_NAT | 1 << NETWORK_ROUTE)
+#define NAT	(1 << NETWORK_NAT)
+
 const struct key keys[KEY_MAX_] = {
 	[KEY_MODE] = {
-		"Network", "Mode", parse_mode, reset_mode, false, "nat", "", "nat or isolated",
-		"nat: guests reach each other and, under the host's address, whatever the host reaches; nothing outside reaches them unasked. isolated: guests reach each other and their gateway, and nothing else.",
+		"Network", "Mode", parse_mode, reset_mode, false, "nat", "", "nat, isolated, route, open or bridge",
+		"nat: guests reach each other and, under the host's address, whatever the host reaches; nothing outside reaches them unasked. isolated: guests reach each other and their gateway, and nothing else. route: as nat, but under their own addresses, and they can be reached from outside: whoever is to reach them needs a route to their prefix by way of this host. open: addresses, DHCP and DNS, and not one firewall rule: what may pass is for others to say. bridge: the bridge that Bridge= names is there already and stays as it is; addresses, DHCP and filtering are those of whatever it is connected to. In all but open, networks do not reach each other (see Peer=).",
 	},
 	[KEY_BRIDGE] = {
 		"Network", "Bridge", parse_bridge, reset_bridge, false, "gn-NAME", "",
@@ -477,10 +569,12 @@ const struct key keys[KEY_MAX_] = {
 		"Network", "MACAddress", parse_mac_address, reset_mac_address, false, "derived from the machine id and the name", "",
 		"the address of one interface, such as 52:54:00:12:34:56",
 		"The bridge's own Ethernet address. It stays the same whatever ports come and go.",
+		.only = OURS,
 	},
 	[KEY_MTU] = {
 		"Network", "MTU", parse_mtu, reset_mtu, false, "1500", "bytes", "a number from 1280 to 65535",
 		"The largest packet on the network. Guests are told by DHCP and by router advertisements.",
+		.only = OURS,
 	},
 	[KEY_AUTOSTART] = {
 		"Network", "Autostart", parse_autostart, reset_autostart, false, "yes", "", "yes, no or on-demand",
@@ -494,47 +588,80 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_HOST_ACCESS] = {
 		"Network", "HostAccess", parse_host_access, reset_host_access, false, "gateway", "", "gateway, all or none",
 		"What of the host its guests reach. gateway: DHCP, DNS and ping on their own gateway. all: every service of the host that its other firewall rules permit. none: nothing but an address by DHCP; DNS is then off.",
+		.only = RULED,
 	},
 	[KEY_COEXIST] = {
 		"Network", "Coexist", parse_coexist, reset_coexist, false, "yes", "", BOOLEAN,
 		"Whether other firewalls of the host get rules that let this network through, where they have a place for them: docker's DOCKER-USER, ufw's user chains, and FORWARD of iptables where its policy is to drop. The rules have the comment guestnet, are put back when they are lost, and go with the network. Where something drops and has no such place, guestnet status names it.",
+		.only = OURS,
 	},
 	[KEY_FORWARD_GUARD] = {
 		"Network", "ForwardGuard", parse_forward_guard, reset_forward_guard, false, "no", "", BOOLEAN,
 		"Whether the host is kept from routing between its other interfaces. A network of mode nat needs forwarding, which the kernel has for the whole host only. With yes, and where the host did not forward before the first network needed it (since it was booted, for IPv4 and IPv6 each), packets that neither come from nor go to a network of guestnet are dropped, as long as a network with ForwardGuard=yes is up. Leave it at no on a host whose other programs route, too: containers of docker or podman, networks of libvirt, a VPN gateway. They find forwarding on already, and would be cut off.",
+		.only = OURS,
+	},
+	[KEY_UPLINK] = {
+		"Network", "Uplink", parse_uplink, reset_uplink, true, "every interface that the host has a route by", "",
+		"the name of an interface",
+		"The way out: guests leave by this interface only and, with Mode=route, are reached by this one only. Can be given several times. Where the host's routes lead elsewhere, guests are refused.",
+		.only = OUTWARD,
+	},
+	[KEY_NAT_ADDRESS] = {
+		"Network", "NATAddress", parse_nat_address, reset_nat_address, true, "the host's address on the way out", "",
+		"an address, or FIRST-LAST, such as 203.0.113.7 or 2001:db8::7",
+		"What guests are seen as from outside. It can be given once for each family. Answers must find their way to this host: it has the address itself, or others have a route.",
+		.only = NAT,
+	},
+	[KEY_NAT_PORTS] = {
+		"Network", "NATPorts", parse_nat_ports, reset_nat_ports, false, "1024-65535", "",
+		"FIRST-LAST, such as 20000-29999",
+		"The source ports that TCP and UDP of guests leave with.",
+		.only = NAT,
+	},
+	[KEY_NAT66] = {
+		"Network", "NAT66", parse_nat66, reset_nat66, false, "yes", "", BOOLEAN,
+		"Whether IPv6 is translated as well. With no, guests leave under their own IPv6 addresses and can be reached at them, as with Mode=route: they need a prefix that others have a route to.",
+		.only = NAT,
 	},
 	[KEY_ADDRESS] = {
 		"Address", "Address", parse_address, reset_address, true, "auto", "",
 		"auto, or an address of the host with its prefix length, such as 10.0.0.1/24 or fd00:1::1/64",
 		"The host's address on the network, which is the guests' gateway. Can be given several times; the first one of each family is where guests get their addresses. auto chooses for each family that has no address: a /24 of 10.64.0.0/10 and a /64 below a prefix of fd00::/8, derived from the machine id and the name, that nothing else uses; what has been chosen stays.",
+		.only = OURS,
 	},
 	[KEY_DHCP_ENABLE] = {
 		"DHCP", "Enable", parse_dhcp_enable, reset_dhcp_enable, false, "yes", "", BOOLEAN,
 		"Whether guests are given addresses: IPv4 by DHCP, IPv6 by router advertisements.",
+		.only = OURS,
 	},
 	[KEY_DHCP_RANGE] = {
 		"DHCP", "Range", parse_dhcp_range, reset_dhcp_range, false, "all of the prefix", "",
 		"FIRST-LAST, two IPv4 addresses, such as 10.0.0.100-10.0.0.199",
 		"The IPv4 addresses that are given out. They lie in the prefix of the first IPv4 Address=.",
+		.only = OURS,
 	},
 	[KEY_DHCP_LEASE_TIME] = {
 		"DHCP", "LeaseTime", parse_dhcp_lease_time, reset_dhcp_lease_time, false, "1h", "seconds",
 		"infinity, or a time of at least 2min, such as 30min, 12h or 1d 12h",
 		"For how long an address is given out.",
+		.only = OURS,
 	},
 	[KEY_DNS_ENABLE] = {
 		"DNS", "Enable", parse_dns_enable, reset_dns_enable, false, "yes", "", BOOLEAN,
 		"Whether the gateway answers DNS: the names of the guests, and, for a network that is not isolated, everything that the host can resolve.",
+		.only = OURS,
 	},
 	[KEY_DNS_DOMAIN] = {
 		"DNS", "Domain", parse_dns_domain, reset_dns_domain, false, "NAME.internal", "",
 		"a domain name, such as lab.internal",
 		"The domain of the guests' names.",
+		.only = OURS,
 	},
 	[KEY_DNS_FORWARDER] = {
 		"DNS", "Forwarder", parse_dns_forwarder, reset_dns_forwarder, true, "the host's own servers", "",
 		"the address of a DNS server, such as 9.9.9.9 or 2620:fe::fe",
 		"Where other names are asked for, instead of the servers in the host's /etc/resolv.conf. Can be given several times. With Enable=no guests are told these servers and ask them by themselves.",
+		.only = OURS,
 	},
 };
 

@@ -24,6 +24,7 @@ struct key {
 	const char *unit;	/* "" for none */
 	const char *want;	/* what is allowed, for errors and the manual */
 	const char *doc;
+	uint8_t only;		/* bits of the modes that it has a meaning in; 0: in all */
 };
 
 extern const struct key keys[KEY_MAX_];

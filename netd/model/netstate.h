@@ -46,6 +46,8 @@ struct netstate_bridge {
 	struct mac mac;
 	bool nf_call;			/* any of nf_call_iptables, ip6tables, arptables */
 	uint8_t addr_gen_mode;
+	bool open;			/* desired only: no rule is about it (Mode=open) */
+	bool existing;			/* desired only: somebody else's bridge, used as it is (Mode=bridge) */
 	uint8_t n_altnames;
 	char altnames[NETSTATE_ALTNAMES][IFNAME_SIZE];	/* only those up to 15 bytes; sorted */
 	char network[NETWORK_NAME_SIZE];		/* whose bridge it is; "" when foreign */
@@ -113,17 +115,34 @@ enum netstate_set {
 	NETSTATE_SET_INSIDE4,		/* ifname . ipv4 */
 	NETSTATE_SET_INSIDE6,		/* ifname . ipv6 */
 	NETSTATE_SET_GUARD,		/* family: the host routes nothing of it between interfaces that are not ours */
+	/* Sets and maps from here on are there only while some network uses what they are for. */
+	NETSTATE_SET_ROUTED4,		/* ifname . ipv4, per prefix length: can be reached from outside */
+	NETSTATE_SET_ROUTED6,		/* ifname . ipv6, likewise */
+	NETSTATE_SET_UPLINKED,		/* ifname: may leave by its Uplink= only */
+	NETSTATE_SET_UPLINK,		/* ifname of the bridge . ifname of its uplink */
+	NETSTATE_SET_NATADDR4,		/* ifname : first ipv4 . first port . last ipv4 . last port */
+	NETSTATE_SET_NATADDR6,		/* ifname : first ipv6 . first port . last ipv6 . last port */
+	NETSTATE_SET_NATPORTS,		/* ifname : first and last port */
+	NETSTATE_SET_PEER,		/* ifname . ifname: traffic between two networks that both want it */
+	NETSTATE_SET_FORWARD4,		/* protocol . port : ipv4 . port; at any address of the host */
+	NETSTATE_SET_FORWARD6,		/* protocol . port : ipv6 . port */
+	NETSTATE_SET_FORWARD_AT4,	/* ipv4 . protocol . port : ipv4 . port; at this address */
+	NETSTATE_SET_FORWARD_AT6,	/* ipv6 . protocol . port : ipv6 . port */
+	NETSTATE_SET_OPEN,		/* ifname: Mode=open, beside a guard */
 	NETSTATE_SET_MAX_,
 };
 
 #define NETSTATE_KEY_SIZE 32		/* ifname (16) and an address padded to 16 */
+#define NETSTATE_DATA_SIZE 40		/* two IPv6 addresses and two ports, each padded to 4 */
 
-/* Identity: set, prefix length, key. */
+/* Identity: set, prefix length, key. Of a map: what the key stands for is not part of the identity. */
 struct netstate_element {
 	uint8_t set;			/* enum netstate_set */
-	uint8_t prefix_length;		/* of NETSTATE_SET_SOURCE* and INSIDE*; else 0 */
+	uint8_t prefix_length;		/* of NETSTATE_SET_SOURCE*, INSIDE* and ROUTED*; else 0 */
 	uint8_t key_length;
+	uint8_t data_length;		/* 0: of a set, not of a map */
 	uint8_t key[NETSTATE_KEY_SIZE];
+	uint8_t data[NETSTATE_DATA_SIZE];
 	char network[NETWORK_NAME_SIZE];	/* desired: whose it is, for tagging; not part of the identity */
 };
 
@@ -144,6 +163,7 @@ struct netstate_table {
 	/* The prefix lengths in use: they decide which source sets and rules there are. Bit n: /n. */
 	uint64_t prefixes4;
 	uint64_t prefixes6[3];
+	uint32_t features;		/* bits of enum ruleset_feature: which optional sets and rules there are */
 };
 
 /* One DHCP checksum rule. Identity: bridge. */

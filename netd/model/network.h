@@ -14,6 +14,7 @@
 
 #define LIMIT_NETWORK_ADDRESSES		8
 #define LIMIT_NETWORK_FORWARDERS	8
+#define LIMIT_NETWORK_UPLINKS		4
 #define LIMIT_NETWORK_DOMAIN		254	/* a domain name and its end */
 #define LIMIT_NETWORK_LINE		4096	/* bytes of one line of a file, continuations included */
 #define LIMIT_NETWORK_FILES		257	/* its file and its drop-ins */
@@ -21,7 +22,9 @@
 enum network_mode {
 	NETWORK_NAT,
 	NETWORK_ISOLATED,
-	NETWORK_ROUTE, NETWORK_OPEN, NETWORK_BRIDGE,	/* words that are known, and refused by this version */
+	NETWORK_ROUTE,
+	NETWORK_OPEN,		/* no rule of ours is about it */
+	NETWORK_BRIDGE,		/* a bridge that is there already, and stays somebody else's */
 	NETWORK_MODE_MAX_,
 };
 
@@ -48,7 +51,7 @@ struct network_address {
 /* Every key of a file, in the order of the table in keys.c. */
 enum key_id {
 	KEY_MODE, KEY_BRIDGE, KEY_MAC_ADDRESS, KEY_MTU, KEY_AUTOSTART, KEY_IDLE_TIMEOUT, KEY_HOST_ACCESS, KEY_COEXIST,
-	KEY_FORWARD_GUARD,
+	KEY_FORWARD_GUARD, KEY_UPLINK, KEY_NAT_ADDRESS, KEY_NAT_PORTS, KEY_NAT66,
 	KEY_ADDRESS,
 	KEY_DHCP_ENABLE, KEY_DHCP_RANGE, KEY_DHCP_LEASE_TIME,
 	KEY_DNS_ENABLE, KEY_DNS_DOMAIN, KEY_DNS_FORWARDER,
@@ -77,6 +80,11 @@ struct network {
 	bool coexist;			/* rules of ours may be in the places of other firewalls */
 
 	bool forward_guard;		/* the host is to forward for us alone */
+	size_t n_uplinks;
+	char uplinks[LIMIT_NETWORK_UPLINKS][IFNAME_SIZE];	/* none: every way out will do */
+	struct ip nat_first[2], nat_last[2];	/* IPv4, IPv6; no family: the address of the way out */
+	uint16_t nat_ports[2];		/* first and last; 0: 1024 to 65535 */
+	bool nat66;
 
 	bool address_auto;		/* for each family that no address is written for */
 	size_t n_addresses;

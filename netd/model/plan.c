@@ -11,7 +11,8 @@
  *
  * What is left alone, always:
  *  - a bridge that is neither remembered nor marked, even under the name of one of ours (the network is
- *    then left out as if it were not declared, and a note says why);
+ *    then left out as if it were not declared, and a note says why). One that a network uses as it is
+ *    (Mode=bridge) gets its ports back, and nothing else is done with it;
  *  - an address on our bridge that we have not put there: an administrator may have reasons, and it opens
  *    nothing, because the rules know only our own addresses. A note says that it is there;
  *  - what belongs to a network of @except, in both directions;
@@ -30,6 +31,7 @@
 
 #include "../../lib/str.h"
 #include "ip.h"
+#include "ruleset.h"
 
 /* A bridge of the snapshot that is ours. */
 struct seen {
@@ -212,12 +214,14 @@ static int see_bridges(struct planner *planner)
 	for (size_t i = 0; i < snapshot->n_bridges; i++) {
 		const struct netstate_bridge *bridge = &snapshot->bridges[i];
 		const struct netstate_bridge *remembered = find_remembered(planner, bridge);
+		const struct netstate_bridge *used = netstate_find_bridge(planner->desired, bridge->name);
+		bool stranger = !remembered && bridge->owner != NETSTATE_OURS;
 
-		if (!remembered && bridge->owner != NETSTATE_OURS)
+		if (stranger && !(used && used->existing))
 			continue;
 		planner->seen[planner->n_seen++] = (struct seen){
 			.bridge = bridge,
-			.network = remembered ? remembered->network : bridge->network,
+			.network = stranger ? used->network : remembered ? remembered->network : bridge->network,
 			.remembered = remembered,
 		};
 		memcpy(planner->seen[planner->n_seen - 1].name, bridge->name, IFNAME_SIZE);
@@ -349,6 +353,12 @@ static void clear_name(struct planner *planner, struct job *job)
 	const struct netstate_bridge *holder = netstate_find_bridge(planner->snapshot, desired->name);
 	struct seen *seen = holder ? find_seen_name(planner, desired->name) : NULL;
 
+	if (desired->existing) {
+		job->blocked = !seen || seen != job->seen;
+		if (job->blocked)
+			add_note(planner, PLAN_NOTE_BRIDGE_MISSING, desired->network, desired->name, NULL);
+		return;
+	}
 	if (!holder || seen == job->seen) {
 		if (!holder || seen)
 			return;
@@ -460,6 +470,8 @@ static void plan_bridge(struct planner *planner, const struct job *job)
 	struct netstate_bridge bridge = *job->desired;
 	uint32_t fields;
 
+	if (bridge.existing)
+		return;
 	if (!job->seen) {
 		bridge.ifindex = old_index(planner, bridge.network);
 		add_bridge_step(planner, PHASE_CREATE_LINKS, PLAN_BRIDGE_CREATE, OUTCOME_CREATE, bridge.network, &bridge);
@@ -557,7 +569,7 @@ static void plan_addresses(struct planner *planner, const struct job *job)
 			continue;
 		if (is_remembered_address(planner, &then) || is_remembered_address(planner, address))
 			add_address_step(planner, PHASE_REMOVE_ADDRESSES, PLAN_ADDRESS_REMOVE, OUTCOME_DELETE, network, &then);
-		else
+		else if (!job->desired->existing)
 			add_note(planner, PLAN_NOTE_ADDRESS_FOREIGN, network, name, address);
 	}
 }
@@ -577,7 +589,13 @@ static void plan_leaving_addresses(struct planner *planner, const struct seen *s
 
 static bool has_link_name(const struct netstate_element *element)
 {
-	return element->set != NETSTATE_SET_GATEWAY4 && element->set != NETSTATE_SET_GUARD;
+	return ruleset_set_key(element->set)[0] == 'n';
+}
+
+/* Whose a forward was is not in its key; and nothing is lost when it goes at once. */
+static bool is_forward(const struct netstate_element *element)
+{
+	return ruleset_set_feature(element->set) == RULESET_FORWARD;
 }
 
 static const char *network_of_address(const struct planner *planner, const struct netstate *state,
@@ -621,14 +639,27 @@ static bool is_desired_element(const struct planner *planner, const struct netst
 
 static void plan_stale_element(struct planner *planner, const struct netstate_element *element)
 {
-	const char *network = network_of_element(planner, element);
-	bool wanted = network && is_wanted(planner, network);
+	const char *network = is_forward(element) ? NULL : network_of_element(planner, element);
+	bool wanted = is_forward(element) || (network && is_wanted(planner, network));
 
 	if (network && is_excepted(planner, network))
 		return;
 	/* What a network loses while it lives, it loses with the same batch; else not before it is down. */
 	add_element_step(planner, wanted ? PHASE_RULES : PHASE_REMOVE_RULES, PLAN_ELEMENT_REMOVE, OUTCOME_DELETE,
 			 network ? network : "", element);
+}
+
+static bool same_data(const struct netstate_element *a, const struct netstate_element *b)
+{
+	return a->data_length == b->data_length && memcmp(a->data, b->data, sizeof(a->data)) == 0;
+}
+
+/* A key of a map cannot be given another value: it goes and comes in one transaction, in this order. */
+static void plan_changed_element(struct planner *planner, const struct netstate_element *want,
+				 const struct netstate_element *have)
+{
+	add_element_step(planner, PHASE_RULES, PLAN_ELEMENT_REMOVE, OUTCOME_UPDATE, want->network, have);
+	add_element_step(planner, PHASE_RULES, PLAN_ELEMENT_ADD, OUTCOME_UPDATE, want->network, want);
 }
 
 static void plan_element_changes(struct planner *planner)
@@ -652,6 +683,8 @@ static void plan_element_changes(struct planner *planner)
 			/* A network that cannot be has no elements either. */
 			if (!is_desired_element(planner, want, true))
 				plan_stale_element(planner, have);
+			else if (!same_data(want, have) && is_desired_element(planner, want, false))
+				plan_changed_element(planner, want, have);
 			i++;
 			j++;
 		}
@@ -669,7 +702,7 @@ static bool has_changes_now(const struct planner *planner, size_t first)
 
 static bool covers_prefixes(const struct netstate_table *table, const struct netstate_table *wanted)
 {
-	bool covers = !(wanted->prefixes4 & ~table->prefixes4);
+	bool covers = !(wanted->prefixes4 & ~table->prefixes4) && !(wanted->features & ~table->features);
 
 	for (size_t i = 0; i < ARRAY_SIZE(table->prefixes6); i++)
 		covers &= !(wanted->prefixes6[i] & ~table->prefixes6[i]);
@@ -678,10 +711,11 @@ static bool covers_prefixes(const struct netstate_table *table, const struct net
 
 static bool same_prefixes(const struct netstate_table *a, const struct netstate_table *b)
 {
-	return a->prefixes4 == b->prefixes4 && memcmp(a->prefixes6, b->prefixes6, sizeof(a->prefixes6)) == 0;
+	return a->prefixes4 == b->prefixes4 && a->features == b->features &&
+	       memcmp(a->prefixes6, b->prefixes6, sizeof(a->prefixes6)) == 0;
 }
 
-/* Are the rules those that we would make? More prefix lengths than needed do no harm. */
+/* Are the rules those that we would make? More prefix lengths and features than needed do no harm. */
 static bool has_our_rules(const struct netstate_table *actual, const struct netstate_table *wanted)
 {
 	if (actual->state != NETSTATE_TABLE_EQUAL || !covers_prefixes(actual, wanted))
@@ -993,7 +1027,7 @@ static void plan_port(struct planner *planner, const struct netstate_port *port)
 	memcpy(want.bridge, job->desired->name, sizeof(want.bridge));
 	want.master = job->seen ? job->seen->bridge->ifindex : old_index(planner, job->desired->network);
 	if (!in_place)
-		want.mtu = job->desired->mtu;
+		want.mtu = job->desired->existing ? job->seen->bridge->mtu : job->desired->mtu;
 	add_port_step(planner, PHASE_PORTS, PLAN_PORT_PUT_BACK, OUTCOME_UPDATE, job->desired->network, &want);
 }
 
@@ -1174,7 +1208,7 @@ static const char *const outcome_names[] = {
 static_assert(ARRAY_SIZE(outcome_names) == OUTCOME_FOREIGN + 1, "a name for each outcome");
 
 static const char *const note_names[] = {
-	[PLAN_NOTE_BRIDGE_FOREIGN] = "bridge-foreign", [PLAN_NOTE_BRIDGE_DOUBLE] = "bridge-double",
+	[PLAN_NOTE_BRIDGE_FOREIGN] = "bridge-foreign", [PLAN_NOTE_BRIDGE_MISSING] = "bridge-missing", [PLAN_NOTE_BRIDGE_DOUBLE] = "bridge-double",
 	[PLAN_NOTE_ADDRESS_FOREIGN] = "address-foreign", [PLAN_NOTE_PORT_PHYSICAL] = "port-physical",
 	[PLAN_NOTE_TABLE_OWNED] = "table-owned",
 };

@@ -86,6 +86,7 @@ struct plan_step {
 /* What the planner saw and leaves alone. For status and log; nothing is done about it. */
 enum plan_note_kind {
 	PLAN_NOTE_BRIDGE_FOREIGN,	/* somebody else's interface has the bridge's name: the network cannot be */
+	PLAN_NOTE_BRIDGE_MISSING,	/* Mode=bridge, and there is no such bridge */
 	PLAN_NOTE_BRIDGE_DOUBLE,	/* a second bridge says that it is this network's */
 	PLAN_NOTE_ADDRESS_FOREIGN,	/* an address on our bridge that we did not put there */
 	PLAN_NOTE_PORT_PHYSICAL,	/* a network card in a bridge of ours */

@@ -19,6 +19,7 @@
 #include "../../lib/str.h"
 #include "../../lib/util.h"
 #include "ip.h"
+#include "ruleset.h"
 
 static const char *const set_names[] = {
 	[NETSTATE_SET_BRIDGES] = "bridges", [NETSTATE_SET_SOURCE4] = "source4", [NETSTATE_SET_SOURCE6] = "source6",
@@ -26,6 +27,12 @@ static const char *const set_names[] = {
 	[NETSTATE_SET_LOCAL4] = "local4", [NETSTATE_SET_LOCAL6] = "local6", [NETSTATE_SET_HOSTOPEN] = "hostopen",
 	[NETSTATE_SET_HOSTCLOSED] = "hostclosed", [NETSTATE_SET_NAT6] = "nat6", [NETSTATE_SET_INSIDE4] = "inside4",
 	[NETSTATE_SET_INSIDE6] = "inside6", [NETSTATE_SET_GUARD] = "guard",
+	[NETSTATE_SET_ROUTED4] = "routed4", [NETSTATE_SET_ROUTED6] = "routed6",
+	[NETSTATE_SET_UPLINKED] = "uplinked", [NETSTATE_SET_UPLINK] = "uplink", [NETSTATE_SET_NATADDR4] = "nataddr4",
+	[NETSTATE_SET_NATADDR6] = "nataddr6", [NETSTATE_SET_NATPORTS] = "natports", [NETSTATE_SET_PEER] = "peer",
+	[NETSTATE_SET_FORWARD4] = "forward4", [NETSTATE_SET_FORWARD6] = "forward6",
+	[NETSTATE_SET_FORWARD_AT4] = "forwardat4", [NETSTATE_SET_FORWARD_AT6] = "forwardat6",
+	[NETSTATE_SET_OPEN] = "open",
 };
 static_assert(ARRAY_SIZE(set_names) == NETSTATE_SET_MAX_, "a name for each set");
 
@@ -48,22 +55,6 @@ const char *checksum_strategy_name(enum checksum_strategy strategy)
 {
 	return strategy_names[strategy];
 }
-
-/* Which parts of a key there are: an interface's name, then a second one or an address. */
-static const struct shape {
-	bool name;
-	bool second_name;
-	uint8_t address;		/* bytes; 1: no address, a family */
-} shapes[] = {
-	[NETSTATE_SET_BRIDGES] = { true, false, 0 }, [NETSTATE_SET_SOURCE4] = { true, false, 4 },
-	[NETSTATE_SET_SOURCE6] = { true, false, 16 }, [NETSTATE_SET_SAME] = { true, true, 0 },
-	[NETSTATE_SET_NAT] = { true, false, 0 }, [NETSTATE_SET_GATEWAY4] = { false, false, 4 },
-	[NETSTATE_SET_LOCAL4] = { true, false, 4 }, [NETSTATE_SET_LOCAL6] = { true, false, 16 },
-	[NETSTATE_SET_HOSTOPEN] = { true, false, 0 }, [NETSTATE_SET_HOSTCLOSED] = { true, false, 0 },
-	[NETSTATE_SET_NAT6] = { true, false, 0 }, [NETSTATE_SET_INSIDE4] = { true, false, 4 },
-	[NETSTATE_SET_INSIDE6] = { true, false, 16 }, [NETSTATE_SET_GUARD] = { false, false, 1 },
-};
-static_assert(ARRAY_SIZE(shapes) == NETSTATE_SET_MAX_, "a shape for each set");
 
 /* Printing */
 
@@ -99,6 +90,8 @@ static void print_bridge(FILE *file, const struct netstate_bridge *bridge)
 	print_flag(file, "unpinned", !bridge->address_pinned);
 	print_flag(file, "nf-call", bridge->nf_call);
 	print_number(file, "addr-gen", bridge->addr_gen_mode);
+	print_flag(file, "open", bridge->open);
+	print_flag(file, "existing", bridge->existing);
 	for (size_t i = 0; i < bridge->n_altnames; i++)
 		print_string(file, "altname", bridge->altnames[i]);
 }
@@ -145,27 +138,32 @@ static void print_device(FILE *file, const struct netstate_device *device)
 	print_flag(file, "off6", device->off6);
 }
 
-static void print_key(FILE *file, const struct netstate_element *element)
+/* The parts of a key, or of what it stands for: ruleset_set_key(). */
+static void print_parts(FILE *file, const char *parts, const uint8_t *bytes)
 {
-	const struct shape *shape = &shapes[element->set];
-	const uint8_t *key = element->key;
-	struct ip ip;
-
-	for (int i = 0; i < shape->name + shape->second_name; i++) {
+	for (; *parts; bytes += ruleset_part_length(*parts++)) {
 		char name[IFNAME_SIZE + 1] = "";
+		struct ip ip;
 
-		memcpy(name, key, IFNAME_SIZE);
-		fprintf(file, " %s", STR_ESCAPED(name));
-		key += IFNAME_SIZE;
-	}
-	if (shape->address == 1) {
-		fprintf(file, " %u", key[0]);
-	} else if (shape->address == 4) {
-		ip = ip_v4((uint32_t)key[0] << 24 | (uint32_t)key[1] << 16 | (uint32_t)key[2] << 8 | key[3]);
-		fprintf(file, " %s", IP_TEXT(&ip));
-	} else if (shape->address == 16) {
-		ip = ip_v6(key);
-		fprintf(file, " %s", IP_TEXT(&ip));
+		switch (*parts) {
+		case 'n':
+			memcpy(name, bytes, IFNAME_SIZE);
+			fprintf(file, " %s", STR_ESCAPED(name));
+			break;
+		case '4':
+		case '6':
+			ip = *parts == '6' ? ip_v6(bytes) : ip_v4(0);
+			memcpy(ip.bytes_be, bytes, ip_length(&ip));
+			fprintf(file, " %s", IP_TEXT(&ip));
+			break;
+		case 'f':
+		case 'p':
+			fprintf(file, " %u", bytes[0]);
+			break;
+		case 's':
+			fprintf(file, " %u", bytes[0] << 8 | bytes[1]);
+			break;
+		}
 	}
 }
 
@@ -174,7 +172,11 @@ static void print_element(FILE *file, const struct netstate_element *element)
 	fprintf(file, "element %s", set_names[element->set]);
 	if (element->prefix_length)
 		fprintf(file, "/%u", element->prefix_length);
-	print_key(file, element);
+	print_parts(file, ruleset_set_key(element->set), element->key);
+	if (element->data_length) {
+		fprintf(file, " :");
+		print_parts(file, ruleset_set_data(element->set), element->data);
+	}
 	print_string(file, "net", element->network);
 }
 
@@ -223,6 +225,7 @@ static void print_table(FILE *file, const struct netstate_table *table)
 	print_flag(file, "foreign-owner", table->foreign_owner);
 	print_number(file, "handle", table->handle);
 	print_number(file, "fingerprint", table->fingerprint);
+	print_number(file, "features", table->features);
 	print_prefixes(file, table);
 }
 
@@ -475,7 +478,8 @@ static void parse_bridge(struct line *line, struct netstate_bridge *bridge)
 	read_name(line, want_word(line), bridge->name);
 	while ((word = take_word(line))) {
 		if (is_flag(word, "ours", &ours) || is_flag(word, "up", &bridge->up) || is_flag(word, "stp", &bridge->stp) ||
-		    is_flag(word, "nf-call", &bridge->nf_call) || is_flag(word, "unpinned", &unpinned))
+		    is_flag(word, "nf-call", &bridge->nf_call) || is_flag(word, "unpinned", &unpinned) ||
+		    is_flag(word, "open", &bridge->open) || is_flag(word, "existing", &bridge->existing))
 			continue;
 		if (is_key(word, "index", &value))
 			bridge->ifindex = (int)read_number(line, value, 10, INT32_MAX);
@@ -570,25 +574,37 @@ static void parse_device(struct line *line, struct netstate_device *device)
 			line->bad = true;
 }
 
-static void parse_key(struct line *line, struct netstate_element *element)
+/* Returns how many bytes they took. */
+static uint8_t parse_parts(struct line *line, const char *parts, uint8_t *bytes)
 {
-	const struct shape *shape = &shapes[element->set];
-	size_t n = 0;
-	struct ip ip;
+	const uint8_t *begin = bytes;
 
-	for (int i = 0; i < shape->name + shape->second_name; i++, n += IFNAME_SIZE)
-		read_string(line, want_word(line), (char *)element->key + n, IFNAME_SIZE);
-	if (shape->address == 1) {
-		element->key[n++] = (uint8_t)read_number(line, want_word(line), 10, UINT8_MAX);
-	} else if (shape->address > 0) {
-		if (ip_parse(want_word(line), &ip) < 0 || ip_length(&ip) != shape->address) {
-			line->bad = true;
-			return;
+	for (; *parts; bytes += ruleset_part_length(*parts++)) {
+		struct ip ip = { 0 };
+		uint64_t number;
+
+		switch (*parts) {
+		case 'n':
+			read_string(line, want_word(line), (char *)bytes, IFNAME_SIZE);
+			break;
+		case '4':
+		case '6':
+			if (ip_parse(want_word(line), &ip) < 0 || ip_is_v6(&ip) != (*parts == '6'))
+				line->bad = true;
+			memcpy(bytes, ip.bytes_be, ruleset_part_length(*parts));
+			break;
+		case 'f':
+		case 'p':
+			bytes[0] = (uint8_t)read_number(line, want_word(line), 10, UINT8_MAX);
+			break;
+		case 's':
+			number = read_number(line, want_word(line), 10, UINT16_MAX);
+			bytes[0] = (uint8_t)(number >> 8);
+			bytes[1] = (uint8_t)number;
+			break;
 		}
-		memcpy(element->key + n, ip.bytes_be, shape->address);
-		n += shape->address;
 	}
-	element->key_length = (uint8_t)n;
+	return (uint8_t)(bytes - begin);
 }
 
 static void parse_element(struct line *line, struct netstate_element *element)
@@ -604,7 +620,11 @@ static void parse_element(struct line *line, struct netstate_element *element)
 		*slash = '\0';
 	}
 	element->set = (uint8_t)read_choice(line, set, set_names, ARRAY_SIZE(set_names));
-	parse_key(line, element);
+	element->key_length = parse_parts(line, ruleset_set_key(element->set), element->key);
+	if (ruleset_set_data(element->set)) {
+		line->bad |= strcmp(want_word(line), ":") != 0;
+		element->data_length = parse_parts(line, ruleset_set_data(element->set), element->data);
+	}
 	while ((word = take_word(line))) {
 		if (is_key(word, "net", &value))
 			read_name(line, value, element->network);
@@ -697,6 +717,8 @@ static void parse_table(struct line *line, struct netstate_table *table)
 			table->handle = read_number(line, value, 10, UINT64_MAX);
 		else if (is_key(word, "fingerprint", &value))
 			table->fingerprint = read_number(line, value, 10, UINT64_MAX);
+		else if (is_key(word, "features", &value))
+			table->features = (uint32_t)read_number(line, value, 10, UINT32_MAX);
 		else if (is_key(word, "prefixes4", &value))
 			parse_prefixes(line, value, 32, &table->prefixes4);
 		else if (is_key(word, "prefixes6", &value))

@@ -12,7 +12,8 @@
  * No rule and no chain belongs to a network: networks are elements of sets, so the cost of a packet does not
  * grow with their number. There is one set of sources per prefix length in use, because the lookup is of a
  * masked address in a hash: a line marked PREFIX4 or PREFIX6 stands once for each of those lengths, with
- * %m for the mask and %l for the length.
+ * %m for the mask and %l for the length. What only some networks use belongs to a feature, and is there only
+ * once a network uses it.
  *
  * The order of the rules in `forward` matters. A packet from a bridge of ours has its source checked before
  * anything else: a rule for established flows before that would let a guest forge packets into another
@@ -32,6 +33,8 @@
 enum multiplicity { ONCE, PREFIX4, PREFIX6 };
 
 static const struct ruleset_chain chain_table[] = {
+	{ "prerouting", "nat", "prerouting", 0, -100, RULESET_FORWARD },
+	{ "output", "nat", "output", 3, -100, RULESET_FORWARD },
 	{ "forward", "filter", "forward", 2, 0 },
 	{ "from_guest" },
 	{ "to_bridge" },
@@ -50,17 +53,33 @@ static const struct {
 	const char *chain;
 	enum multiplicity multiplicity;
 	const char *text;
+	uint32_t feature;
 } rule_table[] = {
+	/* What reaches the host at a port that is forwarded; the same for what the host itself sends. */
+	{ "prerouting", ONCE, "dnat ip to ip daddr . meta l4proto . th dport map @forwardat4", RULESET_FORWARD },
+	{ "prerouting", ONCE, "dnat ip6 to ip6 daddr . meta l4proto . th dport map @forwardat6", RULESET_FORWARD },
+	{ "prerouting", ONCE, "fib daddr type local dnat ip to meta l4proto . th dport map @forward4", RULESET_FORWARD },
+	{ "prerouting", ONCE, "fib daddr type local dnat ip6 to meta l4proto . th dport map @forward6", RULESET_FORWARD },
+	{ "output", ONCE, "dnat ip to ip daddr . meta l4proto . th dport map @forwardat4", RULESET_FORWARD },
+	{ "output", ONCE, "dnat ip6 to ip6 daddr . meta l4proto . th dport map @forwardat6", RULESET_FORWARD },
+	{ "output", ONCE, "fib daddr type local dnat ip to meta l4proto . th dport map @forward4", RULESET_FORWARD },
+	{ "output", ONCE, "fib daddr type local dnat ip6 to meta l4proto . th dport map @forward6", RULESET_FORWARD },
+
 	{ "forward", ONCE, "oifname @bridges goto to_bridge" },
 	{ "forward", PREFIX4, "iifname . ip saddr & %m @source%l goto from_guest" },
 	{ "forward", PREFIX6, "iifname . ip6 saddr & %m @source6_%l goto from_guest" },
 	/* A forged source, or an isolated network. Never an answer: it would go to whoever was named. */
 	{ "forward", ONCE, "iifname @bridges drop" },
+	{ "forward", ONCE, "iifname @open accept", RULESET_OPEN },
+	{ "forward", ONCE, "oifname @open accept", RULESET_OPEN },
 	/* The last one: only what is none of ours comes so far. */
 	{ "forward", ONCE, "meta nfproto @guard drop" },
 
 	/* The nat hooks never see these: they would leave with the guest's own address. */
 	{ "from_guest", ONCE, "ct state invalid drop" },
+	{ "from_guest", ONCE, "iifname @uplinked iifname . oifname != @uplink reject", RULESET_UPLINK },
+	/* A smaller MTU further on is often never told: what others send is made to fit. */
+	{ "from_guest", ONCE, "tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu" },
 	{ "from_guest", ONCE, "accept" },
 
 	{ "to_bridge", ONCE, "iifname @bridges goto between" },
@@ -74,9 +93,19 @@ static const struct {
 
 	{ "to_guest", ONCE, "ct state established,related accept" },
 	{ "to_guest", ONCE, "ct status dnat accept" },
+	{ "to_guest", ONCE, "iifname . oifname @peer accept", RULESET_PEER },
+	{ "to_guest", ONCE, "oifname @uplinked oifname . iifname != @uplink reject", RULESET_UPLINK },
+	/* From outside; other networks' guests are no part of that. */
+	{ "to_guest", PREFIX4, "iifname != @bridges oifname . ip daddr & %m @routed%l accept", RULESET_ROUTED },
+	{ "to_guest", PREFIX6, "iifname != @bridges oifname . ip6 daddr & %m @routed6_%l accept", RULESET_ROUTED },
 	{ "to_guest", ONCE, "reject" },
 
+	/* A guest that reaches its neighbour by the host's address: the answer has to come back this way. */
+	{ "postrouting", ONCE, "ct status dnat iifname . oifname @same masquerade", RULESET_FORWARD },
+	{ "postrouting", ONCE, "ip saddr 127.0.0.0/8 oifname @bridges masquerade", RULESET_FORWARD },
+	{ "postrouting", ONCE, "ip6 saddr ::1 oifname @bridges masquerade", RULESET_FORWARD },
 	{ "postrouting", ONCE, "iifname . oifname @same return" },
+	{ "postrouting", ONCE, "iifname . oifname @peer return", RULESET_PEER },
 	{ "postrouting", ONCE, "meta nfproto ipv4 iifname @nat goto masq" },
 	{ "postrouting", ONCE, "meta nfproto ipv6 iifname @nat6 goto masq6" },
 	/* The host itself, speaking from a bridge's address to somewhere else. */
@@ -86,10 +115,20 @@ static const struct {
 	/* Low source ports carry privileges with some servers (NFS): guests get none. */
 	{ "masq", ONCE, "ip daddr 224.0.0.0/24 return" },
 	{ "masq", ONCE, "ip daddr 255.255.255.255 return" },
+	{ "masq", ONCE, "meta l4proto tcp snat ip to iifname map @nataddr4", RULESET_NAT_ADDRESS },
+	{ "masq", ONCE, "meta l4proto udp snat ip to iifname map @nataddr4", RULESET_NAT_ADDRESS },
+	{ "masq", ONCE, "snat ip to iifname map @nataddr4", RULESET_NAT_ADDRESS },
+	{ "masq", ONCE, "meta l4proto tcp masquerade to :iifname map @natports", RULESET_NAT_PORTS },
+	{ "masq", ONCE, "meta l4proto udp masquerade to :iifname map @natports", RULESET_NAT_PORTS },
 	{ "masq", ONCE, "meta l4proto tcp masquerade to :1024-65535" },
 	{ "masq", ONCE, "meta l4proto udp masquerade to :1024-65535" },
 	{ "masq", ONCE, "masquerade" },
 	{ "masq6", ONCE, "ip6 daddr ff00::/8 return" },
+	{ "masq6", ONCE, "meta l4proto tcp snat ip6 to iifname map @nataddr6", RULESET_NAT_ADDRESS },
+	{ "masq6", ONCE, "meta l4proto udp snat ip6 to iifname map @nataddr6", RULESET_NAT_ADDRESS },
+	{ "masq6", ONCE, "snat ip6 to iifname map @nataddr6", RULESET_NAT_ADDRESS },
+	{ "masq6", ONCE, "meta l4proto tcp masquerade to :iifname map @natports", RULESET_NAT_PORTS },
+	{ "masq6", ONCE, "meta l4proto udp masquerade to :iifname map @natports", RULESET_NAT_PORTS },
 	{ "masq6", ONCE, "meta l4proto tcp masquerade to :1024-65535" },
 	{ "masq6", ONCE, "meta l4proto udp masquerade to :1024-65535" },
 	{ "masq6", ONCE, "masquerade" },
@@ -114,6 +153,8 @@ static const struct {
 	{ "from_guest_in", ONCE, "drop" },
 
 	{ "to_host", ONCE, "ct state established,related accept" },
+	/* Forwards that the host reaches at 127.0.0.1 need net.ipv4.conf.*.route_localnet; guests get nothing by it. */
+	{ "to_host", ONCE, "ip daddr 127.0.0.0/8 drop", RULESET_FORWARD },
 	{ "to_host", ONCE, "iifname @hostopen accept" },
 	{ "to_host", ONCE, "iifname @hostclosed drop" },
 	/* This bridge's own addresses only: Linux answers for all of its addresses on every device. */
@@ -131,34 +172,58 @@ static const struct {
 	{ "service", ONCE, "reject" },
 };
 
-/* Types as nft(8) numbers them; of a concatenation, six bits each. */
-#define TYPE_NFPROTO	2u
-#define TYPE_IPV4	7u
-#define TYPE_IPV6	8u
-#define TYPE_IFNAME	41u
-#define TYPE_PAIR(a, b)	((a) << 6 | (b))
+/*
+ * Keys and data of sets and maps are made of parts, each padded to four bytes. A type is numbered as nft(8)
+ * does it; of a concatenation, six bits each.
+ */
+static const struct part {
+	char letter;
+	uint8_t length;			/* padded */
+	uint8_t type;
+	const char *name;
+} parts[] = {
+	{ 'n', 16, 41, "ifname" },
+	{ '4', 4, 7, "ipv4_addr" },
+	{ '6', 16, 8, "ipv6_addr" },
+	{ 'p', 4, 12, "inet_proto" },
+	{ 's', 4, 13, "inet_service" },
+	{ 'f', 1, 2, "nf_proto" },	/* stands alone */
+};
 
 static const struct {
 	const char *name;
 	bool per_prefix;
-	uint8_t key_length;
-	uint32_t key_type;
-	const char *type_text;
+	const char *key;		/* letters of parts */
+	const char *data;		/* of a map; else NULL */
+	uint32_t feature;
 } set_table[] = {
-	[NETSTATE_SET_BRIDGES] = { "bridges", false, 16, TYPE_IFNAME, "ifname" },
-	[NETSTATE_SET_SOURCE4] = { "source", true, 20, TYPE_PAIR(TYPE_IFNAME, TYPE_IPV4), "ifname . ipv4_addr" },
-	[NETSTATE_SET_SOURCE6] = { "source6_", true, 32, TYPE_PAIR(TYPE_IFNAME, TYPE_IPV6), "ifname . ipv6_addr" },
-	[NETSTATE_SET_SAME] = { "same", false, 32, TYPE_PAIR(TYPE_IFNAME, TYPE_IFNAME), "ifname . ifname" },
-	[NETSTATE_SET_NAT] = { "nat", false, 16, TYPE_IFNAME, "ifname" },
-	[NETSTATE_SET_GATEWAY4] = { "gateway4", false, 4, TYPE_IPV4, "ipv4_addr" },
-	[NETSTATE_SET_LOCAL4] = { "local4", false, 20, TYPE_PAIR(TYPE_IFNAME, TYPE_IPV4), "ifname . ipv4_addr" },
-	[NETSTATE_SET_LOCAL6] = { "local6", false, 32, TYPE_PAIR(TYPE_IFNAME, TYPE_IPV6), "ifname . ipv6_addr" },
-	[NETSTATE_SET_HOSTOPEN] = { "hostopen", false, 16, TYPE_IFNAME, "ifname" },
-	[NETSTATE_SET_HOSTCLOSED] = { "hostclosed", false, 16, TYPE_IFNAME, "ifname" },
-	[NETSTATE_SET_NAT6] = { "nat6", false, 16, TYPE_IFNAME, "ifname" },
-	[NETSTATE_SET_INSIDE4] = { "inside", true, 20, TYPE_PAIR(TYPE_IFNAME, TYPE_IPV4), "ifname . ipv4_addr" },
-	[NETSTATE_SET_INSIDE6] = { "inside6_", true, 32, TYPE_PAIR(TYPE_IFNAME, TYPE_IPV6), "ifname . ipv6_addr" },
-	[NETSTATE_SET_GUARD] = { "guard", false, 1, TYPE_NFPROTO, "nf_proto" },
+	[NETSTATE_SET_BRIDGES] = { "bridges", false, "n" },
+	[NETSTATE_SET_SOURCE4] = { "source", true, "n4" },
+	[NETSTATE_SET_SOURCE6] = { "source6_", true, "n6" },
+	[NETSTATE_SET_SAME] = { "same", false, "nn" },
+	[NETSTATE_SET_NAT] = { "nat", false, "n" },
+	[NETSTATE_SET_GATEWAY4] = { "gateway4", false, "4" },
+	[NETSTATE_SET_LOCAL4] = { "local4", false, "n4" },
+	[NETSTATE_SET_LOCAL6] = { "local6", false, "n6" },
+	[NETSTATE_SET_HOSTOPEN] = { "hostopen", false, "n" },
+	[NETSTATE_SET_HOSTCLOSED] = { "hostclosed", false, "n" },
+	[NETSTATE_SET_NAT6] = { "nat6", false, "n" },
+	[NETSTATE_SET_INSIDE4] = { "inside", true, "n4" },
+	[NETSTATE_SET_INSIDE6] = { "inside6_", true, "n6" },
+	[NETSTATE_SET_GUARD] = { "guard", false, "f" },
+	[NETSTATE_SET_ROUTED4] = { "routed", true, "n4", NULL, RULESET_ROUTED },
+	[NETSTATE_SET_ROUTED6] = { "routed6_", true, "n6", NULL, RULESET_ROUTED },
+	[NETSTATE_SET_UPLINKED] = { "uplinked", false, "n", NULL, RULESET_UPLINK },
+	[NETSTATE_SET_UPLINK] = { "uplink", false, "nn", NULL, RULESET_UPLINK },
+	[NETSTATE_SET_NATADDR4] = { "nataddr4", false, "n", "4s4s", RULESET_NAT_ADDRESS },
+	[NETSTATE_SET_NATADDR6] = { "nataddr6", false, "n", "6s6s", RULESET_NAT_ADDRESS },
+	[NETSTATE_SET_NATPORTS] = { "natports", false, "n", "ss", RULESET_NAT_PORTS },
+	[NETSTATE_SET_PEER] = { "peer", false, "nn", NULL, RULESET_PEER },
+	[NETSTATE_SET_FORWARD4] = { "forward4", false, "ps", "4s", RULESET_FORWARD },
+	[NETSTATE_SET_FORWARD6] = { "forward6", false, "ps", "6s", RULESET_FORWARD },
+	[NETSTATE_SET_FORWARD_AT4] = { "forwardat4", false, "4ps", "4s", RULESET_FORWARD },
+	[NETSTATE_SET_FORWARD_AT6] = { "forwardat6", false, "6ps", "6s", RULESET_FORWARD },
+	[NETSTATE_SET_OPEN] = { "open", false, "n", NULL, RULESET_OPEN },
 };
 static_assert(ARRAY_SIZE(set_table) == NETSTATE_SET_MAX_, "every set has its row");
 
@@ -182,14 +247,16 @@ static const struct {
 	[RULESET_UDP_SPORT] = { "udp sport", 2, 0, 17 },
 	[RULESET_UDP_DPORT] = { "udp dport", 2, 0, 17 },
 	[RULESET_TCP_DPORT] = { "tcp dport", 2, 0, 6 },
+	[RULESET_TH_DPORT] = { "th dport", 2, 0, 0 },
 	[RULESET_ICMP_TYPE] = { "icmp type", 1, RULESET_NFPROTO_4, 1 },
 	[RULESET_ICMPV6_TYPE] = { "icmpv6 type", 1, RULESET_NFPROTO_6, 58 },
 	[RULESET_CT_STATE] = { "ct state", 4, 0, 0 },
 	[RULESET_CT_STATUS] = { "ct status", 4, 0, 0 },
+	[RULESET_FIB_DADDR_TYPE] = { "fib daddr type", 4, 0, 0 },
 };
 static_assert(ARRAY_SIZE(field_table) == RULESET_FIELD_MAX_, "every field has its row");
 
-/* Values with a name: linux/icmp.h, icmpv6.h, in.h, if_packet.h, nf_conntrack_common.h. */
+/* Values with a name: linux/icmp.h, icmpv6.h, in.h, if_packet.h, nf_conntrack_common.h, rtnetlink.h. */
 static const struct {
 	uint8_t field;
 	uint8_t value;
@@ -214,6 +281,7 @@ static const struct {
 	{ RULESET_CT_STATE, 2, "established" },
 	{ RULESET_CT_STATE, 4, "related" },
 	{ RULESET_CT_STATUS, 32, "dnat" },
+	{ RULESET_FIB_DADDR_TYPE, 2, "local" },
 };
 
 /* Is @length one of the prefix lengths that the table is made for? */
@@ -267,7 +335,7 @@ int ruleset_set_parse(const char *name, enum netstate_set *ret_set, uint8_t *ret
 		}
 		if (!set_table[i].per_prefix || !str_has_prefix(name, set_table[i].name, &rest))
 			continue;
-		if (str_parse_u32(rest, set_table[i].key_length == 20 ? 32 : 128, &length) == 0) {
+		if (str_parse_u32(rest, strcmp(set_table[i].key, "n4") == 0 ? 32 : 128, &length) == 0) {
 			*ret_set = i;
 			*ret_prefix_length = (uint8_t)length;
 			return 0;
@@ -276,9 +344,59 @@ int ruleset_set_parse(const char *name, enum netstate_set *ret_set, uint8_t *ret
 	return -ENOENT;
 }
 
+static const struct part *find_part(char letter)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (parts[i].letter == letter)
+			return &parts[i];
+	return NULL;
+}
+
+/* How many bytes a part of a key or of data takes, padding included. */
+uint8_t ruleset_part_length(char part)
+{
+	return find_part(part)->length;
+}
+
+/* Where part number @n of @list begins. */
+size_t ruleset_part_offset(const char *list, size_t n)
+{
+	size_t offset = 0;
+
+	for (size_t i = 0; i < n; i++)
+		offset += find_part(list[i])->length;
+	return offset;
+}
+
 uint8_t ruleset_set_key_length(enum netstate_set set)
 {
-	return set < NETSTATE_SET_MAX_ ? set_table[set].key_length : 0;
+	return set < NETSTATE_SET_MAX_ ? (uint8_t)ruleset_part_offset(set_table[set].key, strlen(set_table[set].key)) : 0;
+}
+
+/* 0 for a set that is no map. */
+uint8_t ruleset_set_data_length(enum netstate_set set)
+{
+	const char *data = set < NETSTATE_SET_MAX_ ? set_table[set].data : NULL;
+
+	return data ? (uint8_t)ruleset_part_offset(data, strlen(data)) : 0;
+}
+
+/* What it belongs to; 0 when it is always there. */
+uint32_t ruleset_set_feature(enum netstate_set set)
+{
+	return set < NETSTATE_SET_MAX_ ? set_table[set].feature : 0;
+}
+
+/* The parts of its keys, a letter each: n interface's name, 4 and 6 addresses, p protocol, s port. */
+const char *ruleset_set_key(enum netstate_set set)
+{
+	return set_table[set].key;
+}
+
+/* The parts of what its keys stand for, NULL for a set that is no map. */
+const char *ruleset_set_data(enum netstate_set set)
+{
+	return set_table[set].data;
 }
 
 /* A line of the table on its way to statements. */
@@ -384,7 +502,8 @@ static void parse_named(struct ruleset_statement *statement, const char *word)
 		word += length + (word[length] == ',');
 	}
 	if (statement->length == sizeof(bits)) {
-		statement->kind = RULESET_FLAGS;
+		if (statement->fields[0] != RULESET_FIB_DADDR_TYPE)
+			statement->kind = RULESET_FLAGS;
 		memcpy(statement->value, &bits, sizeof(bits));
 	} else {
 		statement->value[0] = (uint8_t)bits;
@@ -415,22 +534,33 @@ static void parse_value(struct ruleset_statement *statement, char *word)
 	}
 }
 
-/* `FIELD [. FIELD] [& MASK] [!=] VALUE-or-@SET` */
-static bool parse_match(struct cursor *cursor)
+/* `FIELD [. FIELD]...`; what they imply comes before them. Returns how many. */
+static uint8_t take_fields(struct cursor *cursor, uint8_t fields[static RULESET_FIELDS])
 {
-	struct ruleset_statement *statement;
-	uint8_t fields[2], n = 0, mask[16];
-	char word[64];
+	uint8_t n = 0;
 
-	if (!take_field(cursor, &fields[n++]))
-		return false;
-	if (take_word(cursor, ".")) {
-		bool found = take_field(cursor, &fields[n++]);
+	if (!take_field(cursor, &fields[n]))
+		return 0;
+	for (n = 1; take_word(cursor, "."); n++) {
+		bool found = n < RULESET_FIELDS && take_field(cursor, &fields[n]);
 
 		assert(found);
 	}
 	for (size_t i = 0; i < n; i++)
 		add_implied(cursor, fields[i]);
+	return n;
+}
+
+/* `FIELD [. FIELD] [& MASK] [!=] VALUE-or-@SET` */
+static bool parse_match(struct cursor *cursor)
+{
+	struct ruleset_statement *statement;
+	uint8_t fields[RULESET_FIELDS], n, mask[16];
+	char word[64];
+
+	n = take_fields(cursor, fields);
+	if (n == 0)
+		return false;
 
 	statement = add_statement(cursor, RULESET_COMPARE);
 	memcpy(statement->fields, fields, n);
@@ -455,6 +585,54 @@ static bool parse_match(struct cursor *cursor)
 	return true;
 }
 
+/* `FIELD [. FIELD]... map @MAP`; a prefix of the first word has been taken. */
+static void parse_map(struct cursor *cursor, struct ruleset_statement *head)
+{
+	struct ruleset_statement *statement;
+	uint8_t fields[RULESET_FIELDS];
+	char word[64];
+	uint8_t n = take_fields(cursor, fields);
+	bool map = take_word(cursor, "map");
+
+	assert(n > 0 && map);
+	statement = add_statement(cursor, head->kind);
+	*statement = *head;
+	memcpy(statement->fields, fields, n);
+	statement->n_fields = n;
+	snprintf(statement->name, sizeof(statement->name), "%.*s", RULESET_NAME_SIZE - 1,
+		 take_any(cursor, word, sizeof(word)) + 1);
+}
+
+/* `ip to ...` or `ip6 to ...` */
+static void parse_nat(struct cursor *cursor, enum ruleset_kind kind)
+{
+	struct ruleset_statement head = { .kind = (uint8_t)kind, .with_ports = cursor->l4proto_known || kind == RULESET_DNAT };
+	bool to;
+
+	head.ipv6 = take_word(cursor, "ip6");
+	to = (head.ipv6 || take_word(cursor, "ip")) && take_word(cursor, "to");
+	assert(to);
+	parse_map(cursor, &head);
+}
+
+static void parse_masquerade(struct cursor *cursor)
+{
+	struct ruleset_statement *statement, head = { .kind = RULESET_MASQUERADE, .with_ports = true };
+	char word[64];
+	int n;
+
+	if (!take_word(cursor, "to")) {
+		add_statement(cursor, RULESET_MASQUERADE);
+	} else if (cursor->at[0] == ':' && cursor->at[1] == 'i') {
+		cursor->at++;
+		parse_map(cursor, &head);
+	} else {
+		statement = add_statement(cursor, RULESET_MASQUERADE);
+		n = sscanf(take_any(cursor, word, sizeof(word)), ":%hu-%hu", &statement->ports[0], &statement->ports[1]);
+		assert(n == 2);
+	}
+}
+
 static bool parse_action(struct cursor *cursor)
 {
 	struct ruleset_statement *statement;
@@ -473,13 +651,14 @@ static bool parse_action(struct cursor *cursor)
 		snprintf(statement->name, sizeof(statement->name), "%.*s", RULESET_NAME_SIZE - 1,
 			 take_any(cursor, word, sizeof(word)));
 	} else if (take_word(cursor, "masquerade")) {
-		statement = add_statement(cursor, RULESET_MASQUERADE);
-		if (take_word(cursor, "to")) {
-			int n = sscanf(take_any(cursor, word, sizeof(word)), ":%hu-%hu",
-				       &statement->ports[0], &statement->ports[1]);
-
-			assert(n == 2);
-		}
+		parse_masquerade(cursor);
+	} else if (take_word(cursor, "snat")) {
+		parse_nat(cursor, RULESET_SNAT);
+	} else if (take_word(cursor, "dnat")) {
+		parse_nat(cursor, RULESET_DNAT);
+	} else if (take_word(cursor, "tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu")) {
+		add_byte_compare(cursor, RULESET_L4PROTO, 6);
+		add_statement(cursor, RULESET_CLAMP);
 	} else {
 		return false;
 	}
@@ -546,12 +725,19 @@ static int add_rule(struct ruleset *ruleset, size_t *max, const char *chain, con
 	return 0;
 }
 
+static bool has_feature(const struct netstate_table *table, uint32_t feature)
+{
+	return !feature || table->features & feature;
+}
+
 static int build_rules(const struct netstate_table *table, struct ruleset *ruleset)
 {
 	size_t max = 0;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(rule_table); i++) {
+		if (!has_feature(table, rule_table[i].feature))
+			continue;
 		switch (rule_table[i].multiplicity) {
 		case ONCE:
 			r = add_rule(ruleset, &max, rule_table[i].chain, rule_table[i].text, 0, false);
@@ -571,25 +757,56 @@ static int build_rules(const struct netstate_table *table, struct ruleset *rules
 	return r;
 }
 
+/* Are these twice the same parts, the first and the last of an interval? */
+static bool is_interval(const char *list)
+{
+	size_t n = strlen(list);
+
+	return n % 2 == 0 && strncmp(list, list + n / 2, n / 2) == 0;
+}
+
+static uint32_t add_type(const char *list, size_t n, struct text *text)
+{
+	uint32_t type = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		text_add(text, "%s%s", i ? " . " : "", find_part(list[i])->name);
+		type = type << 6 | find_part(list[i])->type;
+	}
+	return type;
+}
+
 static void add_set(struct ruleset *ruleset, enum netstate_set set, unsigned int length)
 {
 	struct ruleset_set *item = &ruleset->sets[ruleset->n_sets++];
+	struct text text;
 
 	memset(item, 0, sizeof(*item));
 	ruleset_set_name(set, (uint8_t)length, item->name, sizeof(item->name));
-	item->type_text = set_table[set].type_text;
-	item->key_type = set_table[set].key_type;
-	item->key_length = set_table[set].key_length;
+	text_init(&text, item->type_text, sizeof(item->type_text));
+	item->key_type = add_type(set_table[set].key, strlen(set_table[set].key), &text);
+	item->key_length = ruleset_set_key_length(set);
+	item->data_length = ruleset_set_data_length(set);
+	if (item->data_length) {
+		size_t n = strlen(set_table[set].data);
+
+		item->interval = is_interval(set_table[set].data);
+		text_add(&text, " : %s", item->interval ? "interval " : "");
+		item->data_type = add_type(set_table[set].data, item->interval ? n / 2 : n, &text);
+	}
 }
 
 static int build_sets(const struct netstate_table *table, struct ruleset *ruleset)
 {
-	ruleset->sets = calloc(NETSTATE_SET_MAX_ + 2 * (33 + 129), sizeof(*ruleset->sets));
+	ruleset->sets = calloc(NETSTATE_SET_MAX_ + 3 * (33 + 129), sizeof(*ruleset->sets));
 	if (!ruleset->sets)
 		return -ENOMEM;
 
 	for (size_t i = 0; i < NETSTATE_SET_MAX_; i++) {
-		bool ipv6 = set_table[i].key_length == 32;
+		bool ipv6 = strcmp(set_table[i].key, "n6") == 0;
+
+		if (!has_feature(table, set_table[i].feature))
+			continue;
 
 		if (!set_table[i].per_prefix)
 			add_set(ruleset, i, 0);
@@ -600,13 +817,26 @@ static int build_sets(const struct netstate_table *table, struct ruleset *rulese
 	return 0;
 }
 
-/* Describes the table for the prefix lengths that @table names. -ENOMEM only. Owned by the caller. */
+static int build_chains(const struct netstate_table *table, struct ruleset *ruleset)
+{
+	ruleset->chains = calloc(ARRAY_SIZE(chain_table), sizeof(*ruleset->chains));
+	if (!ruleset->chains)
+		return -ENOMEM;
+	for (size_t i = 0; i < ARRAY_SIZE(chain_table); i++)
+		if (has_feature(table, chain_table[i].feature))
+			ruleset->chains[ruleset->n_chains++] = chain_table[i];
+	return 0;
+}
+
+/* Describes the table for the prefix lengths and features that @table names. -ENOMEM only. Owned by the caller. */
 int ruleset_build(const struct netstate_table *table, struct ruleset *ret_ruleset)
 {
-	struct ruleset ruleset = { .chains = chain_table, .n_chains = ARRAY_SIZE(chain_table) };
+	struct ruleset ruleset = RULESET_NULL;
 	int r;
 
-	r = build_sets(table, &ruleset);
+	r = build_chains(table, &ruleset);
+	if (r == 0)
+		r = build_sets(table, &ruleset);
 	if (r == 0)
 		r = build_rules(table, &ruleset);
 	if (r < 0) {
@@ -619,6 +849,7 @@ int ruleset_build(const struct netstate_table *table, struct ruleset *ret_rulese
 
 void ruleset_deinit(struct ruleset *ruleset)
 {
+	free(ruleset->chains);
 	free(ruleset->sets);
 	free(ruleset->rules);
 	*ruleset = RULESET_NULL;
@@ -629,7 +860,8 @@ void ruleset_print(const struct ruleset *ruleset, struct text *text)
 {
 	text_add(text, "table inet " RULESET_TABLE " {\n\tcomment \"guestnet %u\"\n", RULESET_VERSION);
 	for (size_t i = 0; i < ruleset->n_sets; i++)
-		text_add(text, "\tset %s { type %s; }\n", ruleset->sets[i].name, ruleset->sets[i].type_text);
+		text_add(text, "\t%s %s { type %s; }\n", ruleset->sets[i].data_length ? "map" : "set", ruleset->sets[i].name,
+			 ruleset->sets[i].type_text);
 	for (size_t i = 0; i < ruleset->n_chains; i++) {
 		const struct ruleset_chain *chain = &ruleset->chains[i];
 
@@ -654,12 +886,13 @@ static uint64_t add_hash(uint64_t hash, const char *string)
 	return hash;
 }
 
-static uint64_t hash_lines(uint64_t hash, enum multiplicity multiplicity, unsigned int length)
+static uint64_t hash_lines(uint64_t hash, const struct netstate_table *table, enum multiplicity multiplicity,
+			   unsigned int length)
 {
 	char line[RULESET_TEXT_SIZE];
 
 	for (size_t i = 0; i < ARRAY_SIZE(rule_table); i++) {
-		if (rule_table[i].multiplicity != multiplicity)
+		if (rule_table[i].multiplicity != multiplicity || !has_feature(table, rule_table[i].feature))
 			continue;
 		expand(rule_table[i].text, length, multiplicity == PREFIX6, line, sizeof(line));
 		hash = add_hash(add_hash(hash, rule_table[i].chain), line);
@@ -669,22 +902,24 @@ static uint64_t hash_lines(uint64_t hash, enum multiplicity multiplicity, unsign
 
 /*
  * A number for the text of the table that @table describes: equal for equal rules, never 0. Of @table only
- * the prefix lengths count.
+ * the prefix lengths and the features count.
  */
 uint64_t ruleset_fingerprint(const struct netstate_table *table)
 {
 	uint64_t hash = UINT64_C(14695981039346656037) + RULESET_VERSION;
 
 	for (size_t i = 0; i < ARRAY_SIZE(set_table); i++)
-		hash = add_hash(add_hash(hash, set_table[i].name), set_table[i].type_text);
+		if (has_feature(table, set_table[i].feature))
+			hash = add_hash(add_hash(add_hash(hash, set_table[i].name), set_table[i].key), set_table[i].data ?: "");
 	for (size_t i = 0; i < ARRAY_SIZE(chain_table); i++)
-		hash = add_hash(add_hash(hash, chain_table[i].name), chain_table[i].type ?: "");
-	hash = hash_lines(hash, ONCE, 0);
+		if (has_feature(table, chain_table[i].feature))
+			hash = add_hash(add_hash(hash, chain_table[i].name), chain_table[i].type ?: "");
+	hash = hash_lines(hash, table, ONCE, 0);
 	for (unsigned int length = 0; length <= 32; length++)
 		if (ruleset_has_prefix4(table, length))
-			hash = hash_lines(hash, PREFIX4, length);
+			hash = hash_lines(hash, table, PREFIX4, length);
 	for (unsigned int length = 0; length <= 128; length++)
 		if (ruleset_has_prefix6(table, length))
-			hash = hash_lines(hash, PREFIX6, length);
+			hash = hash_lines(hash, table, PREFIX6, length);
 	return hash ?: 1;
 }

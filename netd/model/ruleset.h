@@ -13,12 +13,28 @@
 #include "netstate.h"
 
 #define RULESET_TABLE		"guestnet"
-#define RULESET_VERSION		1
+#define RULESET_VERSION		2
 #define RULESET_NFPROTO_4	2	/* NFPROTO_IPV4, NFPROTO_IPV6 */
 #define RULESET_NFPROTO_6	10
 #define RULESET_NAME_SIZE	32
 #define RULESET_TEXT_SIZE	160
 #define RULESET_STATEMENTS	10
+#define RULESET_FIELDS		3
+
+/*
+ * What only some networks use. The sets and rules of a feature are in the table once a network uses it: until
+ * then no packet pays for them.
+ */
+enum ruleset_feature {
+	RULESET_ROUTED		= 1 << 0,	/* Mode=route, NAT66=no */
+	RULESET_UPLINK		= 1 << 1,	/* Uplink= */
+	RULESET_NAT_ADDRESS	= 1 << 2,	/* NATAddress= */
+	RULESET_NAT_PORTS	= 1 << 3,	/* NATPorts= alone */
+	RULESET_PEER		= 1 << 4,	/* Peer= */
+	RULESET_FORWARD		= 1 << 5,	/* [Forward] */
+	RULESET_OPEN		= 1 << 6,	/* Mode=open beside ForwardGuard=yes */
+	RULESET_FEATURES_ALL	= (1 << 7) - 1,
+};
 
 /* What of a packet a statement looks at. */
 enum ruleset_field {
@@ -26,9 +42,10 @@ enum ruleset_field {
 	RULESET_NFPROTO, RULESET_L4PROTO, RULESET_PKTTYPE,
 	RULESET_IP_SADDR, RULESET_IP_DADDR,
 	RULESET_IP6_SADDR, RULESET_IP6_DADDR, RULESET_IP6_HOPLIMIT,
-	RULESET_UDP_SPORT, RULESET_UDP_DPORT, RULESET_TCP_DPORT,
+	RULESET_UDP_SPORT, RULESET_UDP_DPORT, RULESET_TCP_DPORT, RULESET_TH_DPORT,
 	RULESET_ICMP_TYPE, RULESET_ICMPV6_TYPE,
 	RULESET_CT_STATE, RULESET_CT_STATUS,
+	RULESET_FIB_DADDR_TYPE,
 	RULESET_FIELD_MAX_,
 };
 
@@ -36,22 +53,26 @@ enum ruleset_kind {
 	RULESET_COMPARE,	/* one field, masked or not, equals (or not) a value */
 	RULESET_FLAGS,		/* one field has one of the bits of a value */
 	RULESET_LOOKUP,		/* one or two fields together are (or not) in a set */
+	RULESET_CLAMP,		/* the MSS of a SYN is not larger than the way out allows */
 	RULESET_GOTO, RULESET_ACCEPT, RULESET_DROP, RULESET_RETURN,
 	RULESET_REJECT,		/* icmpx port-unreachable */
-	RULESET_MASQUERADE,	/* to ports[0]-ports[1], or any when they are 0 */
+	RULESET_MASQUERADE,	/* to ports[0]-ports[1], to those that a map says, or any when they are 0 */
+	RULESET_SNAT, RULESET_DNAT,	/* to what a map says for the fields */
 	RULESET_KIND_MAX_,
 };
 
 struct ruleset_statement {
 	uint8_t kind;			/* enum ruleset_kind */
 	uint8_t n_fields;
-	uint8_t fields[2];		/* enum ruleset_field */
+	uint8_t fields[RULESET_FIELDS];	/* enum ruleset_field */
 	bool invert;
 	bool masked;			/* the last field, by prefix_length bits */
+	bool ipv6;			/* SNAT, DNAT */
+	bool with_ports;		/* SNAT: those of the map too */
 	uint8_t prefix_length;
 	uint8_t length;			/* of value */
 	uint8_t value[16];		/* as the packet has it; numbers of ct in host byte order */
-	char name[RULESET_NAME_SIZE];	/* the set, or the chain to go to */
+	char name[RULESET_NAME_SIZE];	/* the set or map, or the chain to go to */
 	uint16_t ports[2];
 };
 
@@ -68,17 +89,21 @@ struct ruleset_chain {
 	const char *hook_name;
 	uint8_t hook;			/* enum nf_inet_hooks */
 	int32_t priority;
+	uint32_t feature;		/* enum ruleset_feature; 0: always there */
 };
 
 struct ruleset_set {
 	char name[RULESET_NAME_SIZE];
-	const char *type_text;		/* const table */
+	char type_text[80];
 	uint32_t key_type;		/* as nft(8) numbers them, so that it prints elements */
 	uint8_t key_length;
+	uint32_t data_type;		/* of a map */
+	uint8_t data_length;		/* 0: a set */
+	bool interval;			/* the data are two, first and last */
 };
 
 struct ruleset {
-	const struct ruleset_chain *chains;	/* const table */
+	struct ruleset_chain *chains;	/* owned */
 	size_t n_chains;
 	struct ruleset_set *sets;	/* owned */
 	size_t n_sets;
@@ -96,6 +121,12 @@ uint64_t ruleset_fingerprint(const struct netstate_table *table);
 int ruleset_set_name(enum netstate_set set, uint8_t prefix_length, char *buffer, size_t size);
 int ruleset_set_parse(const char *name, enum netstate_set *ret_set, uint8_t *ret_prefix_length);
 uint8_t ruleset_set_key_length(enum netstate_set set);
+uint8_t ruleset_set_data_length(enum netstate_set set);
+uint32_t ruleset_set_feature(enum netstate_set set);
+const char *ruleset_set_key(enum netstate_set set);
+const char *ruleset_set_data(enum netstate_set set);
+uint8_t ruleset_part_length(char part);
+size_t ruleset_part_offset(const char *parts, size_t n);
 
 bool ruleset_has_prefix4(const struct netstate_table *table, unsigned int length);
 bool ruleset_has_prefix6(const struct netstate_table *table, unsigned int length);

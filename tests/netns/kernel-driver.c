@@ -145,6 +145,8 @@ static void build_desired(struct kernel *kernel, char **specs, int n, struct net
 		add_network(desired, specs[i], strategy, (unsigned int)i);
 	netstate_add_sysctl(desired, &v4);
 	netstate_add_sysctl(desired, &v6);
+	/* As if some network used them: FEATURES is a number of enum ruleset_feature. */
+	desired->table.features = (uint32_t)strtoul(getenv("FEATURES") ?: "0", NULL, 0);
 	desired->table.fingerprint = ruleset_fingerprint(&desired->table);
 	netstate_sort(desired);
 }

@@ -53,6 +53,20 @@ unshare -n sh -c 'nft -f /run/text && nft -t list table inet guestnet' | rules >
 # nft writes two ports of one header in the order of the header.
 canonical() { sed -e 's/udp sport 68 udp dport 67/udp dport 67 udp sport 68/' "$1"; }
 equal text-is-the-table "$(canonical $tmp/theirs)" "$(canonical $tmp/ours)"
+# With everything that some network may use: the kernel takes it, reads back as sent, and nft can list it.
+matches features-up '^passes=1 ' "$(FEATURES=127 driver apply "${nets[@]}" | tail -1)"
+equal features-second-pass-is-empty "" "$(FEATURES=127 driver plan "${nets[@]}" 2>&1 | grep -v -e '^rules:$' -e table-adopt)"
+nft list table inet guestnet >$tmp/all
+for rule in 'dnat ip to ip daddr . meta l4proto . th dport map @forwardat4' 'fib daddr type local dnat ip to meta l4proto . th dport map @forward4' \
+	'oifname @uplinked oifname . iifname != @uplink reject' 'iifname != @bridges oifname . ip daddr & 255.255.255.0 @routed24 accept' \
+	'snat ip to iifname map @nataddr4' 'iifname . oifname @peer return'; do
+	check "features-listed-${#rule}" grep -qF "$rule" $tmp/all
+done
+# Features that nobody uses any more do no harm, and a table without them is made anew.
+nothing_to_do features-left
+driver teardown >/dev/null 2>&1 || nft delete table inet guestnet 2>/dev/null
+settle
+equal features-gone "" "$(nft list table inet guestnet | grep -E 'prerouting|@peer|natports')"
 matches elements '"gn-b" \. 10.65.0.0' "$(nft list set inet guestnet source20)"
 matches elements-name '\{ "gn-[abi]", "gn-[abi]",' "$(nft list set inet guestnet bridges | tr -s '\n\t ' ' ')"
 

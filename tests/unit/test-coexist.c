@@ -146,16 +146,16 @@ static void bridges(void **state _unused_)
 	for (int i = 0; i < 3; i++) {
 		struct netstate_bridge bridge = { .owner = NETSTATE_OURS };
 		struct netstate_address address = { .prefix_length = 24, .address = ip_v4(0x0a000001 + 256U * (uint32_t)i) };
-		struct netstate_element nat = { .set = NETSTATE_SET_NAT, .key_length = IFNAME_SIZE };
+		struct netstate_element source = { .set = NETSTATE_SET_SOURCE4, .key_length = IFNAME_SIZE + 4 };
 
 		snprintf(bridge.name, sizeof(bridge.name), "gn%d", i);
 		memcpy(address.link, bridge.name, sizeof(address.link));
-		memcpy(nat.key, bridge.name, sizeof(bridge.name));
+		memcpy(source.key, bridge.name, sizeof(bridge.name));
 		assert_int_equal(netstate_add_bridge(&desired, &bridge), 0);
 		if (i != 1)
 			assert_int_equal(netstate_add_address(&desired, &address), 0);
 		if (i != 2)
-			assert_int_equal(netstate_add_element(&desired, &nat), 0);
+			assert_int_equal(netstate_add_element(&desired, &source), 0);
 		address.address = (struct ip){ .family = AF_INET6, .bytes_be = { 0xfd, (uint8_t)i } };
 		if (i != 0)
 			assert_int_equal(netstate_add_address(&desired, &address), 0);

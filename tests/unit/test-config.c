@@ -21,10 +21,23 @@ static const struct {
 	{ "[Network]\n\n# x\nMoed=nat\n", "lab.network:4: unknown key Moed= in section [Network], did you mean Mode=? (known: Mode= Bridge= MACAddress= " },
 	{ "[Network]\nmode=nat\n", "lab.network:2: unknown key mode= in section [Network], did you mean Mode=?" },
 	{ "[Network]\nAddress=auto\n", "lab.network:2: Address= belongs into section [Address], not [Network]" },
-	{ "[Network]\nMode=natt\n", "lab.network:2: Mode=natt: want nat or isolated, did you mean nat?" },
-	{ "[Network]\nMode=route\n", "lab.network:2: Mode=route: want nat or isolated; this mode is not supported by this version" },
-	{ "[Network]\nMode=bridge\n", "lab.network:2: Mode=bridge: want nat or isolated; this mode is not supported by this version" },
-	{ "[Network]\nMode=open\n", "lab.network:2: Mode=open: want nat or isolated; this mode is not supported" },
+	{ "[Network]\nMode=natt\n", "lab.network:2: Mode=natt: want nat, isolated, route, open or bridge, did you mean nat?" },
+	{ "[Network]\nMode=bridge\n", "lab.network:2: Mode=bridge needs Bridge=, the name of a bridge that is there already" },
+	{ "[Network]\nMode=bridge\nBridge=br0\n[Address]\nAddress=10.0.0.1/24\n", "lab.network:5: [Address] Address= has no meaning with Mode=bridge" },
+	{ "[Network]\nMode=bridge\nBridge=br0\n[DHCP]\nEnable=no\n", "lab.network:5: [DHCP] Enable= has no meaning with Mode=bridge" },
+	{ "[Network]\nMode=open\nHostAccess=all\n", "lab.network:3: [Network] HostAccess= has no meaning with Mode=open" },
+	{ "[Network]\nMode=route\nNATAddress=192.0.2.1\n", "lab.network:3: [Network] NATAddress= has no meaning with Mode=route" },
+	{ "[Network]\nMode=isolated\nUplink=eth0\n", "lab.network:3: [Network] Uplink= has no meaning with Mode=isolated" },
+	{ "[Network]\nUplink=eth 0\n", "lab.network:2: Uplink=eth 0: want the name of an interface" },
+	{ "[Network]\nNATAddress=192.0.2.300\n", "lab.network:2: NATAddress=192.0.2.300: want an address, or FIRST-LAST" },
+	{ "[Network]\nNATAddress=192.0.2.9-192.0.2.8\n", "lab.network:2: NATAddress=192.0.2.9-192.0.2.8: want an address, or FIRST-LAST, such as 203.0.113.7 or 2001:db8::7; the first address is behind the last one" },
+	{ "[Network]\nNATAddress=192.0.2.9-fd00::1\n", "lab.network:2: NATAddress=192.0.2.9-fd00::1: want" },
+	{ "[Network]\nNATAddress=192.0.2.9\nNATAddress=192.0.2.10\n", "lab.network:3: NATAddress=192.0.2.10: want an address, or FIRST-LAST, such as 203.0.113.7 or 2001:db8::7; there is one of this family already" },
+	{ "[Network]\nNATAddress=127.0.0.1\n", "lab.network:2: NATAddress=127.0.0.1: want" },
+	{ "[Network]\nNATPorts=0-9\n", "lab.network:2: NATPorts=0-9: want FIRST-LAST" },
+	{ "[Network]\nNATPorts=9-8\n", "lab.network:2: NATPorts=9-8: want" },
+	{ "[Network]\nNATPorts=1024-65536\n", "lab.network:2: NATPorts=1024-65536: want" },
+	{ "[Network]\nNAT66=perhaps\n", "lab.network:2: NAT66=perhaps: want yes or no" },
 	{ "[Network]\nBridge=a/b\n", "lab.network:2: Bridge=a/b: want the name of an interface" },
 	{ "[Network]\nBridge=br-of-16-bytes--\n", "lab.network:2: Bridge=br-of-16-bytes--: want the name of an interface" },
 	{ "[Network]\nBridge=default\n", "lab.network:2: Bridge=default: want the name of an interface" },
@@ -407,6 +420,39 @@ static void shipped_files(void **state _unused_)
 	assert_true(!isolated.autostart && isolated.address_auto);
 }
 
+/* Every file of doc/examples is a network that can be. */
+static void examples(void **state _unused_)
+{
+	struct dirent **entries;
+	int n = scandir("doc/examples", &entries, NULL, alphasort), n_examples = 0;
+
+	if (n < 0)
+		fail_msg("doc/examples: cannot be read (the tests run from the top of the tree)");
+	for (int i = 0; i < n; i++) {
+		_cleanup_(network_deinit) struct network network = NETWORK_NULL;
+		char path[512], name[64], text[8192];
+		size_t length = strlen(entries[i]->d_name);
+		struct config_file file = { .path = path, .text = text };
+		struct failure failure = { "" };
+		FILE *stream;
+
+		if (length > 8 && length < 64 && strcmp(entries[i]->d_name + length - 8, ".network") == 0) {
+			snprintf(path, sizeof(path), "doc/examples/%s", entries[i]->d_name);
+			snprintf(name, sizeof(name), "%.*s", (int)length - 8, entries[i]->d_name);
+			stream = fopen(path, "r");
+			assert_non_null(stream);
+			file.length = fread(text, 1, sizeof(text), stream);
+			fclose(stream);
+			if (config_parse(name, &file, 1, &network, &failure) < 0)
+				fail_msg("%s", failure.text);
+			n_examples++;
+		}
+		free(entries[i]);
+	}
+	free(entries);
+	assert_true(n_examples >= 4);
+}
+
 /* The table is what the manual is printed from: every row is whole, and its default is what reset() sets. */
 static void key_table(void **state _unused_)
 {
@@ -435,6 +481,7 @@ int main(void)
 		cmocka_unit_test(clashes),
 		cmocka_unit_test(the_bad_hinder_nobody),
 		cmocka_unit_test(shipped_files),
+		cmocka_unit_test(examples),
 		cmocka_unit_test(key_table),
 	};
 

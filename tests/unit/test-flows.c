@@ -70,6 +70,25 @@ static const struct flow_case flow_cases[] = {
 	{ "from outside, announced", false, IPPROTO_TCP, IPS_EXPECTED, SERVER " 20", "10.1.0.5 999" },
 	{ "from a foreign network", true, IPPROTO_TCP, 0, "192.168.122.7 999", "10.1.0.5 80" },
 
+	/* routed networks: gn-d was a NAT network before */
+	{ "routed out", false, IPPROTO_UDP, 0, "10.4.0.5 999", SERVER " 53" },
+	{ "routed out, IPv6", false, IPPROTO_UDP, 0, "fd04::5 999", SERVER6 " 53" },
+	{ "routed in", false, IPPROTO_TCP, 0, SERVER " 999", "10.4.0.5 80" },
+	{ "routed in, IPv6", false, IPPROTO_TCP, 0, SERVER6 " 999", "fd04::5 80" },
+	{ "routed, translated by somebody else", false, IPPROTO_UDP, SNAT, "10.4.0.5 999", SERVER " 53", SERVER " 53", "192.0.2.99 999" },
+	{ "routed, translated as before", true, IPPROTO_UDP, SNAT, "10.4.0.5 999", SERVER " 53", SERVER " 53", UPLINK " 999" },
+	{ "routed, from another network", true, IPPROTO_TCP, 0, "10.1.0.5 999", "10.4.0.5 80" },
+	{ "routed, to another network", true, IPPROTO_TCP, 0, "10.4.0.5 999", "10.1.0.5 80" },
+	/* NATAddress= */
+	{ "fixed address", false, IPPROTO_UDP, SNAT, "10.5.0.5 999", SERVER " 53", SERVER " 53", "192.0.2.8 999" },
+	{ "fixed address, another one", true, IPPROTO_UDP, SNAT, "10.5.0.5 999", SERVER " 53", SERVER " 53", UPLINK " 999" },
+	{ "fixed address, not translated", true, IPPROTO_UDP, 0, "10.5.0.5 999", SERVER " 53" },
+	{ "IPv6 beside NAT, out", false, IPPROTO_UDP, 0, "fd05::5 999", SERVER6 " 53" },
+	{ "IPv6 beside NAT, in", false, IPPROTO_TCP, 0, SERVER6 " 999", "fd05::5 80" },
+	/* Mode=open */
+	{ "open, out", false, IPPROTO_UDP, 0, "10.6.0.5 999", SERVER " 53" },
+	{ "open, in", false, IPPROTO_TCP, 0, SERVER " 999", "10.6.0.5 80" },
+
 	/* to the host: gateway */
 	{ "gateway, DNS", false, IPPROTO_UDP, 0, "10.1.0.5 999", "10.1.0.1 53" },
 	{ "gateway, DNS by TCP", false, IPPROTO_TCP, 0, "10.1.0.5 999", "10.1.0.1 53" },
@@ -172,23 +191,37 @@ static void add_source4(struct netstate *state, const char *bridge, const char *
 	assert_int_equal(netstate_add_element(state, &element), 0);
 }
 
+static void add_named(struct netstate *state, enum netstate_set set, const char *bridge)
+{
+	struct netstate_element element = { .set = (uint8_t)set, .key_length = IFNAME_SIZE };
+
+	snprintf((char *)element.key, IFNAME_SIZE, "%s", bridge);
+	assert_int_equal(netstate_add_element(state, &element), 0);
+}
+
+/* The rules borrow it. */
+static struct netstate snapshot;
+
 static void build(struct world *world, struct flow_rules *rules)
 {
 	const struct netstate_address previous[] = {
 		address("gn-a", "10.1.0.1/24", true),
+		address("gn-f", "10.6.0.1/24", true),
 		address("gn-old", "10.9.0.1/24", true),
 		address("gn-taken", "192.168.122.1/24", true),
 	};
-	_cleanup_(netstate_deinit) struct netstate snapshot = NETSTATE_NULL;
-
 	memset(world, 0, sizeof(*world));
 	world_add(world, "a", "[Network]\nBridge=gn-a\nMACAddress=52:54:00:00:00:0a\n"
 		  "[Address]\nAddress=10.1.0.1/24\nAddress=10.11.0.1/24\nAddress=fd01::1/64\n");
 	world_add(world, "b", "[Network]\nBridge=gn-b\nMACAddress=52:54:00:00:00:0b\nHostAccess=all\n"
 		  "[Address]\nAddress=10.2.0.1/24\nAddress=fd02::1/64\n");
 	world_add(world, "c", "[Network]\nBridge=gn-c\nMode=isolated\nHostAccess=none\n[Address]\nAddress=10.3.0.1/24\n");
+	world_add(world, "d", "[Network]\nBridge=gn-d\nMode=route\n[Address]\nAddress=10.4.0.1/24\nAddress=fd04::1/64\n");
+	world_add(world, "e", "[Network]\nBridge=gn-e\nNATAddress=192.0.2.7-192.0.2.9\nNAT66=no\n[Address]\nAddress=10.5.0.1/24\nAddress=fd05::1/64\n");
+	world_add(world, "f", "[Network]\nBridge=gn-f\nMode=open\n[Address]\nAddress=10.6.0.1/24\n");
 	world_build(world, NULL);
 
+	netstate_deinit(&snapshot);
 	add_address(&snapshot, "lo", "127.0.0.1/8", false);
 	add_address(&snapshot, "up0", UPLINK "/24", false);
 	add_address(&snapshot, "up0", UPLINK6 "/64", false);
@@ -197,6 +230,7 @@ static void build(struct world *world, struct flow_rules *rules)
 	add_address(&snapshot, "gn-a", "10.1.0.1/24", true);
 	add_source4(&snapshot, "gn-a", "10.1.0.0/24");
 	add_source4(&snapshot, "gn-older", "10.8.0.0/24");
+	add_named(&snapshot, NETSTATE_SET_NAT, "gn-d");
 	netstate_sort(&snapshot);
 	assert_int_equal(flow_rules_build(&world->desired, &snapshot, previous, ARRAY_SIZE(previous), rules), 0);
 }
@@ -246,6 +280,7 @@ static void every_prefix_is_found(void **state _unused_)
 		snprintf(bridge, sizeof(bridge), "gn%u", i);
 		snprintf(prefix, sizeof(prefix), "10.%u.%u.0/25", i / 256, i % 256);
 		add_source4(&desired, bridge, prefix);
+		add_named(&desired, NETSTATE_SET_NAT, bridge);
 	}
 	netstate_sort(&desired);
 	assert_int_equal(flow_rules_build(&desired, &desired, NULL, 0, &rules), 0);

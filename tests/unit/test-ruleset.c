@@ -30,7 +30,8 @@ static const struct ruleset_rule *find_rule(const struct ruleset *ruleset, const
 /* Statements in short: kind, fields, inversion, mask, value, name. */
 static void describe(const struct ruleset_rule *rule, char *buffer, size_t size)
 {
-	static const char *const kinds[] = { "cmp", "flags", "lookup", "goto", "accept", "drop", "return", "reject", "masq" };
+	static const char *const kinds[] = { "cmp", "flags", "lookup", "clamp", "goto", "accept", "drop", "return", "reject", "masq",
+					     "snat", "dnat" };
 	static_assert(ARRAY_SIZE(kinds) == RULESET_KIND_MAX_, "every kind has its name");
 	struct text text;
 
@@ -65,8 +66,8 @@ static void test_statements(void **state _unused_)
 		  "cmp f2 02; lookup f0 f5 /20 source20; goto from_guest" },
 		{ "forward", "iifname . ip6 saddr & ffff:ffff:ffff:ffff:: @source6_64 goto from_guest",
 		  "cmp f2 0a; lookup f0 f7 /64 source6_64; goto from_guest" },
-		{ "to_guest", "ct state established,related accept", "flags f15 06000000; accept" },
-		{ "to_guest", "ct status dnat accept", "flags f16 20000000; accept" },
+		{ "to_guest", "ct state established,related accept", "flags f16 06000000; accept" },
+		{ "to_guest", "ct status dnat accept", "flags f17 20000000; accept" },
 		{ "postrouting", "ip saddr @gateway4 oifname != @bridges goto masq",
 		  "cmp f2 02; lookup f5 gateway4; lookup f1 ! bridges; goto masq" },
 		{ "postrouting", "oifname \"lo\" return", "cmp f1 6c6f0000000000000000000000000000; return" },
@@ -75,11 +76,11 @@ static void test_statements(void **state _unused_)
 		{ "masq", "masquerade", "masq" },
 		{ "from_guest_in", "udp dport 67 udp sport 68 accept", "cmp f3 11; cmp f11 0043; cmp f10 0044; accept" },
 		{ "from_guest_in", "icmpv6 type nd-neighbor-solicit ip6 hoplimit 255 accept",
-		  "cmp f2 0a; cmp f3 3a; cmp f14 87; cmp f9 ff; accept" },
+		  "cmp f2 0a; cmp f3 3a; cmp f15 87; cmp f9 ff; accept" },
 		{ "from_guest_in", "ip6 saddr fe80::/10 goto to_host",
 		  "cmp f2 0a; cmp f7 /10 fe800000000000000000000000000000; goto to_host" },
 		{ "to_host", "meta pkttype multicast drop", "cmp f4 02; drop" },
-		{ "service", "icmp type echo-request accept", "cmp f2 02; cmp f3 01; cmp f13 08; accept" },
+		{ "service", "icmp type echo-request accept", "cmp f2 02; cmp f3 01; cmp f14 08; accept" },
 	};
 	struct ruleset ruleset;
 	char got[512];
@@ -126,7 +127,7 @@ static void test_every_rule(void **state _unused_)
 
 		assert_true(has_chain(&ruleset, rule->chain));
 		assert_true(rule->n_statements > 0);
-		if (last->kind < RULESET_GOTO)
+		if (last->kind < RULESET_CLAMP)
 			fail_msg("no verdict: %s", rule->text);
 		for (size_t j = 0; j < rule->n_statements; j++) {
 			const struct ruleset_statement *s = &rule->statements[j];
