@@ -41,3 +41,9 @@
 #define LIMIT_BUS_QUEUE		1024			/* one that wants signals after so many messages */
 #define LIMIT_BUS_CALLS		256			/* calls on the system bus that wait for polkit, */
 #define LIMIT_BUS_CALLS_SENDER	32			/* and of one sender */
+
+/* Sockets that hold one port, when somebody is to be named who stands in the way. */
+#define LIMIT_SOCKETS		65536
+
+/* Processes looked through for that. */
+#define LIMIT_PROCESSES		65536

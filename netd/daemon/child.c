@@ -51,7 +51,9 @@ void child_path(char *buffer, size_t size, const struct child_order *order, cons
 void child_deinit(struct child *child)
 {
 	child->pidfd = fd_close(child->pidfd);
+	child->error_fd = fd_close(child->error_fd);
 	child->pid = 0;
+	child->ready = false;
 }
 
 /* The start time of a process in clock ticks since boot: proc(5), field 22 of stat. */
@@ -194,7 +196,7 @@ int child_adopt(const struct child_order *order, struct child *ret_child)
 		return -ESRCH;
 
 	snprintf(child.network, sizeof(child.network), "%s", order->network);
-	child.adopted = true;
+	child.adopted = child.ready = true;
 	*ret_child = child;
 	return 0;
 }
@@ -241,8 +243,11 @@ int child_become(uid_t uid, gid_t gid)
 	return r;
 }
 
-/* In the child. Reports an error to the parent through @error_fd, which a successful exec closes. */
-static _Noreturn void run_service(const struct child_order *order, int error_fd)
+/*
+ * In the child. Reports an error to the parent through @error_fd, which a successful exec closes. Standard error
+ * is @words_fd.
+ */
+static _Noreturn void run_service(const struct child_order *order, int error_fd, int words_fd)
 {
 	char config[4096], option[4200];
 	char foreground[] = "--keep-in-foreground", path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
@@ -261,6 +266,7 @@ static _Noreturn void run_service(const struct child_order *order, int error_fd)
 		dup2(null_fd, 0);
 		dup2(null_fd, 1);
 	}
+	dup2(words_fd, 2);
 
 	r = child_become(order->uid, order->gid);
 	if (r == 0) {
@@ -274,16 +280,57 @@ static _Noreturn void run_service(const struct child_order *order, int error_fd)
 }
 
 /*
+ * Reads what a child that starts has said; true when there is more to come. dnsmasq logs to syslog and complains to
+ * standard error only until it serves; then it puts /dev/null there. So the end of this pipe says that its
+ * sockets are bound (or that it has ended, which its pidfd says too).
+ */
+bool child_read_errors(struct child *child)
+{
+	char buffer[1024];
+	struct text words;
+	ssize_t n;
+
+	if (child->error_fd < 0)
+		return false;
+	while ((n = read(child->error_fd, buffer, sizeof(buffer) - 1)) > 0) {
+		buffer[n] = '\0';
+		for (char *next, *line = buffer; line && *line; line = next) {
+			const char *rest;
+
+			next = strchr(line, '\n');
+			if (next)
+				*next++ = '\0';
+			if (!str_has_prefix(line, "dnsmasq: ", &rest))
+				rest = line;
+			if (*rest) {
+				text_init(&words, child->last_words, sizeof(child->last_words));
+				text_add(&words, "%s", rest);
+			}
+		}
+	}
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	child->error_fd = fd_close(child->error_fd);
+	child->ready = true;
+	return false;
+}
+
+/*
  * Starts dnsmasq with RUN/NETWORK.conf, which must have been written. Returns when the program has been
- * executed; whether it likes its configuration shows by its staying alive. The caller owns @ret_child.
+ * executed; whether it likes its configuration shows later: child_read_errors(). The caller owns @ret_child.
  */
 int child_start(const struct child_order *order, struct child *ret_child, struct failure *failure)
 {
 	struct child child = CHILD_NULL;
+	_cleanup_(fd_closep) int words_fd = -EBADF, error_fd = -EBADF;
 	int pipe_fds[2], error = 0, r;
 	ssize_t n;
 
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return failure_set(failure, -errno, "%s: %s", order->program, strerror(errno));
+	error_fd = pipe_fds[0];
+	words_fd = pipe_fds[1];
+	if (fcntl(error_fd, F_SETFL, O_NONBLOCK) < 0 || pipe2(pipe_fds, O_CLOEXEC) < 0)
 		return failure_set(failure, -errno, "%s: %s", order->program, strerror(errno));
 	child.pid = fork();
 	if (child.pid < 0) {
@@ -293,7 +340,7 @@ int child_start(const struct child_order *order, struct child *ret_child, struct
 		return failure_set(failure, r, "%s: %s", order->program, strerror(-r));
 	}
 	if (child.pid == 0)
-		run_service(order, pipe_fds[1]);
+		run_service(order, pipe_fds[1], words_fd);
 	close(pipe_fds[1]);
 	do
 		n = read(pipe_fds[0], &error, sizeof(error));
@@ -317,6 +364,7 @@ int child_start(const struct child_order *order, struct child *ret_child, struct
 	child.config_hash = order->config_hash;
 	/* Without its record it is found by its command line after a restart, and started anew. */
 	(void)write_record(order, &child);
+	child.error_fd = steal_fd(&error_fd);
 	*ret_child = child;
 	return 0;
 }

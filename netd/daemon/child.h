@@ -27,12 +27,16 @@ struct child {
 	int pidfd;			/* owned; readable when the process has ended */
 	uint64_t config_hash;		/* of the configuration it runs with */
 	bool adopted;			/* found running: not a child of this process */
+	bool ready;			/* it has its sockets, and began to serve */
+	int error_fd;			/* owned; readable while it starts: what it says then; its end: it is ready */
+	char last_words[256];		/* the last line that came from there */
 };
 
-#define CHILD_NULL (struct child){ .pidfd = -EBADF }
+#define CHILD_NULL (struct child){ .pidfd = -EBADF, .error_fd = -EBADF }
 
 void child_deinit(struct child *child);
 int child_start(const struct child_order *order, struct child *ret_child, struct failure *failure);
+bool child_read_errors(struct child *child);
 int child_adopt(const struct child_order *order, struct child *ret_child);
 int child_signal(const struct child *child, int signal);
 void child_wait(struct child *child, int timeout_ms);

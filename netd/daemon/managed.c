@@ -18,6 +18,7 @@ static void managed_free(struct managed *managed)
 {
 	network_deinit(&managed->network);
 	sd_event_source_unref(managed->child_source);
+	sd_event_source_unref(managed->words_source);
 	child_deinit(&managed->child);
 	leases_deinit(&managed->leases);
 	free(managed);

@@ -31,9 +31,19 @@ struct managed {
 
 	struct child child;		/* owned */
 	sd_event_source *child_source;	/* owned */
+	sd_event_source *words_source;	/* owned: on what it says while it starts */
 	unsigned int n_child_failures;	/* in a row */
 	uint64_t child_started_us;	/* CLOCK_MONOTONIC */
 	uint64_t child_retry_at_us;	/* CLOCK_MONOTONIC: not started before that; 0: any time */
+	char child_problem[384];	/* why it does not run well; "" when it does */
+	bool listens;			/* its sockets are where they should be */
+	uint64_t deaf_since_us;		/* CLOCK_MONOTONIC: ready, and does not listen; 0: it does */
+	unsigned int withheld;		/* enum service_part: their ports are somebody else's */
+	char withheld_problem[384];	/* whose */
+	char withheld_fix[128];
+	uint64_t withheld_try_us;	/* CLOCK_MONOTONIC: looked at again then, at the latest */
+	unsigned int n_withheld_tries;
+	uint64_t look_at_us;		/* CLOCK_MONOTONIC: a pass is due then; 0: none for its service's sake */
 	uint64_t retry_at_us;		/* CLOCK_MONOTONIC: left out of passes until then; 0: not */
 	unsigned int n_failures;	/* passes in a row that failed for it */
 

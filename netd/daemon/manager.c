@@ -50,8 +50,8 @@
 #define DEMAND_US	10000000
 /* It is over when nothing had to be repaired for so long. */
 #define FIGHT_OVER_US	5000000
-/* A dnsmasq that was started after failures must live so long before its network is said to run. */
-#define CHILD_STABLE_US	1000000
+/* Who starts a network waits so long for its service at most. */
+#define START_WAIT_US	5000000
 
 struct manager {
 	sd_event *event;			/* borrowed */
@@ -326,6 +326,8 @@ static int pass_prepare(struct manager *manager, struct pass *pass)
 		.checksum = manager->checksum,
 		.dnsmasq = services_dnsmasq_options(&manager->services),
 		.forwarding = &manager->forwarding,
+		.withheld = services_withheld,
+		.withheld_data = &manager->networks,
 	};
 	unsigned int parts = (SNAPSHOT_ALL & ~SNAPSHOT_SYSCTLS) | (manager->netconf_due ? SNAPSHOT_NETCONF : 0);
 	struct failure failure = { 0 };
@@ -344,6 +346,7 @@ static int pass_prepare(struct manager *manager, struct pass *pass)
 	r = choose_subnets(manager, pass);
 	if (r < 0)
 		return r;
+	services_review(&manager->services, &pass->snapshot, manager->choices, manager->n_choices);
 	r = desired_build(pass->wanted, pass->n_wanted, manager->choices, manager->n_choices, &options, &pass->desired);
 	if (r < 0)
 		return r;
@@ -543,6 +546,24 @@ static void watch_idle(struct manager *manager, const struct pass *pass)
 	}
 }
 
+/* What its service lacks is the network's state. A start is over when the service is there. */
+static bool tell_service(struct managed *managed)
+{
+	const char *fix, *problem = services_problem(managed, &fix);
+
+	if (problem[0]) {
+		snprintf(managed->problem, sizeof(managed->problem), "%s", problem);
+		snprintf(managed->fix, sizeof(managed->fix), "%s", fix);
+		managed_set_state(managed, NETWORK_DEGRADED);
+		return true;
+	}
+	if (services_are_ready(managed) || managed->state == NETWORK_RUNNING)
+		return false;
+	managed->problem[0] = '\0';
+	managed_set_state(managed, NETWORK_STARTING);
+	return true;
+}
+
 /* After a pass: what can be said of each network now. */
 static void update_states(struct manager *manager, const struct pass *pass)
 {
@@ -558,6 +579,8 @@ static void update_states(struct manager *manager, const struct pass *pass)
 			sd_journal_send("MESSAGE=network %s repaired (plan %llu)", name, (unsigned long long)pass->plan.id,
 					"PRIORITY=5", "NETWORK=%s", name, "BRIDGE=%s", managed->network.bridge, NULL);
 		}
+		if (managed->look_at_us)
+			want_pass_at(manager, managed->look_at_us);
 		managed->n_ports = 0;
 		for (size_t j = 0; j < pass->snapshot.n_ports; j++)
 			managed->n_ports += strcmp(pass->snapshot.ports[j].bridge, managed->network.bridge) == 0;
@@ -575,16 +598,8 @@ static void update_states(struct manager *manager, const struct pass *pass)
 			continue;
 		}
 		managed->n_failures = 0;
-		if (managed->child_retry_at_us && managed->wanted) {
-			managed_set_state(managed, NETWORK_DEGRADED);
+		if (managed->wanted && managed->network.bridge[0] && tell_service(managed))
 			continue;
-		}
-		if (managed->n_child_failures > 1 && managed->wanted &&
-		    pass->now_us < managed->child_started_us + CHILD_STABLE_US) {
-			managed_set_state(managed, NETWORK_DEGRADED);
-			want_pass_at(manager, managed->child_started_us + CHILD_STABLE_US);
-			continue;
-		}
 		if (managed->config_problem[0] && !managed->network.bridge[0]) {
 			managed_set_state(managed, NETWORK_FAILED);
 		} else if (!managed->wanted) {
@@ -1190,6 +1205,30 @@ static int change_wanted(struct manager *manager, struct managed *managed, bool 
 	return 0;
 }
 
+/* A start is over when the service is there, or cannot be: then -EIO with the reason. */
+static int await_service(struct manager *manager, const char *network, struct failure *failure)
+{
+	const uint64_t end_us = clock_us() + START_WAIT_US;
+	const char *problem = "", *fix;
+	struct managed *managed;
+
+	while ((managed = managed_find(&manager->networks, network)) && managed->wanted &&
+	       managed->state == NETWORK_STARTING && services_wait(&manager->services, managed, end_us)) {
+		int r = manager_run_pass(manager);
+
+		if (r < 0)
+			return failure_set(failure, r, "%s", strerror(-r));
+	}
+	if (!managed || !managed->wanted)
+		return 0;
+	problem = services_problem(managed, &fix);
+	if (problem[0])
+		return failure_set(failure, -EIO, "network %s is up, but degraded: %s", network, problem);
+	if (managed->state == NETWORK_STARTING)
+		return failure_set(failure, -EIO, "network %s is up, but its dnsmasq has not begun to serve", network);
+	return 0;
+}
+
 /*
  * Starts or stops a network, and remembers that until the next boot. Returns when the steps have been
  * carried out. -ENOENT when there is no such network; -EIO with the reason when it did not come up.
@@ -1197,13 +1236,15 @@ static int change_wanted(struct manager *manager, struct managed *managed, bool 
 int manager_set_running(struct manager *manager, const char *network, bool running, struct failure *failure)
 {
 	struct managed *managed = managed_find(&manager->networks, network);
+	int r;
 
 	if (!managed)
 		return manager_no_such(manager, network, failure);
 	if (running && !managed->network.bridge[0])
 		return failure_set(failure, -EINVAL, "%s", managed->config_problem);
 	managed->stopped_by_hand = !running && !managed->network.on_demand;
-	return change_wanted(manager, managed, running, true, failure);
+	r = change_wanted(manager, managed, running, true, failure);
+	return r < 0 || !running ? r : await_service(manager, network, failure);
 }
 
 /*

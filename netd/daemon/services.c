@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,11 +18,21 @@
 #include <unistd.h>
 
 #include "../../lib/fd.h"
+#include "../../lib/str.h"
+#include "listen.h"
 
 /* How long a child that ends at once is left alone: doubled each time, from this to 64 times as long. */
 #define CHILD_BACKOFF_US	250000
 /* A child that has lived so long has started well. */
 #define CHILD_SETTLED_US	5000000
+/* One that was started after failures must live so long before its network is said to run. */
+#define CHILD_STABLE_US		1000000
+/* One that has not begun to serve after so long never will. */
+#define CHILD_START_US		10000000
+/* Sockets follow a new address within milliseconds: dnsmasq hears of it as we do. */
+#define CHILD_DEAF_US		1000000
+/* A port that somebody else holds is tried again after so long, doubled each time up to 64 times as long. */
+#define WITHHELD_TRY_US		1000000
 
 static uint64_t now_us(void)
 {
@@ -46,7 +57,12 @@ static struct child_order child_order(const struct services *services, const str
 /* Where dnsmasq_build() shall say that things are. Borrowed from @services. */
 struct dnsmasq_options services_dnsmasq_options(const struct services *services)
 {
-	return (struct dnsmasq_options){ .run_dir = services->run_dir, .state_dir = services->state_dir };
+	return (struct dnsmasq_options){
+		.run_dir = services->run_dir,
+		.state_dir = services->state_dir,
+		/* Not standard error: child_read_errors() says why. */
+		.log_facility = "daemon",
+	};
 }
 
 static void lease_path(const struct services *services, const struct managed *managed, char *buffer, size_t size)
@@ -84,14 +100,12 @@ static int on_inotify(sd_event_source *source _unused_, int fd, uint32_t events 
 static void note_child_failures(struct managed *managed, unsigned int n, const char *text)
 {
 	unsigned int doublings = n < 2 ? 0 : n - 2;
-	struct text problem;
 
 	managed->n_child_failures = n;
 	if (n < 2)
 		return;
 	managed->child_retry_at_us = now_us() + ((uint64_t)CHILD_BACKOFF_US << (doublings < 6 ? doublings : 6));
-	text_init(&problem, managed->problem, sizeof(managed->problem));
-	text_add(&problem, "%s", text);
+	snprintf(managed->child_problem, sizeof(managed->child_problem), "%s", text);
 }
 
 /* The child and whose it is, for the event source. */
@@ -105,42 +119,84 @@ static void watch_free(void *data)
 	free(data);
 }
 
-static int on_end(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_, void *data)
+static void forget_sources(struct managed *managed)
 {
-	const struct watch watch = *(const struct watch *)data;
-	struct managed *managed = watch.managed;
+	managed->child_source = sd_event_source_disable_unref(managed->child_source);
+	managed->words_source = sd_event_source_disable_unref(managed->words_source);
+}
+
+/* It has ended: why, and when it may start again. */
+static void end_child(struct services *services, struct managed *managed)
+{
 	uint64_t lived_us = now_us() - managed->child_started_us;
-	char how[64] = "ended", text[256];
+	char how[64] = "ended", text[384];
+	const char *words = managed->child.last_words;
 	unsigned int n_failures;
 
+	(void)child_read_errors(&managed->child);
+	forget_sources(managed);
 	(void)child_reap(&managed->child, how, sizeof(how));
+	managed->listens = false;
 	n_failures = lived_us > CHILD_SETTLED_US ? 0 : managed->n_child_failures + 1;
-	snprintf(text, sizeof(text), "dnsmasq of network %s %s, %u times in a row", managed->network.name, how, n_failures);
+	snprintf(text, sizeof(text), "dnsmasq of network %s %s, %u times in a row%s%s", managed->network.name, how, n_failures,
+		 words[0] ? ": " : "", STR_ESCAPED(words));
 	note_child_failures(managed, n_failures, text);
 	if (managed->wanted)
-		sd_journal_send("MESSAGE=dnsmasq of network %s %s: starting it again", managed->network.name, how,
+		sd_journal_send("MESSAGE=dnsmasq of network %s %s%s%s: starting it again", managed->network.name, how,
+				words[0] ? ": " : "", STR_ESCAPED(words),
 				"PRIORITY=4", "NETWORK=%s", managed->network.name, "BRIDGE=%s", managed->network.bridge, NULL);
-	/* Frees @data, and this source with it. */
-	managed->child_source = sd_event_source_unref(managed->child_source);
-	watch.services->changed(managed, watch.services->data);
+	services->changed(managed, services->data);
+}
+
+static int on_end(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_, void *data)
+{
+	const struct watch watch = *(const struct watch *)data;	/* which goes with the source */
+
+	end_child(watch.services, watch.managed);
 	return 0;
 }
 
-static int watch_child(struct services *services, struct managed *managed)
+/* What it says while it starts; the end of that has a pass look whether it listens. */
+static int on_words(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_, void *data)
+{
+	const struct watch watch = *(const struct watch *)data;
+
+	if (child_read_errors(&watch.managed->child))
+		return 0;
+	watch.managed->words_source = sd_event_source_disable_unref(watch.managed->words_source);
+	watch.services->changed(watch.managed, watch.services->data);
+	return 0;
+}
+
+static int watch_fd(struct services *services, struct managed *managed, int fd, sd_event_io_handler_t handler,
+		    sd_event_source **ret_source)
 {
 	struct watch *watch = malloc(sizeof(*watch));
+	sd_event_source *source = NULL;
 	int r;
 
 	if (!watch)
 		return -ENOMEM;
 	*watch = (struct watch){ services, managed };
-	managed->child_source = sd_event_source_unref(managed->child_source);
-	r = sd_event_add_io(services->event, &managed->child_source, managed->child.pidfd, EPOLLIN, on_end, watch);
+	r = sd_event_add_io(services->event, &source, fd, EPOLLIN, handler, watch);
 	if (r < 0) {
 		free(watch);
 		return r;
 	}
-	return sd_event_source_set_destroy_callback(managed->child_source, watch_free);
+	(void)sd_event_source_set_destroy_callback(source, watch_free);
+	*ret_source = source;
+	return 0;
+}
+
+static int watch_child(struct services *services, struct managed *managed)
+{
+	int r;
+
+	forget_sources(managed);
+	r = watch_fd(services, managed, managed->child.pidfd, on_end, &managed->child_source);
+	if (r == 0 && managed->child.error_fd >= 0)
+		r = watch_fd(services, managed, managed->child.error_fd, on_words, &managed->words_source);
+	return r;
 }
 
 /* Prepares directories and the watch on lease files. All arguments must outlive @services. */
@@ -188,6 +244,160 @@ void services_adopt(struct services *services, struct managed *managed)
 	read_leases(services, managed);
 }
 
+/* What of a network's service is withheld: for desired_build(). */
+unsigned int services_withheld(const char *network, const void *list)
+{
+	const struct managed *managed = managed_find(list, network);
+
+	return managed ? managed->withheld : 0;
+}
+
+static void look_at(struct managed *managed, uint64_t when_us)
+{
+	if (!managed->look_at_us || when_us < managed->look_at_us)
+		managed->look_at_us = when_us;
+}
+
+static bool is_deaf(const struct managed *managed)
+{
+	return managed->deaf_since_us && now_us() >= managed->deaf_since_us + CHILD_DEAF_US;
+}
+
+/* It runs and serves nobody: that is a failure like its end. */
+static void note_deafness(struct managed *managed)
+{
+	bool settled = now_us() > managed->child_started_us + CHILD_SETTLED_US;
+	char text[256];
+
+	snprintf(text, sizeof(text), "dnsmasq of network %s does not listen on %s", managed->network.name,
+		 STR_ESCAPED(managed->network.bridge));
+	sd_journal_send("MESSAGE=%s: starting it again", text, "PRIORITY=4", "NETWORK=%s", managed->network.name,
+			"BRIDGE=%s", managed->network.bridge, NULL);
+	note_child_failures(managed, settled ? 1 : managed->n_child_failures + 1, text);
+}
+
+static void review_child(struct managed *managed, const struct listen_view *view, const struct netstate *snapshot,
+			 const struct subnet_choice *choice, const struct manager_options *options, uint64_t now)
+{
+	uint32_t uid = geteuid() == 0 ? options->service_uid : geteuid();
+
+	if (!managed->child.ready) {
+		/* One that hangs ends here, and on_end() counts it. */
+		if (now >= managed->child_started_us + CHILD_START_US)
+			(void)child_signal(&managed->child, SIGKILL);
+		else
+			look_at(managed, managed->child_started_us + CHILD_START_US);
+		return;
+	}
+	managed->listens = listen_is_heard(view, managed, snapshot, choice, uid);
+	if (!managed->listens) {
+		if (!managed->deaf_since_us)
+			managed->deaf_since_us = now;
+		look_at(managed, managed->deaf_since_us + CHILD_DEAF_US);
+		return;
+	}
+	managed->deaf_since_us = 0;
+	if (!managed->child_problem[0])
+		return;
+	if (now >= managed->child_started_us + CHILD_STABLE_US)
+		managed->child_problem[0] = '\0';
+	else
+		look_at(managed, managed->child_started_us + CHILD_STABLE_US);
+}
+
+/* A part that was left out is tried again in each pass, and after a while if there is none. */
+static void review_withheld(struct managed *managed, const struct subnet_choice *choice, uint64_t now)
+{
+	if (!managed->withheld) {
+		managed->n_withheld_tries = 0;
+		managed->withheld_try_us = 0;
+		return;
+	}
+	listen_try(managed, choice, managed->withheld);
+	if (!managed->withheld)
+		return;
+	if (now >= managed->withheld_try_us) {
+		unsigned int doublings = managed->n_withheld_tries++;
+
+		managed->withheld_try_us = now + ((uint64_t)WITHHELD_TRY_US << (doublings < 6 ? doublings : 6));
+	}
+	look_at(managed, managed->withheld_try_us);
+}
+
+/*
+ * Looks how the services do, before it is planned: whether they listen, and whether they could do more. Sets
+ * managed.look_at_us where that has to be looked at again without an event.
+ */
+void services_review(const struct services *services, const struct netstate *snapshot,
+		     const struct subnet_choice *choices, size_t n_choices)
+{
+	struct listen_view view = LISTEN_VIEW_NULL;
+	uint64_t now = now_us();
+
+	for (size_t i = 0; i < services->list->n && !view.known; i++)
+		if (services->list->items[i]->child.ready)
+			listen_view_read(&view);
+	for (size_t i = 0; i < services->list->n; i++) {
+		struct managed *managed = services->list->items[i];
+		const struct subnet_choice *choice = subnet_find(choices, n_choices, managed->network.name);
+
+		managed->look_at_us = 0;
+		if (!managed->wanted)
+			continue;
+		if (managed->child.pidfd >= 0)
+			review_child(managed, &view, snapshot, choice, services->options, now);
+		review_withheld(managed, choice, now);
+	}
+	listen_view_deinit(&view);
+}
+
+/*
+ * Waits until something becomes of a service that starts, @end_us at the latest; true when there was news, and a
+ * pass has to see them. This is the one place that waits for dnsmasq: somebody has asked for a start and wants to hear
+ * how it went. It takes some 20 ms.
+ */
+bool services_wait(struct services *services, struct managed *managed, uint64_t end_us)
+{
+	struct pollfd fds[] = {
+		{ .fd = managed->child.pidfd, .events = POLLIN },
+		{ .fd = managed->child.error_fd, .events = POLLIN },	/* negative, and ignored, when it is ready */
+	};
+	uint64_t now = now_us();
+	int left_ms;
+
+	if (managed->child.pidfd < 0 || now >= end_us)
+		return false;
+	left_ms = (int)((end_us - now) / 1000) + 1;
+	/* It has its sockets, and one of them is not where it should be yet: an address came just now. */
+	if (managed->child.ready && left_ms > 20)
+		left_ms = 20;
+	if (poll(fds, ARRAY_SIZE(fds), left_ms) < 0)
+		return errno == EINTR;
+	if (fds[0].revents)
+		end_child(services, managed);
+	else if (fds[1].revents && !child_read_errors(&managed->child))
+		managed->words_source = sd_event_source_disable_unref(managed->words_source);
+	return true;
+}
+
+/* What is wrong with a network's service: "" for nothing. @ret_fix gets the command that mends it, or "". */
+const char *services_problem(const struct managed *managed, const char **ret_fix)
+{
+	*ret_fix = "";
+	if (managed->child_problem[0])
+		return managed->child_problem;
+	if (!managed->withheld)
+		return "";
+	*ret_fix = managed->withheld_fix;
+	return managed->withheld_problem;
+}
+
+/* Do guests get what they should from it? */
+bool services_are_ready(const struct managed *managed)
+{
+	return !dnsmasq_is_wanted(&managed->network) || (managed->child.pidfd >= 0 && managed->listens);
+}
+
 /*
  * What runs, as part of what is. A child that is left alone for a while, because it ended again and again,
  * counts as running: the network's other parts are planned as ever.
@@ -203,6 +413,7 @@ int services_add_to_snapshot(const struct services *services, const struct netst
 		if (managed->child.pidfd >= 0) {
 			memcpy(service.network, managed->network.name, sizeof(service.network));
 			memcpy(service.bridge, managed->network.bridge, sizeof(service.bridge));
+			service.deaf = is_deaf(managed);
 			r = netstate_add_service(snapshot, &service);
 		} else if (managed->child_retry_at_us && wanted) {
 			r = netstate_add_service(snapshot, wanted);
@@ -226,20 +437,23 @@ static int write_file(const char *path, const struct text *text)
 }
 
 /* Writes the configuration, and makes the directories and the lease file that it names. */
-static int write_configuration(struct services *services, struct managed *managed, const struct child_order *order,
+static int write_configuration(struct services *services, struct managed *managed, struct child_order *order,
 			       const struct subnet_choice *choice, struct failure *failure)
 {
 	static const char *const directories[] = { "hosts", "dhcp-hosts" };
 	_cleanup_(fd_closep) int fd = -EBADF;
-	const struct dnsmasq_options options = services_dnsmasq_options(services);
+	struct dnsmasq_options options = services_dnsmasq_options(services);
 	char buffer[DNSMASQ_TEXT_SIZE * 2], path[4200];
 	struct text text;
 	int r;
 
+	options.withheld = managed->withheld;
 	text_init(&text, buffer, sizeof(buffer));
 	r = dnsmasq_build(&managed->network, choice, &options, &text);
 	if (r < 0)
 		return failure_set(failure, r, "no configuration for dnsmasq of %s: %s", managed->network.name, strerror(-r));
+	/* Not always what the plan says: which ports can be had has just been found out. */
+	order->config_hash = dnsmasq_hash(&text);
 	child_path(path, sizeof(path), order, "conf");
 	r = write_file(path, &text);
 	if (r < 0)
@@ -265,9 +479,9 @@ static void stop_child(struct managed *managed)
 	 * dnsmasq ends at once on SIGTERM. Its place is free for the next one when its sockets are closed,
 	 * which is before its pidfd says so: waiting here is short, and bounded by SIGKILL.
 	 */
+	forget_sources(managed);
 	(void)child_signal(&managed->child, SIGTERM);
 	child_wait(&managed->child, 1000);
-	managed->child_source = sd_event_source_unref(managed->child_source);
 }
 
 /* A program that cannot be started is the service's problem: the rest of the network is there without it. */
@@ -275,7 +489,7 @@ static void cannot_start(struct managed *managed, const char *text)
 {
 	unsigned int n = managed->n_child_failures + 1;
 
-	if (strcmp(managed->problem, text) != 0)
+	if (strcmp(managed->child_problem, text) != 0)
 		sd_journal_send("MESSAGE=network %s: %s", managed->network.name, text, "PRIORITY=3", "NETWORK=%s",
 				managed->network.name, "BRIDGE=%s", managed->network.bridge, NULL);
 	note_child_failures(managed, n < 2 ? 2 : n, text);
@@ -288,15 +502,26 @@ static void cannot_start(struct managed *managed, const char *text)
 int services_apply(struct services *services, const struct plan_step *step, struct managed *managed,
 		   const struct subnet_choice *choice, struct failure *failure)
 {
-	const struct child_order order = child_order(services, managed, step->service.config_hash);
+	struct child_order order = child_order(services, managed, step->service.config_hash);
 	int r;
 
 	if (step->op == PLAN_SERVICE_RELOAD)
 		return child_signal(&managed->child, SIGHUP);
+	if (step->op == PLAN_SERVICE_RESTART && is_deaf(managed))
+		note_deafness(managed);
 	stop_child(managed);
-	if (step->op == PLAN_SERVICE_STOP)
+	managed->listens = false;
+	managed->deaf_since_us = 0;
+	if (step->op == PLAN_SERVICE_STOP) {
+		managed->child_problem[0] = '\0';
+		managed->withheld = 0;
+		return 0;
+	}
+	/* It has failed before, even if only just now: not at once again. */
+	if (managed->child_retry_at_us)
 		return 0;
 
+	listen_try(managed, choice, SERVICE_DNS | SERVICE_DHCP);
 	r = write_configuration(services, managed, &order, choice, failure);
 	if (r == 0)
 		r = child_start(&order, &managed->child, failure);

@@ -29,6 +29,12 @@ int services_init(struct services *services, sd_event *event, const struct manag
 void services_deinit(struct services *services);
 struct dnsmasq_options services_dnsmasq_options(const struct services *services);
 
+void services_review(const struct services *services, const struct netstate *snapshot,
+		     const struct subnet_choice *choices, size_t n_choices);
+unsigned int services_withheld(const char *network, const void *list);
+const char *services_problem(const struct managed *managed, const char **ret_fix);
+bool services_wait(struct services *services, struct managed *managed, uint64_t end_us);
+bool services_are_ready(const struct managed *managed);
 void services_adopt(struct services *services, struct managed *managed);
 int services_add_to_snapshot(const struct services *services, const struct netstate *desired,
 			     struct netstate *snapshot);

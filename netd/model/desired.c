@@ -320,13 +320,16 @@ static void add_service(struct build *build)
 	const struct network *network = build->network;
 	struct netstate_service service = { .running = true };
 	struct netstate_checksum checksum = { .strategy = build->options->checksum };
+	struct dnsmasq_options options = build->options->dnsmasq;
 	char buffer[DNSMASQ_TEXT_SIZE];
 	struct text text;
 
 	if (!dnsmasq_is_wanted(network))
 		return;
+	if (build->options->withheld)
+		options.withheld = build->options->withheld(network->name, build->options->withheld_data);
 	text_init(&text, buffer, sizeof(buffer));
-	latch(build, dnsmasq_build(network, build->choice, &build->options->dnsmasq, &text));
+	latch(build, dnsmasq_build(network, build->choice, &options, &text));
 	memcpy(service.network, network->name, sizeof(service.network));
 	memcpy(service.bridge, network->bridge, sizeof(service.bridge));
 	service.config_hash = dnsmasq_hash(&text);

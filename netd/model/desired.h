@@ -16,6 +16,9 @@ struct desired_options {
 	uint8_t checksum;			/* enum checksum_strategy that works here */
 	struct dnsmasq_options dnsmasq;
 	const struct forwarding *forwarding;	/* borrowed; NULL: nothing is known of the host */
+	/* What of a network's service is withheld now, enum service_part; NULL: nothing of any. */
+	unsigned int (*withheld)(const char *network, const void *data);
+	const void *withheld_data;
 };
 
 int desired_build(const struct network *const networks[], size_t n_networks,

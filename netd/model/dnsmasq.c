@@ -143,7 +143,7 @@ static void add_dhcp(const struct network *network, const struct subnet_choice *
 	text_add(text, "dhcp-hostsdir=%s/%s.dhcp-hosts\n", options->run_dir, network->name);
 	text_add(text, "dhcp-leasefile=%s/%s.leases\n", options->state_dir ? options->state_dir : options->run_dir,
 		 network->name);
-	if (v4)
+	if (v4 && !(options->withheld & SERVICE_DHCP))
 		add_range_v4(network, v4, text);
 	if (v6)
 		add_range_v6(network, v6, text);
@@ -156,13 +156,17 @@ static void add_dhcp(const struct network *network, const struct subnet_choice *
 int dnsmasq_build(const struct network *network, const struct subnet_choice *choice,
 		  const struct dnsmasq_options *options, struct text *text)
 {
+	struct network served = *network;	/* shallow, and only here */
+
 	text_add(text, "# Network %s, written by guestnetd: changes here are lost.\n", network->name);
 	/* bind-dynamic: no wildcard socket in anybody's way, and the bridge may come and go. */
 	text_add(text, "bind-dynamic\ninterface=%s\nexcept-interface=lo\nno-hosts\n", network->bridge);
 	text_add(text, "pid-file%s%s\n", options->pid_file ? "=" : "", options->pid_file ? options->pid_file : "");
 	text_add(text, "log-facility=%s\n", options->log_facility ? options->log_facility : "-");
-	add_dns(network, options, text);
-	add_dhcp(network, choice, options, text);
+	if (options->withheld & SERVICE_DNS)
+		served.dns = false;
+	add_dns(&served, options, text);
+	add_dhcp(&served, choice, options, text);
 	return text->overflow ? -EMSGSIZE : 0;
 }
 

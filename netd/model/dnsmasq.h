@@ -10,12 +10,19 @@
 
 #define DNSMASQ_TEXT_SIZE 8192	/* is always enough, but for directories with very long names */
 
+/* What a network's dnsmasq does. */
+enum service_part {
+	SERVICE_DNS	= 1 << 0,
+	SERVICE_DHCP	= 1 << 1,	/* leases: IPv4. Router advertisements need no port */
+};
+
 /* Where things are. All borrowed. */
 struct dnsmasq_options {
 	const char *run_dir;		/* RUN/NAME.hosts/ and RUN/NAME.dhcp-hosts/ must exist before dnsmasq starts */
 	const char *state_dir;		/* STATE/NAME.leases; NULL: it stands in run_dir too */
 	const char *pid_file;		/* NULL: none, whoever starts it knows its pid */
-	const char *log_facility;	/* a file; NULL: standard error */
+	const char *log_facility;	/* a file, or a facility of syslog(3); NULL: standard error */
+	unsigned int withheld;		/* enum service_part: what cannot be served now, whatever the network says */
 };
 
 bool dnsmasq_is_wanted(const struct network *network);

@@ -196,6 +196,7 @@ struct netstate_service {
 	char bridge[IFNAME_SIZE];
 	uint64_t config_hash;		/* of the text it must run with, or runs with */
 	bool running;
+	bool deaf;			/* snapshot only: it runs, and does not listen where it should */
 };
 
 /* A list of one kind: `type *items; size_t n`, grown by netstate_add_*(). */

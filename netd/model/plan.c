@@ -1047,7 +1047,7 @@ static void plan_ports(struct planner *planner)
 
 static bool is_service_good(const struct netstate_service *want, const struct netstate_service *have)
 {
-	return have->config_hash == want->config_hash && strcmp(have->bridge, want->bridge) == 0;
+	return have->config_hash == want->config_hash && strcmp(have->bridge, want->bridge) == 0 && !have->deaf;
 }
 
 static void plan_services(struct planner *planner)

@@ -198,6 +198,7 @@ static void print_service(FILE *file, const struct netstate_service *service)
 	fprintf(file, "service %s %s hash=%016" PRIx64, STR_ESCAPED(service->network), STR_ESCAPED(service->bridge),
 		service->config_hash);
 	print_flag(file, "running", service->running);
+	print_flag(file, "deaf", service->deaf);
 }
 
 static void print_prefixes(FILE *file, const struct netstate_table *table)
@@ -677,7 +678,7 @@ static void parse_service(struct line *line, struct netstate_service *service)
 	while ((word = take_word(line))) {
 		if (is_key(word, "hash", &value))
 			service->config_hash = read_number(line, value, 16, UINT64_MAX);
-		else if (!is_flag(word, "running", &service->running))
+		else if (!is_flag(word, "running", &service->running) && !is_flag(word, "deaf", &service->deaf))
 			line->bad = true;
 	}
 }

@@ -340,7 +340,7 @@ holder=$!
 wait_for 10 test -s $root/holder
 start_netd
 check port-53-others wait_for 10 is default running
-said port-53 n01 degraded 'dnsmasq of network n01 exited with status 2'
+said port-53 n01 degraded 'UDP port 53 of 10.99.1.1 is held by python3'
 check port-53-rest rest_is_up
 ended $holder
 reload

@@ -1,0 +1,171 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The services of guestnetd's networks when something is in their way: a dnsmasq that is deaf, one that cannot start, ports
+# that another program holds, networks without guests.
+# Namespaces: this one is the host; "guest" has a veth port on the bridge.
+
+suite=netd-services
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/world.bash"
+world_enter "$@"
+world_setup || exit 1
+for program in dnsmasq busybox jq ss; do
+	command -v $program >/dev/null || { skip all "not installed: $program"; exit 0; }
+done
+
+root=$world/netd
+etc=$root/etc/networks
+mkdir -p $etc $root/{vendor/networks,state,run}
+printf '[Address]\nAddress=10.98.1.1/24\n' >$etc/default.network
+export GUESTNET_BUS=unix:path=$root/run/bus.sock
+bridge=gn-default gateway=10.98.1.1
+mkdir -p /run/systemd/journal /run/netns
+"$launch/../observe-journal" /run/systemd/journal/socket >$root/journal 2>/dev/null &
+client() { "$BIN/guestnet" "$@"; }
+run_netd() {	# DNSMASQ
+	rm -f $root/run/bus.sock
+	"$BIN/guestnetd" --config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run \
+		--service-user=65534 --dnsmasq="$1" >>$root/log 2>&1 &
+	netd_pid=$!
+}
+start_netd() {	# [DNSMASQ]
+	run_netd "${1:-/usr/sbin/dnsmasq}"
+	wait_for 20 test -S $root/run/bus.sock
+}
+# With its dnsmasq, which would stay.
+end_all() {
+	local pid
+	pid=$(service_pid)
+	kill $netd_pid
+	wait $netd_pid 2>/dev/null
+	kill "$pid"
+	wait_for 20 test ! -d "/proc/$pid"
+}
+status() { client status default --json 2>/dev/null | jq -r ".[0].$1"; }
+is() { [ "$(status state)" = "$1" ]; }
+service_pid() { cut -d' ' -f1 $root/run/dnsmasq/default.pid; }
+problem_has() { [[ $(status problem) =~ $1 ]]; }
+
+ip link set lo up
+ip netns add guest || exit 1
+ip link add port0 type veth peer name eth0 netns guest
+ip link set port0 up
+ip -n guest link set eth0 address 52:54:00:13:00:01
+ip -n guest link set eth0 up
+cat >$root/udhcpc <<'S'
+#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip addr flush dev $interface scope global
+ip addr add $ip/$mask dev $interface
+echo "$ip ${dns:-none}" >$LEASE
+S
+chmod 755 $root/udhcpc
+lease() {	# [DNS]: and that name server
+	ip link set port0 master $bridge
+	rm -f $root/lease
+	LEASE=$root/lease timeout 20 ip netns exec guest busybox udhcpc -i eth0 -f -q -n -t 10 -T 1 -A 1 -s $root/udhcpc >/dev/null 2>&1
+	test -s $root/lease && { [ -z "${1-}" ] || [ "$(cut -d' ' -f2 $root/lease)" = "$1" ]; }
+}
+resolves() { ip netns exec guest busybox nslookup -type=a version.bind "$gateway" 2>&1 | grep -q 'Address.*'$gateway; }
+serves() { is running && lease $gateway && resolves; }
+
+# A dnsmasq that starts while its bridge has another name: it finds no interface, and nothing later tells it of one. The
+# daemon is stopped meanwhile, so that the name comes back only when it has its sockets.
+mkdir -m 777 $root/open
+cat >$root/dnsmasq-late <<S
+#!/bin/sh
+if mkdir $root/open/first 2>/dev/null; then
+	until test -e $root/open/go; do sleep 0.02; done
+fi
+exec /usr/sbin/dnsmasq "\$@"
+S
+chmod 755 $root/dnsmasq-late
+run_netd $root/dnsmasq-late
+wait_for 20 test -d $root/open/first
+kill -STOP $netd_pid
+ip link set $bridge name gn-other
+touch $root/open/go
+deaf_socket() { ss -Hulnp 'sport = 67' | grep -q dnsmasq && [ "$(ss -Huln 'sport = 53' | grep -c "$gateway:53")" = 0 ]; }
+check deaf-before wait_for 20 deaf_socket
+deaf_pid=$(pgrep -x dnsmasq)
+kill -CONT $netd_pid
+check deaf-served wait_for 30 serves
+another() { [ "$(service_pid)" != "$deaf_pid" ]; }
+check deaf-restarted another
+matches deaf-socket "0.0.0.0%$bridge:67" "$(ss -Huln 'sport = 67')"
+
+# Once it listens it is left alone, whatever happens to the bridge.
+pid=$(service_pid)
+ip link set $bridge name gn-other
+ip addr flush dev gn-other scope global 2>/dev/null || ip addr flush dev $bridge scope global
+check not-deaf wait_for 20 serves
+equal not-deaf-same "$pid" "$(service_pid)"
+end_all
+
+# One that cannot start: the start says so, and why; the network is there without it; and it is over when it can.
+cat >$root/dnsmasq-fails <<S
+#!/bin/sh
+test -e $root/fixed && exec /usr/sbin/dnsmasq "\$@"
+echo "dnsmasq: cannot find my glasses" >&2
+exit 5
+S
+chmod 755 $root/dnsmasq-fails
+start_netd $root/dnsmasq-fails
+client stop default
+out=$(client start default 2>&1); status=$?
+matches start-fails '^[1-9]' $status
+matches start-reason 'exited with status 5.*cannot find my glasses' "$out"
+equal start-degraded degraded "$(status state)"
+matches start-problem 'cannot find my glasses' "$(status problem)"
+check start-bridge ip -4 addr show dev $bridge to $gateway
+touch $root/fixed
+check start-over wait_for 40 serves
+equal start-no-problem '' "$(status problem)"
+client stop default
+# A start that returns is one that serves.
+check start client start default
+check start-serves lease
+equal start-running running "$(status state)"
+end_all
+
+# Port 53 is another program's: one that has it on all addresses, or only on this one. Guests get addresses and are
+# told of no name server that is none; the full service comes back when the port is free.
+other_dns() { /usr/sbin/dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts --pid-file= --user=root "$@" & holder=$!; }
+holds() { ss -Htlnp "sport = $1" | grep -q "pid=$holder,"; }
+for kind in wildcard bound; do
+	if [ $kind = bound ]; then other_dns --bind-interfaces --listen-address=$gateway; else other_dns; fi
+	wait_for 20 holds 53
+	start_netd
+	is_degraded() { is degraded && lease none; }
+	check dns-$kind-lease wait_for 20 is_degraded
+	matches dns-$kind-holder "port 53 of $gateway is held by dnsmasq .pid $holder.: .*Enable=no" "$(status problem)"
+	equal dns-$kind-fix "kill $holder" "$(status fix)"
+	equal dns-$kind-not-ours 0 "$(ss -Hulnp 'sport = 53' | grep -c "pid=$(service_pid),")"
+	ended $holder
+	check dns-$kind-over wait_for 40 serves
+	equal dns-$kind-no-problem '' "$(status problem)"
+	end_all
+done
+
+# Port 67 is: names for those who have an address, and none for the others. Seen by a daemon that may not look into the
+# files of root's processes: it can say whose it is.
+other_dns --port=0 --dhcp-range=192.0.2.2,192.0.2.9
+held() { ss -Hulnp 'sport = 67' | grep -q "pid=$holder,"; }
+wait_for 20 held
+chown -R 65534:65534 $root/state $root/run
+setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all,+net_admin,+net_raw,+net_bind_service \
+	--ambient-caps=-all,+net_admin,+net_raw,+net_bind_service \
+	"$BIN/guestnetd" --config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run >>$root/log 2>&1 &
+netd_pid=$!
+check dhcp-degraded wait_for 20 is degraded
+matches dhcp-holder 'UDP port 67 is held by a program of uid 0: ' "$(status problem)"
+ip link set port0 master $bridge
+ip -n guest addr flush dev eth0 scope global
+ip -n guest addr add 10.98.1.77/24 dev eth0
+check dhcp-resolves wait_for 20 resolves
+ended $holder
+check dhcp-over wait_for 40 serves
+end_all
+
+grep -E 'ERROR: |runtime error' $root/log && fail log "$(grep -E 'ERROR: |runtime error' $root/log | head -3)"
+exit 0
