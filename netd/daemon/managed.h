@@ -59,6 +59,7 @@ struct managed_staging {
 struct managed_list {
 	struct managed **items;		/* owned, each of them too; sorted by name */
 	size_t n;
+	uint64_t serial;		/* another one after each reading of the files */
 };
 
 #define MANAGED_LIST_NULL (struct managed_list){ 0 }

@@ -53,6 +53,19 @@
 /* Who starts a network waits so long for its service at most. */
 #define START_WAIT_US	5000000
 
+/*
+ * What should be is a pure function of what follows it here, and is built again when that is not the same any more.
+ */
+struct desire {
+	struct netstate state;			/* owned */
+	bool known;
+	const struct network **networks;	/* owned array of borrowed networks */
+	size_t n_networks;
+	uint64_t serial;			/* of the list: the networks' contents */
+	struct desired_options options;
+	uint64_t pointed_to;			/* what the options point to, as a number */
+};
+
 struct manager {
 	sd_event *event;			/* borrowed */
 	struct manager_options options;
@@ -67,10 +80,11 @@ struct manager {
 
 	struct forwarding forwarding;		/* owned */
 	struct families snippet;		/* what RUN/sysctl.conf says */
-	bool snippet_written, netconf_due;
+	bool snippet_written;
 
 	struct subnet_choice *choices;		/* owned */
 	size_t n_choices;
+	struct desire desire;			/* what should be, and what it was built of */
 	uint8_t machine_id[SIPHASH_KEY_SIZE];
 	uint8_t checksum;			/* enum checksum_strategy that works here */
 	char checksum_reason[256];
@@ -197,7 +211,8 @@ static int save_choices(const struct manager *manager)
 /* What one pass works with. */
 struct pass {
 	uint64_t now_us;
-	struct netstate snapshot, desired;	/* owned */
+	struct netstate snapshot;		/* borrowed from the kernel's view, but for the services */
+	struct netstate desired;		/* borrowed from the manager's desire */
 	struct plan plan;			/* owned */
 	const struct network **wanted;		/* owned array of borrowed networks */
 	size_t n_wanted;
@@ -207,8 +222,7 @@ struct pass {
 
 static void pass_deinit(struct pass *pass)
 {
-	netstate_deinit(&pass->snapshot);
-	netstate_deinit(&pass->desired);
+	free(pass->snapshot.services);
 	plan_deinit(&pass->plan);
 	free(pass->wanted);
 	free(pass->except);
@@ -260,19 +274,89 @@ static int choose_subnets(struct manager *manager, struct pass *pass)
 	return 0;
 }
 
-/* Only the sysctls that should have a value are looked at; one that cannot be read is not there. */
-static int read_sysctls(struct manager *manager, struct pass *pass)
+/* Are the networks that should be up those that the desire was built for? */
+static bool wants_the_same(const struct manager *manager, const struct pass *pass)
 {
-	for (size_t i = 0; i < pass->desired.n_sysctls; i++) {
-		struct netstate_sysctl sysctl = pass->desired.sysctls[i];
-		int r;
+	const struct desire *desire = &manager->desire;
 
-		if (sysctl_read(&manager->kernel, sysctl.path, &sysctl.value) < 0)
-			continue;
-		r = netstate_add_sysctl(&pass->snapshot, &sysctl);
-		if (r < 0)
-			return r;
+	return desire->known && desire->serial == manager->networks.serial && desire->n_networks == pass->n_wanted &&
+	       memcmp(desire->networks, pass->wanted, pass->n_wanted * sizeof(*pass->wanted)) == 0;
+}
+
+static uint64_t add_hash(uint64_t hash, uint64_t number)
+{
+	return (hash ^ number) * UINT64_C(1099511628211);
+}
+
+/* How the services do, as a number; @part is what of it desired_build() asks for. */
+static uint64_t hash_services(const struct manager *manager, bool part)
+{
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < manager->networks.n; i++) {
+		const struct managed *managed = manager->networks.items[i];
+
+		hash = add_hash(hash, managed->withheld);
+		if (!part)
+			hash = add_hash(hash, managed->listens + (managed->deaf_since_us << 1));
 	}
+	return hash;
+}
+
+/* A number for what the options point to: all that is known of the host's forwarding, what is withheld of services. */
+static uint64_t hash_pointed_to(const struct manager *manager)
+{
+	const struct forwarding *forwarding = &manager->forwarding;
+	const struct { const void *bytes; size_t n; } parts[] = {
+		{ &forwarding->found4, sizeof(forwarding->found4) }, { &forwarding->found6, sizeof(forwarding->found6) },
+		{ forwarding->off, forwarding->n_off * sizeof(*forwarding->off) },
+		{ forwarding->cards, forwarding->n_cards * sizeof(*forwarding->cards) },
+		{ forwarding->uplinks, forwarding->n_uplinks * sizeof(*forwarding->uplinks) },
+	};
+	uint64_t hash = hash_services(manager, true);
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		hash = add_hash(hash, siphash24(parts[i].n ? parts[i].bytes : "", parts[i].n, manager->machine_id) + parts[i].n);
+	return hash;
+}
+
+static int build_desire(struct manager *manager, const struct pass *pass, bool same_networks)
+{
+	_cleanup_(freep) const struct network **networks = NULL;
+	const uint64_t pointed_to = hash_pointed_to(manager);
+	struct desire *desire = &manager->desire;
+	struct netstate state;
+	struct desired_options options;
+	int r;
+
+	memset(&options, 0, sizeof(options));	/* compared as bytes */
+	options.checksum = manager->checksum;
+	options.dnsmasq = services_dnsmasq_options(&manager->services);
+	options.forwarding = &manager->forwarding;
+	options.withheld = services_withheld;
+	options.withheld_data = &manager->networks;
+	memcpy(options.machine_id, manager->machine_id, sizeof(options.machine_id));
+	if (same_networks && pointed_to == desire->pointed_to && memcmp(&options, &desire->options, sizeof(options)) == 0)
+		return 0;
+	desire->known = false;
+	networks = calloc(pass->n_wanted + 1, sizeof(*networks));
+	if (!networks)
+		return -ENOMEM;
+	memcpy(networks, pass->wanted, pass->n_wanted * sizeof(*networks));
+	r = desired_build(pass->wanted, pass->n_wanted, manager->choices, manager->n_choices, &options, &state);
+	if (r < 0)
+		return r;
+	netstate_deinit(&desire->state);
+	free(desire->networks);
+	*desire = (struct desire){
+		.state = state,
+		.known = true,
+		.networks = steal_ptr(networks),
+		.n_networks = pass->n_wanted,
+		.serial = manager->networks.serial,
+		.pointed_to = pointed_to,
+	};
+	memcpy(&desire->options, &options, sizeof(options));
 	return 0;
 }
 
@@ -290,7 +374,6 @@ static int update_forwarding(struct manager *manager, const struct netstate *sna
 	r = forwarding_update(forwarding, snapshot, &changed);
 	if (changed && forwardfiles_save_uplinks(&manager->options, forwarding) < 0)
 		sd_journal_send("MESSAGE=cannot write %s/uplinks: %m", manager->options.state_root, "PRIORITY=4", NULL);
-	manager->netconf_due = false;
 	return r;
 }
 
@@ -314,50 +397,119 @@ static void keep_forwarding(struct manager *manager, const struct netstate *desi
 	manager->snippet_written = true;
 }
 
-/* Looks, and plans. */
-static int pass_prepare(struct manager *manager, struct pass *pass)
+/* What has happened since the last look, by us or by others. Negative when that cannot be known. */
+static int read_news(struct manager *manager, struct monitor_news *ret_news)
+{
+	struct monitor_news news = { 0 };
+	int r = monitor_read(manager->monitor, &news);
+
+	/* What cannot be read may have been anything. */
+	if (r < 0)
+		news = (struct monitor_news){ .dirty = DIRTY_ALL, .dirt = DIRT_EVERYTHING };
+	dirt_add(&manager->kernel.dirt, &news.dirt);
+	if (news.committer_pid)
+		manager->culprit = news;
+	*ret_news = news;
+	return r;
+}
+
+/* The view's arrays may have moved since they were lent; the services are the pass's own. */
+static void lend_snapshot(struct manager *manager, struct pass *pass)
+{
+	struct netstate_service *services = pass->snapshot.services;
+	size_t n_services = pass->snapshot.n_services;
+
+	pass->snapshot = manager->kernel.view.state;
+	pass->snapshot.services = services;
+	pass->snapshot.n_services = n_services;
+}
+
+/* What should be, and the steps to it from what the last look has found. */
+static int make_plan(struct manager *manager, struct pass *pass, bool same_networks)
 {
 	const struct plan_memory memory = {
 		.ports = manager->ports, .n_ports = manager->n_ports,
 		.bridges = manager->bridges, .n_bridges = manager->n_bridges,
 		.addresses = manager->addresses, .n_addresses = manager->n_addresses,
 	};
-	struct desired_options options = {
-		.checksum = manager->checksum,
-		.dnsmasq = services_dnsmasq_options(&manager->services),
-		.forwarding = &manager->forwarding,
-		.withheld = services_withheld,
-		.withheld_data = &manager->networks,
-	};
-	unsigned int parts = (SNAPSHOT_ALL & ~SNAPSHOT_SYSCTLS) | (manager->netconf_due ? SNAPSHOT_NETCONF : 0);
-	struct failure failure = { 0 };
 	int r;
 
-	memcpy(options.machine_id, manager->machine_id, sizeof(options.machine_id));
+	lend_snapshot(manager, pass);
+	r = update_forwarding(manager, &pass->snapshot);
+	if (r == 0 && !same_networks)
+		r = choose_subnets(manager, pass);	/* what was chosen stays while the networks are the same */
+	if (r == 0)
+		r = build_desire(manager, pass, same_networks);
+	if (r < 0)
+		return r;
+	pass->desired = manager->desire.state;
+
+	r = kernel_look_at_sysctls(&manager->kernel, &pass->desired);
+	if (r < 0)
+		return r;
+	lend_snapshot(manager, pass);
+	free(pass->snapshot.services);
+	pass->snapshot.services = NULL;
+	pass->snapshot.n_services = 0;
+	r = services_add_to_snapshot(&manager->services, &pass->desired, &pass->snapshot);
+	if (r < 0)
+		return r;
+	netstate_sort_services(&pass->snapshot);
+	plan_deinit(&pass->plan);
+	return plan_build(&pass->desired, &pass->snapshot, &memory, (const char (*)[NETWORK_NAME_SIZE])pass->except,
+			  pass->n_except, pass->now_us, &pass->plan);
+}
+
+static bool has_deaf_service(const struct manager *manager)
+{
+	for (size_t i = 0; i < manager->networks.n; i++)
+		if (manager->networks.items[i]->deaf_since_us)
+			return true;
+	return false;
+}
+
+/* What no event tells of: values of interfaces, the sockets of services. A plan that was made without is made again. */
+static int look_further(struct manager *manager, struct pass *pass, unsigned int parts, struct failure *failure)
+{
+	const uint64_t changes = manager->kernel.view.changes, services = hash_services(manager, false);
+	int r = 0;
+
+	if (!manager->kernel.view.all_links) {
+		manager->kernel.dirt.parts |= DIRTY_LINKS;
+		r = kernel_look(&manager->kernel, parts, failure);
+	}
+	lend_snapshot(manager, pass);
+	if (r < 0)
+		return r;
+	services_review(&manager->services, &pass->snapshot, manager->choices, manager->n_choices);
+	if (changes == manager->kernel.view.changes && services == hash_services(manager, false) && !has_deaf_service(manager))
+		return 0;
+	return make_plan(manager, pass, true);
+}
+
+/*
+ * Looks, and plans. First only at what events have named: what has to be repaired then is repaired at once, and the
+ * pass that follows looks further.
+ */
+static int pass_prepare(struct manager *manager, struct pass *pass)
+{
+	const unsigned int parts = SNAPSHOT_ADDRESSES | SNAPSHOT_RULES;
+	struct failure failure = { 0 };
+	struct monitor_news news;
+	bool same;
+	int r;
+
 	pass->now_us = clock_us();
 	r = select_networks(manager, pass);
 	if (r < 0)
 		return r;
-	r = kernel_snapshot(&manager->kernel, NULL, parts, &pass->snapshot, &failure);
+	(void)read_news(manager, &news);
+	same = wants_the_same(manager, pass);
+	/* Routes of others count only where a prefix is to be chosen. */
+	r = kernel_look(&manager->kernel, parts | (same ? 0 : SNAPSHOT_ROUTES), &failure);
 	if (r == 0)
-		r = update_forwarding(manager, &pass->snapshot);
-	if (r < 0)
-		return r;
-	r = choose_subnets(manager, pass);
-	if (r < 0)
-		return r;
-	services_review(&manager->services, &pass->snapshot, manager->choices, manager->n_choices);
-	r = desired_build(pass->wanted, pass->n_wanted, manager->choices, manager->n_choices, &options, &pass->desired);
-	if (r < 0)
-		return r;
-	r = read_sysctls(manager, pass);
-	if (r == 0)
-		r = services_add_to_snapshot(&manager->services, &pass->desired, &pass->snapshot);
-	if (r < 0)
-		return r;
-	netstate_sort(&pass->snapshot);
-	return plan_build(&pass->desired, &pass->snapshot, &memory, (const char (*)[NETWORK_NAME_SIZE])pass->except,
-			  pass->n_except, pass->now_us, &pass->plan);
+		r = make_plan(manager, pass, same);
+	return r < 0 || pass->plan.n_steps > 0 ? r : look_further(manager, pass, parts, &failure);
 }
 
 /* A step of a network has failed: it is left out for a while, and says why. */
@@ -833,11 +985,11 @@ int manager_run_pass(struct manager *manager)
 	manager->shared_problem[0] = '\0';
 	r = pass_prepare(manager, &pass);
 	if (r == 0)
-		r = remember(manager, &pass.snapshot);
-	if (r == 0)
 		keep_forwarding(manager, &pass.desired);
 	if (r == 0)
 		r = pass_apply(manager, &pass.plan);
+	if (r == 0)
+		r = remember(manager, &pass.snapshot);
 	if (r == 0)
 		r = sweep_flows(manager, &pass);
 	if (r == 0)
@@ -874,25 +1026,24 @@ static int on_pass(sd_event_source *source _unused_, void *data)
 	return r;
 }
 
+/* What is tried again, or has no event for its cause, looks at everything. */
 static int on_timer(sd_event_source *source _unused_, uint64_t when_us _unused_, void *data)
 {
-	want_pass(data);
+	struct manager *manager = data;
+
+	manager->kernel.dirt = DIRT_EVERYTHING;
+	want_pass(manager);
 	return 0;
 }
 
 static int on_kernel_event(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_, void *data)
 {
 	struct manager *manager = data;
-	struct monitor_news news = { 0 };
+	struct monitor_news news;
 
-	/* What cannot be read may have been anything. */
-	if (monitor_read(manager->monitor, &news) < 0)
-		news.dirty = DIRTY_ALL;
-	if (news.committer_pid)
-		manager->culprit = news;
+	(void)read_news(manager, &news);
 	if (news.dirty == 0)
 		return 0;
-	manager->netconf_due |= news.dirty & DIRTY_SYSCTLS;
 	if (fight_goes_on(manager, clock_us()))
 		want_pass_at(manager, clock_us() + FIGHT_PAUSE_US);
 	else
@@ -930,6 +1081,7 @@ int manager_reload(struct manager *manager, struct failure *failure)
 	manager->settling = true;	/* what the next pass changes was asked for: it is no repair */
 	for (const char *line = manager->file_problems; *line; line += strcspn(line, "\n"), line += *line == '\n')
 		sd_journal_send("MESSAGE=%.*s", (int)strcspn(line, "\n"), line, "PRIORITY=3", NULL);
+	manager->kernel.dirt = DIRT_EVERYTHING;
 	want_pass(manager);
 	return 0;
 }
@@ -999,7 +1151,6 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
 	manager->event = event;
 	manager->options = *options;
 	manager->kernel = KERNEL_NULL;
-	manager->netconf_due = true;
 	manager->services.inotify_fd = -EBADF;
 	manager->services.changed = on_service_changed;
 	manager->services.data = manager;
@@ -1038,6 +1189,8 @@ struct manager *manager_free(struct manager *manager)
 	coexist_result_deinit(&manager->coexist);
 	forwarding_deinit(&manager->forwarding);
 	free(manager->choices);
+	netstate_deinit(&manager->desire.state);
+	free(manager->desire.networks);
 	free(manager->ports);
 	free(manager->bridges);
 	free(manager->addresses);
