@@ -236,6 +236,22 @@ static void reset_host_access(struct network *network)
 	network->host_access = HOST_ACCESS_GATEWAY;
 }
 
+static int parse_start_services(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	static const char *const names[] = { "always", "on-demand" };
+	uint8_t i;
+
+	if (parse_word(value, names, ARRAY_SIZE(names), why, &i) < 0)
+		return -EINVAL;
+	network->services_on_demand = i == 1;
+	return 0;
+}
+
+static void reset_start_services(struct network *network)
+{
+	network->services_on_demand = false;
+}
+
 static int parse_coexist(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
 	return parse_boolean(value, &network->coexist);
@@ -584,6 +600,11 @@ const struct key keys[KEY_MAX_] = {
 		"Network", "IdleTimeout", parse_idle_timeout, reset_idle_timeout, false, "5min", "seconds",
 		"infinity, or a time of at least 1s, such as 30s or 10min",
 		"How long a network with Autostart=on-demand stays without a port before it is taken down.",
+	},
+	[KEY_START_SERVICES] = {
+		"Network", "StartServices", parse_start_services, reset_start_services, false, "always", "", "always or on-demand",
+		"When the network's dnsmasq runs. always: as long as the network is up. on-demand: from its first port on, until the network is stopped; hosts with many networks and few guests save a process for each.",
+		.only = OURS,
 	},
 	[KEY_HOST_ACCESS] = {
 		"Network", "HostAccess", parse_host_access, reset_host_access, false, "gateway", "", "gateway, all or none",

@@ -50,7 +50,7 @@ struct network_address {
 
 /* Every key of a file, in the order of the table in keys.c. */
 enum key_id {
-	KEY_MODE, KEY_BRIDGE, KEY_MAC_ADDRESS, KEY_MTU, KEY_AUTOSTART, KEY_IDLE_TIMEOUT, KEY_HOST_ACCESS, KEY_COEXIST,
+	KEY_MODE, KEY_BRIDGE, KEY_MAC_ADDRESS, KEY_MTU, KEY_AUTOSTART, KEY_IDLE_TIMEOUT, KEY_START_SERVICES, KEY_HOST_ACCESS, KEY_COEXIST,
 	KEY_FORWARD_GUARD, KEY_UPLINK, KEY_NAT_ADDRESS, KEY_NAT_PORTS, KEY_NAT66,
 	KEY_ADDRESS,
 	KEY_DHCP_ENABLE, KEY_DHCP_RANGE, KEY_DHCP_LEASE_TIME,
@@ -77,6 +77,7 @@ struct network {
 	bool autostart;			/* there from the start */
 	bool on_demand;			/* not autostart: comes with the first tap and goes without ports */
 	uint32_t idle_timeout_s;	/* NETWORK_NEVER */
+	bool services_on_demand;	/* DHCP and DNS begin with the first port */
 	bool coexist;			/* rules of ours may be in the places of other firewalls */
 
 	bool forward_guard;		/* the host is to forward for us alone */
