@@ -1056,6 +1056,15 @@ static void on_service_changed(struct managed *managed _unused_, void *data)
 	want_pass(data);
 }
 
+/* Leases are told, and need no pass. */
+static void on_leases_changed(void *data)
+{
+	struct manager *manager = data;
+
+	if (manager->changed)
+		manager->changed(manager->changed_data);
+}
+
 /*
  * Reads the configuration again. Networks whose files are wrong stay as they are; that is no error here, it
  * is in their report. @failure and a negative errno when nothing could be read at all.
@@ -1153,6 +1162,7 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
 	manager->kernel = KERNEL_NULL;
 	manager->services.inotify_fd = -EBADF;
 	manager->services.changed = on_service_changed;
+	manager->services.leases_changed = on_leases_changed;
 	manager->services.data = manager;
 	read_machine_id(manager);
 	load_choices(manager);
@@ -1307,7 +1317,7 @@ const struct manager_options *manager_get_options(const struct manager *manager)
 	return &manager->options;
 }
 
-/* From now on @changed is called after each pass. One listener. */
+/* From now on @changed is called after each pass, and when leases have changed. One listener. */
 void manager_listen(struct manager *manager, void (*changed)(void *data), void *data)
 {
 	manager->changed = changed;

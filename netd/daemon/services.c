@@ -93,6 +93,7 @@ static int on_inotify(sd_event_source *source _unused_, int fd, uint32_t events 
 		return 0;
 	for (size_t i = 0; i < services->list->n; i++)
 		read_leases(services, services->list->items[i]);
+	services->leases_changed(services->data);
 	return 0;
 }
 

@@ -49,6 +49,9 @@ equal destdir-list "$({
 	echo 644 usr/lib/NetworkManager/conf.d/90-guestnet.conf
 	echo 644 usr/lib/sysusers.d/guestnet.conf
 	echo 644 usr/lib/tmpfiles.d/guestnet.conf
+	echo 644 usr/share/dbus-1/system-services/org.guestnet1.service
+	echo 644 usr/share/dbus-1/system.d/org.guestnet1.conf
+	echo 644 usr/share/polkit-1/actions/org.guestnet1.policy
 	for network in netd/networks/*.network; do echo "644 usr/share/guestnet/networks/${network##*/}"; done
 	echo 644 usr/share/guestnet/bridge.conf
 	for page in $manuals; do echo "644 usr/share/man/man${page##*.}/$page"; done

@@ -145,7 +145,7 @@ if [ ! -e /guestnet/installed ]; then
 	if BIN=build/bin prefix=/usr bash tools/install >/guestnet/out 2>&1; then pass install; else fail install "$(cat /guestnet/out)"; fi
 	matches install-next 'systemctl enable --now guestnetd' "$(cat /guestnet/out)"
 	matches install-user '^guestnet:x:[0-9]+:[0-9]+:.*:/usr/sbin/nologin$' "$(getent passwd guestnet)"
-	equal install-folders 'root 755 guestnet 755' \
+	equal install-folders 'guestnet 755 guestnet 755' \
 		"$(stat -c '%U %a' /etc/guestnet/networks /var/lib/guestnet | tr '\n' ' ' | sed 's/ $//')"
 	check enable systemctl enable --now guestnetd
 	essential enabled-runs wait_for 30 running
