@@ -36,6 +36,7 @@
 #include "../model/ip.h"
 #include "../model/plan.h"
 #include "../model/print.h"
+#include "firewalld.h"
 #include "forwardfiles.h"
 #include "managed.h"
 #include "services.h"
@@ -77,6 +78,7 @@ struct manager {
 	struct monitor_news culprit;		/* of the last foreign change of rules */
 
 	struct coexist_result coexist;		/* owned: what other firewalls do to us */
+	struct firewalld *firewalld;		/* owned; NULL without an event loop */
 
 	struct forwarding forwarding;		/* owned */
 	struct families snippet;		/* what RUN/sysctl.conf says */
@@ -758,7 +760,10 @@ static void update_states(struct manager *manager, const struct pass *pass)
 			managed_set_state(managed, NETWORK_STOPPED);
 			managed->problem[0] = '\0';
 		} else {
-			const char *block = coexist_block_of(&manager->coexist, managed->network.bridge);
+			const char *block = firewalld_problem_of(manager->firewalld, managed->network.bridge);
+
+			if (!block[0])
+				block = coexist_block_of(&manager->coexist, managed->network.bridge);
 
 			snprintf(managed->problem, sizeof(managed->problem), "%s", block);
 			managed_set_state(managed, managed->config_problem[0] || block[0] ? NETWORK_DEGRADED : NETWORK_RUNNING);
@@ -916,6 +921,19 @@ static int sweep_flows(struct manager *manager, const struct pass *pass)
 	return 0;
 }
 
+static int tell_firewalld(struct manager *manager, const struct coexist_bridge *bridges, size_t n_bridges)
+{
+	_cleanup_(freep) char (*names)[IFNAME_SIZE] = calloc(n_bridges + 1, sizeof(*names));
+	size_t n = 0;
+
+	if (!names)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_bridges; i++)
+		if (!bridges[i].closed)
+			memcpy(names[n++], bridges[i].name, IFNAME_SIZE);
+	return firewalld_want(manager->firewalld, (const char (*)[IFNAME_SIZE])names, n);
+}
+
 /* Accepts in the places of other firewalls. A failure is no more than that: their next change has us look again. */
 static int coexist(struct manager *manager, const struct pass *pass)
 {
@@ -931,6 +949,11 @@ static int coexist(struct manager *manager, const struct pass *pass)
 		const struct managed *managed = managed_find(&manager->networks, pass->desired.bridges[i].network);
 
 		bridges[i].closed = managed && !managed->network.coexist;
+	}
+	r = manager->firewalld ? tell_firewalld(manager, bridges, n_bridges) : 0;
+	if (r < 0) {
+		free(bridges);
+		return r;
 	}
 	r = coexist_apply(&manager->kernel, bridges, n_bridges, &result);
 	free(bridges);
@@ -1049,6 +1072,11 @@ static int on_kernel_event(sd_event_source *source _unused_, int fd _unused_, ui
 	else
 		want_pass(manager);
 	return 0;
+}
+
+static void on_firewalld_changed(void *data)
+{
+	want_pass(data);
 }
 
 static void on_service_changed(struct managed *managed _unused_, void *data)
@@ -1194,6 +1222,7 @@ struct manager *manager_free(struct manager *manager)
 	sd_event_source_unref(manager->timer_source);
 	managed_list_deinit(&manager->networks);
 	services_deinit(&manager->services);
+	firewalld_free(manager->firewalld);
 	monitor_free(manager->monitor);
 	kernel_deinit(&manager->kernel);
 	coexist_result_deinit(&manager->coexist);
@@ -1218,9 +1247,31 @@ int manager_print_plan(struct manager *manager, char **ret_text)
 	return r < 0 ? r : plan_print(&pass.plan, ret_text);
 }
 
+/* From here on other programs are told of networks over the system bus. @systembus must outlive the manager. */
+int manager_attach_bus(struct manager *manager, struct systembus *systembus)
+{
+	return firewalld_new(systembus, on_firewalld_changed, manager, &manager->firewalld);
+}
+
+/* What outlives a network in firewalld is a name: it goes before the network. */
+static void leave_firewalld(const struct manager *manager)
+{
+	_cleanup_(freep) char (*names)[IFNAME_SIZE] = calloc(manager->networks.n + 1, sizeof(*names));
+	size_t n = 0;
+
+	for (size_t i = 0; names && i < manager->networks.n; i++) {
+		const struct network *network = &manager->networks.items[i]->network;
+
+		if (manager->networks.items[i]->wanted && network->bridge[0] && network->coexist)
+			memcpy(names[n++], network->bridge, IFNAME_SIZE);
+	}
+	firewalld_remove_now((const char (*)[IFNAME_SIZE])names, n);
+}
+
 /* Takes everything down, in as many passes as it needs. */
 int manager_teardown(struct manager *manager)
 {
+	leave_firewalld(manager);
 	for (size_t i = 0; i < manager->networks.n; i++)
 		manager->networks.items[i]->wanted = false;
 	for (int i = 0; i < 8; i++) {
