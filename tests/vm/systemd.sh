@@ -3,149 +3,24 @@
 # guestnetd as a service: a Debian system with systemd in a machine of its own, where it is installed, enabled, and
 # there after a reboot; what guests notice when the rules are flushed, the daemon is killed, stopped, started again.
 #
-# Outside: builds for prefix=/usr, makes the system (its packages once, below build/debian), and starts QEMU without
-# KVM on it. Inside, a service runs this very script: a first time to install, a second time, after a reboot, to test.
+# It installs at the first boot, and tests after a reboot.
 suite=vm.systemd
 . "$(dirname "$0")/../lib.sh"
-PATH=$PATH:/usr/sbin:/sbin
-packages=systemd-sysv,dnsmasq-base,nftables,iproute2,busybox,kmod,libmnl0,libnftnl11,libcap2,libcap2-bin,jq,passwd
-modules='9p 9pnet_virtio virtio_pci'
-
-# --- Outside.
-
-# base FILE: the packed system, made once for each list of packages.
-base() {
-	local codename mirror
-	codename=$(. /etc/os-release; echo "${VERSION_CODENAME-}")
-	[ -n "$codename" ] && command -v apt-get >/dev/null || { echo 'this is not a Debian system, whose packages fit what is built'; return 1; }
-	# The programs are built here: only this very release has their libraries.
-	mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
-		sed -n "s/ $codename main\$//p" | head -n 1)
-	[ -n "$mirror" ] || { echo "apt has no package lists of $codename (run apt-get update)"; return 1; }
-	mkdir -p "$(dirname "$1")"
-	exec 8>"$1.lock"
-	flock 8
-	[ -s "$1" ] && [ "$(cat "$1.of" 2>/dev/null)" = "$codename $packages" ] && return
-	rm -f "$1" "$1.of"
-	timeout 400 mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
-		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-		--dpkgopt='path-exclude=/usr/share/locale/*' "$codename" "$1.new.tar" "$mirror" >"$1.log" 2>&1 </dev/null ||
-		{ echo "mmdebstrap failed: $(tail -n 1 "$1.log")"; rm -f "$1.new.tar"; return 1; }
-	mv "$1.new.tar" "$1" && echo "$codename $packages" >"$1.of"
-}
-
-outside() {
-	local program missing='' reason work root release
-	[ "$(id -u)" = 0 ] || { skip all 'needs root to make a system and to share it with the machine'; exit 0; }
-	for program in mmdebstrap qemu-system-x86_64 busybox cpio tar flock make; do
-		command -v $program >/dev/null || missing+=" $program"
-	done
-	[ -z "$missing" ] || { skip all "not installed:$missing"; exit 0; }
-	qemu-system-x86_64 -device help 2>/dev/null | grep -q '"virtio-9p-pci"' || { skip all 'QEMU cannot share folders (virtio-9p)'; exit 0; }
-	reason=$("$top/tools/fetch-kernel" 2>&1) || { skip all "no kernel for test machines: $reason"; exit 0; }
-	reason=$(base "$top/build/debian/base.tar") || { skip all "no system for the test machine: $reason"; exit 0; }
-
-	cd "$top" || exit 1
-	unset MAKEFLAGS MFLAGS MAKELEVEL
-	reason=$(make -s -j"$(nproc)" OBJ=build/usr BIN=build/usr/bin prefix=/usr all 2>&1) || { fail build "$(tail -n 3 <<<"$reason")"; exit 1; }
-	[ -x build/tests/launch-helper ] || make -s build/tests/launch-helper
-
-	work=$(mktemp -d)
-	trap 'rm -rf "$work"' EXIT
-	trap 'exit 143' TERM INT HUP
-	root=$work/root
-	release=$(cat build/kernel/release)
-	mkdir -p "$root"
-	tar -C "$root" --xattrs -xf build/debian/base.tar || { fail system 'it cannot be unpacked'; exit 1; }
-	mkdir -p "$root/usr/lib/modules" "$root/guestnet/tests/vm" "$root/guestnet/netd" "$root/guestnet/build"
-	cp -a build/kernel/lib/modules/"$release" "$root/usr/lib/modules/" && chroot "$root" depmod "$release"
-	cp -a Makefile ./*.md COPYING tools policy man doc systemd firewalld "$root/guestnet/"
-	cp -a netd/networks "$root/guestnet/netd/"
-	cp -a build/usr/bin "$root/guestnet/build/bin"
-	cp tests/lib.sh "$root/guestnet/tests/"
-	cp "$0" "$root/guestnet/tests/vm/systemd.sh"
-	cp build/tests/launch-helper "$root/usr/local/bin/"
-	printf 'SUITE_PREFIX=%q\n' "${SUITE_PREFIX-}" >"$root/etc/guestnet-vm"
-	echo systemd-test >"$root/etc/hostname"
-	rm -f "$root/etc/resolv.conf"
-	: >"$root/etc/machine-id"
-	printf 'root / 9p rw 0 0\n' >"$root/etc/fstab"
-	cat >"$root/etc/systemd/system/guestnet-test.service" <<-'END'
-		[Unit]
-		After=guestnetd.service systemd-user-sessions.service
-		[Service]
-		Type=simple
-		ExecStart=/bin/bash /guestnet/tests/vm/systemd.sh
-		StandardInput=null
-		StandardOutput=file:/dev/ttyS1
-		StandardError=inherit
-		[Install]
-		WantedBy=multi-user.target
-	END
-	mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
-	ln -s ../guestnet-test.service "$root/etc/systemd/system/multi-user.target.wants/"
-	# What a test machine has no use for.
-	for program in getty.target systemd-networkd.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer systemd-hwdb-update.service; do
-		ln -sf /dev/null "$root/etc/systemd/system/$program"
-	done
-
-	cat >"$work/init" <<-END
-		#!/bin/busybox sh
-		mount -t proc proc /proc
-		mount -t sysfs sysfs /sys
-		mount -t devtmpfs devtmpfs /dev
-		for module in $modules; do modprobe \$module; done
-		mkdir -p /system
-		mount -t 9p -o trans=virtio,version=9p2000.L,cache=loose,msize=512000 system /system || exec sh
-		mount --move /dev /system/dev
-		mount --move /sys /system/sys
-		mount --move /proc /system/proc
-		exec switch_root /system /sbin/init
-	END
-	tools/build-initramfs --init "$work/init" --modules "$modules" "$work/initramfs" ||
-		{ fail machine 'its first file system cannot be built'; exit 1; }
-
-	# The time limit is for a machine that hangs.
-	timeout -k 5 "${VM_TIMEOUT:-600}" qemu-system-x86_64 -M pc -accel tcg -m 768 -nodefaults -no-user-config -display none \
-		-kernel build/kernel/boot -initrd "$work/initramfs" -append 'console=ttyS0 quiet panic=-1 systemd.show_status=1' -nic none \
-		-virtfs "local,path=$root,mount_tag=system,security_model=passthrough,multidevs=remap" \
-		-chardev "file,id=console,path=${CONSOLE:-$work/console}" -serial chardev:console \
-		-chardev stdio,id=output,signal=off -serial chardev:output </dev/null &
-	qemu=$!
-	trap 'kill $qemu 2>/dev/null; wait $qemu; exit 143' TERM INT HUP
-	wait $qemu
-	cat "$root/guestnet/results" >>"$RESULTS" 2>/dev/null
-	if [ ! -e "$root/guestnet/done" ]; then
-		fail machine "it ended before the tests did: $(tail -n 5 "$work/console" | tr -d '\r' | tr '\n' ';')"
-		exit 1
-	fi
-	exit 0
-}
-[ -e /etc/guestnet-vm ] || outside
+. "$(dirname "$0")/system.bash"
+system_enter
 
 # --- Inside, the first time: install, as the README says.
-. /etc/guestnet-vm
-RESULTS=/guestnet/results
-exec </dev/null
-cd /guestnet || exit 1
 property() { systemctl show -P "$1" guestnetd; }
 running() { [ "$(guestnet status default --json 2>/dev/null | jq -r '.[0].state')" = running ]; }
 plan_is_empty() { [ -z "$(guestnetd --plan 2>&1 | grep -v '^note: table-owned')" ]; }
-# essential ID COMMAND...: without this, nothing that follows can work.
-essential() {
-	if "${@:2}"; then pass "$1"; else fail "$1" "$(explain)"; finish; fi
-}
-finish() { touch /guestnet/done; sync; systemctl poweroff --force --force; exit 0; }
-explain() { systemctl status guestnetd --no-pager -l; journalctl -b -u guestnetd --no-pager | tail -n 20; }
 
 if [ ! -e /guestnet/installed ]; then
 	touch /guestnet/installed
-	groupadd --force kvm
+	if install_guestnet; then pass install; else fail install "$(cat /guestnet/out)"; fi
 	useradd --create-home --groups kvm alice
-	if BIN=build/bin prefix=/usr bash tools/install >/guestnet/out 2>&1; then pass install; else fail install "$(cat /guestnet/out)"; fi
 	matches install-next 'systemctl enable --now guestnetd' "$(cat /guestnet/out)"
 	matches install-user '^guestnet:x:[0-9]+:[0-9]+:.*:/usr/sbin/nologin$' "$(getent passwd guestnet)"
-	equal install-folders 'guestnet 755 guestnet 755' \
+	equal install-folders 'root 755 guestnet 755' \
 		"$(stat -c '%U %a' /etc/guestnet/networks /var/lib/guestnet | tr '\n' ' ' | sed 's/ $//')"
 	check enable systemctl enable --now guestnetd
 	essential enabled-runs wait_for 30 running
