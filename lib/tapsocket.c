@@ -126,13 +126,13 @@ static int wait_for_answer(int fd, long long deadline_ms)
 int tapsocket_ask(const char *path, const struct tapsocket_request *request, struct tapsocket_reply *ret_reply,
 		  int *ret_tap_fd)
 {
-	const long long deadline_ms = now_ms() + TAPSOCKET_START_MS;
+	const long long begin_ms = now_ms(), deadline_ms = begin_ms + TAPSOCKET_START_MS;
 	_cleanup_(fd_closep) int fd = -EBADF, tap_fd = -EBADF;
 	struct tapsocket_reply reply;
 	size_t length;
 	int r;
 
-	r = connect_to(path, deadline_ms, &fd);
+	r = connect_to(path, begin_ms + TAPSOCKET_TIMEOUT_MS, &fd);
 	if (r < 0)
 		return r;
 	/* One that was refused at once has answered, and closed: the answer is what counts. */

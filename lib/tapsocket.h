@@ -20,8 +20,8 @@
 
 #define TAPSOCKET_MAGIC		0x47745031u	/* "GtP1" */
 #define TAPSOCKET_VERSION	1
-#define TAPSOCKET_TIMEOUT_MS	5000		/* for the request to come, and for the daemon's work on it */
-#define TAPSOCKET_START_MS	20000		/* for the whole exchange: the daemon may have to be started first */
+#define TAPSOCKET_TIMEOUT_MS	5000		/* for a place in the queue, for the request to come, and for the daemon's work on it */
+#define TAPSOCKET_START_MS	30000		/* for the answer: the daemon may have to be started first */
 
 enum tapsocket_flags {
 	TAPSOCKET_VNET_HDR = 1 << 0,	/* the tap carries a virtio_net_hdr of 10 bytes (IFF_VNET_HDR) */

@@ -725,6 +725,7 @@ test_daemon() {
 		fillers+=($!)
 	done
 	refused daemon_deaf "$none" --uid $alice $helper_plain --br=br0
+	kill "${fillers[@]}"
 	wait "${fillers[@]}"
 	daemon_stop
 }

@@ -289,7 +289,57 @@ part_parallel() {
 	stop_netd
 }
 
-parts=(basics policy forged on_demand cold parallel)
+# Clients that do not behave: each leaves the daemon as it was, and others are served meanwhile.
+part_hostile() {
+	local id fds i
+	world_policy "allow default user=$alice,$bob"
+	start_netd
+	wait_for 30 is default running
+	bad() { setpriv --reuid=$alice --regid=$alice --clear-groups $world/tools/tap-client $tap_socket "$@"; }
+	served hostile-before --uid $bob $helper_plain --br=default
+	fds=$(open_fds)
+	as_before() { [ "$(open_fds)" = "$fds" ] && no_taps && [ -z "$(pgrep -P $netd_pid -f client=)" ]; }
+	after() {
+		served "$1-others" --uid $bob $helper_plain --br=default
+		check "$1-nothing-left" wait_for 30 as_before
+	}
+	equal hostile-ask '0 true' "$(bad ask default | jq -r '"\(.error) \(.fd)"')"
+	# Of 200 packets all are answered: those that are wrong, and those that name what there is not.
+	equal hostile-garbage 200 "$(bad garbage 4711 200)"
+	after hostile-garbage
+	# The empty one says nothing; what is too large for the socket is not sent at all.
+	matches hostile-sizes '^6[78]$' "$(bad sizes)"
+	after hostile-sizes
+	matches hostile-fds '"error":[1-9][0-9]*,"fd":false,"text":"guestnetd does not understand' "$(bad fds default)"
+	after hostile-fds
+	equal hostile-chatter '0 true' "$(bad chatter default | jq -r '"\(.error) \(.fd)"')"
+	after hostile-chatter
+	check hostile-leave bad leave default
+	after hostile-leave
+	# All the places of one user, with nothing said on any: the next one of hers is refused, others are not.
+	mkfifo $tmp/idle.in
+	bad idle 96 <>$tmp/idle.in >$tmp/idle.out &
+	idle=$!
+	wait_for 30 grep -q ready $tmp/idle.out
+	matches hostile-idle-own 'too many requests of yours' "$(bad ask default | jq -r .text)"
+	served hostile-idle-others --uid $bob $helper_plain --br=default
+	all_closed() { [ "$(grep -c closed $tmp/idle.out)" = 96 ]; }
+	check hostile-idle-ends wait_for 60 all_closed
+	kill $idle; wait $idle 2>/dev/null
+	after hostile-idle
+	# One that is stopped in the middle holds its place, and its helper, no longer than any.
+	"$launch" --uid $alice $helper_plain --br=default <>$tmp/idle.in >/dev/null 2>&1 &
+	i=$!
+	kill -STOP $i
+	launch --uid $bob $helper_plain --br=default
+	equal hostile-stopped-others '0 true' "$reply_status $reply_fd"
+	kill -KILL $i; wait $i 2>/dev/null
+	after hostile-stopped
+	check hostile-daemon-lives kill -0 $netd_pid
+	stop_netd
+}
+
+parts=(basics policy forged on_demand cold parallel hostile)
 [ $# -eq 0 ] || parts=("$@")
 for part in "${parts[@]}"; do part_"$part"; done
 grep -E 'ERROR|Sanitizer' $root/log && fail log "$(grep -E 'ERROR|Sanitizer' $root/log | head -3)"
