@@ -39,6 +39,7 @@ enum option_id {
 	OPTION_MODEL,
 	OPTION_GUEST,
 	OPTION_YES,
+	OPTION_PROTOCOL,
 	OPTION_MAX_,
 };
 #define OPTION_BIT(_option) (1u << (_option))
@@ -92,3 +93,6 @@ enum exit_status setup_run(const struct options *options, struct failure *failur
 enum exit_status import_run(const struct options *options, struct failure *failure);
 enum exit_status libvirt_link(const struct options *options, struct failure *failure);
 enum exit_status libvirt_unlink(const struct options *options, struct failure *failure);
+
+/* Asks the kernel itself, and needs CAP_NET_ADMIN for it. */
+enum exit_status why_run(const struct options *options, struct failure *failure);

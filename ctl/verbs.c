@@ -26,6 +26,7 @@ const struct option_name option_names[] = {
 	[OPTION_MODEL] = { "--model", "DEVICE", "virtio (the default), e1000, or another of QEMU's devices" },
 	[OPTION_GUEST] = { "--guest", "NAME", "which guest: each has a MAC address of its own" },
 	[OPTION_YES] = { "--yes", NULL, "ask nothing" },
+	[OPTION_PROTOCOL] = { "--protocol", "NAME", "tcp (with a port), udp or icmp (without)" },
 };
 _Static_assert(ARRAY_SIZE(option_names) == OPTION_MAX_, "every option has a name");
 
@@ -86,5 +87,8 @@ const struct verb verbs[] = {
 	{ "stop", "destroy", "NETWORK", "take a network down, until the next boot", 0, 1, 1, networks_stop, "" },
 	{ "undefine", NULL, "NETWORK", "take a network down and declare it no more", 0, 1, 1, networks_undefine,
 	  "Its files stay beside their places, with a ~ behind their names.\n" },
+	{ "why", NULL, "SOURCE DESTINATION[:PORT]", "whether a packet gets there, and who stops it", JSON | BIT(PROTOCOL), 2, 2, why_run,
+	  "SOURCE and DESTINATION are addresses or names of guests; SOURCE may be host. Needs CAP_NET_ADMIN (root).\n"
+	  "Exit status: 0 it and its answer pass, 1 they do not, 5 that cannot be told for certain.\n" },
 };
 const size_t n_verbs = ARRAY_SIZE(verbs);

@@ -47,3 +47,4 @@
 
 /* Processes looked through for that. */
 #define LIMIT_PROCESSES		65536
+#define LIMIT_WHY_ELEMENTS	(256 * 1024)		/* of one set of nftables, when the client looks at them */

@@ -120,12 +120,20 @@ static int verify(struct manager *manager, const char *name, const struct place 
 	return r;
 }
 
-/* What stood there is kept; nothing there is fine. */
-static int keep_old(const struct place *place, bool *ret_kept)
+/*
+ * The new text gets its name in one step, and what stood there before becomes NAME~. No link(2): the file may be
+ * root's, and fs.protected_hardlinks forbids that.
+ */
+static int exchange(const struct place *place, bool *ret_kept)
 {
-	(void)unlink(place->old);
-	*ret_kept = link(place->path, place->old) == 0;
-	return *ret_kept || errno == ENOENT ? 0 : -errno;
+	*ret_kept = renameat2(AT_FDCWD, place->next, AT_FDCWD, place->path, RENAME_EXCHANGE) == 0;
+	if (*ret_kept)
+		return rename(place->next, place->old) < 0 ? -errno : 0;
+	if (errno != ENOENT && errno != EINVAL)
+		return -errno;
+	/* Nothing stood there, or the file system cannot exchange. */
+	*ret_kept = rename(place->path, place->old) == 0;
+	return rename(place->next, place->path) < 0 ? -errno : 0;
 }
 
 static int cannot_write(const struct place *place, int error, struct failure *failure)
@@ -168,9 +176,7 @@ static int replace(struct manager *manager, const char *name, const struct place
 	if (r >= 0)
 		r = write_text(place->next, text);
 	if (r >= 0)
-		r = keep_old(place, &kept);
-	if (r >= 0 && rename(place->next, place->path) < 0)
-		r = -errno;
+		r = exchange(place, &kept);
 	if (r < 0) {
 		(void)unlink(place->next);
 		return cannot_write(place, r, failure);

@@ -336,6 +336,8 @@ int main(int argc, char *argv[])
 	if (r >= 0)
 		r = systembus_new(event, &systembus);
 	if (r >= 0)
+		r = manager_attach_bus(manager, systembus);
+	if (r >= 0)
 		r = manager_run_pass(manager);
 	if (r >= 0)
 		r = api_new(event, manager, systembus, socket_path, &api, &failure);

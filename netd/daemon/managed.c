@@ -306,6 +306,7 @@ int managed_list_load(struct managed_list *list, const struct manager_options *o
 	if (r < 0)
 		return r;
 	snprintf(ret_problems, problems_size, "%s", reading.files.problems);
+	list->serial++;
 	for (size_t i = 0; i < list->n; i++)
 		list->items[i]->declared = false;
 	for (size_t i = 0; r >= 0 && i < reading.files.n; i++)

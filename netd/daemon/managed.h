@@ -38,6 +38,7 @@ struct managed {
 	char child_problem[384];	/* why it does not run well; "" when it does */
 	bool listens;			/* its sockets are where they should be */
 	uint64_t deaf_since_us;		/* CLOCK_MONOTONIC: ready, and does not listen; 0: it does */
+	bool service_idle;		/* StartServices=on-demand, and no port has come yet */
 	unsigned int withheld;		/* enum service_part: their ports are somebody else's */
 	char withheld_problem[384];	/* whose */
 	char withheld_fix[128];
@@ -59,6 +60,7 @@ struct managed_staging {
 struct managed_list {
 	struct managed **items;		/* owned, each of them too; sorted by name */
 	size_t n;
+	uint64_t serial;		/* another one after each reading of the files */
 };
 
 #define MANAGED_LIST_NULL (struct managed_list){ 0 }

@@ -12,7 +12,6 @@
 #include "manager.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,6 +36,7 @@
 #include "../model/ip.h"
 #include "../model/plan.h"
 #include "../model/print.h"
+#include "firewalld.h"
 #include "forwardfiles.h"
 #include "managed.h"
 #include "services.h"
@@ -54,8 +54,18 @@
 /* Who starts a network waits so long for its service at most. */
 #define START_WAIT_US	5000000
 
-/* Another program's tap that is on no bridge may be on its way to another one; then it is there within so long. */
-#define KEPT_PORT_US	1000000
+/*
+ * What should be is a pure function of what follows it here, and is built again when that is not the same any more.
+ */
+struct desire {
+	struct netstate state;			/* owned */
+	bool known;
+	const struct network **networks;	/* owned array of borrowed networks */
+	size_t n_networks;
+	uint64_t serial;			/* of the list: the networks' contents */
+	struct desired_options options;
+	uint64_t pointed_to;			/* what the options point to, as a number */
+};
 
 struct manager {
 	sd_event *event;			/* borrowed */
@@ -68,13 +78,15 @@ struct manager {
 	struct monitor_news culprit;		/* of the last foreign change of rules */
 
 	struct coexist_result coexist;		/* owned: what other firewalls do to us */
+	struct firewalld *firewalld;		/* owned; NULL without an event loop */
 
 	struct forwarding forwarding;		/* owned */
 	struct families snippet;		/* what RUN/sysctl.conf says */
-	bool snippet_written, netconf_due;
+	bool snippet_written;
 
 	struct subnet_choice *choices;		/* owned */
 	size_t n_choices;
+	struct desire desire;			/* what should be, and what it was built of */
 	uint8_t machine_id[SIPHASH_KEY_SIZE];
 	uint8_t checksum;			/* enum checksum_strategy that works here */
 	char checksum_reason[256];
@@ -201,7 +213,8 @@ static int save_choices(const struct manager *manager)
 /* What one pass works with. */
 struct pass {
 	uint64_t now_us;
-	struct netstate snapshot, desired;	/* owned */
+	struct netstate snapshot;		/* borrowed from the kernel's view, but for the services */
+	struct netstate desired;		/* borrowed from the manager's desire */
 	struct plan plan;			/* owned */
 	const struct network **wanted;		/* owned array of borrowed networks */
 	size_t n_wanted;
@@ -211,8 +224,7 @@ struct pass {
 
 static void pass_deinit(struct pass *pass)
 {
-	netstate_deinit(&pass->snapshot);
-	netstate_deinit(&pass->desired);
+	free(pass->snapshot.services);
 	plan_deinit(&pass->plan);
 	free(pass->wanted);
 	free(pass->except);
@@ -264,19 +276,89 @@ static int choose_subnets(struct manager *manager, struct pass *pass)
 	return 0;
 }
 
-/* Only the sysctls that should have a value are looked at; one that cannot be read is not there. */
-static int read_sysctls(struct manager *manager, struct pass *pass)
+/* Are the networks that should be up those that the desire was built for? */
+static bool wants_the_same(const struct manager *manager, const struct pass *pass)
 {
-	for (size_t i = 0; i < pass->desired.n_sysctls; i++) {
-		struct netstate_sysctl sysctl = pass->desired.sysctls[i];
-		int r;
+	const struct desire *desire = &manager->desire;
 
-		if (sysctl_read(&manager->kernel, sysctl.path, &sysctl.value) < 0)
-			continue;
-		r = netstate_add_sysctl(&pass->snapshot, &sysctl);
-		if (r < 0)
-			return r;
+	return desire->known && desire->serial == manager->networks.serial && desire->n_networks == pass->n_wanted &&
+	       memcmp(desire->networks, pass->wanted, pass->n_wanted * sizeof(*pass->wanted)) == 0;
+}
+
+static uint64_t add_hash(uint64_t hash, uint64_t number)
+{
+	return (hash ^ number) * UINT64_C(1099511628211);
+}
+
+/* How the services do, as a number; @part is what of it desired_build() asks for. */
+static uint64_t hash_services(const struct manager *manager, bool part)
+{
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < manager->networks.n; i++) {
+		const struct managed *managed = manager->networks.items[i];
+
+		hash = add_hash(hash, managed->withheld);
+		if (!part)
+			hash = add_hash(hash, managed->listens + (managed->deaf_since_us << 1));
 	}
+	return hash;
+}
+
+/* A number for what the options point to: all that is known of the host's forwarding, what is withheld of services. */
+static uint64_t hash_pointed_to(const struct manager *manager)
+{
+	const struct forwarding *forwarding = &manager->forwarding;
+	const struct { const void *bytes; size_t n; } parts[] = {
+		{ &forwarding->found4, sizeof(forwarding->found4) }, { &forwarding->found6, sizeof(forwarding->found6) },
+		{ forwarding->off, forwarding->n_off * sizeof(*forwarding->off) },
+		{ forwarding->cards, forwarding->n_cards * sizeof(*forwarding->cards) },
+		{ forwarding->uplinks, forwarding->n_uplinks * sizeof(*forwarding->uplinks) },
+	};
+	uint64_t hash = hash_services(manager, true);
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		hash = add_hash(hash, siphash24(parts[i].n ? parts[i].bytes : "", parts[i].n, manager->machine_id) + parts[i].n);
+	return hash;
+}
+
+static int build_desire(struct manager *manager, const struct pass *pass, bool same_networks)
+{
+	_cleanup_(freep) const struct network **networks = NULL;
+	const uint64_t pointed_to = hash_pointed_to(manager);
+	struct desire *desire = &manager->desire;
+	struct netstate state;
+	struct desired_options options;
+	int r;
+
+	memset(&options, 0, sizeof(options));	/* compared as bytes */
+	options.checksum = manager->checksum;
+	options.dnsmasq = services_dnsmasq_options(&manager->services);
+	options.forwarding = &manager->forwarding;
+	options.withheld = services_withheld;
+	options.withheld_data = &manager->networks;
+	memcpy(options.machine_id, manager->machine_id, sizeof(options.machine_id));
+	if (same_networks && pointed_to == desire->pointed_to && memcmp(&options, &desire->options, sizeof(options)) == 0)
+		return 0;
+	desire->known = false;
+	networks = calloc(pass->n_wanted + 1, sizeof(*networks));
+	if (!networks)
+		return -ENOMEM;
+	memcpy(networks, pass->wanted, pass->n_wanted * sizeof(*networks));
+	r = desired_build(pass->wanted, pass->n_wanted, manager->choices, manager->n_choices, &options, &state);
+	if (r < 0)
+		return r;
+	netstate_deinit(&desire->state);
+	free(desire->networks);
+	*desire = (struct desire){
+		.state = state,
+		.known = true,
+		.networks = steal_ptr(networks),
+		.n_networks = pass->n_wanted,
+		.serial = manager->networks.serial,
+		.pointed_to = pointed_to,
+	};
+	memcpy(&desire->options, &options, sizeof(options));
 	return 0;
 }
 
@@ -294,7 +376,6 @@ static int update_forwarding(struct manager *manager, const struct netstate *sna
 	r = forwarding_update(forwarding, snapshot, &changed);
 	if (changed && forwardfiles_save_uplinks(&manager->options, forwarding) < 0)
 		sd_journal_send("MESSAGE=cannot write %s/uplinks: %m", manager->options.state_root, "PRIORITY=4", NULL);
-	manager->netconf_due = false;
 	return r;
 }
 
@@ -318,50 +399,119 @@ static void keep_forwarding(struct manager *manager, const struct netstate *desi
 	manager->snippet_written = true;
 }
 
-/* Looks, and plans. */
-static int pass_prepare(struct manager *manager, struct pass *pass)
+/* What has happened since the last look, by us or by others. Negative when that cannot be known. */
+static int read_news(struct manager *manager, struct monitor_news *ret_news)
+{
+	struct monitor_news news = { 0 };
+	int r = monitor_read(manager->monitor, &news);
+
+	/* What cannot be read may have been anything. */
+	if (r < 0)
+		news = (struct monitor_news){ .dirty = DIRTY_ALL, .dirt = DIRT_EVERYTHING };
+	dirt_add(&manager->kernel.dirt, &news.dirt);
+	if (news.committer_pid)
+		manager->culprit = news;
+	*ret_news = news;
+	return r;
+}
+
+/* The view's arrays may have moved since they were lent; the services are the pass's own. */
+static void lend_snapshot(struct manager *manager, struct pass *pass)
+{
+	struct netstate_service *services = pass->snapshot.services;
+	size_t n_services = pass->snapshot.n_services;
+
+	pass->snapshot = manager->kernel.view.state;
+	pass->snapshot.services = services;
+	pass->snapshot.n_services = n_services;
+}
+
+/* What should be, and the steps to it from what the last look has found. */
+static int make_plan(struct manager *manager, struct pass *pass, bool same_networks)
 {
 	const struct plan_memory memory = {
 		.ports = manager->ports, .n_ports = manager->n_ports,
 		.bridges = manager->bridges, .n_bridges = manager->n_bridges,
 		.addresses = manager->addresses, .n_addresses = manager->n_addresses,
 	};
-	struct desired_options options = {
-		.checksum = manager->checksum,
-		.dnsmasq = services_dnsmasq_options(&manager->services),
-		.forwarding = &manager->forwarding,
-		.withheld = services_withheld,
-		.withheld_data = &manager->networks,
-	};
-	unsigned int parts = (SNAPSHOT_ALL & ~SNAPSHOT_SYSCTLS) | (manager->netconf_due ? SNAPSHOT_NETCONF : 0);
-	struct failure failure = { 0 };
 	int r;
 
-	memcpy(options.machine_id, manager->machine_id, sizeof(options.machine_id));
+	lend_snapshot(manager, pass);
+	r = update_forwarding(manager, &pass->snapshot);
+	if (r == 0 && !same_networks)
+		r = choose_subnets(manager, pass);	/* what was chosen stays while the networks are the same */
+	if (r == 0)
+		r = build_desire(manager, pass, same_networks);
+	if (r < 0)
+		return r;
+	pass->desired = manager->desire.state;
+
+	r = kernel_look_at_sysctls(&manager->kernel, &pass->desired);
+	if (r < 0)
+		return r;
+	lend_snapshot(manager, pass);
+	free(pass->snapshot.services);
+	pass->snapshot.services = NULL;
+	pass->snapshot.n_services = 0;
+	r = services_add_to_snapshot(&manager->services, &pass->desired, &pass->snapshot);
+	if (r < 0)
+		return r;
+	netstate_sort_services(&pass->snapshot);
+	plan_deinit(&pass->plan);
+	return plan_build(&pass->desired, &pass->snapshot, &memory, (const char (*)[NETWORK_NAME_SIZE])pass->except,
+			  pass->n_except, pass->now_us, &pass->plan);
+}
+
+static bool has_deaf_service(const struct manager *manager)
+{
+	for (size_t i = 0; i < manager->networks.n; i++)
+		if (manager->networks.items[i]->deaf_since_us)
+			return true;
+	return false;
+}
+
+/* What no event tells of: values of interfaces, the sockets of services. A plan that was made without is made again. */
+static int look_further(struct manager *manager, struct pass *pass, unsigned int parts, struct failure *failure)
+{
+	const uint64_t changes = manager->kernel.view.changes, services = hash_services(manager, false);
+	int r = 0;
+
+	if (!manager->kernel.view.all_links) {
+		manager->kernel.dirt.parts |= DIRTY_LINKS;
+		r = kernel_look(&manager->kernel, parts, failure);
+	}
+	lend_snapshot(manager, pass);
+	if (r < 0)
+		return r;
+	services_review(&manager->services, &pass->snapshot, manager->choices, manager->n_choices);
+	if (changes == manager->kernel.view.changes && services == hash_services(manager, false) && !has_deaf_service(manager))
+		return 0;
+	return make_plan(manager, pass, true);
+}
+
+/*
+ * Looks, and plans. First only at what events have named: what has to be repaired then is repaired at once, and the
+ * pass that follows looks further.
+ */
+static int pass_prepare(struct manager *manager, struct pass *pass)
+{
+	const unsigned int parts = SNAPSHOT_ADDRESSES | SNAPSHOT_RULES;
+	struct failure failure = { 0 };
+	struct monitor_news news;
+	bool same;
+	int r;
+
 	pass->now_us = clock_us();
 	r = select_networks(manager, pass);
 	if (r < 0)
 		return r;
-	r = kernel_snapshot(&manager->kernel, NULL, parts, &pass->snapshot, &failure);
+	(void)read_news(manager, &news);
+	same = wants_the_same(manager, pass);
+	/* Routes of others count only where a prefix is to be chosen. */
+	r = kernel_look(&manager->kernel, parts | (same ? 0 : SNAPSHOT_ROUTES), &failure);
 	if (r == 0)
-		r = update_forwarding(manager, &pass->snapshot);
-	if (r < 0)
-		return r;
-	r = choose_subnets(manager, pass);
-	if (r < 0)
-		return r;
-	services_review(&manager->services, &pass->snapshot, manager->choices, manager->n_choices);
-	r = desired_build(pass->wanted, pass->n_wanted, manager->choices, manager->n_choices, &options, &pass->desired);
-	if (r < 0)
-		return r;
-	r = read_sysctls(manager, pass);
-	if (r == 0)
-		r = services_add_to_snapshot(&manager->services, &pass->desired, &pass->snapshot);
-	if (r < 0)
-		return r;
-	netstate_sort(&pass->snapshot);
-	return plan_build(&pass->desired, &pass->snapshot, &memory, (const char (*)[NETWORK_NAME_SIZE])pass->except,
-			  pass->n_except, pass->now_us, &pass->plan);
+		r = make_plan(manager, pass, same);
+	return r < 0 || pass->plan.n_steps > 0 ? r : look_further(manager, pass, parts, &failure);
 }
 
 /* A step of a network has failed: it is left out for a while, and says why. */
@@ -610,7 +760,10 @@ static void update_states(struct manager *manager, const struct pass *pass)
 			managed_set_state(managed, NETWORK_STOPPED);
 			managed->problem[0] = '\0';
 		} else {
-			const char *block = coexist_block_of(&manager->coexist, managed->network.bridge);
+			const char *block = firewalld_problem_of(manager->firewalld, managed->network.bridge);
+
+			if (!block[0])
+				block = coexist_block_of(&manager->coexist, managed->network.bridge);
 
 			snprintf(managed->problem, sizeof(managed->problem), "%s", block);
 			managed_set_state(managed, managed->config_problem[0] || block[0] ? NETWORK_DEGRADED : NETWORK_RUNNING);
@@ -618,29 +771,8 @@ static void update_states(struct manager *manager, const struct pass *pass)
 	}
 }
 
-/* Is this a port of another program that its network keeps as if it were ours? */
-static bool is_kept(const struct manager *manager, const struct netstate_port *port)
-{
-	for (size_t i = 0; i < manager->networks.n; i++) {
-		const struct network *network = &manager->networks.items[i]->network;
-
-		for (size_t j = 0; j < network->n_kept_ports && strcmp(network->bridge, port->bridge) == 0; j++)
-			if (fnmatch(network->kept_ports[j], port->name, 0) == 0)
-				return true;
-	}
-	return false;
-}
-
-static bool is_put_back(const struct plan *plan, int ifindex)
-{
-	for (size_t i = 0; i < plan->n_steps; i++)
-		if (plan->steps[i].op == PLAN_PORT_PUT_BACK && plan->steps[i].port.ifindex == ifindex)
-			return true;
-	return false;
-}
-
 /* Keeps what the next plan needs to put things back: our ports that are in place, our bridges. */
-static int remember(struct manager *manager, const struct netstate *snapshot, const struct plan *plan)
+static int remember(struct manager *manager, const struct netstate *snapshot)
 {
 	struct netstate_port *ports = calloc(snapshot->n_ports + manager->n_ports + 1, sizeof(*ports));
 	struct netstate_bridge *bridges = calloc(snapshot->n_bridges + manager->n_bridges + 1, sizeof(*bridges));
@@ -654,23 +786,12 @@ static int remember(struct manager *manager, const struct netstate *snapshot, co
 	for (size_t i = 0; i < snapshot->n_ports; i++) {
 		const struct netstate_port *port = &snapshot->ports[i];
 
-		if (port->master) {
-			ports[n_ports] = *port;
-			ports[n_ports].kept = port->owner != NETSTATE_OURS && port->tap && is_kept(manager, port);
-			n_ports++;
-			continue;
-		}
-		/* Fallen off: what it was like is only in memory. */
-		for (size_t j = 0; j < manager->n_ports; j++) {
-			const struct netstate_port *before = &manager->ports[j];
-
-			if (before->ifindex != port->ifindex || (before->owner != NETSTATE_OURS && !before->kept))
-				continue;
-			if (before->kept && !before->off)
-				want_pass_at(manager, clock_us() + KEPT_PORT_US);
-			ports[n_ports] = *before;
-			ports[n_ports++].off = !is_put_back(plan, port->ifindex);
-		}
+		if (port->master)
+			ports[n_ports++] = *port;
+		else	/* fallen off: what it was like is only in memory */
+			for (size_t j = 0; j < manager->n_ports; j++)
+				if (manager->ports[j].ifindex == port->ifindex)
+					ports[n_ports++] = manager->ports[j];
 	}
 	for (size_t i = 0; i < snapshot->n_bridges; i++)
 		if (snapshot->bridges[i].owner == NETSTATE_OURS)
@@ -800,6 +921,19 @@ static int sweep_flows(struct manager *manager, const struct pass *pass)
 	return 0;
 }
 
+static int tell_firewalld(struct manager *manager, const struct coexist_bridge *bridges, size_t n_bridges)
+{
+	_cleanup_(freep) char (*names)[IFNAME_SIZE] = calloc(n_bridges + 1, sizeof(*names));
+	size_t n = 0;
+
+	if (!names)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_bridges; i++)
+		if (!bridges[i].closed)
+			memcpy(names[n++], bridges[i].name, IFNAME_SIZE);
+	return firewalld_want(manager->firewalld, (const char (*)[IFNAME_SIZE])names, n);
+}
+
 /* Accepts in the places of other firewalls. A failure is no more than that: their next change has us look again. */
 static int coexist(struct manager *manager, const struct pass *pass)
 {
@@ -815,6 +949,11 @@ static int coexist(struct manager *manager, const struct pass *pass)
 		const struct managed *managed = managed_find(&manager->networks, pass->desired.bridges[i].network);
 
 		bridges[i].closed = managed && !managed->network.coexist;
+	}
+	r = manager->firewalld ? tell_firewalld(manager, bridges, n_bridges) : 0;
+	if (r < 0) {
+		free(bridges);
+		return r;
 	}
 	r = coexist_apply(&manager->kernel, bridges, n_bridges, &result);
 	free(bridges);
@@ -869,11 +1008,11 @@ int manager_run_pass(struct manager *manager)
 	manager->shared_problem[0] = '\0';
 	r = pass_prepare(manager, &pass);
 	if (r == 0)
-		r = remember(manager, &pass.snapshot, &pass.plan);
-	if (r == 0)
 		keep_forwarding(manager, &pass.desired);
 	if (r == 0)
 		r = pass_apply(manager, &pass.plan);
+	if (r == 0)
+		r = remember(manager, &pass.snapshot);
 	if (r == 0)
 		r = sweep_flows(manager, &pass);
 	if (r == 0)
@@ -910,25 +1049,24 @@ static int on_pass(sd_event_source *source _unused_, void *data)
 	return r;
 }
 
+/* What is tried again, or has no event for its cause, looks at everything. */
 static int on_timer(sd_event_source *source _unused_, uint64_t when_us _unused_, void *data)
 {
-	want_pass(data);
+	struct manager *manager = data;
+
+	manager->kernel.dirt = DIRT_EVERYTHING;
+	want_pass(manager);
 	return 0;
 }
 
 static int on_kernel_event(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_, void *data)
 {
 	struct manager *manager = data;
-	struct monitor_news news = { 0 };
+	struct monitor_news news;
 
-	/* What cannot be read may have been anything. */
-	if (monitor_read(manager->monitor, &news) < 0)
-		news.dirty = DIRTY_ALL;
-	if (news.committer_pid)
-		manager->culprit = news;
+	(void)read_news(manager, &news);
 	if (news.dirty == 0)
 		return 0;
-	manager->netconf_due |= news.dirty & DIRTY_SYSCTLS;
 	if (fight_goes_on(manager, clock_us()))
 		want_pass_at(manager, clock_us() + FIGHT_PAUSE_US);
 	else
@@ -936,9 +1074,23 @@ static int on_kernel_event(sd_event_source *source _unused_, int fd _unused_, ui
 	return 0;
 }
 
+static void on_firewalld_changed(void *data)
+{
+	want_pass(data);
+}
+
 static void on_service_changed(struct managed *managed _unused_, void *data)
 {
 	want_pass(data);
+}
+
+/* Leases are told, and need no pass. */
+static void on_leases_changed(void *data)
+{
+	struct manager *manager = data;
+
+	if (manager->changed)
+		manager->changed(manager->changed_data);
 }
 
 /*
@@ -966,6 +1118,7 @@ int manager_reload(struct manager *manager, struct failure *failure)
 	manager->settling = true;	/* what the next pass changes was asked for: it is no repair */
 	for (const char *line = manager->file_problems; *line; line += strcspn(line, "\n"), line += *line == '\n')
 		sd_journal_send("MESSAGE=%.*s", (int)strcspn(line, "\n"), line, "PRIORITY=3", NULL);
+	manager->kernel.dirt = DIRT_EVERYTHING;
 	want_pass(manager);
 	return 0;
 }
@@ -1035,9 +1188,9 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
 	manager->event = event;
 	manager->options = *options;
 	manager->kernel = KERNEL_NULL;
-	manager->netconf_due = true;
 	manager->services.inotify_fd = -EBADF;
 	manager->services.changed = on_service_changed;
+	manager->services.leases_changed = on_leases_changed;
 	manager->services.data = manager;
 	read_machine_id(manager);
 	load_choices(manager);
@@ -1069,11 +1222,14 @@ struct manager *manager_free(struct manager *manager)
 	sd_event_source_unref(manager->timer_source);
 	managed_list_deinit(&manager->networks);
 	services_deinit(&manager->services);
+	firewalld_free(manager->firewalld);
 	monitor_free(manager->monitor);
 	kernel_deinit(&manager->kernel);
 	coexist_result_deinit(&manager->coexist);
 	forwarding_deinit(&manager->forwarding);
 	free(manager->choices);
+	netstate_deinit(&manager->desire.state);
+	free(manager->desire.networks);
 	free(manager->ports);
 	free(manager->bridges);
 	free(manager->addresses);
@@ -1091,9 +1247,31 @@ int manager_print_plan(struct manager *manager, char **ret_text)
 	return r < 0 ? r : plan_print(&pass.plan, ret_text);
 }
 
+/* From here on other programs are told of networks over the system bus. @systembus must outlive the manager. */
+int manager_attach_bus(struct manager *manager, struct systembus *systembus)
+{
+	return firewalld_new(systembus, on_firewalld_changed, manager, &manager->firewalld);
+}
+
+/* What outlives a network in firewalld is a name: it goes before the network. */
+static void leave_firewalld(const struct manager *manager)
+{
+	_cleanup_(freep) char (*names)[IFNAME_SIZE] = calloc(manager->networks.n + 1, sizeof(*names));
+	size_t n = 0;
+
+	for (size_t i = 0; names && i < manager->networks.n; i++) {
+		const struct network *network = &manager->networks.items[i]->network;
+
+		if (manager->networks.items[i]->wanted && network->bridge[0] && network->coexist)
+			memcpy(names[n++], network->bridge, IFNAME_SIZE);
+	}
+	firewalld_remove_now((const char (*)[IFNAME_SIZE])names, n);
+}
+
 /* Takes everything down, in as many passes as it needs. */
 int manager_teardown(struct manager *manager)
 {
+	leave_firewalld(manager);
 	for (size_t i = 0; i < manager->networks.n; i++)
 		manager->networks.items[i]->wanted = false;
 	for (int i = 0; i < 8; i++) {
@@ -1190,7 +1368,7 @@ const struct manager_options *manager_get_options(const struct manager *manager)
 	return &manager->options;
 }
 
-/* From now on @changed is called after each pass. One listener. */
+/* From now on @changed is called after each pass, and when leases have changed. One listener. */
 void manager_listen(struct manager *manager, void (*changed)(void *data), void *data)
 {
 	manager->changed = changed;

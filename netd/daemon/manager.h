@@ -13,6 +13,7 @@
 #include "../../lib/failure.h"
 #include "../model/leasefile.h"
 #include "../model/netstate.h"
+#include "systembus.h"
 #include "../model/plan.h"
 
 /* Where things are and how to behave; from the command line. All borrowed. */
@@ -74,6 +75,7 @@ int manager_reload(struct manager *manager, struct failure *failure);
 int manager_run_pass(struct manager *manager);
 int manager_print_plan(struct manager *manager, char **ret_text);
 int manager_teardown(struct manager *manager);
+int manager_attach_bus(struct manager *manager, struct systembus *systembus);
 
 const char *manager_file_problems(const struct manager *manager);
 size_t manager_count(const struct manager *manager);

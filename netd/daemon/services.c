@@ -93,6 +93,7 @@ static int on_inotify(sd_event_source *source _unused_, int fd, uint32_t events 
 		return 0;
 	for (size_t i = 0; i < services->list->n; i++)
 		read_leases(services, services->list->items[i]);
+	services->leases_changed(services->data);
 	return 0;
 }
 
@@ -249,7 +250,9 @@ unsigned int services_withheld(const char *network, const void *list)
 {
 	const struct managed *managed = managed_find(list, network);
 
-	return managed ? managed->withheld : 0;
+	if (!managed)
+		return 0;
+	return managed->service_idle ? SERVICE_ALL : managed->withheld;
 }
 
 static void look_at(struct managed *managed, uint64_t when_us)
@@ -324,6 +327,17 @@ static void review_withheld(struct managed *managed, const struct subnet_choice 
 	look_at(managed, managed->withheld_try_us);
 }
 
+/* Once started it goes on: whoever had a guest will have another one, and nothing changes for that one. */
+static bool is_idle(const struct managed *managed, const struct netstate *snapshot)
+{
+	if (!managed->network.services_on_demand || managed->child.pidfd >= 0 || managed->child_retry_at_us)
+		return false;
+	for (size_t i = 0; i < snapshot->n_ports; i++)
+		if (strcmp(snapshot->ports[i].bridge, managed->network.bridge) == 0)
+			return false;
+	return true;
+}
+
 /*
  * Looks how the services do, before it is planned: whether they listen, and whether they could do more. Sets
  * managed.look_at_us where that has to be looked at again without an event.
@@ -342,7 +356,8 @@ void services_review(const struct services *services, const struct netstate *sna
 		const struct subnet_choice *choice = subnet_find(choices, n_choices, managed->network.name);
 
 		managed->look_at_us = 0;
-		if (!managed->wanted)
+		managed->service_idle = is_idle(managed, snapshot);
+		if (!managed->wanted || managed->service_idle)
 			continue;
 		if (managed->child.pidfd >= 0)
 			review_child(managed, &view, snapshot, choice, services->options, now);
@@ -395,7 +410,7 @@ const char *services_problem(const struct managed *managed, const char **ret_fix
 /* Do guests get what they should from it? */
 bool services_are_ready(const struct managed *managed)
 {
-	return !dnsmasq_is_wanted(&managed->network) || (managed->child.pidfd >= 0 && managed->listens);
+	return !dnsmasq_is_wanted(&managed->network) || managed->service_idle || (managed->child.pidfd >= 0 && managed->listens);
 }
 
 /*

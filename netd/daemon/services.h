@@ -15,8 +15,10 @@ struct services {
 	const struct manager_options *options;	/* borrowed */
 	char run_dir[4096];			/* RUN/dnsmasq */
 	char state_dir[4096];			/* STATE */
-	/* Called when a child has ended or leases have changed. */
+	/* Called when a child has ended. */
 	void (*changed)(struct managed *managed, void *data);
+	/* Called when a lease file has been read again. */
+	void (*leases_changed)(void *data);
 	void *data;
 
 	int inotify_fd;				/* owned: on state_dir */

@@ -25,6 +25,8 @@
 #include "dump.h"
 #include "link.h"
 #include "nft.h"
+#include "rules.h"
+#include "snapshot.h"
 #include "sysctl.h"
 
 struct applying {
@@ -371,9 +373,6 @@ static void take_down_failed_ports(struct applying *applying, const struct nl_ba
 	for (size_t i = 0; i < batch->n_entries; i++) {
 		const struct nl_entry *entry = &batch->entries[i];
 
-		/* Another program's port may be on another bridge by now. */
-		if (applying->plan->steps[entry->tag].port.owner != NETSTATE_OURS)
-			continue;
 		if (entry->error && entry->tag != last) {
 			link_put_flags(&down, applying->plan->steps[entry->tag].port.ifindex, false, entry->tag);
 			last = entry->tag;
@@ -542,6 +541,8 @@ static void commit_rules(struct applying *applying)
 			break;
 		}
 		done = batch.n_errors == 0;
+		if (done)
+			rules_note_steps(applying->kernel, applying->plan, applying->steps, applying->n_steps, left_out);
 		again = !done && sort_out_failures(applying, &batch, left_out);
 	}
 	if (left_out && !done)
@@ -569,6 +570,8 @@ static void adopt_table(struct applying *applying, size_t step)
 			fail_step(applying, step, batch.entries[i].error, batch.entries[i].error == -EPERM ?
 				  "table inet guestnet belongs to another process: another guestnetd runs" :
 				  batch.entries[i].text);
+	if (r == 0 && batch.n_errors == 0)
+		rules_note_adoption(applying->kernel);
 }
 
 static void change_rules(struct applying *applying)
@@ -598,6 +601,8 @@ static void change_rules(struct applying *applying)
 			checksums[n_checksums++] = n;
 	}
 	if (n_checksums > 0)
+		applying->kernel->checksums_changed = true;
+	if (n_checksums > 0)
 		checksum_apply(applying->kernel, applying->plan, checksums, n_checksums, applying->results);
 }
 
@@ -607,6 +612,7 @@ static void set_sysctls(struct applying *applying)
 		const struct netstate_sysctl *sysctl = &applying->plan->steps[applying->steps[i]].sysctl;
 		int r = sysctl_write(applying->kernel, sysctl->path, sysctl->value);
 
+		kernel_note_sysctl(applying->kernel, sysctl->path);
 		/* Of an interface that has gone meanwhile. */
 		if (r == -ENOENT && sysctl->when != SYSCTL_ALWAYS)
 			r = 0;
@@ -701,6 +707,9 @@ int apply_plan(struct kernel *kernel, const struct plan *plan, const struct appl
 
 	for (size_t i = 0; r == 0 && i < plan->n_steps; i++)
 		r = results[i].error;
+	/* What a failed step has left behind is not known. */
+	if (r < 0)
+		kernel->dirt = DIRT_EVERYTHING;
 	free(applying.steps);
 	free(applying.failed);
 	return r;

@@ -15,7 +15,8 @@
 #include <linux/if_addr.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
-#include <linux/netconf.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
@@ -102,14 +103,62 @@ static void read_port_data(const struct nlattr *data, struct netstate_port *port
 	port->flood = nl_get_u8(table[IFLA_BRPORT_UNICAST_FLOOD], 1) != 0;
 }
 
-static uint8_t read_addr_gen_mode(const struct nlattr *af_spec)
-{
-	const struct nlattr *family = NULL, *table[IFLA_INET6_MAX + 1];
+/* Where the kernel puts them: IFLA_INET6_CONF counts from 0 (net/ipv6/addrconf.c), IFLA_INET_CONF from 1. */
+static const struct {
+	uint8_t family;
+	const char *name;
+	uint8_t number;
+} value_table[] = {
+	[VALUE_ACCEPT_RA] = { AF_INET6, "accept_ra", DEVCONF_ACCEPT_RA },
+	[VALUE_ACCEPT_DAD] = { AF_INET6, "accept_dad", DEVCONF_ACCEPT_DAD },
+	[VALUE_DISABLE_IPV6] = { AF_INET6, "disable_ipv6", DEVCONF_DISABLE_IPV6 },
+	[VALUE_FORWARDING6] = { AF_INET6, "forwarding", DEVCONF_FORWARDING },
+	[VALUE_FORWARDING4] = { AF_INET, "forwarding", IPV4_DEVCONF_FORWARDING - 1 },
+	[VALUE_RP_FILTER] = { AF_INET, "rp_filter", IPV4_DEVCONF_RP_FILTER - 1 },
+	[VALUE_ROUTE_LOCALNET] = { AF_INET, "route_localnet", IPV4_DEVCONF_ROUTE_LOCALNET - 1 },
+	[VALUE_PROXY_ARP] = { AF_INET, "proxy_arp", IPV4_DEVCONF_PROXY_ARP - 1 },
+};
+_Static_assert(ARRAY_SIZE(value_table) == VALUE_MAX_, "every value has its place");
 
-	while ((family = nl_next(af_spec, family)))
-		if ((family->nla_type & NLA_TYPE_MASK) == AF_INET6 && nl_parse_nested(family, table, ARRAY_SIZE(table)))
-			return nl_get_u8(table[IFLA_INET6_ADDR_GEN_MODE], 0);
-	return 0;
+/* Is FAMILY/conf/INTERFACE/NAME among the values that a link's message has? */
+bool dump_value_find(const char *family, const char *name, enum dump_value *ret_value)
+{
+	uint8_t wanted = strcmp(family, "ipv6") == 0 ? AF_INET6 : strcmp(family, "ipv4") == 0 ? AF_INET : AF_UNSPEC;
+
+	for (size_t i = 0; i < ARRAY_SIZE(value_table); i++)
+		if (value_table[i].family == wanted && strcmp(value_table[i].name, name) == 0) {
+			*ret_value = (enum dump_value)i;
+			return true;
+		}
+	return false;
+}
+
+static void read_family_values(const struct nlattr *conf, uint8_t family, struct dump_values *values)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(value_table); i++) {
+		size_t offset = value_table[i].number * sizeof(int32_t);
+
+		if (value_table[i].family != family || nl_length(conf) < offset + sizeof(int32_t))
+			continue;
+		memcpy(&values->values[i], (const uint8_t *)nl_data(conf) + offset, sizeof(int32_t));
+		values->present |= 1u << i;
+	}
+}
+
+static void read_families(const struct nlattr *af_spec, struct dump_values *values, uint8_t *addr_gen_mode)
+{
+	const struct nlattr *family = NULL, *v6[IFLA_INET6_MAX + 1], *v4[IFLA_INET_MAX + 1];
+
+	while ((family = nl_next(af_spec, family))) {
+		uint16_t type = family->nla_type & NLA_TYPE_MASK;
+
+		if (type == AF_INET6 && nl_parse_nested(family, v6, ARRAY_SIZE(v6))) {
+			*addr_gen_mode = nl_get_u8(v6[IFLA_INET6_ADDR_GEN_MODE], 0);
+			read_family_values(v6[IFLA_INET6_CONF], AF_INET6, values);
+		} else if (type == AF_INET && nl_parse_nested(family, v4, ARRAY_SIZE(v4))) {
+			read_family_values(v4[IFLA_INET_CONF], AF_INET, values);
+		}
+	}
 }
 
 static void read_port_alias(struct netstate_port *port)
@@ -137,7 +186,6 @@ static void read_bridge(const struct nlattr **table, const struct nlattr *data, 
 	bridge->mtu = port->mtu;
 	bridge->address_pinned = true;
 	nl_get(table[IFLA_ADDRESS], &bridge->mac, sizeof(bridge->mac));
-	bridge->addr_gen_mode = read_addr_gen_mode(table[IFLA_AF_SPEC]);
 	read_bridge_data(data, bridge);
 	read_altnames(table[IFLA_PROP_LIST], bridge);
 	if (str_has_prefix(alias, DUMP_ALIAS_NETWORK, &network) && strlen(network) < NETWORK_NAME_SIZE && network[0]) {
@@ -151,6 +199,7 @@ int dump_link(const struct nlmsghdr *message, struct dump_link *ret_link)
 {
 	const struct nlattr *table[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1];
 	struct netstate_port *port = &ret_link->port;
+	uint8_t addr_gen_mode = 0;
 	struct ifinfomsg header;
 
 	memset(ret_link, 0, sizeof(*ret_link));
@@ -168,7 +217,6 @@ int dump_link(const struct nlmsghdr *message, struct dump_link *ret_link)
 	port->learning = port->flood = true;
 	copy_string(table[IFLA_IFALIAS], port->alias, sizeof(port->alias));
 	copy_string(info[IFLA_INFO_KIND], ret_link->kind, sizeof(ret_link->kind));
-	port->tap = strcmp(ret_link->kind, "tun") == 0;
 	port->physical = !table[IFLA_LINKINFO] || !info[IFLA_INFO_KIND];
 	ret_link->loopback = header.ifi_flags & IFF_LOOPBACK;
 	if (ret_link->loopback)
@@ -178,6 +226,9 @@ int dump_link(const struct nlmsghdr *message, struct dump_link *ret_link)
 	read_port_alias(port);
 	if (strcmp(ret_link->kind, "bridge") == 0)
 		read_bridge(table, info[IFLA_INFO_DATA], port->alias, port, &ret_link->bridge);
+	read_families(table[IFLA_AF_SPEC], &ret_link->values, &addr_gen_mode);
+	if (ret_link->bridge.ifindex)
+		ret_link->bridge.addr_gen_mode = addr_gen_mode;
 	return 0;
 }
 
@@ -256,23 +307,6 @@ bool dump_is_advertised(const struct nlmsghdr *message)
 	memcpy(&address, NLMSG_DATA(message), sizeof(address));
 	return address.ifa_family == AF_INET6 && address.ifa_scope == RT_SCOPE_UNIVERSE &&
 	       !(nl_get_u32(table[IFA_FLAGS], address.ifa_flags) & IFA_F_PERMANENT);
-}
-
-/* One RTM_NEWNETCONF; the index is NETCONFA_IFINDEX_ALL for the host's own switch. -EPROTO for what is none. */
-int dump_netconf(const struct nlmsghdr *message, int *ret_ifindex, uint8_t *ret_family, bool *ret_forwards)
-{
-	const struct nlattr *table[NETCONFA_MAX + 1];
-	struct netconfmsg header;
-
-	if (message->nlmsg_type != RTM_NEWNETCONF || message->nlmsg_len < NLMSG_LENGTH(sizeof(header)) ||
-	    !nl_parse(message, sizeof(header), table, ARRAY_SIZE(table)) || !table[NETCONFA_IFINDEX] ||
-	    !table[NETCONFA_FORWARDING])
-		return -EPROTO;
-	memcpy(&header, NLMSG_DATA(message), sizeof(header));
-	*ret_family = header.ncm_family;
-	*ret_ifindex = (int)nl_get_u32(table[NETCONFA_IFINDEX], 0);
-	*ret_forwards = nl_get_u32(table[NETCONFA_FORWARDING], 1) != 0;
-	return 0;
 }
 
 /* Rules as lines. */

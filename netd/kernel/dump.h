@@ -12,8 +12,23 @@
 
 #include "../model/netstate.h"
 
+/* Values of an interface that are below /proc/sys/net, too, and that no event tells of. */
+enum dump_value {
+	VALUE_ACCEPT_RA, VALUE_ACCEPT_DAD, VALUE_DISABLE_IPV6, VALUE_FORWARDING6,
+	VALUE_FORWARDING4, VALUE_RP_FILTER, VALUE_ROUTE_LOCALNET, VALUE_PROXY_ARP,
+	VALUE_MAX_,
+};
+
+struct dump_values {
+	uint32_t present;		/* bit n: value n */
+	int32_t values[VALUE_MAX_];
+};
+
+bool dump_value_find(const char *family, const char *name, enum dump_value *ret_value);
+
 /* One link, with everything that a bridge or a port may have. */
 struct dump_link {
+	struct dump_values values;
 	struct netstate_bridge bridge;	/* of kind "bridge" */
 	struct netstate_port port;	/* everything else */
 	char kind[16];			/* "" for a network card */
@@ -28,7 +43,6 @@ int dump_address(const struct nlmsghdr *message, struct netstate_address *ret_ad
 		 bool *ret_link_local);
 int dump_route(const struct nlmsghdr *message, struct netstate_route *ret_route, int *ret_ifindex);
 bool dump_is_advertised(const struct nlmsghdr *message);
-int dump_netconf(const struct nlmsghdr *message, int *ret_ifindex, uint8_t *ret_family, bool *ret_forwards);
 bool dump_alias_word(const char *alias, const char *key, char *buffer, size_t size);
 
 /*

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -36,9 +37,37 @@ static void inject(struct kernel *kernel, struct nl_batch *batch)
  */
 int kernel_transact(struct kernel *kernel, struct nl_channel *channel, struct nl_batch *batch, nl_each each, void *data)
 {
+	int r;
+
 	if (batch->error == 0)
 		inject(kernel, batch);
-	return nl_transact(channel, batch, each, data);
+	r = nl_transact(channel, batch, each, data);
+	/* A transaction of nftables that goes through raises its generation by one (nf_tables_api.c:nf_tables_commit()). */
+	if (r == 0 && channel == &kernel->nft && batch->whole && batch->n_errors == 0 && kernel->generation)
+		kernel->generation++;
+	return r;
+}
+
+/* Adds an interface; too many of them are all of them. */
+void dirt_add_link(struct dirt *dirt, int ifindex)
+{
+	for (unsigned int i = 0; i < dirt->n_links; i++)
+		if (dirt->links[i] == ifindex)
+			return;
+	if (dirt->n_links < DIRT_LINKS)
+		dirt->links[dirt->n_links++] = ifindex;
+	else
+		dirt->parts |= DIRTY_LINKS | DIRTY_ADDRESSES;
+}
+
+void dirt_add(struct dirt *dirt, const struct dirt *more)
+{
+	/* An unknown commit stays one whatever comes later. */
+	if (more->parts & DIRTY_RULES)
+		dirt->generation = dirt->parts & DIRTY_RULES && !dirt->generation ? 0 : more->generation;
+	dirt->parts |= more->parts;
+	for (unsigned int i = 0; i < more->n_links; i++)
+		dirt_add_link(dirt, more->links[i]);
 }
 
 /* The nftables socket, to be kept for the next process of ours. Borrowed. */
@@ -65,6 +94,10 @@ int kernel_open(int nft_fd, struct kernel *ret_kernel, struct failure *failure)
 		kernel.sysctl_fd = open("/proc/sys/net", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		r = kernel.sysctl_fd < 0 ? -errno : 0;
 	}
+	/* A kernel without IPv6 has only one of them. */
+	for (size_t i = 0; r == 0 && i < 2; i++)
+		kernel.forwarding_fds[i] = openat(kernel.sysctl_fd, i ? "ipv6/conf/all/forwarding" : "ipv4/ip_forward",
+						  O_RDONLY | O_CLOEXEC);
 	if (r == 0) {
 		what = "open the nftables socket";
 		r = nft_fd >= 0 ? nl_channel_adopt(nft_fd, &kernel.nft) : nl_channel_open(NETLINK_NETFILTER, &kernel.nft);
@@ -81,9 +114,15 @@ int kernel_open(int nft_fd, struct kernel *ret_kernel, struct failure *failure)
 /* Closes everything. Tables with owner and persist stay, and can be adopted. */
 void kernel_deinit(struct kernel *kernel)
 {
-	netstate_deinit(&kernel->rules);
+	netstate_deinit(&kernel->view.state);
+	netstate_deinit(&kernel->view.added);
+	netstate_deinit(&kernel->view.removed);
+	free(kernel->view.links);
+	kernel->view = (struct view){ 0 };
 	nl_channel_deinit(&kernel->rtnl);
 	nl_channel_deinit(&kernel->nft);
 	nl_channel_deinit(&kernel->conntrack);
+	for (size_t i = 0; i < 2; i++)
+		kernel->forwarding_fds[i] = fd_close(kernel->forwarding_fds[i]);
 	kernel->sysctl_fd = fd_close(kernel->sysctl_fd);
 }

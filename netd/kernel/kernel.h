@@ -12,14 +12,61 @@
 #include "../../lib/nl/batch.h"
 #include "../model/netstate.h"
 
+/* What of the kernel's state is different from what was read last, or may be. */
+enum kernel_dirty {
+	DIRTY_LINKS	= 1 << 0,
+	DIRTY_ADDRESSES	= 1 << 1,
+	DIRTY_ROUTES	= 1 << 2,
+	DIRTY_SYSCTLS	= 1 << 3,	/* netconf: forwarding and its like */
+	DIRTY_RULES	= 1 << 4,
+	DIRTY_ALL	= (1 << 5) - 1,
+};
+
+#define DIRT_LINKS	32
+
+struct dirt {
+	unsigned int parts;		/* enum kernel_dirty: to be read again as a whole */
+	unsigned int n_links;
+	int links[DIRT_LINKS];		/* interfaces to be read again, with their addresses */
+	uint32_t generation;		/* with DIRTY_RULES: of the last commit by others; 0: unknown */
+};
+
+#define DIRT_EVERYTHING	(struct dirt){ .parts = DIRTY_ALL }
+
+void dirt_add_link(struct dirt *dirt, int ifindex);
+void dirt_add(struct dirt *dirt, const struct dirt *more);
+
+struct view_link;
+
+/* What was read last, part by part; kernel_look() brings it up to date. */
+struct view {
+	struct netstate state;		/* owned; sorted; without services */
+	struct netstate added, removed;	/* owned; elements, by transactions of ours since the last look */
+	struct view_link *links;	/* owned: all interfaces, by index */
+	size_t n_links;
+	uint64_t changes;		/* to links, ports and addresses: another number, another state */
+	bool all_links;			/* the last look was at all links */
+	int forwards[2];		/* the host's switches for IPv4 and IPv6; -1: there is none */
+	bool values_of_off[2];		/* something was read of interfaces while that was off */
+	bool foreign_routes;		/* routes of all interfaces are there, and were true when they were read */
+	bool all_values;		/* the values of interfaces are to be gone through, all of them */
+	unsigned int n_touched;		/* else those of these: */
+	char touched[DIRT_LINKS][IFNAME_SIZE];
+};
+
 struct kernel {
 	struct nl_channel rtnl;
 	struct nl_channel nft;		/* the only one for nftables: ownership of our table is tied to it */
 	struct nl_channel conntrack;
 	int sysctl_fd;			/* owned; directory /proc/sys/net of this network namespace */
+	int forwarding_fds[2];		/* owned; IPv4 and IPv6: read in each look, and opening costs more than that */
 	bool owner_tables;		/* the kernel has tables with owner and persist (Linux 6.9) */
-	uint32_t generation;		/* of nftables when `rules` was read; 0: never. Every commit raises it */
-	struct netstate rules;		/* owned: our table, elements and checksum rules at that generation */
+
+	struct view view;		/* owned */
+	struct dirt dirt;		/* what of it is to be read again */
+	uint32_t generation;		/* of nftables when the rules in `view` were true; 0: never. Every commit raises it */
+	uint32_t read_generation;	/* when they were read from the kernel */
+	bool checksums_changed;		/* by us: they are to be read again */
 
 	/* For tests: a message for which it returns true reaches the kernel as one that it does not know. */
 	bool (*inject)(void *data, unsigned int message);
@@ -27,7 +74,7 @@ struct kernel {
 	unsigned int n_messages;	/* changes sent so far */
 };
 
-#define KERNEL_NULL (struct kernel){ .sysctl_fd = -EBADF }
+#define KERNEL_NULL (struct kernel){ .sysctl_fd = -EBADF, .forwarding_fds = { -EBADF, -EBADF }, .dirt = { .parts = DIRTY_ALL } }
 
 int kernel_open(int nft_fd, struct kernel *ret_kernel, struct failure *failure);
 void kernel_deinit(struct kernel *kernel);

@@ -3,8 +3,8 @@
  * Events: something has changed, look again.
  * Reads; decides nothing. Event loop context.
  *
- * What exactly has changed is not taken from the event: it only sets a dirty bit, and a pass reads the state
- * itself. So a lost event costs nothing but a look at everything.
+ * What has become of a thing is not taken from the event: it only says which part of the state, or which interface, is
+ * to be read again. So a lost event costs nothing but a look at everything.
  */
 #include "monitor.h"
 
@@ -142,9 +142,42 @@ static void note_committer(const struct nlmsghdr *message, struct monitor_news *
 	if (!nl_parse(message, sizeof(struct nfgenmsg), table, ARRAY_SIZE(table)))
 		return;
 	name = nl_get_string(table[NFTA_GEN_PROC_NAME]) ?: "";
+	/* After a loss nobody knows what else there was. */
+	news->dirt.generation = news->lost ? 0 : nl_get_u32_be(table[NFTA_GEN_ID], 0);
 	news->committer_pid = nl_get_u32_be(table[NFTA_GEN_PROC_PID], 0);
 	memset(news->committer_name, 0, sizeof(news->committer_name));
 	memcpy(news->committer_name, name, strnlen(name, sizeof(news->committer_name) - 1));
+}
+
+/* The interface that an event is about; 0 when it is about more, or none. */
+static int read_interface(const struct nlmsghdr *message, unsigned int dirty)
+{
+	const struct nlattr *table[RTA_MAX + 1];
+	struct ifaddrmsg address;
+	struct ifinfomsg link;
+
+	if (dirty == DIRTY_ROUTES)
+		return nl_parse(message, sizeof(struct rtmsg), table, ARRAY_SIZE(table)) ? (int)nl_get_u32(table[RTA_OIF], 0) : 0;
+	if (dirty == DIRTY_ADDRESSES && message->nlmsg_len >= NLMSG_LENGTH(sizeof(address))) {
+		memcpy(&address, NLMSG_DATA(message), sizeof(address));
+		return (int)address.ifa_index;
+	}
+	if (dirty == DIRTY_LINKS && message->nlmsg_len >= NLMSG_LENGTH(sizeof(link))) {
+		memcpy(&link, NLMSG_DATA(message), sizeof(link));
+		return link.ifi_index;
+	}
+	return 0;
+}
+
+/* Routes are dirty as a whole, too: those of interfaces that are no bridges of ours are read only when they are needed. */
+static void note_dirt(const struct nlmsghdr *message, unsigned int dirty, struct dirt *dirt)
+{
+	int ifindex = read_interface(message, dirty);
+
+	if (ifindex > 0)
+		dirt_add_link(dirt, ifindex);
+	if (ifindex <= 0 || dirty == DIRTY_ROUTES)
+		dirt->parts |= dirty;
 }
 
 static void read_events(const struct monitor *monitor, unsigned int i, size_t length, struct monitor_news *news)
@@ -159,9 +192,12 @@ static void read_events(const struct monitor *monitor, unsigned int i, size_t le
 			continue;
 		if (message->nlmsg_pid == monitor->own_ports[i]) {
 			news->n_own++;
+			if (dirty != DIRTY_RULES)	/* kernel/rules.c knows what they do */
+				note_dirt(message, dirty, &news->dirt);
 			continue;
 		}
 		news->n_events++;
+		note_dirt(message, dirty, &news->dirt);
 		news->dirty |= dirty;
 		if (dirty == DIRTY_RULES)
 			note_committer(message, news);
@@ -185,6 +221,7 @@ static int read_socket(struct monitor *monitor, unsigned int i, struct monitor_n
 		if (r == -ENOBUFS || (r == 0 && header.msg_flags & MSG_TRUNC)) {
 			news->lost = true;
 			news->dirty = DIRTY_ALL;
+			news->dirt = DIRT_EVERYTHING;
 			continue;
 		}
 		if (r < 0)

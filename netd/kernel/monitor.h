@@ -9,21 +9,13 @@
 
 #include "kernel.h"
 
-enum monitor_dirty {
-	DIRTY_LINKS	= 1 << 0,
-	DIRTY_ADDRESSES	= 1 << 1,
-	DIRTY_ROUTES	= 1 << 2,
-	DIRTY_SYSCTLS	= 1 << 3,	/* netconf: forwarding and its like */
-	DIRTY_RULES	= 1 << 4,
-	DIRTY_ALL	= (1 << 5) - 1,
-};
-
 /* What monitor_read() found. The committer is of the last foreign change of rules; 0 and "" when unknown. */
 struct monitor_news {
-	unsigned int dirty;		/* enum monitor_dirty */
+	unsigned int dirty;		/* enum kernel_dirty: by others */
 	unsigned int n_events;		/* by others */
-	unsigned int n_own;		/* by us: they set no dirty bit */
+	unsigned int n_own;		/* by us: no reason to look, but another look must see them */
 	bool lost;			/* the kernel had more than there was room for; dirty is DIRTY_ALL */
+	struct dirt dirt;		/* by anybody */
 	uint32_t committer_pid;
 	char committer_name[16];
 };

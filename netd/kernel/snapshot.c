@@ -3,87 +3,100 @@
  * What is: the kernel's networking as a struct netstate.
  * Reads; changes and decides nothing.
  *
+ * Theory of operation
+ *
+ * What was read is kept (struct view), and only what is dirty is read again: a part as a whole by a dump, or, where
+ * events name the interfaces that something has happened to, those interfaces with their addresses, each by its index.
+ * A part that could not be read, or whose dump was interrupted, stays dirty as a whole.
+ *
  * A dump is several system calls, and what it describes can change between them. rtnetlink says so (an
  * interrupted dump), nftables has a generation that is the same before and after a dump that is whole.
  * In both cases everything is read again, a few times; after that it is somebody else who never stops.
+ *
+ * Values of interfaces below /proc/sys/net come with the messages of links: reading a file of /proc takes seven times
+ * as long. No event tells when they change; a dump of all links does, and whoever wants to be sure makes them dirty.
  */
 #include "snapshot.h"
 
 #include <errno.h>
 #include <linux/if_addr.h>
-#include <linux/netconf.h>
-#include <linux/netfilter.h>
-#include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include "../../lib/str.h"
 #include "../../lib/util.h"
-#include "../model/ruleset.h"
-#include "checksum.h"
 #include "dump.h"
-#include "nft.h"
+#include "rules.h"
 #include "sysctl.h"
 
 #define ATTEMPTS	10
 
-/* The names of all links, by index: addresses and routes have only that. */
-struct link_name {
+/* An interface: addresses and routes have only its index. */
+struct view_link {
 	int ifindex;
 	char name[IFNAME_SIZE];
 	bool ours;		/* a bridge of ours */
 	bool port;		/* of any bridge or bond */
 	bool card;		/* a network card that is no port */
 	bool loopback;
-	bool ra, off4, off6;	/* see struct netstate_device */
+	bool ra_address, ra_route;	/* has one by router advertisement */
+	struct dump_values values;
 };
 
+/* Links, on their way into the view. */
 struct reading {
-	struct kernel *kernel;
 	struct netstate *state;
-	struct link_name *links;	/* owned; sorted once all are read */
+	struct view_link *links;	/* owned */
 	size_t n_links, max_links;
-	bool off4, off6;		/* the host does not forward */
 };
 
 static int compare_links(const void *a, const void *b)
 {
-	const struct link_name *left = a, *right = b;
+	const struct view_link *left = a, *right = b;
 
 	return left->ifindex < right->ifindex ? -1 : left->ifindex > right->ifindex;
 }
 
-static struct link_name *find_link(const struct reading *reading, int ifindex)
+static struct view_link *find_link(const struct view *view, int ifindex)
 {
-	const struct link_name key = { .ifindex = ifindex };
+	const struct view_link key = { .ifindex = ifindex };
 
-	if (reading->n_links == 0)
+	if (view->n_links == 0)
 		return NULL;
-	return bsearch(&key, reading->links, reading->n_links, sizeof(key), compare_links);
+	return bsearch(&key, view->links, view->n_links, sizeof(key), compare_links);
 }
 
-static int add_link_name(struct reading *reading, const struct dump_link *link)
+static const struct view_link *find_link_name(const struct view *view, const char *name)
 {
-	if (reading->n_links == reading->max_links) {
-		size_t max = reading->max_links ? reading->max_links * 2 : 64;
-		struct link_name *grown = reallocarray(reading->links, max, sizeof(*grown));
+	const struct netstate_bridge *bridge = netstate_find_bridge(&view->state, name);
 
-		if (!grown)
-			return -ENOMEM;
-		reading->links = grown;
-		reading->max_links = max;
-	}
-	reading->links[reading->n_links] = (struct link_name){
-		.ifindex = link->port.ifindex,
-		.ours = link->bridge.owner == NETSTATE_OURS,
-		.port = link->port.master,
-		.card = link->port.physical && !link->port.master,
-		.loopback = link->loopback,
-	};
-	memcpy(reading->links[reading->n_links++].name, link->port.name, IFNAME_SIZE);
-	return 0;
+	if (bridge)
+		return find_link(view, bridge->ifindex);
+	for (size_t i = 0; i < view->n_links; i++)
+		if (strcmp(view->links[i].name, name) == 0)
+			return &view->links[i];
+	return NULL;
+}
+
+/* Compared as bytes: what is between its members is 0. */
+static void set_view_link(struct view_link *item, const struct dump_link *link)
+{
+	memset(item, 0, sizeof(*item));
+	item->ifindex = link->port.ifindex;
+	item->ours = link->bridge.owner == NETSTATE_OURS;
+	item->port = link->port.master;
+	item->card = link->port.physical && !link->port.master;
+	item->loopback = link->loopback;
+	item->values = link->values;
+	memcpy(item->name, link->port.name, IFNAME_SIZE);
+}
+
+static bool is_port(const struct dump_link *link)
+{
+	return !link->bridge.ifindex && (link->port.master || link->port.owner == NETSTATE_OURS);
 }
 
 static int each_link(const struct nlmsghdr *message, void *data)
@@ -95,502 +108,750 @@ static int each_link(const struct nlmsghdr *message, void *data)
 	r = dump_link(message, &link);
 	if (r < 0)
 		return r;
-	r = add_link_name(reading, &link);
-	if (r == 0 && link.bridge.ifindex)
-		r = netstate_add_bridge(reading->state, &link.bridge);
-	else if (r == 0 && (link.port.master || link.port.tap || link.port.owner == NETSTATE_OURS))
-		r = netstate_add_port(reading->state, &link.port);
-	return r;
+	if (reading->n_links == reading->max_links) {
+		size_t max = reading->max_links ? reading->max_links * 2 : 64;
+		struct view_link *grown = reallocarray(reading->links, max, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		reading->links = grown;
+		reading->max_links = max;
+	}
+	set_view_link(&reading->links[reading->n_links++], &link);
+	if (link.bridge.ifindex)
+		return netstate_add_bridge(reading->state, &link.bridge);
+	return is_port(&link) ? netstate_add_port(reading->state, &link.port) : 0;
 }
 
-/* Keeps the ports of our bridges and taps that may have fallen from one, and says where they belong. */
-static void keep_our_ports(struct reading *reading)
+/* Is this a port of a bridge of ours, or one that has fallen from it? Says where it belongs. */
+static bool is_our_port(const struct view *view, struct netstate_port *port)
 {
-	struct netstate *state = reading->state;
+	const struct view_link *master = find_link(view, port->master);
+
+	if (port->owner != NETSTATE_OURS && !(master && master->ours))
+		return false;
+	if (port->bridge[0] == '\0' && master)
+		memcpy(port->bridge, master->name, sizeof(port->bridge));
+	return true;
+}
+
+static void keep_our_ports(const struct view *view, struct netstate *state)
+{
 	size_t n = 0;
 
 	for (size_t i = 0; i < state->n_ports; i++) {
-		struct netstate_port *port = &state->ports[i];
-		const struct link_name *master = find_link(reading, port->master);
-
-		if (port->owner != NETSTATE_OURS && !(master && master->ours) && !(port->tap && !port->master))
+		if (!is_our_port(view, &state->ports[i]))
 			continue;
-		if (port->bridge[0] == '\0' && master)
-			memcpy(port->bridge, master->name, sizeof(port->bridge));
 		if (i != n)
-			memcpy(&state->ports[n], port, sizeof(*port));
+			memcpy(&state->ports[n], &state->ports[i], sizeof(*state->ports));
 		n++;
 	}
 	state->n_ports = n;
 }
 
-static int read_links(struct reading *reading)
+static bool same_links(const struct view *view, const struct reading *reading)
+{
+	if (view->n_links != reading->n_links)
+		return false;
+	for (size_t i = 0; i < view->n_links; i++)
+		if (view->links[i].ifindex != reading->links[i].ifindex || view->links[i].ours != reading->links[i].ours ||
+		    strcmp(view->links[i].name, reading->links[i].name) != 0)
+			return false;
+	return true;
+}
+
+#define SAME(a, b, many) ((a)->n_##many == (b)->n_##many && \
+	((a)->n_##many == 0 || memcmp((a)->many, (b)->many, (a)->n_##many * sizeof(*(a)->many)) == 0))
+
+static void replace_links(struct view *view, struct reading *reading)
+{
+	struct netstate *state = &view->state, *fresh = reading->state;
+	struct view_link *fitting;
+	bool changed;
+
+	/* What is not in the messages of links stays as it is known. */
+	for (size_t i = 0; i < reading->n_links; i++) {
+		const struct view_link *before = find_link(view, reading->links[i].ifindex);
+
+		reading->links[i].ra_address = before && before->ra_address;
+		reading->links[i].ra_route = before && before->ra_route;
+	}
+	changed = !SAME(view, reading, links);
+	fitting = reallocarray(reading->links, reading->n_links + 1, sizeof(*fitting));
+
+	free(view->links);
+	view->links = fitting ?: reading->links;
+	view->n_links = reading->n_links;
+	keep_our_ports(view, fresh);
+	netstate_sort(fresh);
+	view->changes += changed || !SAME(state, fresh, bridges) || !SAME(state, fresh, ports);
+	free(state->bridges);
+	free(state->ports);
+	state->bridges = steal_ptr(fresh->bridges);
+	state->n_bridges = fresh->n_bridges;
+	state->ports = steal_ptr(fresh->ports);
+	state->n_ports = fresh->n_ports;
+}
+
+/* All links. Addresses and routes have to be read again when a name means another one now. */
+static int read_links(struct kernel *kernel)
 {
 	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+	_cleanup_(netstate_deinit) struct netstate fresh = NETSTATE_NULL;
 	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC };
+	struct reading reading = { .state = &fresh };
 	int r;
 
 	nl_begin(&request, RTM_GETLINK, NLM_F_DUMP, 0, &header, sizeof(header));
 	nl_put_u32(&request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	r = nl_dump(&reading->kernel->rtnl, &request, each_link, reading);
-	if (r < 0)
+	r = nl_dump(&kernel->rtnl, &request, each_link, &reading);
+	if (r < 0) {
+		free(reading.links);
 		return r;
-	if (reading->n_links > 0)
-		qsort(reading->links, reading->n_links, sizeof(*reading->links), compare_links);
-	keep_our_ports(reading);
+	}
+	if (reading.n_links > 0)
+		qsort(reading.links, reading.n_links, sizeof(*reading.links), compare_links);
+	if (!same_links(&kernel->view, &reading))
+		kernel->dirt.parts |= DIRTY_ADDRESSES | DIRTY_ROUTES;
+	replace_links(&kernel->view, &reading);
+	kernel->view.all_values = kernel->view.all_links = true;
 	return 0;
+}
+
+/* What was asked of single interfaces. */
+struct asking {
+	struct view *view;
+	struct dump_link found[DIRT_LINKS];	/* by tag; no index: it is gone */
+};
+
+static int each_asked_link(const struct nlmsghdr *message, uint32_t tag, void *data)
+{
+	struct asking *asking = data;
+
+	return message->nlmsg_type == RTM_NEWLINK && tag < DIRT_LINKS ? dump_link(message, &asking->found[tag]) : 0;
+}
+
+static int ask_links(struct kernel *kernel, const struct dirt *dirt, struct asking *asking)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+	int r;
+
+	for (uint32_t i = 0; i < dirt->n_links; i++) {
+		const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = dirt->links[i] };
+
+		nl_begin(&batch, RTM_GETLINK, 0, i, &header, sizeof(header));
+		nl_put_u32(&batch, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	}
+	r = nl_transact(&kernel->rtnl, &batch, each_asked_link, asking);
+	for (size_t i = 0; r == 0 && i < batch.n_entries; i++)
+		if (batch.entries[i].error && batch.entries[i].error != -ENODEV)
+			r = batch.entries[i].error;
+	return r;
+}
+
+static void remove_addresses(struct netstate *state, const char *link)
+{
+	size_t first = 0, end = state->n_addresses;
+
+	while (first < end) {
+		size_t middle = (first + end) / 2;
+
+		if (strcmp(state->addresses[middle].link, link) < 0)
+			first = middle + 1;
+		else
+			end = middle;
+	}
+	for (end = first; end < state->n_addresses && strcmp(state->addresses[end].link, link) == 0; end++)
+		;
+	memmove(&state->addresses[first], &state->addresses[end], (state->n_addresses - end) * sizeof(*state->addresses));
+	state->n_addresses -= end - first;
+}
+
+static void remove_port(struct netstate *state, int ifindex)
+{
+	for (size_t i = 0; i < state->n_ports; i++)
+		if (state->ports[i].ifindex == ifindex) {
+			netstate_remove_port(state, i);
+			return;
+		}
+}
+
+static void remove_routes(struct netstate *state, const char *link)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < state->n_routes; i++) {
+		if (strcmp(state->routes[i].link, link) == 0 && state->routes[i].table == RT_TABLE_MAIN)
+			continue;
+		if (i != n)
+			memcpy(&state->routes[n], &state->routes[i], sizeof(*state->routes));
+		n++;
+	}
+	state->n_routes = n;
+}
+
+/* Forgets an interface and all that is on it. */
+static void remove_link(struct view *view, struct view_link *link)
+{
+	const struct netstate_bridge *bridge = netstate_find_bridge(&view->state, link->name);
+	size_t i = (size_t)(link - view->links);
+
+	if (bridge)
+		netstate_remove_bridge(&view->state, (size_t)(bridge - view->state.bridges));
+	remove_port(&view->state, link->ifindex);
+	remove_addresses(&view->state, link->name);
+	if (link->ours)
+		remove_routes(&view->state, link->name);
+	memmove(link, link + 1, (--view->n_links - i) * sizeof(*link));
+}
+
+/* -EINTR when another one has its name in the view: that one has changed, too, and its event is on its way. */
+static int insert_link(struct view *view, const struct dump_link *link)
+{
+	struct view_link *grown;
+	size_t i;
+
+	if (find_link_name(view, link->port.name))
+		return -EINTR;
+	grown = reallocarray(view->links, view->n_links + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	view->links = grown;
+	for (i = view->n_links; i > 0 && grown[i - 1].ifindex > link->port.ifindex; i--)
+		;
+	memmove(&grown[i + 1], &grown[i], (view->n_links++ - i) * sizeof(*grown));
+	set_view_link(&grown[i], link);
+	return link->bridge.ifindex ? netstate_insert_bridge(&view->state, &link->bridge) : 0;
+}
+
+static int each_port_of(const struct nlmsghdr *message, void *data)
+{
+	struct view *view = data;
+	struct dump_link link;
+	int r;
+
+	r = dump_link(message, &link);
+	if (r < 0 || !is_port(&link) || !is_our_port(view, &link.port))
+		return r;
+	remove_port(&view->state, link.port.ifindex);
+	return netstate_insert_port(&view->state, &link.port);
+}
+
+/* A bridge has come, gone, or is called another way: its ports are ports of ours, or not, or of another bridge. */
+static int read_ports_of(struct kernel *kernel, int bridge)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC };
+	struct netstate *state = &kernel->view.state;
+
+	for (size_t i = state->n_ports; i > 0; i--)
+		if (state->ports[i - 1].master == bridge)
+			netstate_remove_port(state, i - 1);
+	if (!find_link(&kernel->view, bridge))
+		return 0;
+	nl_begin(&request, RTM_GETLINK, NLM_F_DUMP, 0, &header, sizeof(header));
+	nl_put_u32(&request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	nl_put_u32(&request, IFLA_MASTER, (uint32_t)bridge);
+	return nl_dump(&kernel->rtnl, &request, each_port_of, &kernel->view);
 }
 
 static int each_address(const struct nlmsghdr *message, void *data)
 {
-	struct reading *reading = data;
+	struct view *view = data;
 	struct netstate_address address;
-	struct link_name *link;
+	struct view_link *link;
 	bool link_local;
 	int ifindex, r;
 
 	r = dump_address(message, &address, &ifindex, &link_local);
 	if (r < 0)
 		return 0;	/* of a family that is none of ours */
-	link = find_link(reading, ifindex);
+	link = find_link(view, ifindex);
 	if (!link || link_local)
 		return 0;
-	link->ra |= dump_is_advertised(message);
+	link->ra_address |= dump_is_advertised(message);
 	memcpy(address.link, link->name, sizeof(address.link));
 	address.ours = link->ours;
-	return netstate_add_address(reading->state, &address);
+	return netstate_add_address(&view->state, &address);
 }
 
 /* Addresses, without the link-local ones, which the kernel makes. */
-static int read_addresses(struct reading *reading)
+static int read_addresses(struct kernel *kernel)
 {
 	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
 	const struct ifaddrmsg header = { .ifa_family = AF_UNSPEC };
 
+	kernel->view.changes++;
+	kernel->view.state.n_addresses = 0;
+	for (size_t i = 0; i < kernel->view.n_links; i++)
+		kernel->view.links[i].ra_address = false;
 	nl_begin(&request, RTM_GETADDR, NLM_F_DUMP, 0, &header, sizeof(header));
-	return nl_dump(&reading->kernel->rtnl, &request, each_address, reading);
+	return nl_dump(&kernel->rtnl, &request, each_address, &kernel->view);
+}
+
+struct address_reading {
+	struct view *view;
+	struct view_link *link;
+};
+
+static int each_address_of(const struct nlmsghdr *message, void *data)
+{
+	const struct address_reading *reading = data;
+	struct netstate_address address;
+	bool link_local;
+	int ifindex;
+
+	/* A kernel that cannot be asked for one interface answers with all. */
+	if (dump_address(message, &address, &ifindex, &link_local) < 0 || link_local || ifindex != reading->link->ifindex)
+		return 0;
+	reading->link->ra_address |= dump_is_advertised(message);
+	memcpy(address.link, reading->link->name, sizeof(address.link));
+	address.ours = reading->link->ours;
+	return netstate_insert_address(&reading->view->state, &address);
+}
+
+static int read_addresses_of(struct kernel *kernel, int ifindex)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+	const struct ifaddrmsg header = { .ifa_family = AF_UNSPEC, .ifa_index = (uint32_t)ifindex };
+	struct address_reading reading = { .view = &kernel->view, .link = find_link(&kernel->view, ifindex) };
+
+	if (!reading.link)
+		return 0;
+	nl_begin(&request, RTM_GETADDR, NLM_F_DUMP, 0, &header, sizeof(header));
+	return nl_dump(&kernel->rtnl, &request, each_address_of, &reading);
+}
+
+struct route_reading {
+	struct view *view;
+	struct view_link *link;
+};
+
+static int each_route_of(const struct nlmsghdr *message, void *data)
+{
+	const struct route_reading *reading = data;
+	struct netstate_route route;
+	int ifindex;
+
+	if (dump_route(message, &route, &ifindex) < 0 || ifindex != reading->link->ifindex || route.table != RT_TABLE_MAIN)
+		return 0;
+	reading->link->ra_route |= dump_is_advertised(message);
+	if (!reading->link->ours)
+		return 0;
+	memcpy(route.link, reading->link->name, sizeof(route.link));
+	return netstate_insert_route(&reading->view->state, &route);
+}
+
+/*
+ * The routes of one bridge of ours, in the table where the kernel puts those that it makes for addresses. Of another
+ * interface only whether a router advertisement has brought one: there may be a million of others.
+ */
+static int read_routes_of(struct kernel *kernel, int ifindex)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	const struct route_reading reading = { .view = &kernel->view, .link = find_link(&kernel->view, ifindex) };
+	int r = 0;
+
+	if (!reading.link || reading.link->port || reading.link->loopback)
+		return 0;
+	if (reading.link->ours)
+		remove_routes(&kernel->view.state, reading.link->name);
+	for (size_t i = reading.link->ours ? 0 : 1; r == 0 && i < ARRAY_SIZE(families); i++) {
+		_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+		const struct rtmsg header = {
+			.rtm_family = families[i], .rtm_table = RT_TABLE_MAIN, .rtm_type = RTN_UNICAST,
+			.rtm_protocol = reading.link->ours ? RTPROT_UNSPEC : RTPROT_RA,
+		};
+
+		nl_begin(&request, RTM_GETROUTE, NLM_F_DUMP, 0, &header, sizeof(header));
+		nl_put_u32(&request, RTA_OIF, (uint32_t)ifindex);
+		r = nl_dump(&kernel->rtnl, &request, each_route_of, (void *)&reading);
+	}
+	return r == -EAFNOSUPPORT || r == -EOPNOTSUPP || r == -ENOENT ? 0 : r;
+}
+
+static void touch(struct view *view, const char *name)
+{
+	if (view->n_touched < ARRAY_SIZE(view->touched))
+		memcpy(view->touched[view->n_touched++], name, IFNAME_SIZE);
+	else
+		view->all_values = true;
+}
+
+/* The interfaces that events have named, one by one. After a failure what was read of them is worth nothing. */
+static int read_some_links(struct kernel *kernel, const struct dirt *dirt)
+{
+	struct view *view = &kernel->view;
+	struct asking asking = { .view = view };
+	int bridges[DIRT_LINKS], r;
+	unsigned int n_bridges = 0;
+
+	view->changes++;
+	r = ask_links(kernel, dirt, &asking);
+	/* All of them go before any of them comes: they may have changed names with each other. */
+	for (unsigned int i = 0; r == 0 && i < dirt->n_links; i++) {
+		const struct dump_link *now = &asking.found[i];
+		struct view_link *before = find_link(view, dirt->links[i]);
+		bool is_ours = now->bridge.owner == NETSTATE_OURS, was_ours = before && before->ours;
+
+		if ((was_ours || is_ours) &&
+		    (!before || !now->port.ifindex || was_ours != is_ours || strcmp(before->name, now->port.name) != 0))
+			bridges[n_bridges++] = dirt->links[i];
+		if (before)
+			remove_link(view, before);
+	}
+	for (unsigned int i = 0; r == 0 && i < dirt->n_links; i++)
+		if (asking.found[i].port.ifindex)
+			r = insert_link(view, &asking.found[i]);
+	for (unsigned int i = 0; r == 0 && i < dirt->n_links; i++) {
+		struct dump_link *now = &asking.found[i];
+
+		if (!now->port.ifindex)
+			continue;
+		touch(view, now->port.name);
+		if (is_port(now) && is_our_port(view, &now->port))
+			r = netstate_insert_port(&view->state, &now->port);
+		if (r == 0)
+			r = read_addresses_of(kernel, dirt->links[i]);
+		if (r == 0)
+			r = read_routes_of(kernel, dirt->links[i]);
+		if (r == 0)
+			netstate_mark_routes_of(&view->state, now->port.name);
+	}
+	for (unsigned int i = 0; r == 0 && i < n_bridges; i++)
+		r = read_ports_of(kernel, bridges[i]);
+	return r == -ENODEV ? -EINTR : r;
 }
 
 static int each_route(const struct nlmsghdr *message, void *data)
 {
-	struct reading *reading = data;
+	struct view *view = data;
 	struct netstate_route route;
-	struct link_name *link;
+	struct view_link *link;
 	int ifindex, r;
 
 	r = dump_route(message, &route, &ifindex);
 	if (r < 0)
 		return 0;
-	link = find_link(reading, ifindex);
+	link = find_link(view, ifindex);
 	if (link) {
 		memcpy(route.link, link->name, sizeof(route.link));
-		link->ra |= dump_is_advertised(message);
+		link->ra_route |= dump_is_advertised(message);
 	}
-	return netstate_add_route(reading->state, &route);
+	return netstate_add_route(&view->state, &route);
 }
 
-static int read_routes(struct reading *reading)
+static int read_routes(struct kernel *kernel)
 {
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
 	int r = 0;
 
+	kernel->view.changes++;
+	kernel->view.state.n_routes = 0;
+	for (size_t i = 0; i < kernel->view.n_links; i++)
+		kernel->view.links[i].ra_route = false;
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(families); i++) {
 		_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
 		const struct rtmsg header = { .rtm_family = families[i] };
 
 		nl_begin(&request, RTM_GETROUTE, NLM_F_DUMP, 0, &header, sizeof(header));
-		r = nl_dump(&reading->kernel->rtnl, &request, each_route, reading);
+		r = nl_dump(&kernel->rtnl, &request, each_route, &kernel->view);
 	}
 	/* A kernel without IPv6 has no such routes. */
 	return r == -EAFNOSUPPORT || r == -EOPNOTSUPP ? 0 : r;
 }
 
-static int each_netconf(const struct nlmsghdr *message, void *data)
+/* What is not asked for, and dirty, is not there: the routes of interfaces that are no bridges of ours. */
+static void drop_foreign_routes(struct view *view)
 {
-	struct reading *reading = data;
-	struct link_name *link;
-	uint8_t family;
-	bool forwards;
-	int ifindex;
+	struct netstate *state = &view->state;
+	size_t n = 0;
 
-	if (dump_netconf(message, &ifindex, &family, &forwards) < 0 || forwards)
-		return 0;
-	if (ifindex == NETCONFA_IFINDEX_ALL) {
-		*(family == AF_INET ? &reading->off4 : &reading->off6) = true;
-		return 0;
+	for (size_t i = 0; i < state->n_routes; i++) {
+		const struct netstate_bridge *bridge = netstate_find_bridge(state, state->routes[i].link);
+
+		if (!bridge || bridge->owner != NETSTATE_OURS)
+			continue;
+		if (i != n)
+			memcpy(&state->routes[n], &state->routes[i], sizeof(*state->routes));
+		n++;
 	}
-	link = find_link(reading, ifindex);
-	if (link)
-		*(family == AF_INET ? &link->off4 : &link->off6) = true;
-	return 0;
+	state->n_routes = n;
+	view->foreign_routes = false;
 }
 
-static int read_netconf(struct reading *reading)
+/* The host's own switches: what no message of a link says, and what is undone most often. */
+static void read_forwarding(const struct kernel *kernel, int ret_forwards[2])
 {
-	static const uint8_t families[] = { AF_INET, AF_INET6 };
-	int r = 0;
+	for (size_t i = 0; i < 2; i++) {
+		char text[16];
+		ssize_t n = kernel->forwarding_fds[i] < 0 ? -1 : pread(kernel->forwarding_fds[i], text, sizeof(text) - 1, 0);
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(families); i++) {
-		_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
-		const struct netconfmsg header = { .ncm_family = families[i] };
-
-		nl_begin(&request, RTM_GETNETCONF, NLM_F_DUMP, 0, &header, sizeof(header));
-		r = nl_dump(&reading->kernel->rtnl, &request, each_netconf, reading);
+		if (n > 0)
+			text[n] = '\0';
+		ret_forwards[i] = n > 0 ? atoi(text) : -1;
 	}
-	return r == -EAFNOSUPPORT || r == -EOPNOTSUPP ? 0 : r;
-}
-
-/* Interfaces of which there is something to say. */
-static int add_devices(struct reading *reading, bool with_netconf)
-{
-	struct netstate_device all = { .name = "all", .off4 = reading->off4, .off6 = reading->off6 };
-	int r = with_netconf ? netstate_add_device(reading->state, &all) : 0;
-
-	for (size_t i = 0; r == 0 && i < reading->n_links; i++) {
-		const struct link_name *link = &reading->links[i];
-		struct netstate_device device = {
-			.card = link->card,
-			.ra = link->ra && !link->ours,
-			.off4 = link->off4 && !reading->off4,
-			.off6 = link->off6 && !reading->off6,
-		};
-
-		memcpy(device.name, link->name, sizeof(device.name));
-		if (!link->loopback && !link->port && (device.card || device.ra || device.off4 || device.off6))
-			r = netstate_add_device(reading->state, &device);
-	}
-	return r;
-}
-
-static int each_generation(const struct nlmsghdr *message, uint32_t tag _unused_, void *data)
-{
-	const struct nlattr *table[NFTA_GEN_MAX + 1];
-
-	if (!nl_parse(message, sizeof(struct nfgenmsg), table, ARRAY_SIZE(table)))
-		return -EPROTO;
-	*(uint32_t *)data = nl_get_u32_be(table[NFTA_GEN_ID], 0);
-	return 0;
-}
-
-static int read_generation(struct kernel *kernel, uint32_t *ret_generation)
-{
-	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
-	uint32_t generation = 0;
-	int r;
-
-	nft_begin(&request, NFT_MSG_GETGEN, 0, AF_UNSPEC, 0);
-	r = nl_transact(&kernel->nft, &request, each_generation, &generation);
-	if (r == 0 && request.n_errors)
-		r = request.entries[0].error;
-	if (r == 0)
-		*ret_generation = generation;
-	return r;
-}
-
-static int each_table(const struct nlmsghdr *message, uint32_t tag _unused_, void *data)
-{
-	return dump_table(message, data);
-}
-
-/* -ENOENT when there is none. */
-static int read_our_table(struct kernel *kernel, struct dump_table *ret_table)
-{
-	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
-	int r;
-
-	nft_begin(&request, NFT_MSG_GETTABLE, 0, NFPROTO_INET, 0);
-	nl_put_string(&request, NFTA_TABLE_NAME, RULESET_TABLE);
-	r = nl_transact(&kernel->nft, &request, each_table, ret_table);
-	if (r == 0 && request.n_errors)
-		r = request.entries[0].error;
-	return r;
-}
-
-struct table_reading {
-	struct dump_lines lines;
-	struct netstate_table *table;
-};
-
-static int each_table_object(const struct nlmsghdr *message, void *data)
-{
-	struct table_reading *reading = data;
-	const struct nlattr *table[NFTA_SET_MAX + 1];
-	enum netstate_set set;
-	uint8_t length;
-
-	dump_lines_add(&reading->lines, RULESET_TABLE, message);
-	if (message->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSET) ||
-	    !nl_parse(message, sizeof(struct nfgenmsg), table, ARRAY_SIZE(table)) ||
-	    ruleset_set_parse(nl_get_string(table[NFTA_SET_NAME]) ?: "", &set, &length) < 0)
-		return 0;
-	reading->table->features |= ruleset_set_feature(set);
-	if (set == NETSTATE_SET_SOURCE4)
-		ruleset_add_prefix4(reading->table, length);
-	if (set == NETSTATE_SET_SOURCE6)
-		ruleset_add_prefix6(reading->table, length);
-	return 0;
-}
-
-static int dump_objects(struct kernel *kernel, uint8_t type, bool named, struct table_reading *reading)
-{
-	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
-
-	nft_begin(&request, type, NLM_F_DUMP, NFPROTO_INET, 0);
-	if (named)
-		nl_put_string(&request, NFTA_RULE_TABLE, RULESET_TABLE);
-	return nl_dump(&kernel->nft, &request, each_table_object, reading);
-}
-
-/* The lines of the table as we would make it. */
-static int build_expected(const struct netstate_table *table, struct dump_lines *lines)
-{
-	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
-	_cleanup_(ruleset_deinit) struct ruleset ruleset = RULESET_NULL;
-	int r;
-
-	r = ruleset_build(table, &ruleset);
-	if (r < 0)
-		return r;
-	nft_put_ruleset(&batch, &ruleset, 0);
-	if (batch.error)
-		return batch.error;
-	for (size_t i = 0; i < batch.n_entries; i++)
-		dump_lines_add(lines, RULESET_TABLE, (struct nlmsghdr *)(batch.bytes + batch.entries[i].offset));
-	return lines->failed ? -ENOMEM : 0;
-}
-
-/* Reads chains, sets and rules, all of them, and compares: what a table says of itself is not believed. */
-static int compare_table(struct kernel *kernel, struct netstate_table *table)
-{
-	struct table_reading reading = { .table = table };
-	struct dump_lines expected = DUMP_LINES_NULL;
-	int r;
-
-	r = dump_objects(kernel, NFT_MSG_GETSET, true, &reading);
-	if (r == 0)
-		r = dump_objects(kernel, NFT_MSG_GETCHAIN, false, &reading);
-	if (r == 0)
-		r = dump_objects(kernel, NFT_MSG_GETRULE, true, &reading);
-	if (r == 0)
-		r = build_expected(table, &expected);
-	if (r == 0)
-		table->state = dump_lines_equal(&reading.lines, &expected) ? NETSTATE_TABLE_EQUAL : NETSTATE_TABLE_DIFFERENT;
-	dump_lines_deinit(&reading.lines);
-	dump_lines_deinit(&expected);
-	return r;
-}
-
-/* Whose it is, and whether it is as it should be for the prefix lengths that it is made for. */
-static int read_table(struct kernel *kernel, struct netstate_table *ret_table)
-{
-	struct netstate_table table = { .state = NETSTATE_TABLE_ABSENT };
-	struct dump_table found;
-	int r;
-
-	r = read_our_table(kernel, &found);
-	if (r == 0) {
-		bool owned = found.flags & NFT_TABLE_F_OWNER;
-
-		table.handle = found.handle;
-		table.owned = owned && found.owner == kernel->nft.port;
-		/* The flag goes with the owner (nf_tables_api.c:nft_rcv_nl_event()). */
-		table.orphan = !owned && found.flags & NFT_PERSISTENT;
-		table.foreign_owner = owned && !table.owned;
-		r = compare_table(kernel, &table);
-		/* Dormant: it does nothing. Made without persist: it can never have an owner. */
-		if (found.flags & NFT_TABLE_F_DORMANT || (kernel->owner_tables && !(found.flags & NFT_PERSISTENT)))
-			table.state = NETSTATE_TABLE_DIFFERENT;
-		table.fingerprint = table.state == NETSTATE_TABLE_EQUAL ? ruleset_fingerprint(&table) : 0;
-	}
-	if (r < 0 && r != -ENOENT)
-		return r;
-	*ret_table = table;
-	return 0;
-}
-
-struct set_reading {
-	struct netstate *state;
-	enum netstate_set set;
-	uint8_t prefix_length;
-};
-
-static int each_key(const void *key, size_t length, const void *value, size_t value_length, void *data)
-{
-	struct set_reading *reading = data;
-	struct netstate_element element = { .set = reading->set, .prefix_length = reading->prefix_length };
-
-	if (length > sizeof(element.key) || value_length > sizeof(element.data))
-		return -EPROTO;
-	element.key_length = (uint8_t)length;
-	element.data_length = (uint8_t)value_length;
-	memcpy(element.key, key, length);
-	if (value_length > 0)
-		memcpy(element.data, value, value_length);
-	return netstate_add_element(reading->state, &element);
-}
-
-static int each_element_message(const struct nlmsghdr *message, void *data)
-{
-	return dump_elements(message, each_key, data);
-}
-
-static int read_set(struct reading *reading, enum netstate_set set, unsigned int prefix_length)
-{
-	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
-	struct set_reading data = { .state = reading->state, .set = set, .prefix_length = (uint8_t)prefix_length };
-	char name[RULESET_NAME_SIZE];
-
-	ruleset_set_name(set, (uint8_t)prefix_length, name, sizeof(name));
-	nft_begin(&request, NFT_MSG_GETSETELEM, NLM_F_DUMP, NFPROTO_INET, 0);
-	nl_put_string(&request, NFTA_SET_ELEM_LIST_TABLE, RULESET_TABLE);
-	nl_put_string(&request, NFTA_SET_ELEM_LIST_SET, name);
-	return nl_dump(&reading->kernel->nft, &request, each_element_message, &data);
-}
-
-static int read_elements(struct reading *reading)
-{
-	const struct netstate_table *table = &reading->state->table;
-	_cleanup_(ruleset_deinit) struct ruleset ruleset = RULESET_NULL;
-	int r;
-
-	r = ruleset_build(table, &ruleset);
-	for (size_t i = 0; r == 0 && i < ruleset.n_sets; i++) {
-		enum netstate_set set;
-		uint8_t length;
-
-		r = ruleset_set_parse(ruleset.sets[i].name, &set, &length);
-		if (r == 0)
-			r = read_set(reading, set, length);
-	}
-	return r;
-}
-
-static int add_elements_and_checksums(struct netstate *state, const struct netstate *from)
-{
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < from->n_elements; i++)
-		r = netstate_add_element(state, &from->elements[i]);
-	for (size_t i = 0; r == 0 && i < from->n_checksums; i++)
-		r = netstate_add_checksum(state, &from->checksums[i]);
-	return r;
-}
-
-/* What is kept is of `generation`: when that cannot be, nothing is. */
-static int keep_rules(struct kernel *kernel, const struct netstate *state, uint32_t generation)
-{
-	int r;
-
-	netstate_deinit(&kernel->rules);
-	kernel->rules = NETSTATE_NULL;
-	kernel->generation = 0;
-	r = add_elements_and_checksums(&kernel->rules, state);
-	if (r == 0) {
-		kernel->rules.table = state->table;
-		kernel->generation = generation;
-	}
-	return r;
-}
-
-static int read_rules(struct reading *reading)
-{
-	struct kernel *kernel = reading->kernel;
-	uint32_t before, after;
-	int r;
-
-	r = read_generation(kernel, &before);
-	if (r < 0)
-		return r;
-	if (before == kernel->generation && before != 0) {
-		reading->state->table = kernel->rules.table;
-		return add_elements_and_checksums(reading->state, &kernel->rules);
-	}
-	r = read_table(kernel, &reading->state->table);
-	if (r == 0 && reading->state->table.state == NETSTATE_TABLE_EQUAL)
-		r = read_elements(reading);
-	if (r == 0)
-		r = checksum_read(kernel, reading->state);
-	if (r == 0)
-		r = read_generation(kernel, &after);
-	if (r < 0)
-		/* What vanished while it was read is a change like any other. */
-		return r == -ENOENT ? -EINTR : r;
-	if (before != after)
-		return -EINTR;
-	return keep_rules(kernel, reading->state, before);
-}
-
-/* Those that @desired names; one that does not exist is left out. */
-static int read_sysctls(struct reading *reading, const struct netstate *desired)
-{
-	for (size_t i = 0; desired && i < desired->n_sysctls; i++) {
-		struct netstate_sysctl sysctl = desired->sysctls[i];
-		int r = sysctl_read(reading->kernel, sysctl.path, &sysctl.value);
-
-		if (r == 0)
-			r = netstate_add_sysctl(reading->state, &sysctl);
-		else if (r != -ENOMEM)
-			r = 0;
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-static int read_all(struct reading *reading, const struct netstate *desired, unsigned int parts, const char **ret_what)
-{
-	int r;
-
-	*ret_what = "links";
-	r = read_links(reading);
-	if (r == 0 && parts & SNAPSHOT_ADDRESSES) {
-		*ret_what = "addresses";
-		r = read_addresses(reading);
-	}
-	if (r == 0 && parts & SNAPSHOT_ROUTES) {
-		*ret_what = "routes";
-		r = read_routes(reading);
-	}
-	if (r == 0 && parts & SNAPSHOT_NETCONF) {
-		*ret_what = "forwarding";
-		r = read_netconf(reading);
-	}
-	if (r == 0)
-		r = add_devices(reading, parts & SNAPSHOT_NETCONF);
-	if (r == 0 && parts & SNAPSHOT_RULES) {
-		*ret_what = "nftables";
-		r = read_rules(reading);
-	}
-	if (r == 0 && parts & SNAPSHOT_SYSCTLS)
-		r = read_sysctls(reading, desired);
-	return r;
 }
 
 /*
- * Reads what @parts names into a sorted state, owned by the caller. @desired only says which sysctls there
- * are to look at, and may be NULL. Services are not the kernel's: there are none in it.
- * Errors: -EINTR when the kernel's tables never stood still, others as they come; with a text.
+ * While the host's switch is off, nothing can be said of who is taken out of forwarding, and when it goes on all are put
+ * into it: what was read of interfaces before is then worth nothing. -EINTR when it went on or off while they were read.
  */
-int kernel_snapshot(struct kernel *kernel, const struct netstate *desired, unsigned int parts,
-		    struct netstate *ret_state, struct failure *failure)
+static int check_forwarding(struct kernel *kernel, bool links_read, bool all_read)
+{
+	struct view *view = &kernel->view;
+	int now[2];
+
+	if (!links_read)
+		return 0;
+	read_forwarding(kernel, now);
+	if (memcmp(now, view->forwards, sizeof(now)) != 0)
+		return -EINTR;
+	for (size_t i = 0; i < ARRAY_SIZE(now); i++)
+		view->values_of_off[i] = now[i] == 0 || (!all_read && view->values_of_off[i]);
+	return 0;
+}
+
+static bool has_value(const struct view_link *link, enum dump_value value, int32_t wanted)
+{
+	return link->values.present >> value & 1 && link->values.values[value] == wanted;
+}
+
+/* Interfaces of which there is something to say. */
+static int find_devices(struct view *view)
+{
+	const bool off4 = view->forwards[0] == 0, off6 = view->forwards[1] == 0;
+	const struct netstate_device all = { .name = "all", .off4 = off4, .off6 = off6 };
+	int r;
+
+	view->state.n_devices = 0;
+	r = netstate_add_device(&view->state, &all);
+	for (size_t i = 0; r == 0 && i < view->n_links; i++) {
+		const struct view_link *link = &view->links[i];
+		struct netstate_device device = {
+			.card = link->card,
+			.ra = (link->ra_address || link->ra_route) && !link->ours,
+			.off4 = !off4 && has_value(link, VALUE_FORWARDING4, 0),
+			.off6 = !off6 && has_value(link, VALUE_FORWARDING6, 0),
+		};
+
+		if (link->loopback || link->port || (!device.card && !device.ra && !device.off4 && !device.off6))
+			continue;
+		memcpy(device.name, link->name, sizeof(device.name));
+		r = netstate_add_device(&view->state, &device);
+	}
+	netstate_sort_devices(&view->state);
+	return r;
+}
+
+static int look_once(struct kernel *kernel, unsigned int parts, const char **ret_what)
+{
+	struct view *view = &kernel->view;
+	struct dirt dirt;
+	bool all = false;
+	int r;
+
+	read_forwarding(kernel, view->forwards);
+	for (size_t i = 0; i < ARRAY_SIZE(view->forwards); i++)
+		if (view->forwards[i] == 1 && view->values_of_off[i])
+			kernel->dirt.parts |= DIRTY_LINKS;
+	dirt = kernel->dirt;
+	*ret_what = "links";
+	r = dirt.parts & DIRTY_LINKS ? read_links(kernel) : 0;
+	if (r == 0 && dirt.n_links > 0 && (dirt.parts & (DIRTY_LINKS | DIRTY_ADDRESSES)) != (DIRTY_LINKS | DIRTY_ADDRESSES))
+		r = read_some_links(kernel, &dirt);
+	if (r == 0 && kernel->dirt.parts & DIRTY_ADDRESSES && parts & SNAPSHOT_ADDRESSES) {
+		*ret_what = "addresses";
+		r = read_addresses(kernel);
+		netstate_sort_addresses(&view->state);
+		all = true;
+	}
+	/* For the routes of one's own bridges, all are read at first, and whenever the links are others. */
+	if (r == 0 && kernel->dirt.parts & DIRTY_ROUTES && (parts & SNAPSHOT_ROUTES || kernel->dirt.parts & DIRTY_ADDRESSES)) {
+		*ret_what = "routes";
+		r = read_routes(kernel);
+		netstate_sort_routes(&view->state);
+		view->foreign_routes = true;
+		kernel->dirt.parts &= ~(unsigned int)DIRTY_ROUTES;
+		all = true;
+	}
+	if (r == 0 && all)
+		netstate_mark_routes(&view->state);
+	if (r == 0 && kernel->dirt.parts & DIRTY_ROUTES && view->foreign_routes)
+		drop_foreign_routes(view);
+	if (r == 0)
+		r = check_forwarding(kernel, dirt.parts & DIRTY_LINKS || dirt.n_links > 0, dirt.parts & DIRTY_LINKS);
+	if (r == 0)
+		r = find_devices(view);
+	if (r == 0 && parts & SNAPSHOT_RULES) {
+		*ret_what = "nftables";
+		r = rules_look(kernel, &dirt);
+	}
+	if (r < 0) {
+		kernel->dirt = DIRT_EVERYTHING;
+		return r;
+	}
+	kernel->dirt.n_links = 0;
+	kernel->dirt.parts &= ~(unsigned int)(DIRTY_LINKS | DIRTY_SYSCTLS | (parts & SNAPSHOT_ADDRESSES ? DIRTY_ADDRESSES : 0) |
+					      (parts & SNAPSHOT_RULES ? DIRTY_RULES : 0));
+	return 0;
+}
+
+/*
+ * Brings kernel->view up to date: what kernel->dirt names, of the parts that are asked for. Links are always read: the
+ * rest needs their names. Without SNAPSHOT_ROUTES only routes of bridges of ours are sure to be there. Errors: -EINTR when the kernel's tables never stood still, others as they come; with a text.
+ * After an error everything is dirty.
+ */
+int kernel_look(struct kernel *kernel, unsigned int parts, struct failure *failure)
 {
 	const char *what = "";
 	int r = -EINTR;
 
-	for (unsigned int i = 0; r == -EINTR && i < ATTEMPTS; i++) {
-		struct netstate state = NETSTATE_NULL;
-		struct reading reading = { .kernel = kernel, .state = &state };
+	kernel->view.all_links = false;
+	for (unsigned int i = 0; r == -EINTR && i < ATTEMPTS; i++)
+		r = look_once(kernel, parts, &what);
+	return r < 0 ? failure_set(failure, r, "cannot read %s from the kernel: %s", what, strerror(-r)) : 0;
+}
 
-		r = read_all(&reading, desired, parts, &what);
-		free(reading.links);
-		if (r == 0) {
-			netstate_sort(&state);
-			if (parts & SNAPSHOT_ROUTES && parts & SNAPSHOT_ADDRESSES)
-				netstate_mark_routes(&state);
-			*ret_state = state;
-			return 0;
-		}
-		netstate_deinit(&state);
+/* The interface and the value that a path such as "ipv6/conf/INTERFACE/accept_ra" is about; false when about neither. */
+static bool split_path(const char *path, char link[IFNAME_SIZE], enum dump_value *ret_value)
+{
+	const char *rest, *name;
+	bool v6 = str_has_prefix(path, "ipv6/conf/", &rest);
+
+	if (!v6 && !str_has_prefix(path, "ipv4/conf/", &rest))
+		return false;
+	name = strchr(rest, '/');
+	if (!name || name - rest >= IFNAME_SIZE || !dump_value_find(v6 ? "ipv6" : "ipv4", name + 1, ret_value))
+		return false;
+	memset(link, 0, IFNAME_SIZE);
+	memcpy(link, rest, (size_t)(name - rest));
+	return strcmp(link, "all") != 0 && strcmp(link, "default") != 0;
+}
+
+static bool is_touched(const struct view *view, const char *link)
+{
+	for (unsigned int i = 0; i < view->n_touched; i++)
+		if (strcmp(view->touched[i], link) == 0)
+			return true;
+	return false;
+}
+
+/* The value at the path of @sysctl, into it; -ENOENT when there is no such thing. @before: as it was, or NULL. */
+static int look_at_value(const struct kernel *kernel, const struct netstate_sysctl *before, struct netstate_sysctl *sysctl)
+{
+	const struct view *view = &kernel->view;
+	const struct view_link *link;
+	enum dump_value value;
+	char name[IFNAME_SIZE];
+
+	if (strcmp(sysctl->path, "ipv4/ip_forward") == 0 || strcmp(sysctl->path, "ipv6/conf/all/forwarding") == 0) {
+		sysctl->value = view->forwards[sysctl->path[3] == '6'];
+		return sysctl->value < 0 ? -ENOENT : 0;
 	}
-	return failure_set(failure, r, "cannot read %s from the kernel: %s", what, strerror(-r));
+	if (!split_path(sysctl->path, name, &value))
+		return sysctl_read(kernel, sysctl->path, &sysctl->value);
+	if (before && !view->all_values && !is_touched(view, name)) {
+		sysctl->value = before->value;
+		return 0;
+	}
+	link = find_link_name(view, name);
+	if (!link || !(link->values.present >> value & 1))
+		return -ENOENT;
+	sysctl->value = link->values.values[value];
+	return 0;
+}
+
+/*
+ * The sysctls that @desired names, into the view; one that does not exist is left out. Those of interfaces are as
+ * kernel_look() has found them, the others are read now. -ENOMEM only.
+ */
+int kernel_look_at_sysctls(struct kernel *kernel, const struct netstate *desired)
+{
+	struct view *view = &kernel->view;
+	struct netstate fresh = NETSTATE_NULL;
+	size_t next = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < desired->n_sysctls; i++) {
+		struct netstate_sysctl sysctl = desired->sysctls[i];
+		const struct netstate_sysctl *before = NULL;
+
+		/* Both are sorted. */
+		while (next < view->state.n_sysctls && strcmp(view->state.sysctls[next].path, sysctl.path) < 0)
+			next++;
+		if (next < view->state.n_sysctls && strcmp(view->state.sysctls[next].path, sysctl.path) == 0)
+			before = &view->state.sysctls[next];
+		r = look_at_value(kernel, before, &sysctl);
+		if (r == 0)
+			r = netstate_add_sysctl(&fresh, &sysctl);
+		else if (r != -ENOMEM)
+			r = 0;
+	}
+	if (r < 0) {
+		netstate_deinit(&fresh);
+		return r;
+	}
+	free(view->state.sysctls);
+	view->state.sysctls = fresh.sysctls;
+	view->state.n_sysctls = fresh.n_sysctls;
+	view->all_values = false;
+	view->n_touched = 0;
+	return 0;
+}
+
+/*
+ * A value below /proc/sys/net was written: where no event tells of that, its interface is to be read again.
+ */
+void kernel_note_sysctl(struct kernel *kernel, const char *path)
+{
+	const struct view_link *link;
+	enum dump_value value;
+	char name[IFNAME_SIZE];
+
+	if (!split_path(path, name, &value))
+		return;
+	link = find_link_name(&kernel->view, name);
+	if (link)
+		dirt_add_link(&kernel->dirt, link->ifindex);
+	else
+		kernel->dirt.parts |= DIRTY_LINKS;
+}
+
+static int copy_state(const struct netstate *state, struct netstate *ret_copy)
+{
+	struct netstate copy = { .table = state->table };
+	int r = 0;
+
+#define COPY(one, many)								\
+	for (size_t i = 0; r == 0 && i < state->n_##many; i++)			\
+		r = netstate_add_##one(&copy, &state->many[i]);
+	NETSTATE_KINDS(COPY)
+#undef COPY
+	if (r < 0)
+		netstate_deinit(&copy);
+	else
+		*ret_copy = copy;
+	return r;
+}
+
+/*
+ * Reads what @parts names, all of it afresh, into a sorted state, owned by the caller. @desired only says which
+ * sysctls there are to look at, and may be NULL. Services are not the kernel's: there are none in it. Errors as
+ * kernel_look().
+ */
+int kernel_snapshot(struct kernel *kernel, const struct netstate *desired, unsigned int parts,
+		    struct netstate *ret_state, struct failure *failure)
+{
+	static const struct netstate nothing;
+	int r;
+
+	kernel->dirt = DIRT_EVERYTHING;
+	r = kernel_look(kernel, parts, failure);
+	if (r < 0)
+		return r;
+	r = kernel_look_at_sysctls(kernel, desired && parts & SNAPSHOT_SYSCTLS ? desired : &nothing);
+	if (r == 0)
+		r = copy_state(&kernel->view.state, ret_state);
+	return r < 0 ? failure_set(failure, r, "%s", strerror(-r)) : 0;
 }

@@ -14,8 +14,10 @@ enum snapshot_parts {
 	SNAPSHOT_RULES		= 1 << 2,	/* our table with its elements, and the checksum rules */
 	SNAPSHOT_SYSCTLS	= 1 << 3,	/* those that @desired names */
 	SNAPSHOT_ALL		= (1 << 4) - 1,
-	SNAPSHOT_NETCONF	= 1 << 4,	/* which interfaces forward; not needed each time */
 };
 
+int kernel_look(struct kernel *kernel, unsigned int parts, struct failure *failure);
+int kernel_look_at_sysctls(struct kernel *kernel, const struct netstate *desired);
+void kernel_note_sysctl(struct kernel *kernel, const char *path);
 int kernel_snapshot(struct kernel *kernel, const struct netstate *desired, unsigned int parts,
 		    struct netstate *ret_state, struct failure *failure);

@@ -328,6 +328,8 @@ static void add_service(struct build *build)
 		return;
 	if (build->options->withheld)
 		options.withheld = build->options->withheld(network->name, build->options->withheld_data);
+	if (options.withheld & SERVICE_ALL)
+		return;
 	text_init(&text, buffer, sizeof(buffer));
 	latch(build, dnsmasq_build(network, build->choice, &options, &text));
 	memcpy(service.network, network->name, sizeof(service.network));

@@ -14,6 +14,7 @@
 enum service_part {
 	SERVICE_DNS	= 1 << 0,
 	SERVICE_DHCP	= 1 << 1,	/* leases: IPv4. Router advertisements need no port */
+	SERVICE_ALL	= 1 << 2,	/* withheld: no dnsmasq at all, there is nobody whom it could serve */
 };
 
 /* Where things are. All borrowed. */

@@ -236,6 +236,22 @@ static void reset_host_access(struct network *network)
 	network->host_access = HOST_ACCESS_GATEWAY;
 }
 
+static int parse_start_services(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	static const char *const names[] = { "always", "on-demand" };
+	uint8_t i;
+
+	if (parse_word(value, names, ARRAY_SIZE(names), why, &i) < 0)
+		return -EINVAL;
+	network->services_on_demand = i == 1;
+	return 0;
+}
+
+static void reset_start_services(struct network *network)
+{
+	network->services_on_demand = false;
+}
+
 static int parse_coexist(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
 	return parse_boolean(value, &network->coexist);
@@ -364,38 +380,6 @@ static int parse_nat66(struct network *network, const char *value, char why[stat
 static void reset_nat66(struct network *network)
 {
 	network->nat66 = true;
-}
-
-/* Names of other programs' taps, with '*' and '?'. */
-static int parse_ports(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
-{
-	char name[IFNAME_SIZE];
-
-	if (strcmp(value, "none") == 0) {
-		network->keeps_none = true;
-		network->n_kept_ports = 0;
-		return 0;
-	}
-	if (strlen(value) >= sizeof(name))
-		return -EINVAL;
-	snprintf(name, sizeof(name), "%s", value);
-	for (char *p = name; *p; p++)
-		*p = *p == '*' || *p == '?' ? 'x' : *p;
-	if (!ifname_is_valid(name) || strpbrk(value, "[]\\"))
-		return -EINVAL;
-	if (network->n_kept_ports == LIMIT_NETWORK_KEPT_PORTS) {
-		snprintf(why, KEY_WHY_SIZE, "; more than %d patterns", LIMIT_NETWORK_KEPT_PORTS);
-		return -EINVAL;
-	}
-	snprintf(network->kept_ports[network->n_kept_ports++], IFNAME_SIZE, "%s", value);
-	return 0;
-}
-
-static void reset_ports(struct network *network)
-{
-	memset(network->kept_ports, 0, sizeof(network->kept_ports));
-	network->n_kept_ports = 0;
-	network->keeps_none = false;
 }
 
 /* [Address] */
@@ -617,6 +601,11 @@ const struct key keys[KEY_MAX_] = {
 		"infinity, or a time of at least 1s, such as 30s or 10min",
 		"How long a network with Autostart=on-demand stays without a port before it is taken down.",
 	},
+	[KEY_START_SERVICES] = {
+		"Network", "StartServices", parse_start_services, reset_start_services, false, "always", "", "always or on-demand",
+		"When the network's dnsmasq runs. always: as long as the network is up. on-demand: from its first port on, until the network is stopped; hosts with many networks and few guests save a process for each.",
+		.only = OURS,
+	},
 	[KEY_HOST_ACCESS] = {
 		"Network", "HostAccess", parse_host_access, reset_host_access, false, "gateway", "", "gateway, all or none",
 		"What of the host its guests reach. gateway: DHCP, DNS and ping on their own gateway. all: every service of the host that its other firewall rules permit. none: nothing but an address by DHCP; DNS is then off.",
@@ -624,7 +613,7 @@ const struct key keys[KEY_MAX_] = {
 	},
 	[KEY_COEXIST] = {
 		"Network", "Coexist", parse_coexist, reset_coexist, false, "yes", "", BOOLEAN,
-		"Whether other firewalls of the host get rules that let this network through, where they have a place for them: docker's DOCKER-USER, ufw's user chains, and FORWARD of iptables where its policy is to drop. The rules have the comment guestnet, are put back when they are lost, and go with the network. Where something drops and has no such place, guestnet status names it.",
+		"Whether other firewalls of the host get rules that let this network through, where they have a place for them: docker's DOCKER-USER, ufw's user chains, and FORWARD of iptables where its policy is to drop. The rules have the comment guestnet, are put back when they are lost, and go with the network. With firewalld the bridge is put into the zone guestnet while the network is up. Where something drops and has no such place, guestnet status names it.",
 		.only = OURS,
 	},
 	[KEY_FORWARD_GUARD] = {
@@ -654,11 +643,6 @@ const struct key keys[KEY_MAX_] = {
 		"Network", "NAT66", parse_nat66, reset_nat66, false, "yes", "", BOOLEAN,
 		"Whether IPv6 is translated as well. With no, guests leave under their own IPv6 addresses and can be reached at them, as with Mode=route: they need a prefix that others have a route to.",
 		.only = NAT,
-	},
-	[KEY_PORTS] = {
-		"Network", "Ports", parse_ports, reset_ports, true, "vnet*", "",
-		"none, or a pattern of names, such as vnet* or tap?",
-		"Taps of other programs that are kept as guestnet's own are: when one of these names falls off the bridge, it is put back with its options. vnet* are libvirt's. Can be given several times.",
 	},
 	[KEY_ADDRESS] = {
 		"Address", "Address", parse_address, reset_address, true, "auto", "",

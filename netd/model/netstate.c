@@ -19,14 +19,17 @@ void netstate_deinit(struct netstate *state)
 	*state = NETSTATE_NULL;
 }
 
-/* Capacities are powers of two from 8 on, so the count says when an array is full. */
+/*
+ * Capacities are powers of two from 8 to 256 and then multiples of that, so the count says when an array is full.
+ * Large arrays do not grow by more: what is reserved and not used is memory, too.
+ */
 static void *grow(void *array, size_t n, size_t size)
 {
 	if (n == 0)
 		return reallocarray(array, 8, size);
-	if (n < 8 || (n & (n - 1)) != 0)
+	if (n < 8 || (n < 256 ? n & (n - 1) : n % 256) != 0)
 		return array;
-	return reallocarray(array, 2 * n, size);
+	return reallocarray(array, n < 256 ? 2 * n : n + 256, size);
 }
 
 #define DEFINE_ADD(one, many)							\
@@ -132,12 +135,57 @@ static int qsort_##one(const void *a, const void *b)				\
 NETSTATE_KINDS(DEFINE_QSORT)
 #undef DEFINE_QSORT
 
+#define DEFINE_INSERT(one, many)						\
+int netstate_insert_##one(struct netstate *state, const struct netstate_##one *item)\
+{										\
+	size_t low = 0, high = state->n_##many;					\
+	struct netstate_##one copy = *item;					\
+	int r;									\
+										\
+	r = netstate_add_##one(state, &copy);					\
+	if (r < 0)								\
+		return r;							\
+	while (low < high) {							\
+		size_t middle = (low + high) / 2;				\
+										\
+		if (compare_##one(&state->many[middle], &copy) <= 0)		\
+			low = middle + 1;					\
+		else								\
+			high = middle;						\
+	}									\
+	memmove(&state->many[low + 1], &state->many[low], (state->n_##many - 1 - low) * sizeof(copy));\
+	memcpy(&state->many[low], &copy, sizeof(copy));				\
+	return 0;								\
+}
+NETSTATE_KINDS(DEFINE_INSERT)
+#undef DEFINE_INSERT
+
+#define DEFINE_REMOVE(one, many)						\
+void netstate_remove_##one(struct netstate *state, size_t i)			\
+{										\
+	memmove(&state->many[i], &state->many[i + 1], (--state->n_##many - i) * sizeof(*state->many));\
+}
+NETSTATE_KINDS(DEFINE_REMOVE)
+#undef DEFINE_REMOVE
+
+/* What is in order already, as most of what the kernel lists is, costs one look at it. */
+#define DEFINE_SORT(one, many)							\
+void netstate_sort_##many(struct netstate *state)				\
+{										\
+	size_t i = 1;								\
+										\
+	while (i < state->n_##many && compare_##one(&state->many[i - 1], &state->many[i]) <= 0)\
+		i++;								\
+	if (i < state->n_##many)						\
+		qsort(state->many, state->n_##many, sizeof(*state->many), qsort_##one);\
+}
+NETSTATE_KINDS(DEFINE_SORT)
+#undef DEFINE_SORT
+
 /* Brings every list into the order that the planner and the find functions rely on. */
 void netstate_sort(struct netstate *state)
 {
-#define SORT(one, many)								\
-	if (state->n_##many > 0)						\
-		qsort(state->many, state->n_##many, sizeof(*state->many), qsort_##one);
+#define SORT(one, many) netstate_sort_##many(state);
 	NETSTATE_KINDS(SORT)
 #undef SORT
 }
@@ -241,6 +289,14 @@ static bool has_route(const struct netstate *state, const struct netstate_addres
 	return false;
 }
 
+static void mark_route(const struct netstate *state, struct netstate_address *address, const struct netstate_bridge *bridge)
+{
+	unsigned int bits = address->address.family == AF_INET ? 32 : 128;
+
+	address->no_route = bridge && bridge->up && address->prefix_length < bits && address->prefix_length > 0 &&
+			    !has_route(state, address);
+}
+
 /*
  * Says of each address of ours in a sorted state whether the route to its prefix is missing. The kernel makes
  * that route together with the address, or with the link's going up, and never again: who takes it away
@@ -250,10 +306,25 @@ void netstate_mark_routes(struct netstate *state)
 {
 	for (size_t i = 0; i < state->n_addresses; i++) {
 		struct netstate_address *address = &state->addresses[i];
-		const struct netstate_bridge *bridge = address->ours ? netstate_find_bridge(state, address->link) : NULL;
-		unsigned int bits = address->address.family == AF_INET ? 32 : 128;
 
-		if (bridge && bridge->up && address->prefix_length < bits && address->prefix_length > 0)
-			address->no_route = !has_route(state, address);
+		mark_route(state, address, address->ours ? netstate_find_bridge(state, address->link) : NULL);
 	}
+}
+
+/* The same for the addresses of one link. */
+void netstate_mark_routes_of(struct netstate *state, const char *link)
+{
+	const struct netstate_bridge *bridge = netstate_find_bridge(state, link);
+	size_t low = 0, high = state->n_addresses;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (strcmp(state->addresses[middle].link, link) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < state->n_addresses && strcmp(state->addresses[low].link, link) == 0; low++)
+		mark_route(state, &state->addresses[low], state->addresses[low].ours ? bridge : NULL);
 }

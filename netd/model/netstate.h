@@ -62,9 +62,6 @@ struct netstate_port {
 	uint8_t owner;
 	bool up, isolated, locked, learning, flood;
 	bool physical;			/* no link kind: a network card */
-	bool tap;			/* a guest's, whoever made it */
-	bool kept;			/* memory only: not ours, but of those that the network keeps (Ports=) */
-	bool off;			/* memory only: it was in no bridge at the last look either */
 	uint32_t mtu;
 	uint16_t vlan;
 	char alias[NETSTATE_ALIAS_SIZE];
@@ -225,12 +222,27 @@ struct netstate {
 
 void netstate_deinit(struct netstate *state);
 void netstate_sort(struct netstate *state);
+/* One list of it: netstate_sort_bridges() and so on. */
+#define NETSTATE_SORT(one, many) void netstate_sort_##many(struct netstate *state);
+NETSTATE_KINDS(NETSTATE_SORT)
+#undef NETSTATE_SORT
 
 /* Each appends a copy: 0 or -ENOMEM. */
 #define NETSTATE_ADD(one, many) \
 	int netstate_add_##one(struct netstate *state, const struct netstate_##one *item);
 NETSTATE_KINDS(NETSTATE_ADD)
 #undef NETSTATE_ADD
+
+/* Each puts a copy where it belongs in a sorted state: 0 or -ENOMEM. */
+#define NETSTATE_INSERT(one, many) \
+	int netstate_insert_##one(struct netstate *state, const struct netstate_##one *item);
+NETSTATE_KINDS(NETSTATE_INSERT)
+#undef NETSTATE_INSERT
+
+/* Each takes number @i out. */
+#define NETSTATE_REMOVE(one, many) void netstate_remove_##one(struct netstate *state, size_t i);
+NETSTATE_KINDS(NETSTATE_REMOVE)
+#undef NETSTATE_REMOVE
 
 /* Each finds by identity in a sorted state: NULL when there is none. */
 const struct netstate_bridge *netstate_find_bridge(const struct netstate *state, const char *name);
@@ -243,4 +255,5 @@ int netstate_compare_elements(const struct netstate_element *a, const struct net
 
 const struct netstate_element *netstate_find_element(const struct netstate *state, const struct netstate_element *element);
 void netstate_mark_routes(struct netstate *state);
+void netstate_mark_routes_of(struct netstate *state, const char *link);
 const struct netstate_address *netstate_find_address(const struct netstate *state, const struct netstate_address *address);

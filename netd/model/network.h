@@ -15,7 +15,6 @@
 #define LIMIT_NETWORK_ADDRESSES		8
 #define LIMIT_NETWORK_FORWARDERS	8
 #define LIMIT_NETWORK_UPLINKS		4
-#define LIMIT_NETWORK_KEPT_PORTS	8
 #define LIMIT_NETWORK_DOMAIN		254	/* a domain name and its end */
 #define LIMIT_NETWORK_LINE		4096	/* bytes of one line of a file, continuations included */
 #define LIMIT_NETWORK_FILES		257	/* its file and its drop-ins */
@@ -51,8 +50,8 @@ struct network_address {
 
 /* Every key of a file, in the order of the table in keys.c. */
 enum key_id {
-	KEY_MODE, KEY_BRIDGE, KEY_MAC_ADDRESS, KEY_MTU, KEY_AUTOSTART, KEY_IDLE_TIMEOUT, KEY_HOST_ACCESS, KEY_COEXIST,
-	KEY_FORWARD_GUARD, KEY_UPLINK, KEY_NAT_ADDRESS, KEY_NAT_PORTS, KEY_NAT66, KEY_PORTS,
+	KEY_MODE, KEY_BRIDGE, KEY_MAC_ADDRESS, KEY_MTU, KEY_AUTOSTART, KEY_IDLE_TIMEOUT, KEY_START_SERVICES, KEY_HOST_ACCESS, KEY_COEXIST,
+	KEY_FORWARD_GUARD, KEY_UPLINK, KEY_NAT_ADDRESS, KEY_NAT_PORTS, KEY_NAT66,
 	KEY_ADDRESS,
 	KEY_DHCP_ENABLE, KEY_DHCP_RANGE, KEY_DHCP_LEASE_TIME,
 	KEY_DNS_ENABLE, KEY_DNS_DOMAIN, KEY_DNS_FORWARDER,
@@ -78,6 +77,7 @@ struct network {
 	bool autostart;			/* there from the start */
 	bool on_demand;			/* not autostart: comes with the first tap and goes without ports */
 	uint32_t idle_timeout_s;	/* NETWORK_NEVER */
+	bool services_on_demand;	/* DHCP and DNS begin with the first port */
 	bool coexist;			/* rules of ours may be in the places of other firewalls */
 
 	bool forward_guard;		/* the host is to forward for us alone */
@@ -86,10 +86,6 @@ struct network {
 	struct ip nat_first[2], nat_last[2];	/* IPv4, IPv6; no family: the address of the way out */
 	uint16_t nat_ports[2];		/* first and last; 0: 1024 to 65535 */
 	bool nat66;
-
-	bool keeps_none;		/* Ports=none */
-	size_t n_kept_ports;
-	char kept_ports[LIMIT_NETWORK_KEPT_PORTS][IFNAME_SIZE];	/* patterns for names of others' taps */
 
 	bool address_auto;		/* for each family that no address is written for */
 	size_t n_addresses;

@@ -19,7 +19,7 @@ mkdir $work
 mkdir $work/tree $work/bin
 cp -a "$top/Makefile" "$top"/*.md "$top/COPYING" "$top/tools" "$top/policy" "$top/man" "$top/doc" $work/tree/
 mkdir $work/tree/netd
-cp -a "$top/systemd" $work/tree/
+cp -a "$top/systemd" "$top/firewalld" $work/tree/
 cp -a "$top/netd/networks" $work/tree/netd/
 cp -a "$BIN" $work/tree/bin
 launch=$top/build/tests/launch-helper
@@ -47,8 +47,13 @@ equal destdir-list "$({
 	echo 644 usr/lib/systemd/system/guestnetd-sysctl.service
 	echo 644 usr/lib/systemd/network/05-guestnet.network
 	echo 644 usr/lib/NetworkManager/conf.d/90-guestnet.conf
+	echo 644 usr/lib/firewalld/zones/guestnet.xml
+	echo 644 usr/share/polkit-1/rules.d/guestnet-firewalld.rules
 	echo 644 usr/lib/sysusers.d/guestnet.conf
 	echo 644 usr/lib/tmpfiles.d/guestnet.conf
+	echo 644 usr/share/dbus-1/system-services/org.guestnet1.service
+	echo 644 usr/share/dbus-1/system.d/org.guestnet1.conf
+	echo 644 usr/share/polkit-1/actions/org.guestnet1.policy
 	for network in netd/networks/*.network; do echo "644 usr/share/guestnet/networks/${network##*/}"; done
 	echo 644 usr/share/guestnet/bridge.conf
 	for page in $manuals; do echo "644 usr/share/man/man${page##*.}/$page"; done

@@ -11,7 +11,7 @@ have() { command -v "$1" >/dev/null || { skip "$2" "not installed: $1 (package s
 # The promise: systemd-analyze's number is 2.6 at most, of 10 for a service without any protection.
 LIMIT=26
 unit=$work/guestnetd.service
-sed "s|@sbindir@|$BIN|; s|@bindir@|$BIN|" systemd/guestnetd.service.in >"$unit"
+sed "s|@sbindir@|$BIN|; s|@bindir@|$BIN|; s|@sysconfdir@|/etc|" systemd/guestnetd.service.in >"$unit"
 equal placeholders '' "$(grep -o '@[a-z]*@' "$unit")"
 exposure() {	# UNIT
 	systemd-analyze security --offline=yes --no-pager "$1" 2>&1 |

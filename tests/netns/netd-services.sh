@@ -167,5 +167,23 @@ ended $holder
 check dhcp-over wait_for 40 serves
 end_all
 
+# On demand: a network without ports has no dnsmasq; with the first port it serves, and goes on when that is gone.
+ip link set port0 nomaster
+printf '[Network]\nStartServices=on-demand\n[Address]\nAddress=10.98.1.1/24\n' >$etc/default.network
+start_netd
+no_service() { ! pgrep -x dnsmasq; }
+check demand-running wait_for 20 is running
+check demand-none no_service
+client stop default
+check demand-start client start default
+check demand-none-started no_service
+check demand-lease lease $gateway
+check demand-serves wait_for 20 serves
+pid=$(service_pid)
+ip link set port0 nomaster
+wait_for 20 is running
+check demand-stays kill -0 "$pid"
+end_all
+
 grep -E 'ERROR: |runtime error' $root/log && fail log "$(grep -E 'ERROR: |runtime error' $root/log | head -3)"
 exit 0

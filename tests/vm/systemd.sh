@@ -20,7 +20,7 @@ if [ ! -e /guestnet/installed ]; then
 	useradd --create-home --groups kvm alice
 	matches install-next 'systemctl enable --now guestnetd' "$(cat /guestnet/out)"
 	matches install-user '^guestnet:x:[0-9]+:[0-9]+:.*:/usr/sbin/nologin$' "$(getent passwd guestnet)"
-	equal install-folders 'root 755 guestnet 755' \
+	equal install-folders 'guestnet 755 guestnet 755' \
 		"$(stat -c '%U %a' /etc/guestnet/networks /var/lib/guestnet | tr '\n' ' ' | sed 's/ $//')"
 	check enable systemctl enable --now guestnetd
 	essential enabled-runs wait_for 30 running

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A rule of nftables in words.
+ * Pure: no system calls.
+ */
+#pragma once
+
+#include "../../lib/str.h"
+#include "evaluate.h"
+
+void describe_rule(const struct rules *rules, const struct rules_chain *chain, const struct rules_rule *rule, struct text *text);
+void describe_place(const struct rules *rules, const struct evaluate_place *place, struct text *text);

@@ -1,0 +1,696 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What rules of nftables do with a packet.
+ * Pure: no system calls.
+ *
+ * Theory of operation. The kernel's machine is small: sixteen registers of four bytes, a verdict, and expressions
+ * that load, compare or decide (net/netfilter/nf_tables_core.c:nft_do_chain()). The same machine is run here, on a
+ * packet without options, with mark 0 and without a socket, over the kernel's own description of each rule. Three
+ * answers are possible, because there are more expressions than are known here: a rule that uses another one is taken
+ * as not matching, and is remembered as the reason why the result is not certain, if it would have decided anything.
+ */
+#include "evaluate.h"
+
+#include <linux/if_arp.h>
+#include <linux/if_ether.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_tables_compat.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../../lib/nl/batch.h"
+#include "../../lib/util.h"
+#include "xt.h"
+
+#define REGISTERS_SIZE	80	/* the verdict's sixteen bytes, and sixteen times four */
+#define MAX_DEPTH	16	/* NFT_JUMP_STACK_SIZE */
+
+enum result { GO_ON, NO_MATCH, UNSURE, DECIDED };
+
+struct machine {
+	struct evaluate *evaluate;
+	struct packet *packet;
+	const struct rules_chain *chain;	/* of the rule that runs */
+	struct evaluate_place place;
+	uint8_t registers[REGISTERS_SIZE];
+	int32_t verdict;
+	char target[RULES_NAME_SIZE];		/* of a jump or goto */
+	bool rejects, translates;
+};
+
+/* Where a register's bytes are; NULL when it has not so many. */
+static uint8_t *register_at(struct machine *machine, const struct nlattr *attribute, size_t length)
+{
+	uint32_t number = nl_get_u32_be(attribute, UINT32_MAX);
+	size_t offset;
+
+	if (number >= NFT_REG_1 && number <= NFT_REG_4)
+		offset = (size_t)number * 16;
+	else if (number >= NFT_REG32_00 && number <= NFT_REG32_15)
+		offset = 16 + (size_t)(number - NFT_REG32_00) * 4;
+	else
+		return NULL;
+	return offset + length <= REGISTERS_SIZE ? machine->registers + offset : NULL;
+}
+
+/* A value fills whole registers, with zeros behind it. */
+static enum result load(struct machine *machine, const struct nlattr *attribute, const void *value, size_t length)
+{
+	uint8_t *to = register_at(machine, attribute, (length + 3) / 4 * 4);
+
+	if (!to)
+		return UNSURE;
+	memset(to, 0, (length + 3) / 4 * 4);
+	memcpy(to, value, length);
+	return GO_ON;
+}
+
+static enum result load_u32(struct machine *machine, const struct nlattr *attribute, uint32_t value)
+{
+	return load(machine, attribute, &value, sizeof(value));
+}
+
+static size_t get_value(const struct nlattr *data, const void **ret_value)
+{
+	const struct nlattr *table[NFTA_DATA_MAX + 1];
+
+	if (!data || !nl_parse_nested(data, table, ARRAY_SIZE(table)) || !table[NFTA_DATA_VALUE])
+		return 0;
+	*ret_value = nl_data(table[NFTA_DATA_VALUE]);
+	return nl_length(table[NFTA_DATA_VALUE]);
+}
+
+#define PARSE(_attribute, _table) \
+	((_attribute) && nl_parse_nested(_attribute, _table, ARRAY_SIZE(_table)))
+
+static enum result run_meta(struct machine *machine, const struct nlattr *data)
+{
+	const struct packet *packet = machine->packet;
+	const struct nlattr *table[NFTA_META_MAX + 1], *to;
+	uint16_t word;
+	uint8_t byte;
+
+	if (!PARSE(data, table))
+		return UNSURE;
+	if (table[NFTA_META_SREG])
+		return GO_ON;	/* a mark or a priority is set */
+	to = table[NFTA_META_DREG];
+	switch (nl_get_u32_be(table[NFTA_META_KEY], UINT32_MAX)) {
+	case NFT_META_PROTOCOL:
+		word = htons(packet->family == AF_INET ? ETH_P_IP : ETH_P_IPV6);
+		return load(machine, to, &word, sizeof(word));
+	case NFT_META_NFPROTO:
+		byte = packet->family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6;
+		return load(machine, to, &byte, sizeof(byte));
+	case NFT_META_L4PROTO:
+		return load(machine, to, &packet->protocol, sizeof(packet->protocol));
+	case NFT_META_PKTTYPE:
+		byte = 0;	/* PACKET_HOST */
+		return load(machine, to, &byte, sizeof(byte));
+	case NFT_META_MARK:
+	case NFT_META_IIFGROUP:
+	case NFT_META_OIFGROUP:
+	case NFT_META_SECPATH:
+		return load_u32(machine, to, 0);
+	case NFT_META_IIF:
+		return load_u32(machine, to, (uint32_t)packet->iif_index);
+	case NFT_META_OIF:
+		return load_u32(machine, to, (uint32_t)packet->oif_index);
+	case NFT_META_IIFNAME:
+		return load(machine, to, packet->iif, IFNAME_SIZE);
+	case NFT_META_OIFNAME:
+		return load(machine, to, packet->oif, IFNAME_SIZE);
+	case NFT_META_IIFTYPE:
+	case NFT_META_OIFTYPE:
+		word = ARPHRD_ETHER;
+		return load(machine, to, &word, sizeof(word));
+	case NFT_META_SKUID:
+	case NFT_META_SKGID:	/* what is forwarded has no socket */
+		return packet->iif[0] ? NO_MATCH : UNSURE;
+	default:
+		return UNSURE;
+	}
+}
+
+/* The headers of the packet, as far as they are known. */
+static size_t build_header(const struct packet *packet, uint32_t base, uint8_t buffer[64])
+{
+	uint16_t ports[2] = { htons(packet->source_port), htons(packet->target_port) };
+
+	memset(buffer, 0, 64);
+	if (base == NFT_PAYLOAD_NETWORK_HEADER && packet->family == AF_INET) {
+		buffer[0] = 0x45;
+		buffer[3] = 60;
+		buffer[8] = 64;
+		buffer[9] = packet->protocol;
+		memcpy(buffer + 12, packet->source, 4);
+		memcpy(buffer + 16, packet->target, 4);
+		return 20;
+	}
+	if (base == NFT_PAYLOAD_NETWORK_HEADER) {
+		buffer[0] = 0x60;
+		buffer[5] = 40;
+		buffer[6] = packet->protocol;
+		buffer[7] = 64;
+		memcpy(buffer + 8, packet->source, 16);
+		memcpy(buffer + 24, packet->target, 16);
+		return 40;
+	}
+	if (base != NFT_PAYLOAD_TRANSPORT_HEADER)
+		return 0;
+	if (packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6) {
+		buffer[0] = (uint8_t)packet->source_port;
+		buffer[1] = (uint8_t)packet->target_port;
+		return 2;
+	}
+	memcpy(buffer, ports, sizeof(ports));
+	if (packet->protocol != IPPROTO_TCP)
+		return 4;
+	buffer[12] = 0x50;
+	buffer[13] = packet->established ? 0x10 : 0x02;
+	return 14;
+}
+
+static enum result run_payload(struct machine *machine, const struct nlattr *data)
+{
+	const struct nlattr *table[NFTA_PAYLOAD_MAX + 1];
+	uint32_t offset, length;
+	uint8_t header[64];
+	size_t known;
+
+	if (!PARSE(data, table))
+		return UNSURE;
+	if (table[NFTA_PAYLOAD_SREG])
+		return GO_ON;	/* something is written into it */
+	offset = nl_get_u32_be(table[NFTA_PAYLOAD_OFFSET], UINT32_MAX);
+	length = nl_get_u32_be(table[NFTA_PAYLOAD_LEN], UINT32_MAX);
+	known = build_header(machine->packet, nl_get_u32_be(table[NFTA_PAYLOAD_BASE], UINT32_MAX), header);
+	if (offset > known || length > known - offset)
+		return UNSURE;
+	return load(machine, table[NFTA_PAYLOAD_DREG], header + offset, length);
+}
+
+static enum result run_cmp(struct machine *machine, const struct nlattr *data)
+{
+	const struct nlattr *table[NFTA_CMP_MAX + 1];
+	const void *value;
+	const uint8_t *from;
+	size_t length;
+	bool match;
+	int r;
+
+	if (!PARSE(data, table))
+		return UNSURE;
+	length = get_value(table[NFTA_CMP_DATA], &value);
+	from = register_at(machine, table[NFTA_CMP_SREG], length);
+	if (!from || length == 0)
+		return UNSURE;
+	r = memcmp(from, value, length);
+	switch (nl_get_u32_be(table[NFTA_CMP_OP], UINT32_MAX)) {
+	case NFT_CMP_EQ: match = r == 0; break;
+	case NFT_CMP_NEQ: match = r != 0; break;
+	case NFT_CMP_LT: match = r < 0; break;
+	case NFT_CMP_LTE: match = r <= 0; break;
+	case NFT_CMP_GT: match = r > 0; break;
+	case NFT_CMP_GTE: match = r >= 0; break;
+	default: return UNSURE;
+	}
+	return match ? GO_ON : NO_MATCH;
+}
+
+static enum result run_range(struct machine *machine, const struct nlattr *data)
+{
+	const struct nlattr *table[NFTA_RANGE_MAX + 1];
+	const void *low, *high;
+	const uint8_t *from;
+	size_t length;
+	bool inside;
+
+	if (!PARSE(data, table))
+		return UNSURE;
+	length = get_value(table[NFTA_RANGE_FROM_DATA], &low);
+	from = register_at(machine, table[NFTA_RANGE_SREG], length);
+	if (!from || length == 0 || get_value(table[NFTA_RANGE_TO_DATA], &high) != length)
+		return UNSURE;
+	inside = memcmp(from, low, length) >= 0 && memcmp(from, high, length) <= 0;
+	return inside == (nl_get_u32_be(table[NFTA_RANGE_OP], 0) == NFT_RANGE_EQ) ? GO_ON : NO_MATCH;
+}
+
+static enum result run_bitwise(struct machine *machine, const struct nlattr *data)
+{
+	const struct nlattr *table[NFTA_BITWISE_MAX + 1];
+	const void *mask = NULL, *xor = NULL;
+	uint8_t *from, value[REGISTERS_SIZE];
+	uint32_t length;
+
+	if (!PARSE(data, table))
+		return UNSURE;
+	length = nl_get_u32_be(table[NFTA_BITWISE_LEN], UINT32_MAX);
+	if (length == 0 || length > RULES_KEY_SIZE || nl_get_u32_be(table[NFTA_BITWISE_OP], 0) != NFT_BITWISE_BOOL ||
+	    get_value(table[NFTA_BITWISE_MASK], &mask) != length || get_value(table[NFTA_BITWISE_XOR], &xor) != length)
+		return UNSURE;
+	from = register_at(machine, table[NFTA_BITWISE_SREG], length);
+	if (!from)
+		return UNSURE;
+	for (size_t i = 0; i < length; i++)
+		value[i] = (from[i] & ((const uint8_t *)mask)[i]) ^ ((const uint8_t *)xor)[i];
+	return load(machine, table[NFTA_BITWISE_DREG], value, length);
+}
+
+static enum result run_byteorder(struct machine *machine, const struct nlattr *data)
+{
+	const struct nlattr *table[NFTA_BYTEORDER_MAX + 1];
+	uint8_t *from, value[REGISTERS_SIZE];
+	uint32_t length, size;
+
+	if (!PARSE(data, table))
+		return UNSURE;
+	length = nl_get_u32_be(table[NFTA_BYTEORDER_LEN], UINT32_MAX);
+	size = nl_get_u32_be(table[NFTA_BYTEORDER_SIZE], 0);
+	if (length > RULES_KEY_SIZE || (size != 2 && size != 4 && size != 8) || length % size != 0)
+		return UNSURE;
+	from = register_at(machine, table[NFTA_BYTEORDER_SREG], length);
+	if (!from)
+		return UNSURE;
+	for (size_t i = 0; i < length; i++)	/* both directions are the same */
+		value[i] = htons(1) == 1 ? from[i] : from[i / size * size + size - 1 - i % size];
+	return load(machine, table[NFTA_BYTEORDER_DREG], value, length);
+}
+
+static enum result decide(struct machine *machine, int32_t verdict, const char *chain)
+{
+	machine->verdict = verdict;
+	snprintf(machine->target, sizeof(machine->target), "%s", chain ?: "");
+	return DECIDED;
+}
+
+static enum result run_immediate(struct machine *machine, const struct nlattr *data)
+{
+	const struct nlattr *table[NFTA_IMMEDIATE_MAX + 1], *value[NFTA_DATA_MAX + 1], *verdict[NFTA_VERDICT_MAX + 1];
+	const void *bytes;
+	size_t length;
+
+	if (!PARSE(data, table))
+		return UNSURE;
+	if (nl_get_u32_be(table[NFTA_IMMEDIATE_DREG], UINT32_MAX) == NFT_REG_VERDICT) {
+		if (!PARSE(table[NFTA_IMMEDIATE_DATA], value) || !PARSE(value[NFTA_DATA_VERDICT], verdict))
+			return UNSURE;
+		return decide(machine, (int32_t)nl_get_u32_be(verdict[NFTA_VERDICT_CODE], 0),
+			      nl_get_string(verdict[NFTA_VERDICT_CHAIN]));
+	}
+	length = get_value(table[NFTA_IMMEDIATE_DATA], &bytes);
+	return length ? load(machine, table[NFTA_IMMEDIATE_DREG], bytes, length) : UNSURE;
+}
+
+/* Each part of a concatenation within its own bounds; the parts stand on four bytes. */
+static bool element_has(const struct rules_set *set, const struct rules_element *element, const uint8_t *key)
+{
+	size_t offset = 0;
+
+	if (set->n_fields == 0)
+		return memcmp(element->key, key, element->key_length) == 0;
+	for (size_t i = 0; i < set->n_fields; i++) {
+		size_t length = set->fields[i];
+
+		if (offset + length > RULES_KEY_SIZE || memcmp(key + offset, element->key + offset, length) < 0 ||
+		    memcmp(key + offset, element->end + offset, length) > 0)
+			return false;
+		offset += (length + 3) / 4 * 4;
+	}
+	return true;
+}
+
+static const struct rules_element *find_element(const struct rules_set *set, const uint8_t *key)
+{
+	const struct rules_element *found = NULL, *catchall = NULL;
+	bool sorted = set->flags & NFT_SET_INTERVAL && set->n_fields == 0;
+
+	for (size_t i = 0; i < set->n_elements; i++) {
+		const struct rules_element *element = &set->elements[i];
+
+		if (element->catchall)
+			catchall = element;
+		else if (sorted && memcmp(element->key, key, element->key_length) <= 0)
+			found = element;	/* the last boundary that is not above it */
+		else if (!sorted && !found && element_has(set, element, key))
+			found = element;
+	}
+	if (sorted && found && found->interval_end)
+		found = NULL;
+	return found ?: catchall;
+}
+
+static enum result run_lookup(struct machine *machine, const struct nlattr *data)
+{
+	const struct nlattr *table[NFTA_LOOKUP_MAX + 1];
+	const struct rules_element *element;
+	const struct rules_set *set;
+	uint8_t key[RULES_KEY_SIZE] = { 0 };
+	const uint8_t *from;
+	size_t left;
+
+	if (!PARSE(data, table))
+		return UNSURE;
+	set = rules_find_set(machine->evaluate->rules, machine->chain, nl_get_string(table[NFTA_LOOKUP_SET]) ?: "");
+	from = register_at(machine, table[NFTA_LOOKUP_SREG], 4);
+	if (!set || !from)
+		return UNSURE;
+	left = (size_t)(machine->registers + REGISTERS_SIZE - from);
+	memcpy(key, from, left < sizeof(key) ? left : sizeof(key));
+	element = find_element(set, key);
+	if (!element == !(nl_get_u32_be(table[NFTA_LOOKUP_FLAGS], 0) & NFT_LOOKUP_F_INV))
+		return NO_MATCH;
+	if (!table[NFTA_LOOKUP_DREG] || !element)
+		return GO_ON;
+	if (nl_get_u32_be(table[NFTA_LOOKUP_DREG], UINT32_MAX) == NFT_REG_VERDICT)
+		return decide(machine, element->verdict, element->chain);
+	return element->data_length ? load(machine, table[NFTA_LOOKUP_DREG], element->data, element->data_length) : UNSURE;
+}
+
+static enum result run_ct(struct machine *machine, const struct nlattr *data)
+{
+	const struct packet *packet = machine->packet;
+	const struct nlattr *table[NFTA_CT_MAX + 1];
+	uint32_t value = 0;
+	uint8_t direction;
+
+	if (!PARSE(data, table))
+		return UNSURE;
+	if (table[NFTA_CT_SREG])
+		return GO_ON;
+	switch (nl_get_u32_be(table[NFTA_CT_KEY], UINT32_MAX)) {
+	case NFT_CT_STATE:
+		return load_u32(machine, table[NFTA_CT_DREG], packet->established ? 2 : 8);
+	case NFT_CT_DIRECTION:
+		direction = packet->reply;
+		return load(machine, table[NFTA_CT_DREG], &direction, sizeof(direction));
+	case NFT_CT_STATUS:
+		if (packet->established)
+			value |= IPS_SEEN_REPLY | IPS_CONFIRMED;
+		if (packet->translated)
+			value |= IPS_DST_NAT;
+		return load_u32(machine, table[NFTA_CT_DREG], value);
+	case NFT_CT_MARK:
+		return load_u32(machine, table[NFTA_CT_DREG], 0);
+	default:
+		return UNSURE;
+	}
+}
+
+static enum result run_fib(struct machine *machine, const struct nlattr *data)
+{
+	const struct evaluate *evaluate = machine->evaluate;
+	const struct nlattr *table[NFTA_FIB_MAX + 1];
+	uint32_t flags, result, value;
+
+	if (!PARSE(data, table) || !evaluate->fib)
+		return UNSURE;
+	flags = nl_get_u32_be(table[NFTA_FIB_FLAGS], 0);
+	result = nl_get_u32_be(table[NFTA_FIB_RESULT], 0);
+	if (result == NFT_FIB_RESULT_OIFNAME || !evaluate->fib(evaluate->data, machine->packet, flags, result, &value))
+		return UNSURE;
+	if (flags & NFTA_FIB_F_PRESENT)
+		value = value != 0;
+	return load_u32(machine, table[NFTA_FIB_DREG], value);
+}
+
+static enum result run_nat(struct machine *machine, const struct nlattr *data)
+{
+	const struct nlattr *table[NFTA_NAT_MAX + 1];
+	struct packet *packet = machine->packet;
+	const uint8_t *address, *port;
+
+	if (!PARSE(data, table))
+		return UNSURE;
+	if (nl_get_u32_be(table[NFTA_NAT_TYPE], UINT32_MAX) == NFT_NAT_DNAT) {
+		address = table[NFTA_NAT_REG_ADDR_MIN] ?
+			  register_at(machine, table[NFTA_NAT_REG_ADDR_MIN], packet_address_length(packet)) : NULL;
+		port = table[NFTA_NAT_REG_PROTO_MIN] ? register_at(machine, table[NFTA_NAT_REG_PROTO_MIN], 2) : NULL;
+		if (address)
+			memcpy(packet->target, address, packet_address_length(packet));
+		if (port)
+			packet->target_port = (uint16_t)(port[0] << 8 | port[1]);
+		packet->translated = true;
+	} else {
+		machine->evaluate->masqueraded = true;
+	}
+	machine->translates = true;
+	return decide(machine, NF_ACCEPT, NULL);
+}
+
+static enum result run_masq(struct machine *machine, const struct nlattr *data _unused_)
+{
+	machine->evaluate->masqueraded = true;
+	machine->translates = true;
+	return decide(machine, NF_ACCEPT, NULL);
+}
+
+static enum result run_redir(struct machine *machine, const struct nlattr *data _unused_)
+{
+	machine->evaluate->redirected = true;
+	machine->translates = true;
+	return decide(machine, NF_ACCEPT, NULL);
+}
+
+static enum result run_reject(struct machine *machine, const struct nlattr *data _unused_)
+{
+	machine->rejects = true;
+	return decide(machine, NF_DROP, NULL);
+}
+
+/* A limit is thought of as not reached. */
+static enum result run_limit(struct machine *machine _unused_, const struct nlattr *data)
+{
+	const struct nlattr *table[NFTA_LIMIT_MAX + 1];
+
+	return PARSE(data, table) && nl_get_u32_be(table[NFTA_LIMIT_FLAGS], 0) & NFT_LIMIT_F_INV ? NO_MATCH : GO_ON;
+}
+
+/* What a route says of itself (the largest segment, say) is used to write, not to decide. */
+static enum result run_rt(struct machine *machine, const struct nlattr *data)
+{
+	const struct nlattr *table[NFTA_RT_MAX + 1];
+
+	return PARSE(data, table) ? load_u32(machine, table[NFTA_RT_DREG], 0) : UNSURE;
+}
+
+/* An option that is written changes nothing here; one that is read is not known. */
+static enum result run_exthdr(struct machine *machine _unused_, const struct nlattr *data)
+{
+	const struct nlattr *table[NFTA_EXTHDR_MAX + 1];
+
+	return PARSE(data, table) && table[NFTA_EXTHDR_SREG] ? GO_ON : UNSURE;
+}
+
+static enum result run_match(struct machine *machine, const struct nlattr *data)
+{
+	const struct nlattr *table[NFTA_MATCH_MAX + 1];
+
+	if (!PARSE(data, table) || !table[NFTA_MATCH_INFO])
+		return UNSURE;
+	switch (xt_match(machine->evaluate, machine->packet, nl_get_string(table[NFTA_MATCH_NAME]) ?: "",
+			 nl_data(table[NFTA_MATCH_INFO]), nl_length(table[NFTA_MATCH_INFO]))) {
+	case XT_YES: return GO_ON;
+	case XT_NO: return NO_MATCH;
+	case XT_UNSURE: break;
+	}
+	return UNSURE;
+}
+
+static enum result run_target(struct machine *machine, const struct nlattr *data)
+{
+	const struct nlattr *table[NFTA_TARGET_MAX + 1];
+	const char *name;
+
+	if (!PARSE(data, table) || !table[NFTA_TARGET_INFO])
+		return UNSURE;
+	name = nl_get_string(table[NFTA_TARGET_NAME]) ?: "";
+	switch (xt_target(machine->packet, name, nl_get_u32_be(table[NFTA_TARGET_REV], 0), nl_data(table[NFTA_TARGET_INFO]),
+			  nl_length(table[NFTA_TARGET_INFO]))) {
+	case XT_CONTINUE:
+		return GO_ON;
+	case XT_DROPS:
+		return run_reject(machine, NULL);
+	case XT_TRANSLATES:
+		machine->evaluate->masqueraded |= strcmp(name, "DNAT") != 0;
+		machine->translates = true;
+		return decide(machine, NF_ACCEPT, NULL);
+	case XT_UNKNOWN:
+		break;
+	}
+	return UNSURE;
+}
+
+static enum result run_nothing(struct machine *machine _unused_, const struct nlattr *data _unused_)
+{
+	return GO_ON;
+}
+
+static const struct {
+	const char *name;
+	enum result (*run)(struct machine *machine, const struct nlattr *data);
+	bool decides;		/* it may end the rule with a verdict */
+} expressions[] = {
+	{ "meta", run_meta, false }, { "payload", run_payload, false }, { "cmp", run_cmp, false },
+	{ "lookup", run_lookup, true }, { "bitwise", run_bitwise, false }, { "ct", run_ct, false },
+	{ "immediate", run_immediate, true }, { "range", run_range, false }, { "byteorder", run_byteorder, false },
+	{ "counter", run_nothing, false }, { "log", run_nothing, false }, { "last", run_nothing, false },
+	{ "objref", run_nothing, false }, { "dynset", run_nothing, false }, { "limit", run_limit, false },
+	{ "reject", run_reject, true }, { "masq", run_masq, true }, { "nat", run_nat, true }, { "redir", run_redir, true },
+	{ "rt", run_rt, false }, { "exthdr", run_exthdr, false },
+	{ "fib", run_fib, false }, { "match", run_match, false }, { "target", run_target, true },
+};
+
+static bool may_decide(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(expressions); i++)
+		if (strcmp(name, expressions[i].name) == 0)
+			return expressions[i].decides;
+	return true;
+}
+
+/* Would a rule have decided something after @from? One that only counts makes nobody unsure. */
+static bool would_matter(const struct nlattr *all, const struct nlattr *from)
+{
+	const struct nlattr *expression = from, *table[NFTA_EXPR_MAX + 1];
+
+	do
+		if (nl_parse_nested(expression, table, ARRAY_SIZE(table)) && may_decide(nl_get_string(table[NFTA_EXPR_NAME]) ?: ""))
+			return true;
+	while ((expression = nl_next(all, expression)));
+	return false;
+}
+
+static void note_unsure(struct machine *machine, const char *name, const struct nlattr *data)
+{
+	struct evaluate *evaluate = machine->evaluate;
+	const struct nlattr *table[NFTA_MATCH_MAX + 1];
+
+	if (evaluate->unsure.chain)
+		return;
+	evaluate->unsure = machine->place;
+	if ((strcmp(name, "match") == 0 || strcmp(name, "target") == 0) && PARSE(data, table))
+		name = nl_get_string(table[NFTA_MATCH_NAME]) ?: name;	/* NFTA_TARGET_NAME is the same number */
+	snprintf(evaluate->unsure_text, sizeof(evaluate->unsure_text), "%s", name);
+}
+
+static enum result run_rule(struct machine *machine, const struct rules_rule *rule)
+{
+	const struct nlattr *expression = NULL, *table[NFTA_EXPR_MAX + 1];
+
+	memset(machine->registers, 0, sizeof(machine->registers));
+	while (rule->expressions && (expression = nl_next(rule->expressions, expression))) {
+		enum result result = UNSURE;
+		const char *name = "?";
+
+		if (nl_parse_nested(expression, table, ARRAY_SIZE(table)))
+			name = nl_get_string(table[NFTA_EXPR_NAME]) ?: "?";
+		for (size_t i = 0; i < ARRAY_SIZE(expressions); i++)
+			if (strcmp(name, expressions[i].name) == 0)
+				result = expressions[i].run(machine, table[NFTA_EXPR_DATA]);
+		if (result == GO_ON)
+			continue;
+		if (result == UNSURE && would_matter(rule->expressions, expression))
+			note_unsure(machine, name, table[NFTA_EXPR_DATA]);
+		return result == DECIDED ? DECIDED : NO_MATCH;
+	}
+	return NO_MATCH;
+}
+
+/* NF_ACCEPT, NF_DROP, or NFT_RETURN when the chain has come to its end. */
+static int32_t run_chain(struct machine *machine, const struct rules_chain *chain, unsigned int depth)
+{
+	for (size_t i = 0; i < chain->n_rules; i++) {
+		const struct rules_chain *target;
+		int32_t verdict;
+
+		machine->chain = chain;
+		machine->place = (struct evaluate_place){ chain, &chain->rules[i], i + 1 };
+		if (run_rule(machine, &chain->rules[i]) != DECIDED)
+			continue;
+		verdict = machine->verdict;
+		if (verdict == NFT_CONTINUE)
+			continue;
+		if (verdict == NFT_RETURN)
+			return NFT_RETURN;
+		if (verdict != NFT_JUMP && verdict != NFT_GOTO)
+			return verdict & 0xff;	/* NF_VERDICT_MASK */
+		target = rules_find_chain(machine->evaluate->rules, chain, machine->target);
+		if (!target || depth == MAX_DEPTH)
+			return NF_DROP;
+		if (verdict == NFT_GOTO)
+			return run_chain(machine, target, depth + 1);
+		verdict = run_chain(machine, target, depth + 1);
+		if (verdict != NFT_RETURN)
+			return verdict;
+	}
+	return NFT_RETURN;
+}
+
+static bool is_base(const struct rules_chain *chain, const struct packet *packet, int hook)
+{
+	return chain->hook == hook &&
+	       (chain->family == NFPROTO_INET || chain->family == (packet->family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6));
+}
+
+/* The base chain that comes next at this hook; NULL when there is none. Those of one priority stand in the dump's order. */
+static const struct rules_chain *next_base(const struct evaluate *evaluate, const struct packet *packet, int hook,
+					   const struct rules_chain *last)
+{
+	const struct rules_chain *best = NULL;
+
+	for (size_t i = 0; i < evaluate->rules->n_chains; i++) {
+		const struct rules_chain *chain = &evaluate->rules->chains[i];
+
+		if (!is_base(chain, packet, hook))
+			continue;
+		if (last && (chain->priority < last->priority || (chain->priority == last->priority && chain <= last)))
+			continue;
+		if (!best || chain->priority < best->priority)
+			best = chain;
+	}
+	return best;
+}
+
+/*
+ * Lets @packet, which may change (dnat), go through all chains at a hook (NF_INET_*). False when it is stopped there: then
+ * evaluate->stopped says where.
+ */
+bool evaluate_hook(struct evaluate *evaluate, struct packet *packet, int hook)
+{
+	const struct rules_chain *chain = NULL;
+	bool translated = packet->established;	/* nat chains see the first packet of a flow, until one has decided */
+
+	while ((chain = next_base(evaluate, packet, hook, chain))) {
+		struct machine machine = { .evaluate = evaluate, .packet = packet };
+		bool nat = strcmp(chain->type, "nat") == 0;
+		int32_t verdict;
+
+		if (nat && translated)
+			continue;
+		verdict = run_chain(&machine, chain, 0);
+		if (verdict == NFT_RETURN) {
+			machine.place = (struct evaluate_place){ .chain = chain };
+			verdict = chain->drops ? NF_DROP : NF_ACCEPT;
+		} else if (verdict == NF_ACCEPT) {
+			evaluate->accepted = machine.place;
+		}
+		if (machine.translates) {
+			evaluate->nat = machine.place;
+			translated = true;
+		}
+		if (verdict == NF_QUEUE) {	/* a program decides */
+			if (!evaluate->unsure.chain) {
+				evaluate->unsure = machine.place;
+				snprintf(evaluate->unsure_text, sizeof(evaluate->unsure_text), "queue");
+			}
+		} else if (verdict != NF_ACCEPT) {
+			evaluate->stopped = machine.place;
+			evaluate->rejected = machine.rejects;
+			return false;
+		}
+	}
+	return true;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What rules of nftables do with a packet.
+ * Pure: no system calls; what only the kernel's routing can say comes through a function of the caller's.
+ */
+#pragma once
+
+#include "packet.h"
+#include "rules.h"
+
+/* Where a packet was stopped, or what could not be told. */
+struct evaluate_place {
+	const struct rules_chain *chain;	/* borrowed from the rules; NULL: nowhere */
+	const struct rules_rule *rule;		/* NULL: the chain's policy */
+	size_t number;				/* of the rule in its chain, from 1 */
+};
+
+struct evaluate {
+	const struct rules *rules;		/* borrowed */
+	/* nft's `fib`: NFT_FIB_RESULT_*, NFTA_FIB_F_*; false when it cannot be told. */
+	bool (*fib)(void *data, const struct packet *packet, uint32_t flags, uint32_t result, uint32_t *ret_value);
+	void *data;
+
+	/* Results; they add up over calls. */
+	struct evaluate_place stopped;		/* by a drop or a reject */
+	bool rejected;
+	struct evaluate_place accepted;		/* the last rule that said so */
+	struct evaluate_place unsure;		/* the first rule that cannot be evaluated and would have mattered */
+	char unsure_text[64];			/* its expression */
+	struct evaluate_place nat;		/* the rule that translates */
+	bool masqueraded, redirected;
+};
+
+bool evaluate_hook(struct evaluate *evaluate, struct packet *packet, int hook);

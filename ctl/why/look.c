@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the kernel says of routes, devices, neighbours and settings.
+ * System calls: rtnetlink, and reading below /proc/sys/net.
+ */
+#include "look.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+
+/* The caller ends it with look_deinit(), after a failure too. */
+int look_open(struct look *ret_look, struct failure *failure)
+{
+	int r = nl_channel_open(NETLINK_ROUTE, &ret_look->channel);
+
+	if (r == 0)
+		r = link_table_load(&ret_look->links);
+	return r < 0 ? failure_set(failure, r, "cannot look at the network: %s", strerror(-r)) : 0;
+}
+
+void look_deinit(struct look *look)
+{
+	nl_channel_deinit(&look->channel);
+	link_table_deinit(&look->links);
+}
+
+const struct link *look_link(const struct look *look, int index)
+{
+	for (size_t i = 0; i < look->links.n_links; i++)
+		if (look->links.links[i].ifindex == index)
+			return &look->links.links[i];
+	return NULL;
+}
+
+const char *look_link_name(const struct look *look, int index)
+{
+	const struct link *link = look_link(look, index);
+
+	return link && link->n_names > 0 ? link->names[0] : "";
+}
+
+static int read_route(const struct nlmsghdr *message, uint32_t tag _unused_, void *data)
+{
+	const struct rtmsg *header = NLMSG_DATA(message);
+	const struct nlattr *table[RTA_MAX + 1];
+	struct look_route *route = data;
+	size_t length = header->rtm_family == AF_INET ? 4 : 16;
+
+	if (message->nlmsg_type != RTM_NEWROUTE || !nl_parse(message, sizeof(*header), table, ARRAY_SIZE(table)))
+		return 0;
+	route->type = header->rtm_type;
+	route->oif = (int)nl_get_u32(table[RTA_OIF], 0);
+	route->has_gateway = nl_get(table[RTA_GATEWAY], route->gateway, length);
+	(void)nl_get(table[RTA_PREFSRC], route->source, length);
+	return 0;
+}
+
+/*
+ * The route that the kernel would take. With a device of arrival (@iif, and a source) it is asked as for a packet that comes
+ * in there, with everything that is checked then (net/ipv4/route.c:inet_rtm_getroute(), ip_route_input_rcu()). What it
+ * refuses is in ret_route->error; other errors are returned.
+ */
+int look_route(struct look *look, uint8_t family, const uint8_t *target, const uint8_t *source, int iif, int oif,
+	       struct look_route *ret_route)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+	size_t length = family == AF_INET ? 4 : 16;
+	const struct rtmsg header = {
+		.rtm_family = family,
+		.rtm_dst_len = (unsigned char)(length * 8),
+		.rtm_src_len = source ? (unsigned char)(length * 8) : 0,
+	};
+	int r;
+
+	*ret_route = (struct look_route){ 0 };
+	nl_begin(&request, RTM_GETROUTE, 0, 0, &header, sizeof(header));
+	nl_put(&request, RTA_DST, target, length);
+	if (source)
+		nl_put(&request, RTA_SRC, source, length);
+	if (iif)
+		nl_put_u32(&request, RTA_IIF, (uint32_t)iif);
+	if (oif)
+		nl_put_u32(&request, RTA_OIF, (uint32_t)oif);
+	r = nl_transact(&look->channel, &request, read_route, ret_route);
+	if (r == 0 && request.n_errors)
+		ret_route->error = request.entries[0].error;
+	switch (ret_route->type) {
+	case RTN_UNREACHABLE: ret_route->error = -EHOSTUNREACH; break;
+	case RTN_PROHIBIT: ret_route->error = -EACCES; break;
+	case RTN_BLACKHOLE: ret_route->error = -EINVAL; break;
+	default: break;
+	}
+	return r;
+}
+
+struct neighbour_search {
+	uint8_t family;
+	const uint8_t *address;
+	const struct mac *mac;
+	int ifindex;			/* of the device, or of the bridge */
+	struct mac found_mac;
+	int found_port;
+	bool found;
+};
+
+static int each_neighbour(const struct nlmsghdr *message, void *data)
+{
+	const struct ndmsg *header = NLMSG_DATA(message);
+	const struct nlattr *table[NDA_MAX + 1];
+	struct neighbour_search *search = data;
+	size_t length = search->family == AF_INET ? 4 : 16;
+	struct mac mac;
+
+	if (!nl_parse(message, sizeof(*header), table, ARRAY_SIZE(table)) || !nl_get(table[NDA_LLADDR], &mac, sizeof(mac)))
+		return 0;
+	if (search->mac) {
+		if ((int)nl_get_u32(table[NDA_MASTER], 0) == search->ifindex && memcmp(&mac, search->mac, sizeof(mac)) == 0) {
+			search->found_port = header->ndm_ifindex;
+			search->found = true;
+		}
+	} else if (header->ndm_ifindex == search->ifindex && nl_length(table[NDA_DST]) == length &&
+		   memcmp(nl_data(table[NDA_DST]), search->address, length) == 0) {
+		search->found_mac = mac;
+		search->found = true;
+	}
+	return 0;
+}
+
+static bool search_neighbours(struct look *look, uint8_t family, struct neighbour_search *search)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+	const struct ndmsg header = { .ndm_family = family };
+
+	nl_begin(&request, RTM_GETNEIGH, NLM_F_DUMP, 0, &header, sizeof(header));
+	return nl_dump(&look->channel, &request, each_neighbour, search) == 0 && search->found;
+}
+
+/* The MAC address that the host knows for an address on a device. */
+bool look_neighbour(struct look *look, uint8_t family, const uint8_t *address, int ifindex, struct mac *ret_mac)
+{
+	struct neighbour_search search = { .family = family, .address = address, .ifindex = ifindex };
+
+	if (!search_neighbours(look, family, &search))
+		return false;
+	*ret_mac = search.found_mac;
+	return true;
+}
+
+/* The port behind which a bridge has learned an address; 0 when it has not. */
+int look_bridge_port(struct look *look, int bridge, const struct mac *mac)
+{
+	struct neighbour_search search = { .family = AF_INET, .mac = mac, .ifindex = bridge };
+
+	return search_neighbours(look, AF_BRIDGE, &search) ? search.found_port : 0;
+}
+
+/* One byte of a link: below IFLA_LINKINFO, in the data of its kind or of its role as a port. */
+struct link_search {
+	uint16_t where;		/* IFLA_INFO_DATA or IFLA_INFO_SLAVE_DATA */
+	uint16_t type;
+	uint8_t value;
+};
+
+static int read_link(const struct nlmsghdr *message, uint32_t tag _unused_, void *data)
+{
+	const struct nlattr *table[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1], *values[64];
+	struct link_search *search = data;
+
+	if (nl_parse(message, sizeof(struct ifinfomsg), table, ARRAY_SIZE(table)) && table[IFLA_LINKINFO] &&
+	    nl_parse_nested(table[IFLA_LINKINFO], info, ARRAY_SIZE(info)) && info[search->where] &&
+	    nl_parse_nested(info[search->where], values, ARRAY_SIZE(values)))
+		search->value = nl_get_u8(values[search->type], 0);
+	return 0;
+}
+
+static uint8_t look_link_value(struct look *look, int ifindex, uint16_t where, uint16_t type)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+	const struct ifinfomsg header = { .ifi_index = ifindex };
+	struct link_search search = { .where = where, .type = type };
+
+	nl_begin(&request, RTM_GETLINK, 0, 0, &header, sizeof(header));
+	(void)nl_transact(&look->channel, &request, read_link, &search);
+	return search.value;
+}
+
+bool look_port_is_isolated(struct look *look, int port)
+{
+	return look_link_value(look, port, IFLA_INFO_SLAVE_DATA, IFLA_BRPORT_ISOLATED);
+}
+
+/* br_netfilter: the module, and then its setting for all bridges or this bridge's own (br_netfilter_hooks.c). */
+bool look_bridge_calls_iptables(struct look *look, int bridge, uint8_t family)
+{
+	long all = look_sysctl("bridge/bridge-nf-call-ip%stables", family == AF_INET ? "" : "6");
+
+	if (all < 0)
+		return false;
+	return all > 0 || look_link_value(look, bridge, IFLA_INFO_DATA,
+					  family == AF_INET ? IFLA_BR_NF_CALL_IPTABLES : IFLA_BR_NF_CALL_IP6TABLES);
+}
+
+/* A number below /proc/sys/net; negative when there is none. */
+long look_sysctl(const char *format, ...)
+{
+	char path[160] = "/proc/sys/net/", text[32] = "";
+	va_list arguments;
+	ssize_t n;
+	int fd;
+
+	va_start(arguments, format);
+	vsnprintf(path + strlen(path), sizeof(path) - strlen(path), format, arguments);
+	va_end(arguments);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	return n > 0 ? strtol(text, NULL, 10) : -1;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the kernel says of routes, devices, neighbours and settings.
+ */
+#pragma once
+
+#include "../../lib/failure.h"
+#include "../../lib/nl/batch.h"
+#include "../../lib/nl/link.h"
+#include "packet.h"
+
+struct look {
+	struct nl_channel channel;	/* owned */
+	struct link_table links;	/* owned */
+};
+
+#define LOOK_NULL (struct look){ .channel = NL_CHANNEL_NULL, .links = LINK_TABLE_NULL }
+
+struct look_route {
+	int error;			/* negative errno in the place of a route, or 0 */
+	uint8_t type;			/* RTN_* */
+	int oif;
+	bool has_gateway;
+	uint8_t gateway[16];
+	uint8_t source[16];		/* that the host would use; zero: none is said */
+};
+
+int look_open(struct look *ret_look, struct failure *failure);
+void look_deinit(struct look *look);
+const struct link *look_link(const struct look *look, int index);
+const char *look_link_name(const struct look *look, int index);
+
+/* NULL for what is not known: where a packet comes from, and on which device. */
+int look_route(struct look *look, uint8_t family, const uint8_t *target, const uint8_t *source, int iif, int oif,
+	       struct look_route *ret_route);
+bool look_neighbour(struct look *look, uint8_t family, const uint8_t *address, int ifindex, struct mac *ret_mac);
+int look_bridge_port(struct look *look, int bridge, const struct mac *mac);
+bool look_port_is_isolated(struct look *look, int port);
+bool look_bridge_calls_iptables(struct look *look, int bridge, uint8_t family);
+long look_sysctl(const char *format, ...) _printf_(1, 2);

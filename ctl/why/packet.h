@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A packet that is thought of, and where it is.
+ */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../../lib/addr.h"
+
+struct packet {
+	uint8_t family;			/* AF_INET or AF_INET6 */
+	uint8_t protocol;		/* IPPROTO_TCP, UDP, ICMP or ICMPV6 */
+	uint8_t source[16], target[16];	/* network byte order; IPv4 in the first four */
+	uint16_t source_port, target_port;	/* of ICMP: type and code */
+	char iif[IFNAME_SIZE], oif[IFNAME_SIZE];	/* "" where the packet has none (yet) */
+	int iif_index, oif_index;
+	bool bridged;			/* it passes the IP hooks on its way through a bridge (br_netfilter) */
+	bool established;		/* a later packet of a flow whose first one has passed */
+	bool reply;			/* against the direction of the first one */
+	bool translated;		/* the flow has a new target (dnat) */
+};
+
+static inline size_t packet_address_length(const struct packet *packet)
+{
+	return packet->family == AF_INET ? 4 : 16;
+}

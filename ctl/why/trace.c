@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A packet's way through this host: where it comes in, which rules see it, where it is routed, and the same for the
+ * answer. System calls: through look.c and rules.c; nothing is changed and nothing is sent.
+ *
+ * The kernel itself is asked for its routing decision, with the device of arrival, so that rp_filter, forwarding and
+ * policy routing are what they are; only the rules are run here (evaluate.c).
+ */
+#include "trace.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/rtnetlink.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../../lib/str.h"
+#include "describe.h"
+
+void trace_deinit(struct trace *trace)
+{
+	look_deinit(&trace->look);
+	rules_deinit(&trace->rules);
+}
+
+static void say(struct trace *trace, const char *format, ...) _printf_(2, 3);
+static void say(struct trace *trace, const char *format, ...)
+{
+	va_list arguments;
+
+	if (trace->n_lines == TRACE_LINES)
+		return;
+	va_start(arguments, format);
+	vsnprintf(trace->lines[trace->n_lines++], sizeof(trace->lines[0]), format, arguments);
+	va_end(arguments);
+}
+
+/* The first reason is the one that counts. */
+static bool stop(struct trace *trace, const char *fix, const char *format, ...) _printf_(3, 4);
+static bool stop(struct trace *trace, const char *fix, const char *format, ...)
+{
+	va_list arguments;
+
+	trace->verdict = TRACE_STOPPED;
+	va_start(arguments, format);
+	vsnprintf(trace->reason, sizeof(trace->reason), format, arguments);
+	va_end(arguments);
+	snprintf(trace->fix, sizeof(trace->fix), "%s", fix);
+	return false;
+}
+
+static void be_unsure(struct trace *trace, const char *format, ...) _printf_(2, 3);
+static void be_unsure(struct trace *trace, const char *format, ...)
+{
+	va_list arguments;
+
+	if (trace->verdict == TRACE_UNSURE)
+		return;
+	trace->verdict = TRACE_UNSURE;
+	va_start(arguments, format);
+	vsnprintf(trace->reason, sizeof(trace->reason), format, arguments);
+	va_end(arguments);
+}
+
+#define ADDRESS(_packet, _bytes) \
+	(inet_ntop((_packet)->family, _bytes, (char[INET6_ADDRSTRLEN]){ 0 }, INET6_ADDRSTRLEN))
+
+/* nft's `fib`. What depends on the device of an address is not told. */
+static bool fib(void *data, const struct packet *packet, uint32_t flags, uint32_t result, uint32_t *ret_value)
+{
+	const uint8_t *address = flags & NFTA_FIB_F_SADDR ? packet->source : packet->target;
+	struct trace *trace = data;
+	struct look_route route;
+	int oif = 0;
+
+	if (result == NFT_FIB_RESULT_OIF && flags & NFTA_FIB_F_IIF)
+		oif = packet->iif_index;
+	if (look_route(&trace->look, packet->family, address, NULL, 0, oif, &route) < 0)
+		return false;
+	if (result == NFT_FIB_RESULT_OIF) {
+		*ret_value = route.error || (route.type != RTN_UNICAST && route.type != RTN_LOCAL) ? 0 : (uint32_t)route.oif;
+		return true;
+	}
+	if (flags & (NFTA_FIB_F_IIF | NFTA_FIB_F_OIF) && route.type == RTN_LOCAL)
+		return false;
+	*ret_value = route.error ? RTN_UNREACHABLE : route.type;
+	return true;
+}
+
+/* Why our own table says no, in the words of the configuration. */
+static const char *explain_ours(const struct evaluate_place *place)
+{
+	static const struct {
+		const char *chain, *text;
+	} texts[] = {
+		{ "forward", "the source address is not one of its network, or the network has no way out (Mode=isolated)" },
+		{ "between", "the source address is not one of its network" },
+		{ "from_guest", "it belongs to no connection that is known" },
+		{ "to_guest", "only answers come in to a network, and what is allowed by name" },
+		{ "from_guest_in", "the source address is not one of its network" },
+		{ "to_host", "of the host, guests reach their gateway's address only (HostAccess=gateway)" },
+		{ "service", "of their gateway, guests reach DHCP, DNS, TFTP and ping only (HostAccess=gateway)" },
+	};
+
+	if (place->chain->family != NFPROTO_INET || strcmp(place->chain->table, "guestnet") != 0)
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (strcmp(place->chain->name, texts[i].chain) == 0)
+			return texts[i].text;
+	return "";
+}
+
+/* For a rule of somebody else's: an accept before it. */
+static void suggest(const struct evaluate_place *place, const struct packet *packet, char *buffer, size_t size)
+{
+	struct text text;
+
+	text_init(&text, buffer, size);
+	if (place->chain->family == NFPROTO_INET && strcmp(place->chain->table, "guestnet") == 0)
+		return;
+	text_add(&text, "nft %s rule %s %s %s", place->rule ? "insert" : "add", rules_family_name(place->chain->family),
+		 place->chain->table, place->chain->name);
+	if (packet->iif[0])
+		text_add(&text, " iifname \"%s\"", packet->iif);
+	if (packet->oif[0])
+		text_add(&text, " oifname \"%s\"", packet->oif);
+	text_add(&text, " accept");
+}
+
+static const char *const hook_names[] = {
+	[NF_INET_PRE_ROUTING] = "prerouting", [NF_INET_LOCAL_IN] = "input", [NF_INET_FORWARD] = "forward",
+	[NF_INET_LOCAL_OUT] = "output", [NF_INET_POST_ROUTING] = "postrouting",
+};
+
+/* All rules at a hook. False when they stop the packet. */
+static bool pass_hook(struct trace *trace, struct packet *packet, int hook)
+{
+	struct evaluate evaluate = { .rules = &trace->rules, .fib = fib, .data = trace };
+	bool passes = evaluate_hook(&evaluate, packet, hook);
+	const char *what = packet->reply ? "the answer" : "the packet", *ours;
+	char place[384] = "", fix[320];
+	struct text text;
+
+	text_init(&text, place, sizeof(place));
+	if (evaluate.unsure.chain) {
+		describe_place(&trace->rules, &evaluate.unsure, &text);
+		be_unsure(trace, "it depends on \"%s\" in %s", evaluate.unsure_text, place);
+		text_init(&text, place, sizeof(place));
+	}
+	if (!passes) {
+		describe_place(&trace->rules, &evaluate.stopped, &text);
+		suggest(&evaluate.stopped, packet, fix, sizeof(fix));
+		ours = explain_ours(&evaluate.stopped);
+		say(trace, "%s: stopped by %s", hook_names[hook], place);
+		return stop(trace, fix, "%s is %s by %s%s%s", what, evaluate.rejected ? "rejected" : "dropped", place,
+			    ours && ours[0] ? ": " : "", ours ?: "");
+	}
+	if (evaluate.nat.chain) {
+		describe_place(&trace->rules, &evaluate.nat, &text);
+		say(trace, "%s: translated by %s%s%s", hook_names[hook], place, packet->translated && !evaluate.masqueraded ? ", now to " : "",
+		    packet->translated && !evaluate.masqueraded ? ADDRESS(packet, packet->target) : "");
+	} else if (evaluate.accepted.chain) {
+		describe_place(&trace->rules, &evaluate.accepted, &text);
+		say(trace, "%s: accepted by %s", hook_names[hook], place);
+	}
+	return true;
+}
+
+static void set_iif(struct trace *trace, struct packet *packet, int index)
+{
+	packet->iif_index = index;
+	snprintf(packet->iif, sizeof(packet->iif), "%s", look_link_name(&trace->look, index));
+}
+
+static void set_oif(struct trace *trace, struct packet *packet, int index)
+{
+	packet->oif_index = index;
+	snprintf(packet->oif, sizeof(packet->oif), "%s", look_link_name(&trace->look, index));
+}
+
+/* The stricter of two settings counts (IN_DEV_RPFILTER()): 1 is the strictest, then 2, then 0. */
+static long rp_filter(const char *device)
+{
+	long all = look_sysctl("ipv4/conf/all/rp_filter"), own = look_sysctl("ipv4/conf/%s/rp_filter", device);
+
+	return all > own ? all : own;
+}
+
+/* The kernel has no route for what comes in at packet->iif: which of its reasons is it? */
+static bool explain_route(struct trace *trace, const struct packet *packet, int error)
+{
+	const char *what = packet->reply ? "the answer" : "the packet";
+	struct look_route there = { 0 }, back = { 0 };
+	char fix[160];
+
+	(void)look_route(&trace->look, packet->family, packet->target, NULL, 0, 0, &there);
+	if (there.error)
+		return stop(trace, "", "%s has no way: the host's routes say \"%s\" for %s", what,
+			    there.type == RTN_BLACKHOLE ? "blackhole" : there.type == RTN_PROHIBIT ? "prohibited" :
+			    there.type == RTN_UNREACHABLE ? "unreachable" : strerror(-there.error), ADDRESS(packet, packet->target));
+	if (packet->family == AF_INET && look_sysctl("ipv4/conf/%s/forwarding", packet->iif) == 0) {
+		bool all = look_sysctl("ipv4/ip_forward") == 0;
+
+		snprintf(fix, sizeof(fix), "sysctl -w net.ipv4.%s%s%s=1", all ? "ip_forward" : "conf.", all ? "" : packet->iif,
+			 all ? "" : ".forwarding");
+		return stop(trace, fix, "%s is not forwarded: %s is off", what, all ? "net.ipv4.ip_forward" :
+			    "forwarding of what comes in at this device");
+	}
+	(void)look_route(&trace->look, packet->family, packet->source, NULL, 0, 0, &back);
+	if (packet->family == AF_INET && rp_filter(packet->iif) > 0 && (back.error || back.oif != packet->iif_index)) {
+		snprintf(fix, sizeof(fix), "sysctl -w net.ipv4.conf.%s.rp_filter=%s", packet->iif, back.error ? "0" : "2");
+		return stop(trace, fix, "%s is dropped by rp_filter of %s: the way back to %s is %s", what, packet->iif,
+			    ADDRESS(packet, packet->source), back.error ? "none" : look_link_name(&trace->look, back.oif));
+	}
+	return stop(trace, "", "%s is not routed: %s", what, strerror(-error));
+}
+
+/*
+ * Where the kernel sends what comes in at packet->iif (or, without one, what the host itself sends): packet->oif, or
+ * *ret_local. False when nowhere.
+ */
+static bool route(struct trace *trace, struct packet *packet, bool *ret_local)
+{
+	struct look_route found;
+	int r = look_route(&trace->look, packet->family, packet->target, packet->source, packet->iif_index, 0, &found);
+
+	*ret_local = false;
+	if (r < 0)
+		found.error = r;
+	if (found.error && packet->iif_index)
+		return explain_route(trace, packet, found.error);
+	if (found.error)
+		return stop(trace, "", "the host has no way to %s: %s", ADDRESS(packet, packet->target), strerror(-found.error));
+	if (found.type == RTN_LOCAL || found.type == RTN_BROADCAST || found.type == RTN_ANYCAST) {
+		*ret_local = true;
+		return true;
+	}
+	if (found.type == RTN_MULTICAST)
+		return stop(trace, "", "%s is a multicast address: it is not forwarded", ADDRESS(packet, packet->target));
+	set_oif(trace, packet, found.oif);
+	say(trace, "route: %s%s%s dev %s", ADDRESS(packet, packet->target), found.has_gateway ? " via " : "",
+	    found.has_gateway ? ADDRESS(packet, found.gateway) : "", packet->oif);
+	/* The routing table of IPv6 does not ask whether this host is a router (net/ipv6/ip6_output.c:ip6_forward()). */
+	if (packet->family == AF_INET6 && packet->iif_index && look_sysctl("ipv6/conf/all/forwarding") == 0 &&
+	    look_sysctl("ipv6/conf/%s/force_forwarding", packet->iif) <= 0)
+		return stop(trace, "sysctl -w net.ipv6.conf.all.forwarding=1", "%s is not forwarded: net.ipv6.conf.all.forwarding is off",
+			    packet->reply ? "the answer" : "the packet");
+	return true;
+}
+
+/* The port of a bridge behind which an address is; 0 when nobody knows. */
+static int find_port(struct trace *trace, const struct packet *packet, const uint8_t *address)
+{
+	struct mac mac;
+
+	if (!look_neighbour(&trace->look, packet->family, address, packet->iif_index, &mac))
+		return 0;
+	return look_bridge_port(&trace->look, packet->iif_index, &mac);
+}
+
+/* From one guest to another on the same bridge: no routing, and rules only where br_netfilter has them. */
+static bool pass_bridge(struct trace *trace, struct packet *packet)
+{
+	int from = find_port(trace, packet, packet->source), to = find_port(trace, packet, packet->target);
+
+	if (!packet->reply)
+		say(trace, "both are on bridge %s, ports %s and %s", packet->iif, from ? look_link_name(&trace->look, from) : "unknown",
+		    to ? look_link_name(&trace->look, to) : "unknown");
+	if (!from || !to) {
+		be_unsure(trace, "the bridge %s has not learned where %s is: let it send something", packet->iif,
+			  ADDRESS(packet, from ? packet->target : packet->source));
+	} else if (look_port_is_isolated(&trace->look, from) && look_port_is_isolated(&trace->look, to)) {
+		char fix[128];
+
+		snprintf(fix, sizeof(fix), "bridge link set dev %s isolated off", look_link_name(&trace->look, to));
+		return stop(trace, fix, "the ports %s and %s are isolated from each other", look_link_name(&trace->look, from),
+			    look_link_name(&trace->look, to));
+	}
+	set_oif(trace, packet, packet->iif_index);
+	if (!look_bridge_calls_iptables(&trace->look, packet->iif_index, packet->family))
+		return true;
+	say(trace, "br_netfilter: what passes the bridge is shown to the rules of IP");
+	packet->bridged = true;
+	return pass_hook(trace, packet, NF_INET_PRE_ROUTING) && pass_hook(trace, packet, NF_INET_FORWARD) &&
+	       pass_hook(trace, packet, NF_INET_POST_ROUTING);
+}
+
+static bool is_bridge(const struct trace *trace, int index)
+{
+	const struct link *link = look_link(&trace->look, index);
+
+	return link && strcmp(link->kind, "bridge") == 0;
+}
+
+/* One direction, from packet->iif_index (0: the host) on. */
+static bool pass(struct trace *trace, struct packet *packet, bool *ret_local)
+{
+	uint8_t asked[16];
+	struct look_route direct;
+
+	*ret_local = false;
+	memcpy(asked, packet->target, sizeof(asked));
+	if (packet->iif_index && is_bridge(trace, packet->iif_index) &&
+	    look_route(&trace->look, packet->family, packet->target, NULL, 0, 0, &direct) == 0 && !direct.error &&
+	    direct.type == RTN_UNICAST && direct.oif == packet->iif_index && !direct.has_gateway)
+		return pass_bridge(trace, packet);
+	if (!packet->iif_index) {
+		/* A host's packet is routed before its rules see it, and once more when they changed its target. */
+		if (!route(trace, packet, ret_local) || !pass_hook(trace, packet, NF_INET_LOCAL_OUT))
+			return false;
+		if (memcmp(asked, packet->target, sizeof(asked)) != 0 && !route(trace, packet, ret_local))
+			return false;
+		return *ret_local || pass_hook(trace, packet, NF_INET_POST_ROUTING);
+	}
+	if (!pass_hook(trace, packet, NF_INET_PRE_ROUTING) || !route(trace, packet, ret_local))
+		return false;
+	if (*ret_local) {
+		say(trace, "route: %s is this host's own address", ADDRESS(packet, packet->target));
+		return pass_hook(trace, packet, NF_INET_LOCAL_IN);
+	}
+	return pass_hook(trace, packet, NF_INET_FORWARD) && pass_hook(trace, packet, NF_INET_POST_ROUTING);
+}
+
+/* The answer to @packet as it came out at the other end; addresses are those behind any translation. */
+static bool pass_answer(struct trace *trace, const struct packet *packet, bool from_host)
+{
+	struct packet answer = *packet;
+	bool local;
+
+	memcpy(answer.source, packet->target, sizeof(answer.source));
+	memcpy(answer.target, packet->source, sizeof(answer.target));
+	answer.source_port = packet->target_port;
+	answer.target_port = packet->source_port;
+	if (packet->protocol == IPPROTO_ICMP)
+		answer.source_port = answer.target_port = 0;	/* echo reply */
+	if (packet->protocol == IPPROTO_ICMPV6) {
+		answer.source_port = 129;
+		answer.target_port = 0;
+	}
+	answer.reply = answer.established = true;
+	answer.bridged = false;
+	memset(answer.oif, 0, sizeof(answer.oif));
+	answer.oif_index = 0;
+	set_iif(trace, &answer, from_host ? 0 : packet->oif_index);
+	return pass(trace, &answer, &local);
+}
+
+/* Rules of the bridge family see frames, which are not looked at here. */
+static void check_bridge_rules(struct trace *trace)
+{
+	for (size_t i = 0; i < trace->rules.n_chains; i++) {
+		const struct rules_chain *chain = &trace->rules.chains[i];
+
+		if (chain->family == NFPROTO_BRIDGE && chain->hook >= 0 && (chain->n_rules > 0 || chain->drops)) {
+			be_unsure(trace, "there are rules for frames in table bridge %s, which are not evaluated", chain->table);
+			return;
+		}
+	}
+}
+
+/*
+ * Follows a packet and its answer. @packet has addresses, protocol and ports; the rest is found out. The host itself is
+ * meant by the source "unspecified". -EPERM without
+ * CAP_NET_ADMIN; others as the system calls say. The caller ends @trace with trace_deinit(), after a failure too.
+ */
+int trace_packet(struct trace *trace, const struct packet *packet, struct failure *failure)
+{
+	static const uint8_t unspecified[16];
+	struct packet first = *packet;
+	struct look_route from;
+	bool local, passes;
+	int r = look_open(&trace->look, failure);
+
+	if (r == 0)
+		r = rules_load(&trace->rules, failure);
+	if (r == 0 && memcmp(first.source, unspecified, sizeof(unspecified)) == 0) {
+		r = look_route(&trace->look, first.family, first.target, NULL, 0, 0, &from);
+		if (r == 0 && from.error) {
+			stop(trace, "", "the host has no way to %s: %s", ADDRESS(&first, first.target), strerror(-from.error));
+			return 0;
+		}
+		memcpy(first.source, from.source, sizeof(first.source));
+	}
+	if (r == 0)
+		r = look_route(&trace->look, first.family, first.source, NULL, 0, 0, &from);
+	if (r < 0)
+		return failure->text[0] ? r : failure_set(failure, r, "cannot look at the network: %s", strerror(-r));
+	if (from.error || (from.type != RTN_LOCAL && from.type != RTN_UNICAST)) {
+		stop(trace, "", "%s cannot be where the packet comes from: the host has no way to it", ADDRESS(&first, first.source));
+		return 0;
+	}
+	if (from.type == RTN_UNICAST) {
+		set_iif(trace, &first, from.oif);
+		say(trace, "it comes in at %s", first.iif);
+	} else {
+		say(trace, "it comes from this host");
+	}
+	passes = pass(trace, &first, &local);
+	/* What the host tells itself needs no way. */
+	if (passes && !(local && !first.iif_index))
+		passes = pass_answer(trace, &first, local);
+	if (passes && trace->verdict == TRACE_PASSES) {
+		if (trace->rules.legacy)
+			be_unsure(trace, "there are rules of the old iptables (iptables-legacy), which cannot be read");
+		check_bridge_rules(trace);
+	}
+	return 0;
+}

@@ -1,0 +1,243 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# org.guestnet1 on a system bus, as programs other than ours see it: a private dbus-daemon, a real polkitd, busctl. The
+# bus comes late, goes, and comes back; polkit does the same.
+
+suite=netd-bus
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/world.bash"
+world_enter "$@"
+world_setup || exit 1
+polkitd=/usr/lib/polkit-1/polkitd
+need all dnsmasq busctl dbus-daemon dbus-send jq $polkitd || exit 0
+
+run=$(world_path PATH_RUN_ROOT)		# where the client looks by itself
+root=$world/netd
+mkdir -p $root/{etc/networks,vendor/networks,state} "$run" /run/dbus
+printf '[Network]\nMode=nat\nAutostart=no\n[Address]\nAddress=10.91.0.1/24\n' >$root/etc/networks/lab.network
+printf '[Network]\nMode=isolated\nAutostart=no\n[Address]\nAddress=10.92.0.1/24\n' >$root/vendor/networks/quiet.network
+printf '%s\n' 'ana:x:4201:4201::/:/bin/sh' 'ben:x:4202:4202::/:/bin/sh' >>/etc/passwd
+printf '%s\n' 'ana:x:4201:' 'ben:x:4202:' >>/etc/group
+unset GUESTNET_BUS
+client=$world/tools/guestnet
+install -m 755 "$BIN/guestnet" $client
+as() { local uid=$1; shift; setpriv --reuid "$uid" --regid "$uid" --clear-groups timeout 60 "$@"; }
+
+# What is installed for the bus and for polkit, in the places where they look.
+install -D -m 644 "$top/systemd/org.guestnet1.conf" /etc/dbus-1/system.d/org.guestnet1.conf
+mkdir $world/actions && cp /usr/share/polkit-1/actions/*.policy "$top/systemd/org.guestnet1.policy" $world/actions/
+# The daemon is root here.
+mount --bind $world/actions /usr/share/polkit-1/actions || exit 1
+
+# A bus that starts nothing by itself, with the policies of the real one.
+cat >$root/bus.conf <<-'CONF'
+	<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN"
+		"http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+	<busconfig>
+		<type>system</type>
+		<listen>unix:path=/run/dbus/system_bus_socket</listen>
+		<auth>EXTERNAL</auth>
+		<policy context="default">
+			<allow user="*"/>
+			<deny own="*"/>
+			<deny send_type="method_call"/>
+			<allow send_type="signal"/>
+			<allow send_requested_reply="true" send_type="method_return"/>
+			<allow send_requested_reply="true" send_type="error"/>
+			<allow receive_type="method_call"/>
+			<allow receive_type="method_return"/>
+			<allow receive_type="error"/>
+			<allow receive_type="signal"/>
+			<allow send_destination="org.freedesktop.DBus"/>
+		</policy>
+		<policy user="root">
+			<allow send_destination="org.freedesktop.DBus" send_interface="org.freedesktop.DBus.Monitoring"/>
+		</policy>
+		<includedir>/usr/share/dbus-1/system.d</includedir>
+		<includedir>/etc/dbus-1/system.d</includedir>
+	</busconfig>
+CONF
+start_bus() {
+	dbus-daemon --config-file=$root/bus.conf --nofork --nopidfile >>$root/bus.log 2>&1 &
+	bus_pid=$!
+	wait_for 20 test -S /run/dbus/system_bus_socket
+}
+stop_bus() { ended $bus_pid; rm -f /run/dbus/system_bus_socket; }
+start_polkit() {
+	$polkitd --no-debug >>$root/polkit.log 2>&1 &
+	polkit_pid=$!
+	wait_for 30 owned org.freedesktop.PolicyKit1
+}
+bus() { busctl --json=short "$@"; }
+manager=(org.guestnet1 /org/guestnet1 org.guestnet1.Manager)
+network() { busctl --json=short get-property org.guestnet1 /org/guestnet1/network/"$1" org.guestnet1.Network "$2" | jq -c .data; }
+state_is() { [ "$(network "$1" State)" = "\"$2\"" ]; }
+owned() {
+	busctl --json=short call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus NameHasOwner s "$1" |
+		jq -e '.data[0] == true'
+}
+served() { owned org.guestnet1; }
+
+# --- No bus: nothing is missing. It comes, and the name is there.
+"$BIN/guestnetd" --config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root="$run" \
+	--service-user=65534 >>$root/log 2>&1 &
+netd_pid=$!
+wait_for 30 test -S "$run/bus.sock"
+equal no-bus-works 'lab stopped quiet stopped' "$(as $alice $client list --json | jq -r '[.[] | .name, .state] | join(" ")')"
+start_bus
+check bus-comes-late wait_for 30 served
+
+# --- What it looks like.
+equal tree '/org/guestnet1/network/lab /org/guestnet1/network/quiet' \
+	"$(busctl tree --list org.guestnet1 | grep '/network/' | sort | tr '\n' ' ' | sed 's/ $//')"
+equal property '"stopped"' "$(network lab State)"
+equal property-addresses '["10.91.0.1/24"]' "$(network lab Addresses)"
+equal property-bool false "$(network lab Autostart)"
+equal property-mode '"isolated"' "$(network quiet Mode)"
+equal objects '["/org/guestnet1/network/lab","/org/guestnet1/network/quiet"]' \
+	"$(bus call org.guestnet1 /org/guestnet1 org.freedesktop.DBus.ObjectManager GetManagedObjects | jq -c '.data[0] | keys')"
+equal get-network '"/org/guestnet1/network/lab"' "$(bus call "${manager[@]}" GetNetwork s lab | jq -c '.data[0]')"
+out=$(bus call "${manager[@]}" Start s lob 2>&1)
+matches unknown-network 'no network "lob", did you mean "lab"' "$out"
+out=$(bus get-property org.guestnet1 /org/guestnet1/network/nothing org.guestnet1.Network State 2>&1)
+matches unknown-object 'Unknown object|Unknown interface|no such network' "$out"
+matches introspect 'signal.*LeaseAdded' "$(busctl introspect --xml-interface org.guestnet1 /org/guestnet1)"
+out=$(bus call "${manager[@]}" Nonsense 2>&1)
+matches unknown-method 'Unknown method' "$out"
+
+# The manual page names everything there is, and nothing else.
+documented() { sed 's/\\-/-/g' "$top/man/org.guestnet1.5" | grep -oE '^\.B[RI]? "?[A-Z][A-Za-z]+' | sed 's/.* "*//' | sort -u; }
+there_is() {
+	local path
+	for path in /org/guestnet1 /org/guestnet1/network/lab; do
+		busctl introspect --xml-interface org.guestnet1 $path |
+			awk '/<interface name="org.guestnet1/ { on = 1 } /<\/interface>/ { on = 0 } on && /<(method|property|signal) / { match($0, /name="[^"]*"/); print substr($0, RSTART + 6, RLENGTH - 7) }'
+	done | sort -u
+}
+equal manual-complete "$(there_is)" "$(documented)"
+
+# --- Without polkit: reading is for all, the rest for root.
+equal bare-read '"stopped"' "$(as $alice busctl --json=short get-property org.guestnet1 /org/guestnet1/network/lab org.guestnet1.Network State | jq -c .data)"
+# busctl does not print why something was denied, dbus-send does.
+call() {	# UID MEMBER ARGUMENT...
+	as "$1" dbus-send --system --print-reply --dest=org.guestnet1 "${path-/org/guestnet1}" "$2" "${@:3}" 2>&1
+}
+out=$(call $alice org.guestnet1.Manager.Start string:lab)
+matches bare-denied 'org.guestnet1.manage is denied: polkit does not answer' "$out"
+equal bare-denied-nothing '"stopped"' "$(network lab State)"
+
+# --- Signals, as another program sees them. Monitoring the bus is root's.
+busctl --json=short monitor org.guestnet1 >$root/signals 2>/dev/null &
+monitor_pid=$!
+saw() { [ -n "$(jq "select(.type == \"signal\") | select($1) | 1" $root/signals 2>/dev/null)" ]; }
+probed() { busctl call "${manager[@]}" GetNetwork s lab; grep -q GetNetwork $root/signals; }
+wait_for 30 probed
+check bare-root bus call "${manager[@]}" Start s lab
+check started wait_for 30 state_is lab running
+check signal-started wait_for 30 saw '.member == "NetworkStarted" and .payload.data[0] == "lab"'
+check signal-properties wait_for 30 saw '.member == "PropertiesChanged" and .path == "/org/guestnet1/network/lab" and .payload.data[1].State.data == "running"'
+equal property-path "$(ip -j link show dev gn-lab | jq -c '.[0].ifname')" "$(network lab Bridge)"
+ip link add v0 type veth peer name v1
+ip link set v0 master gn-lab up
+check signal-port wait_for 30 saw '.member == "PortAttached" and .payload.data == ["lab", "v0"]'
+equal ports '["v0"]' "$(network lab Ports | jq -c '[.[][0]]')"
+check signal-invalidated wait_for 30 saw '.member == "PropertiesChanged" and (.payload.data[2] | index("Ports"))'
+ip link del v0
+check signal-port-gone wait_for 30 saw '.member == "PortDetached" and .payload.data == ["lab", "v0"]'
+ip addr del 10.91.0.1/24 dev gn-lab
+check signal-repair wait_for 30 saw '.member == "RepairDone" and .payload.data[0] == "lab" and (.payload.data[1] | index("address-add"))'
+matches repairs-by-kind '"address-add":[1-9]' "$(network lab Repairs)"
+# A lease: dnsmasq's own file, as it writes it.
+echo "$(($(date +%s) + 3600)) 52:54:00:00:00:01 10.91.0.77 web 01:52:54:00:00:00:01" >>$root/state/dnsmasq/lab.leases
+check signal-lease wait_for 30 saw '.member == "LeaseAdded" and .payload.data[0][0:4] == ["lab", "10.91.0.77", "52:54:00:00:00:01", "web"]'
+equal leases '["10.91.0.77"]' "$(network lab Leases | jq -c '[.[][1]]')"
+: >$root/empty && cat $root/empty >$root/state/dnsmasq/lab.leases
+echo "$(($(date +%s) + 3600)) 52:54:00:00:00:02 10.91.0.78 db *" >$root/state/dnsmasq/lab.leases
+check signal-lease-gone wait_for 30 saw '.member == "LeaseRemoved" and .payload.data[0][1] == "10.91.0.77"'
+
+# --- Declaring over the bus.
+text=$'[Network]\nMode=isolated\n[Address]\nAddress=10.93.0.1/24\n'
+check define bus call "${manager[@]}" Define ss new "$text"
+check define-runs wait_for 30 state_is new running
+equal define-file "$text" "$(cat $root/etc/networks/new.network)"$'\n'
+check signal-added wait_for 30 saw '.member == "InterfacesAdded" and .payload.data[0] == "/org/guestnet1/network/new"'
+before=$(find $root/etc "$run/staging" -type f -exec md5sum {} + 2>/dev/null)
+broken() {	# ID REGEX NAME TEXT: refused, and nothing is another than before
+	local out
+	out=$(busctl call "${manager[@]}" Define ss "$3" "$4" 2>&1) && { fail "$1" "was taken"; return; }
+	if [ "$before" != "$(find $root/etc "$run/staging" -type f -exec md5sum {} + 2>/dev/null)" ]; then
+		fail "$1" "files have changed: $(find $root/etc -type f)"
+	else
+		matches "$1" "$2" "$out"
+	fi
+}
+broken broken-key 'new.network:2: unknown key Moed=' new $'[Network]\nMoed=nat\n'
+broken broken-clash 'new.network:[0-9]+:.*lab' new $'[Network]\nMode=nat\n[Address]\nAddress=10.91.0.9/24\n'
+broken broken-clash-first 'network lab would be wrong|aaa.network:[0-9]+' aaa $'[Network]\nMode=nat\n[Address]\nAddress=10.91.0.9/24\n'
+broken broken-name 'the name of a network has' ../etc/x "$text"
+broken broken-empty 'hides the network' new ''
+broken broken-long 'longer than' new "$(printf '#%.0s' {1..70000})"
+check broken-still-runs state_is new running
+out=$(bus call "${manager[@]}" SetDropIn ss nothing "$text" 2>&1)
+matches dropin-unknown 'no network "nothing"' "$out"
+check dropin bus call "${manager[@]}" SetDropIn ss new $'[Network]\nMTU=1400\n'
+mtu_is() { [ "$(link gn-new .mtu)" = "$1" ]; }
+check dropin-in-force wait_for 30 mtu_is 1400
+check undefine bus call "${manager[@]}" Undefine s new
+check undefine-gone wait_for 30 eval '! ip link show dev gn-new'
+check undefine-kept test -f $root/etc/networks/new.network~
+check signal-removed wait_for 30 saw '.member == "InterfacesRemoved" and .payload.data[0] == "/org/guestnet1/network/new"'
+# The vendor's is hidden, and comes back when it is declared again.
+check undefine-vendor bus call "${manager[@]}" Undefine s quiet
+equal undefine-vendor-hidden /dev/null "$(readlink $root/etc/networks/quiet.network)"
+check define-again bus call "${manager[@]}" Define ss quiet $'[Network]\nMode=isolated\nAutostart=no\n[Address]\nAddress=10.92.0.1/24\n'
+check autostart bus call "${manager[@]}" SetAutostart sb quiet true
+equal autostart-property true "$(network quiet Autostart)"
+bus call "${manager[@]}" SetDropIn ss quiet $'[Network]\nAutostart=no\n' >/dev/null
+out=$(bus call "${manager[@]}" SetAutostart sb quiet true 2>&1)
+matches autostart-outdone 'quiet.network.d/local.conf:2 says Autostart=no' "$out"
+kill $monitor_pid
+
+# --- polkit: its defaults for somebody without a session; then a rule; then reading is closed to one user.
+start_polkit
+check polkit-root bus call "${manager[@]}" Restart s lab
+out=$(call $alice org.guestnet1.Manager.Stop string:lab)
+matches polkit-denied 'action org.guestnet1.manage.*(administrator|denied)' "$out"
+out=$(as $alice $client stop lab 2>&1 </dev/null); status=$?
+equal client-denied 4 $status
+matches client-denied-says 'action org.guestnet1.manage.*members of the group guestnet' "$out"
+check polkit-denied-nothing state_is lab running
+mkdir -p /etc/polkit-1/rules.d
+cat >/etc/polkit-1/rules.d/10-test.rules <<-'RULES'
+	polkit.addRule(function(action, subject) {
+		if (action.id == "org.guestnet1.manage" && subject.user == "ana") return polkit.Result.YES;
+		if (action.id == "org.guestnet1.read" && subject.user == "ben") return polkit.Result.NO;
+	});
+RULES
+chmod 755 /etc/polkit-1 /etc/polkit-1/rules.d; chmod 644 /etc/polkit-1/rules.d/10-test.rules
+ended $polkit_pid
+start_polkit
+check rule-allows as $alice busctl call "${manager[@]}" Stop s lab
+check rule-allows-did state_is lab stopped
+# The client goes to the daemon's socket first, is denied there, and takes the bus.
+check client-allowed as $alice $client start lab
+check client-allowed-did state_is lab running
+out=$(as $alice $client undefine lab 2>&1 </dev/null); status=$?
+equal client-define-denied 4 $status
+matches client-define-says 'action org.guestnet1.define' "$out"
+out=$(path=/org/guestnet1/network/lab call $bob org.freedesktop.DBus.Properties.GetAll string:org.guestnet1.Network)
+matches read-denied 'action org.guestnet1.read is denied' "$out"
+check network-methods as $alice busctl call org.guestnet1 /org/guestnet1/network/lab org.guestnet1.Network Restart
+ended $polkit_pid
+
+# --- The bus goes and comes back; the daemon has not noticed, or rather: it has.
+stop_bus
+equal bus-gone-works running "$($client list --json | jq -r '.[] | select(.name == "lab") | .state')"
+start_bus
+check bus-back wait_for 60 served
+check bus-back-works state_is lab running
+equal alive "$netd_pid" "$(busctl --json=short call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus GetConnectionUnixProcessID s org.guestnet1 | jq '.data[0]')"
+
+kill $netd_pid; wait $netd_pid
+equal clean-exit 0 $?
+stop_bus

@@ -1,0 +1,278 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# guestnet why against real packets: in situations that a seeded generator makes up (foreign chains and policies, sets and
+# maps, rules of iptables, routes, rp_filter, forwarding, isolated ports, translated targets), what it says must be what a
+# packet meets. SITUATIONS=500, SEED=n repeats a run.
+# Namespaces: this one is the host, with networks a and b of guestnetd's; guests a1, a2 and b1; x and y are outside, behind
+# uplinks of their own.
+suite=why
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/world.bash"
+world_enter "$@"
+world_setup || exit 1
+need all nft jq bridge busybox iptables-nft || exit 0
+SEED=${SEED:-$RANDOM}
+RANDOM=$SEED
+# The sanitised program is slow to start, and no other.
+situations=${SITUATIONS:-$([ -n "${SUITE_PREFIX-}" ] && echo 60 || echo 500)}
+echo "seed $SEED (SEED=$SEED repeats the same situations)"
+
+# The host's networks, made by the daemon; then it is ended, so that nothing mends what is broken here.
+root=$world/netd
+mkdir -p $root/{etc/networks,vendor/networks,state,run}
+export GUESTNET_BUS=unix:path=$root/run/bus.sock
+for n in 1 2; do
+	printf '%s\n' '[Network]' 'Mode=nat' '[Address]' "Address=10.1.$n.1/24" "Address=fd00:1:$n::1/64" '[DHCP]' 'Enable=no' '[DNS]' \
+		'Enable=no' >$root/etc/networks/$([ $n = 1 ] && echo a || echo b).network
+done
+printf '%s\n' 1 >/proc/sys/net/ipv4/ip_forward
+"$BIN/guestnetd" --config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run \
+	--service-user=65534 >$root/log 2>&1 &
+netd_pid=$!
+running() { [ "$("$BIN/guestnet" status --json 2>/dev/null | jq -r '[.[].state] | unique | join(" ")' 2>/dev/null)" = running ]; }
+wait_for 30 running || { fail daemon "$(tail -n 3 $root/log)"; exit 1; }
+kill -9 $netd_pid
+wait $netd_pid 2>/dev/null
+
+mkdir -p /run/netns
+guest() {	# NAME BRIDGE ADDRESS4 ADDRESS6 GATEWAY4 GATEWAY6
+	ip netns add $1 && ip link add port-$1 type veth peer name eth0 netns $1 || exit 1
+	echo 0 >/proc/sys/net/ipv6/conf/port-$1/accept_dad
+	ip netns exec $1 sh -c 'echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad'
+	ip link set port-$1 master $2 up
+	printf '%s\n' 'link set lo up' 'link set eth0 up' "addr add $3/24 dev eth0" "addr add $4/64 dev eth0 nodad" \
+		"route add default via $5" "route add default via $6" | ip -n $1 -batch -
+}
+guest a1 gn-a 10.1.1.2 fd00:1:1::2 10.1.1.1 fd00:1:1::1
+guest a2 gn-a 10.1.1.3 fd00:1:1::3 10.1.1.1 fd00:1:1::1
+guest b1 gn-b 10.1.2.2 fd00:1:2::2 10.1.2.1 fd00:1:2::1
+outside() {	# NAME NUMBER
+	ip netns add $1 && ip link add up$2 type veth peer name eth0 netns $1 || exit 1
+	printf '%s\n' 'link set lo up' 'link set eth0 up' "addr add 198.51.$2.1/24 dev eth0" "addr add fd00:9:$2::1/64 dev eth0 nodad" \
+		"route add default via 198.51.$2.2" "route add default via fd00:9:$2::2" | ip -n $1 -batch -
+	printf '%s\n' "link set up$2 up" "addr add 198.51.$2.2/24 dev up$2" "addr add fd00:9:$2::2/64 dev up$2 nodad" | ip -batch -
+}
+outside x 1
+outside y 2
+echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+
+declare -A v4=([a1]=10.1.1.2 [a2]=10.1.1.3 [b1]=10.1.2.2 [x]=198.51.1.1 [y]=198.51.2.1)
+declare -A v6=([a1]=fd00:1:1::2 [a2]=fd00:1:1::3 [b1]=fd00:1:2::2 [x]=fd00:9:1::1 [y]=fd00:9:2::1)
+declare -A uplink=([x]=up1 [y]=up2)
+host4=(10.1.1.1 10.1.2.1 198.51.1.2 198.51.2.2)
+host6=(fd00:1:1::1 fd00:1:2::1 fd00:9:1::2 fd00:9:2::2)
+ports=(53 7001 7002)
+coproc REACH { exec "$world/tools/reach" 53,7001,7002 host=/proc/$$/ns/net a1=/run/netns/a1 a2=/run/netns/a2 b1=/run/netns/b1 \
+	x=/run/netns/x y=/run/netns/y 2>$tmp/reach.log; }
+hear() { read -rt 60 -u "${REACH[0]}" heard || { fail reach "$(cat $tmp/reach.log)"; exit 1; }; }
+hear
+# packet NAME SOURCE DESTINATION PORT PROTOCOL MILLISECONDS: sets $heard.
+packet() { echo "$*" >&"${REACH[1]}" && hear; }
+
+# Everybody has spoken once: the bridges and the host know where everybody is.
+say() { ip netns exec $1 busybox ping -c 1 -W 2 $2 >/dev/null 2>&1; }
+for guest in a1 a2 b1 x y; do
+	for address in "${host4[@]}" "${host6[@]}"; do
+		case $guest-$address in
+		a?-10.1.1.1 | a?-fd00:1:1::1 | b1-10.1.2.1 | b1-fd00:1:2::1 | x-198.51.1.2 | x-fd00:9:1::2 | y-198.51.2.2 | y-fd00:9:2::2)
+			say $guest $address
+			;;
+		esac
+	done
+done
+say a1 ${v4[a2]}
+say a1 ${v6[a2]}
+# What the host knows of its neighbours stays known, however long this takes.
+ip -j neigh show | jq -r '.[] | select(.lladdr) | "neigh replace \(.dst) lladdr \(.lladdr) dev \(.dev) nud permanent"' | ip -batch -
+
+# --- The generator
+
+one_of() { local -n list=$1; chosen=${list[RANDOM % ${#list[@]}]}; }
+chance() { [ $((RANDOM % 100)) -lt "$1" ]; }
+interfaces=('"gn-a"' '"gn-b"' '"up1"' '"up2"' '"gn-*"' '"up*"' '{ "gn-a", "up1" }' '!= "gn-a"' '!= "up2"')
+sources=(10.1.1.2 10.1.1.0/24 '!= 10.1.1.0/24' 10.1.0.0/16 198.51.1.1 '{ 10.1.1.3, 198.51.0.0/16 }' '10.1.1.2-10.1.1.3' '@some4')
+sources6=(fd00:1:1::2 fd00:1:1::/64 '!= fd00:1::/32' 'fd00:9::/32' '{ fd00:1:2::2, fd00:9:1::/64 }')
+numbers=(53 7001 7002 '7000-7001' '{ 53, 7002 }' '!= 7001' '@someports')
+verdicts=(accept drop reject drop accept 'jump sub' 'goto sub' return 'counter drop' continue)
+xt_matches=('-m conntrack --ctstate NEW' '-m conntrack --ctstate RELATED,ESTABLISHED' '-m conntrack ! --ctstate NEW'
+	'-p udp --dport 7001' '-p tcp --dport 7001:7002' '-p tcp -m multiport --dports 53,7002' '-m state --state NEW'
+	'-m addrtype --dst-type LOCAL' '-m addrtype ! --dst-type LOCAL' '-m comment --comment some' '-i gn-a' '-o gn-b' '-i up+' '-s 10.1.1.0/24' '! -d 198.51.0.0/16'
+	'-m physdev --physdev-is-bridged' '-m mark --mark 0x1' '-m mark ! --mark 0x1' '-p tcp --syn')
+
+# some_rule HOOK: a rule of nft.
+some_rule() {
+	local rule=
+	chance 40 && [ $1 != output ] && [ $1 != postrouting ] && { one_of interfaces; rule+=" iifname $chosen"; }
+	chance 30 && [ $1 != input ] && [ $1 != prerouting ] && { one_of interfaces; rule+=" oifname $chosen"; }
+	if chance 30; then one_of sources; rule+=" ip $(chance 50 && echo saddr || echo daddr) $chosen"
+	elif chance 20; then one_of sources6; rule+=" ip6 $(chance 50 && echo saddr || echo daddr) $chosen"; fi
+	if chance 30; then one_of numbers; rule+=" $(chance 50 && echo udp || echo tcp) dport $chosen"
+	elif chance 15; then rule+=" meta l4proto { tcp, udp }"
+	elif chance 15; then one_of numbers; rule+=" th dport $chosen"; fi
+	chance 20 && rule+=" ct state $(chance 50 && echo new || echo established,related)"
+	if chance 10 && [[ $rule != *ip6* ]]; then rule+=' ip saddr . th dport @pairs'; fi
+	if chance 12; then rule+=' th dport vmap { 53 : accept, 7001 : drop, 7002 : jump sub }'
+	else one_of verdicts; rule+=" $chosen"; fi
+	# Not at every hook there is an answer.
+	[ $1 = prerouting ] || [ $1 = postrouting ] && rule=${rule/reject/drop}
+	echo "$rule"
+}
+some_table() {
+	local hooks=(forward forward forward input output prerouting postrouting) hook n
+	echo 'table inet foreign {'
+	echo '	set some4 { type ipv4_addr; flags interval; elements = { 10.1.2.0/24, 198.51.2.1 }; }'
+	echo '	set someports { type inet_service; elements = { 53, 7001 }; }'
+	echo '	set pairs { type ipv4_addr . inet_service; flags interval; elements = { 10.1.1.0/24 . 7001-7002, 198.51.1.1 . 53 }; }'
+	echo '	chain sub {'
+	for ((n = RANDOM % 3; n > 0; n--)); do
+		local rule=$(some_rule sub)
+		rule=${rule//jump sub/accept} rule=${rule//goto sub/drop} rule=${rule//reject/drop}
+		echo "		$rule"
+	done
+	echo '	}'
+	one_of hooks; hook=$chosen
+	echo "	chain one { type filter hook $hook priority $((RANDOM % 21 - 10)); policy $(chance 25 && echo drop || echo accept);"
+	for ((n = RANDOM % 5; n > 0; n--)); do echo "		$(some_rule $hook)"; done
+	echo '	}'
+	if chance 30; then
+		one_of hooks; hook=$chosen
+		echo "	chain two { type filter hook $hook priority $((RANDOM % 21 - 10)); policy accept;"
+		for ((n = RANDOM % 3; n > 0; n--)); do echo "		$(some_rule $hook)"; done
+		echo '	}'
+	fi
+	if chance 20; then
+		echo '	chain targets { type nat hook prerouting priority dstnat;'
+		chance 50 && echo '		iifname "up1" udp dport 7001 dnat ip to 10.1.1.2:7002'
+		chance 50 && echo '		ip daddr 198.51.2.1 tcp dport 7002 dnat ip to 198.51.1.1:7001'
+		chance 50 && echo '		meta l4proto tcp dnat ip to ip daddr . tcp dport map { 198.51.1.2 . 7001 : 10.1.2.2 . 53 }'
+		echo '	}'
+	fi
+	echo '}'
+}
+some_iptables() {
+	local n chains=(FORWARD FORWARD INPUT OUTPUT USER)
+	echo '*filter'
+	echo ":FORWARD $(chance 25 && echo DROP || echo ACCEPT) [0:0]"
+	echo ':USER - [0:0]'
+	chance 50 && echo '-A FORWARD -j USER'
+	for ((n = 1 + RANDOM % 3; n > 0; n--)); do
+		one_of chains
+		local chain=$chosen
+		one_of xt_matches
+		# Where a packet has no such device, iptables takes no such option.
+		[ $chain = INPUT ] && [[ $chosen == *'-o '* ]] && continue
+		[ $chain = OUTPUT ] && [[ $chosen == *'-i '* ]] && continue
+		[ $chain = OUTPUT ] && [[ $chosen == *physdev* ]] && continue
+		echo "-A $chain $chosen -j $(chance 60 && echo DROP || { chance 50 && echo ACCEPT || echo REJECT; })"
+	done
+	echo COMMIT
+}
+
+reset() {
+	{ nft delete table inet foreign; nft delete table ip filter; } 2>/dev/null
+	echo 1 >/proc/sys/net/ipv4/ip_forward
+	echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+	for device in all gn-a gn-b up1 up2; do echo 0 >/proc/sys/net/ipv4/conf/$device/rp_filter; done
+	printf '%s\n' 'rule del pref 99' 'route flush table 99' 'route del 198.51.2.1/32' 'route del 198.51.1.1/32' | ip -force -batch - 2>/dev/null
+	ip route del fd00:9:2::1/128 2>/dev/null
+	printf 'link set dev port-a1 isolated off\nlink set dev port-a2 isolated off\n' | bridge -batch -
+}
+# Breaks something, and says what in $what.
+disturb() {
+	local kinds=(blackhole unreachable prohibit) devices=(gn-a gn-b up1 up2 all)
+	what=
+	if chance 60; then some_table >$tmp/table; what+=$(cat $tmp/table); nft -f $tmp/table || echo "nft: $(cat $tmp/table)" >>$tmp/bad; fi
+	if chance 25; then
+		some_iptables >$tmp/iptables; what+=$(cat $tmp/iptables)
+		iptables-nft-restore $tmp/iptables 2>>$tmp/bad || cat $tmp/iptables >>$tmp/bad
+	fi
+	if chance 8; then what+=' ip_forward=0'; echo 0 >/proc/sys/net/ipv4/ip_forward; fi
+	if chance 5; then what+=' ipv6 forwarding=0'; echo 0 >/proc/sys/net/ipv6/conf/all/forwarding; fi
+	if chance 8; then one_of devices; [ $chosen = all ] || { what+=" $chosen/forwarding=0"; echo 0 >/proc/sys/net/ipv4/conf/$chosen/forwarding; }; fi
+	if chance 30; then
+		one_of devices
+		local n=$((RANDOM % 3))
+		what+=" $chosen/rp_filter=$n"
+		echo $n >/proc/sys/net/ipv4/conf/$chosen/rp_filter
+		# Out by one uplink, expected back by the other.
+		if chance 70; then
+			what+=' asymmetric'
+			printf '%s\n' 'rule add pref 99 iif gn-a lookup 99' 'route replace 198.51.1.0/24 dev up1 table 99' \
+				'route replace 198.51.1.1/32 dev up2' | ip -batch -
+		fi
+	fi
+	if chance 10; then one_of kinds; what+=" 198.51.2.1 $chosen"; ip route add $chosen 198.51.2.1/32; fi
+	if chance 4; then what+=' fd00:9:2::1 blackhole'; ip route add blackhole fd00:9:2::1/128; fi
+	if chance 25; then what+=' a1 isolated'; bridge link set dev port-a1 isolated on; fi
+	if chance 25; then what+=' a2 isolated'; bridge link set dev port-a2 isolated on; fi
+}
+# A packet: sets $from $source $target $port $protocol.
+choose_packet() {
+	local names=(a1 a1 a2 b1 x y host) others=(a1 a2 b1 x x y host) protocols=(udp tcp) to family=4
+	one_of protocols; protocol=$chosen
+	one_of ports; port=$chosen
+	chance 30 && family=6
+	one_of names; from=$chosen
+	one_of others; to=$chosen
+	[ $to != $from ] || to=x
+	[ $to != $from ] || to=a1
+	# From elsewhere it would come in where the host does not expect it, which is not what is asked.
+	if [[ $what == *asymmetric* ]] && [ $family = 4 ] && { [ $from = x ] || [ $to = x ]; }; then from=a1 to=x; fi
+	local -n addresses=v$family hosts=host$family
+	if [ $to = host ]; then one_of hosts; target=$chosen; else target=${addresses[$to]}; fi
+	if [ $from = host ]; then
+		# The address that the host would take by itself.
+		source=$(ip -j route get $target 2>/dev/null | jq -r '.[0].prefsrc')
+		[[ $source == *.* || $source == *:* ]] || source=${hosts[0]}
+	else
+		source=${addresses[$from]}
+	fi
+}
+
+# Without the capability it says so; wrong words are usage errors.
+answer=$(setpriv --reuid $alice --clear-groups "$BIN/guestnet" why 10.1.1.2 10.1.2.2 2>&1)
+equal denied-status 4 $?
+matches denied 'CAP_NET_ADMIN: call it as root' "$answer"
+for words in '10.1.1.2 10.1.2.2:0' '10.1.1.2 fd00::1' '10.1.1.2 10.1.2.2 --protocol tcp' '10.1.1.2 10.1.2.2:1 --protocol icmp' \
+	'10.1.1.2 10.1.2.2:1 --protocol quic' '10.1.1.2 host' '10.1.1.2'; do
+	"$BIN/guestnet" why $words >$tmp/out 2>&1
+	equal "usage-${words//[^0-9a-z]/-}" 2 $?
+done
+"$BIN/guestnet" why 10.1.1.2 nobody:1 >$tmp/out 2>&1
+equal not-found 3 $?
+answer=$("$BIN/guestnet" why 10.1.1.2 10.1.2.2)
+equal stopped-status 1 $?
+matches stopped 'does not pass.*only answers come in' "$(tr '\n' ' ' <<<"$answer")"
+"$BIN/guestnet" why host 10.1.1.2 >$tmp/out
+equal passes-status 0 $?
+
+agreed=0 passing=0 wrong=
+echo "set up after $SECONDS s"
+for ((i = 1; i <= situations; i++)); do
+	reset
+	disturb
+	choose_packet
+	target_text=$target:$port
+	[[ $target == *:* ]] && target_text="[$target]:$port"
+	answer=$("$BIN/guestnet" why $source "$target_text" --protocol $protocol --json 2>&1)
+	verdict=$(jq -r .verdict <<<"$answer" 2>/dev/null)
+	packet $from $source $target $port $protocol 60
+	# A busy machine may be slow with what does arrive.
+	[ $verdict != passes ] || [ $heard = yes ] || packet $from $source $target $port $protocol 3000
+	[ $heard = yes ] && passing=$((passing + 1))
+	case $verdict-$heard in
+	passes-yes | stopped-no) agreed=$((agreed + 1)) ;;
+	*)
+		wrong+="$i "
+		printf 'situation %d: %s %s -> %s %s: why says %s, the packet %s\n%s\n%s\n' $i $from $source "$target_text" $protocol \
+			"$verdict" $heard "$what" "$answer"
+		;;
+	esac
+done
+reset
+if [ $agreed = $situations ]; then pass agrees; else fail agrees "$agreed of $situations; not: $wrong(seed $SEED)"; fi
+# Both answers came often enough to mean something.
+check some-pass test $passing -ge $((situations / 10))
+check some-do-not test $passing -le $((situations * 9 / 10))
+[ ! -s $tmp/bad ] || fail generator "$(head -n 3 $tmp/bad)"
+echo "why agrees with the packet $agreed/$situations (seed $SEED), $passing of them pass"
