@@ -22,6 +22,7 @@ static void print_json_report(struct json *json, const struct report *report)
 	json_string(json, "bridge", report->bridge);
 	json_string(json, "addresses", report->addresses);
 	json_string(json, "checksum", report->checksum);
+	json_string(json, "checksum_reason", report->checksum_reason);
 	json_string(json, "problem", report->problem);
 	json_string(json, "fix", report->fix);
 	json_number(json, "since_us", report->since_us);
@@ -60,7 +61,9 @@ static void print_status(const struct report *report)
 	       report->n_ports == 1 ? "" : "s");
 	printf("  addresses  %s\n", report->addresses[0] ? report->addresses : "none");
 	printf("  leases     %zu\n", report->n_leases);
-	printf("  checksum   %s\n", report->checksum);
+	if (report->checksum[0])
+		printf("  checksum   %s%s%s%s\n", report->checksum, report->checksum_reason[0] ? " (" : "",
+		       report->checksum_reason, report->checksum_reason[0] ? ")" : "");
 	printf("  repairs    %" PRIu64, report->n_repairs);
 	for (size_t i = 0; i < report->n_kinds; i++)
 		printf("%s%s %u", i ? ", " : " (", report->repairs[i].kind, report->repairs[i].n);

@@ -86,6 +86,7 @@ static const struct field {
 	{ "Mode", "s", read_text, offsetof(struct report, mode) },
 	{ "Bridge", "s", read_text, offsetof(struct report, bridge) },
 	{ "ChecksumStrategy", "s", read_text, offsetof(struct report, checksum) },
+	{ "ChecksumReason", "s", read_text, offsetof(struct report, checksum_reason) },
 	{ "Problem", "s", read_text, offsetof(struct report, problem) },
 	{ "Fix", "s", read_text, offsetof(struct report, fix) },
 	{ "Since", "t", read_u64, offsetof(struct report, since_us) },
@@ -168,7 +169,7 @@ static int read_all(struct reports *reports)
 			return -ENOMEM;
 		reports->items = items;
 		items[reports->n] = (struct report){
-			.name = "", .state = "", .mode = "", .bridge = "", .checksum = "", .problem = "", .fix = "",
+			.name = "", .state = "", .mode = "", .bridge = "", .checksum = "", .checksum_reason = "", .problem = "", .fix = "",
 		};
 		r = read_object(reports->reply, &items[reports->n], &is_network);
 		if (r >= 0)

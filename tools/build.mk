@@ -120,7 +120,7 @@ NETD_DAEMON_SOURCES := netd/daemon/main.c netd/daemon/manager.c netd/daemon/mana
 	netd/daemon/services.c netd/daemon/child.c netd/daemon/leases.c netd/daemon/listen.c netd/daemon/holder.c \
 	netd/daemon/api.c netd/daemon/objects.c netd/daemon/define.c netd/daemon/news.c netd/daemon/gate.c \
 	netd/daemon/systembus.c netd/daemon/activation.c netd/daemon/tapserver.c
-NETD_DAEMON_SOURCES += netd/daemon/forwardfiles.c netd/daemon/firewalld.c
+NETD_DAEMON_SOURCES += netd/daemon/forwardfiles.c netd/daemon/firewalld.c netd/daemon/checksums.c
 NETD_KERNEL_SOURCES ?= $(sort $(wildcard netd/kernel/*.c)) lib/nl/batch.c lib/nl/socket.c
 $(BIN)/guestnetd: $(call objects,$(NETD_DAEMON_SOURCES) $(NETD_KERNEL_SOURCES) $(NETD_MODEL_SOURCES) $(LIB_SOURCES))
 	$(link) -pie $(call pkg_flags,--libs,libnftnl libmnl libsystemd) -lcap

@@ -24,7 +24,6 @@
 #include "../../lib/fd.h"
 #include "../../lib/str.h"
 #include "../kernel/apply.h"
-#include "../kernel/checksum.h"
 #include "../kernel/coexist.h"
 #include "../kernel/conntrack.h"
 #include "../kernel/kernel.h"
@@ -36,6 +35,7 @@
 #include "../model/ip.h"
 #include "../model/plan.h"
 #include "../model/print.h"
+#include "checksums.h"
 #include "firewalld.h"
 #include "forwardfiles.h"
 #include "managed.h"
@@ -88,8 +88,7 @@ struct manager {
 	size_t n_choices;
 	struct desire desire;			/* what should be, and what it was built of */
 	uint8_t machine_id[SIPHASH_KEY_SIZE];
-	uint8_t checksum;			/* enum checksum_strategy that works here */
-	char checksum_reason[256];
+	struct checksums checksums;		/* owned */
 
 	struct netstate_port *ports;		/* owned: ours, as last seen in place */
 	size_t n_ports;
@@ -213,6 +212,7 @@ static int save_choices(const struct manager *manager)
 /* What one pass works with. */
 struct pass {
 	uint64_t now_us;
+	bool only_look;				/* it is not carried out */
 	struct netstate snapshot;		/* borrowed from the kernel's view, but for the services */
 	struct netstate desired;		/* borrowed from the manager's desire */
 	struct plan plan;			/* owned */
@@ -332,7 +332,8 @@ static int build_desire(struct manager *manager, const struct pass *pass, bool s
 	int r;
 
 	memset(&options, 0, sizeof(options));	/* compared as bytes */
-	options.checksum = manager->checksum;
+	options.checksums = checksums_choose(&manager->checksums, pass->wanted, pass->n_wanted, manager->choices,
+					     manager->n_choices, same_networks, pass->only_look);
 	options.dnsmasq = services_dnsmasq_options(&manager->services);
 	options.forwarding = &manager->forwarding;
 	options.withheld = services_withheld;
@@ -576,7 +577,8 @@ static int pass_apply(struct manager *manager, const struct plan *plan)
 		if (results[i].error >= 0)
 			continue;
 		r = 0;
-		if (results[i].error == -ECANCELED)
+		if (results[i].error == -ECANCELED ||
+		    checksums_note_failure(&manager->checksums, &plan->steps[i], &results[i]))
 			continue;
 		snprintf(text, sizeof(text), "%s%s%s: %s%s%s", plan_op_name(plan->steps[i].op), path[0] ? " " : "", path,
 			 strerror(-results[i].error), results[i].text[0] ? ": " : "", results[i].text);
@@ -718,6 +720,19 @@ static bool tell_service(struct managed *managed)
 	return true;
 }
 
+/*
+ * Are replies left with unfinished checksums? That is a problem of few guests, and worth a word; where the
+ * network's file asks for a way that cannot be had, something declared is missing.
+ */
+static bool is_unchecked(const struct manager *manager, struct managed *managed)
+{
+	const struct subnet_choice *choice = subnet_find(manager->choices, manager->n_choices, managed->network.name);
+
+	return !managed->problem[0] &&
+	       checksums_problem(&manager->checksums, &managed->network, choice, managed->problem, sizeof(managed->problem)) &&
+	       managed->network.checksum != NETWORK_CHECKSUM_AUTO;
+}
+
 /* After a pass: what can be said of each network now. */
 static void update_states(struct manager *manager, const struct pass *pass)
 {
@@ -766,7 +781,8 @@ static void update_states(struct manager *manager, const struct pass *pass)
 				block = coexist_block_of(&manager->coexist, managed->network.bridge);
 
 			snprintf(managed->problem, sizeof(managed->problem), "%s", block);
-			managed_set_state(managed, managed->config_problem[0] || block[0] ? NETWORK_DEGRADED : NETWORK_RUNNING);
+			managed_set_state(managed, managed->config_problem[0] || block[0] || is_unchecked(manager, managed) ?
+					  NETWORK_DEGRADED : NETWORK_RUNNING);
 		}
 	}
 }
@@ -1028,6 +1044,7 @@ int manager_run_pass(struct manager *manager)
 	tell_notes(manager, &pass.plan);
 	r = remember_addresses(manager, &pass);
 	managed_list_sweep(&manager->networks);
+	monitor_watch_tc(manager->monitor, manager->kernel.tc_used);
 	want_next_pass(manager, &pass, problem_before);
 	manager->settling = pass.plan.n_steps > 0;
 	update_status_text(manager);
@@ -1115,6 +1132,7 @@ int manager_reload(struct manager *manager, struct failure *failure)
 		if (managed->config_problem[0] && !managed->network.bridge[0])
 			managed_set_state(managed, NETWORK_FAILED);
 	}
+	checksums_forget(&manager->checksums);
 	manager->settling = true;	/* what the next pass changes was asked for: it is no repair */
 	for (const char *line = manager->file_problems; *line; line += strcspn(line, "\n"), line += *line == '\n')
 		sd_journal_send("MESSAGE=%.*s", (int)strcspn(line, "\n"), line, "PRIORITY=3", NULL);
@@ -1155,7 +1173,7 @@ static int open_kernel(struct manager *manager, struct failure *failure)
 		return r;
 	fd = kernel_nft_fd(&manager->kernel);
 	(void)sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDPOLL=0\nFDNAME=nft", &fd, 1);
-	manager->checksum = checksum_probe(&manager->kernel, manager->checksum_reason, sizeof(manager->checksum_reason));
+	checksums_init(&manager->checksums, manager->event, &manager->kernel);
 	return 0;
 }
 
@@ -1224,6 +1242,7 @@ struct manager *manager_free(struct manager *manager)
 	services_deinit(&manager->services);
 	firewalld_free(manager->firewalld);
 	monitor_free(manager->monitor);
+	checksums_deinit(&manager->checksums);
 	kernel_deinit(&manager->kernel);
 	coexist_result_deinit(&manager->coexist);
 	forwarding_deinit(&manager->forwarding);
@@ -1241,7 +1260,7 @@ struct manager *manager_free(struct manager *manager)
 /* What would be done now, as text. The caller owns it. */
 int manager_print_plan(struct manager *manager, char **ret_text)
 {
-	_cleanup_(pass_deinit) struct pass pass = { 0 };
+	_cleanup_(pass_deinit) struct pass pass = { .only_look = true };
 	int r = pass_prepare(manager, &pass);
 
 	return r < 0 ? r : plan_print(&pass.plan, ret_text);
@@ -1311,6 +1330,7 @@ static void print_addresses(const struct manager *manager, const struct managed 
 void manager_report(const struct manager *manager, size_t i, struct network_report *ret_report)
 {
 	const struct managed *managed = manager->networks.items[i];
+	const struct subnet_choice *choice;
 
 	*ret_report = (struct network_report){
 		.name = managed->network.name,
@@ -1319,7 +1339,6 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 		.on_demand = managed->network.on_demand,
 		.mode = managed->network.bridge[0] ? network_mode_name(managed->network.mode) : "",
 		.bridge = managed->network.bridge,
-		.checksum = checksum_strategy_name(manager->checksum),
 		.problem = managed->config_problem[0] ? managed->config_problem : managed->problem,
 		.fix = managed->fix,
 		.since_us = managed->since_us,
@@ -1330,8 +1349,14 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 		.n_all_ports = manager->n_ports,
 		.leases = &managed->leases,
 	};
-	if (managed->network.bridge[0])
-		print_addresses(manager, managed, ret_report->addresses, sizeof(ret_report->addresses));
+	ret_report->checksum = "";
+	if (!managed->network.bridge[0])
+		return;
+	print_addresses(manager, managed, ret_report->addresses, sizeof(ret_report->addresses));
+	choice = subnet_find(manager->choices, manager->n_choices, managed->network.name);
+	ret_report->checksum = checksum_strategy_name(checksums_in_force(&manager->checksums, &managed->network, choice));
+	checksums_explain(&manager->checksums, &managed->network, choice, ret_report->checksum_reason,
+			  sizeof(ret_report->checksum_reason));
 }
 
 /* What can be said of the network of that name; false when there is none. */

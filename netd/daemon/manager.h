@@ -49,7 +49,8 @@ struct network_report {
 	const char *mode;
 	const char *bridge;
 	char addresses[256];		/* separated by blanks */
-	const char *checksum;		/* the strategy in force */
+	const char *checksum;		/* the strategy in force; "" for a network that cannot be */
+	char checksum_reason[512];	/* why not one before it; "" when there is nothing to say */
 	const char *problem;		/* "" when there is none: what, and where */
 	const char *fix;		/* "" or the command that mends it */
 	uint64_t since_us;		/* CLOCK_REALTIME of the last change of state */

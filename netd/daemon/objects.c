@@ -83,6 +83,10 @@ static const char *get_checksum(const struct network_report *report)
 {
 	return report->checksum;
 }
+static const char *get_checksum_reason(const struct network_report *report)
+{
+	return report->checksum_reason;
+}
 static const char *get_problem(const struct network_report *report)
 {
 	return report->problem;
@@ -199,6 +203,7 @@ static const struct property {
 	{ "Bridge", .text = get_bridge },
 	{ "Addresses", .append = append_addresses, .number = digest_addresses },
 	{ "ChecksumStrategy", .text = get_checksum },
+	{ "ChecksumReason", .text = get_checksum_reason },
 	{ "Problem", .text = get_problem },
 	{ "Fix", .text = get_fix },
 	{ "Since", .number = get_since, .type = 't' },
@@ -578,6 +583,7 @@ static const sd_bus_vtable network_vtable[] = {
 	PROPERTY("Bridge", "s"),
 	PROPERTY("Addresses", "as"),
 	PROPERTY("ChecksumStrategy", "s"),
+	PROPERTY("ChecksumReason", "s"),
 	PROPERTY("Problem", "s"),
 	PROPERTY("Fix", "s"),
 	PROPERTY("Since", "t"),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Rules that complete the checksums of DHCP replies.
+ * What completes the checksums of DHCP replies.
  */
 #pragma once
 
@@ -8,8 +8,7 @@
 #include "apply.h"
 #include "kernel.h"
 
-/* Which strategy works here, and in words why not a better one. */
-enum checksum_strategy checksum_probe(struct kernel *kernel, char *ret_reason, size_t size);
+bool checksum_probe(struct kernel *kernel, enum checksum_strategy strategy, char *ret_reason, size_t size);
 
 int checksum_read(struct kernel *kernel, struct netstate *state);
 void checksum_apply(struct kernel *kernel, const struct plan *plan, const size_t *steps, size_t n_steps,

@@ -122,6 +122,7 @@ void kernel_deinit(struct kernel *kernel)
 	nl_channel_deinit(&kernel->rtnl);
 	nl_channel_deinit(&kernel->nft);
 	nl_channel_deinit(&kernel->conntrack);
+	nl_channel_deinit(&kernel->queue);
 	for (size_t i = 0; i < 2; i++)
 		kernel->forwarding_fds[i] = fd_close(kernel->forwarding_fds[i]);
 	kernel->sysctl_fd = fd_close(kernel->sysctl_fd);

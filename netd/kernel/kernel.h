@@ -19,7 +19,8 @@ enum kernel_dirty {
 	DIRTY_ROUTES	= 1 << 2,
 	DIRTY_SYSCTLS	= 1 << 3,	/* netconf: forwarding and its like */
 	DIRTY_RULES	= 1 << 4,
-	DIRTY_ALL	= (1 << 5) - 1,
+	DIRTY_FILTERS	= 1 << 5,	/* tc, while monitor_watch_tc() says so */
+	DIRTY_ALL	= (1 << 6) - 1,
 };
 
 #define DIRT_LINKS	32
@@ -60,6 +61,7 @@ struct kernel {
 	struct nl_channel conntrack;
 	int sysctl_fd;			/* owned; directory /proc/sys/net of this network namespace */
 	int forwarding_fds[2];		/* owned; IPv4 and IPv6: read in each look, and opening costs more than that */
+	struct nl_channel queue;	/* open while DHCP replies pass through us, see queue.c */
 	bool owner_tables;		/* the kernel has tables with owner and persist (Linux 6.9) */
 
 	struct view view;		/* owned */
@@ -67,6 +69,8 @@ struct kernel {
 	uint32_t generation;		/* of nftables when the rules in `view` were true; 0: never. Every commit raises it */
 	uint32_t read_generation;	/* when they were read from the kernel */
 	bool checksums_changed;		/* by us: they are to be read again */
+	bool queue_native;		/* the kernel has nftables' expression `queue`; known after checksum_probe() */
+	bool tc_used;			/* there may be filters of ours, see tc.c */
 
 	/* For tests: a message for which it returns true reaches the kernel as one that it does not know. */
 	bool (*inject)(void *data, unsigned int message);
@@ -74,7 +78,7 @@ struct kernel {
 	unsigned int n_messages;	/* changes sent so far */
 };
 
-#define KERNEL_NULL (struct kernel){ .sysctl_fd = -EBADF, .forwarding_fds = { -EBADF, -EBADF }, .dirt = { .parts = DIRTY_ALL } }
+#define KERNEL_NULL (struct kernel){ .sysctl_fd = -EBADF, .forwarding_fds = { -EBADF, -EBADF }, .dirt = { .parts = DIRTY_ALL }, .tc_used = true }
 
 int kernel_open(int nft_fd, struct kernel *ret_kernel, struct failure *failure);
 void kernel_deinit(struct kernel *kernel);

@@ -32,6 +32,7 @@
 struct monitor {
 	struct mnl_socket *sockets[MONITOR_FDS];	/* owned: rtnetlink, nftables */
 	uint32_t own_ports[MONITOR_FDS];		/* of the sockets that our changes go through */
+	bool watches_tc;
 	uint8_t buffer[BUFFER_SIZE];
 };
 
@@ -106,6 +107,18 @@ int monitor_open(const struct kernel *kernel, struct monitor **ret_monitor, stru
 	return 0;
 }
 
+/* Changes of qdiscs and filters are told only while there are some of ours: others may have many. */
+void monitor_watch_tc(struct monitor *monitor, bool watch)
+{
+	const int group = RTNLGRP_TC;
+
+	if (watch == monitor->watches_tc)
+		return;
+	if (setsockopt(monitor_fd(monitor, 0), SOL_NETLINK, watch ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP, &group,
+		       sizeof(group)) == 0)
+		monitor->watches_tc = watch;
+}
+
 /* Borrowed. */
 int monitor_fd(const struct monitor *monitor, unsigned int i)
 {
@@ -127,6 +140,11 @@ static unsigned int classify(uint16_t type)
 	case RTM_NEWNETCONF:
 	case RTM_DELNETCONF:
 		return DIRTY_SYSCTLS;
+	case RTM_NEWQDISC:
+	case RTM_DELQDISC:
+	case RTM_NEWTFILTER:
+	case RTM_DELTFILTER:
+		return DIRTY_FILTERS;
 	case NEWGEN:
 		return DIRTY_RULES;
 	default:

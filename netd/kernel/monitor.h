@@ -29,6 +29,8 @@ static inline void monitor_freep(struct monitor **monitor)
 	*monitor = monitor_free(*monitor);
 }
 
+void monitor_watch_tc(struct monitor *monitor, bool watch);
+
 /* Two fds to wait for; both are read by monitor_read(). */
 #define MONITOR_FDS	2
 int monitor_fd(const struct monitor *monitor, unsigned int i);

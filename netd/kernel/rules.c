@@ -23,6 +23,7 @@
 #include "checksum.h"
 #include "dump.h"
 #include "nft.h"
+#include "tc.h"
 
 /* So many steps of one transaction are written into what was read one by one; what more do is read back. */
 #define NOTED_STEPS	256
@@ -269,6 +270,8 @@ static int read_everything(struct kernel *kernel, struct netstate *state, bool k
 	}
 	if (r == 0)
 		r = checksum_read(kernel, &fresh);
+	if (r == 0)
+		r = tc_read(kernel, state, &fresh);
 	if (r < 0)
 		return r;
 	netstate_sort(&fresh);
@@ -317,7 +320,8 @@ int rules_look(struct kernel *kernel, const struct dirt *dirt)
 	r = read_generation(kernel, &before);
 	if (r < 0)
 		return r;
-	if (before == kernel->generation && before != 0 && !foreign && !kernel->checksums_changed)
+	/* Of filters no generation tells: they are read each time. Few kernels need them. */
+	if (before == kernel->generation && before != 0 && !foreign && !kernel->checksums_changed && !kernel->tc_used)
 		return 0;
 	/* Where it is unknown what others did, everything is read. */
 	keep_table = kernel->generation != 0 && !(foreign && dirt->generation == 0) &&

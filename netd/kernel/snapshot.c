@@ -692,7 +692,7 @@ static int look_once(struct kernel *kernel, unsigned int parts, const char **ret
 		return r;
 	}
 	kernel->dirt.n_links = 0;
-	kernel->dirt.parts &= ~(unsigned int)(DIRTY_LINKS | DIRTY_SYSCTLS | (parts & SNAPSHOT_ADDRESSES ? DIRTY_ADDRESSES : 0) |
+	kernel->dirt.parts &= ~(unsigned int)(DIRTY_LINKS | DIRTY_SYSCTLS | DIRTY_FILTERS | (parts & SNAPSHOT_ADDRESSES ? DIRTY_ADDRESSES : 0) |
 					      (parts & SNAPSHOT_RULES ? DIRTY_RULES : 0));
 	return 0;
 }

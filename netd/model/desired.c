@@ -315,11 +315,42 @@ static int add_forwarding(struct netstate *state, const struct desired_options *
 
 /* The service, and the rule that completes its replies' checksums. */
 
+/* Are IPv4 addresses given out by DHCP on this network? */
+bool desired_needs_checksum(const struct network *network, const struct subnet_choice *choice)
+{
+	struct network_address addresses[SUBNET_ADDRESSES];
+	size_t n;
+
+	if (!network->dhcp || !dnsmasq_is_wanted(network))
+		return false;
+	n = subnet_addresses(network, choice, addresses);
+	for (size_t i = 0; i < n; i++)
+		if (!ip_is_v6(&addresses[i].ip))
+			return true;
+	return false;
+}
+
+/* The way that a network's file asks for, or the first one; CHECKSUM_OFF when it is not among @possible. */
+enum checksum_strategy desired_checksum(const struct network *network, uint8_t possible)
+{
+	static const uint8_t asked[NETWORK_CHECKSUM_MAX_] = {
+		[NETWORK_CHECKSUM_AUTO] = 1 << CHECKSUM_NFT | 1 << CHECKSUM_TC | 1 << CHECKSUM_QUEUE,
+		[NETWORK_CHECKSUM_NFT] = 1 << CHECKSUM_NFT,
+		[NETWORK_CHECKSUM_TC] = 1 << CHECKSUM_TC,
+		[NETWORK_CHECKSUM_QUEUE] = 1 << CHECKSUM_QUEUE,
+	};
+
+	for (enum checksum_strategy strategy = CHECKSUM_NFT; strategy < CHECKSUM_MAX_; strategy++)
+		if (asked[network->checksum] & possible & 1 << strategy)
+			return strategy;
+	return CHECKSUM_OFF;
+}
+
 static void add_service(struct build *build)
 {
 	const struct network *network = build->network;
 	struct netstate_service service = { .running = true };
-	struct netstate_checksum checksum = { .strategy = build->options->checksum };
+	struct netstate_checksum checksum = { 0 };
 	struct dnsmasq_options options = build->options->dnsmasq;
 	char buffer[DNSMASQ_TEXT_SIZE];
 	struct text text;
@@ -337,7 +368,8 @@ static void add_service(struct build *build)
 	service.config_hash = dnsmasq_hash(&text);
 	latch(build, netstate_add_service(build->state, &service));
 
-	if (network->dhcp && has_family(build, false) && checksum.strategy != CHECKSUM_OFF) {
+	checksum.strategy = (uint8_t)desired_checksum(network, build->options->checksums);
+	if (checksum.strategy != CHECKSUM_OFF && desired_needs_checksum(network, build->choice)) {
 		memcpy(checksum.bridge, network->bridge, sizeof(checksum.bridge));
 		latch(build, netstate_add_checksum(build->state, &checksum));
 	}

@@ -13,7 +13,7 @@
 /* What is the same for all networks. */
 struct desired_options {
 	uint8_t machine_id[SIPHASH_KEY_SIZE];
-	uint8_t checksum;			/* enum checksum_strategy that works here */
+	uint8_t checksums;			/* which of enum checksum_strategy work here: bit n */
 	struct dnsmasq_options dnsmasq;
 	const struct forwarding *forwarding;	/* borrowed; NULL: nothing is known of the host */
 	/* What of a network's service is withheld now, enum service_part; NULL: nothing of any. */
@@ -24,4 +24,6 @@ struct desired_options {
 int desired_build(const struct network *const networks[], size_t n_networks,
 		  const struct subnet_choice *choices, size_t n_choices,
 		  const struct desired_options *options, struct netstate *ret_state);
+bool desired_needs_checksum(const struct network *network, const struct subnet_choice *choice);
+enum checksum_strategy desired_checksum(const struct network *network, uint8_t possible);
 struct mac desired_mac(const struct network *network, const uint8_t machine_id[static SIPHASH_KEY_SIZE]);

@@ -25,6 +25,12 @@ static const char *const host_access_names[] = {
 };
 static_assert(ARRAY_SIZE(host_access_names) == HOST_ACCESS_MAX_, "a name for each access");
 
+static const char *const checksum_names[] = {
+	[NETWORK_CHECKSUM_AUTO] = "auto", [NETWORK_CHECKSUM_NFT] = "nft", [NETWORK_CHECKSUM_TC] = "tc",
+	[NETWORK_CHECKSUM_QUEUE] = "queue", [NETWORK_CHECKSUM_OFF] = "off",
+};
+static_assert(ARRAY_SIZE(checksum_names) == NETWORK_CHECKSUM_MAX_, "a name for each way");
+
 const char *network_mode_name(enum network_mode mode)
 {
 	return mode_names[mode];
@@ -382,6 +388,16 @@ static void reset_nat66(struct network *network)
 	network->nat66 = true;
 }
 
+static int parse_checksum(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	return parse_word(value, checksum_names, ARRAY_SIZE(checksum_names), why, &network->checksum);
+}
+
+static void reset_checksum(struct network *network)
+{
+	network->checksum = NETWORK_CHECKSUM_AUTO;
+}
+
 /* [Address] */
 
 static int verify_address(const struct ip *ip, uint8_t length, char why[static KEY_WHY_SIZE])
@@ -643,6 +659,10 @@ const struct key keys[KEY_MAX_] = {
 		"Network", "NAT66", parse_nat66, reset_nat66, false, "yes", "", BOOLEAN,
 		"Whether IPv6 is translated as well. With no, guests leave under their own IPv6 addresses and can be reached at them, as with Mode=route: they need a prefix that others have a route to.",
 		.only = NAT,
+	},
+	[KEY_CHECKSUM] = {
+		"Network", "DHCPChecksum", parse_checksum, reset_checksum, false, "auto", "", "auto, nft, tc, queue or off",
+		"How the checksums of DHCP replies are completed, which the host leaves to a network card that is not there. nft: a rule with iptables' CHECKSUM target in table ip mangle. tc: a filter behind the bridge with the action csum. queue: the replies pass through guestnetd, and leave as they are while it does not run. auto: the first of these that the kernel has. off: nothing is done, and DHCP clients that read raw frames and verify the checksum get no address behind veth or vhost. guestnet status shows which one is in force, and why not one before it.",
 	},
 	[KEY_ADDRESS] = {
 		"Address", "Address", parse_address, reset_address, true, "auto", "",

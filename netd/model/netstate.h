@@ -166,9 +166,13 @@ struct netstate_table {
 	uint32_t features;		/* bits of enum ruleset_feature: which optional sets and rules there are */
 };
 
-/* One DHCP checksum rule. Identity: bridge. */
+/* Ways to complete the checksums of DHCP replies, in the order of preference. */
 enum checksum_strategy { CHECKSUM_OFF, CHECKSUM_NFT, CHECKSUM_TC, CHECKSUM_QUEUE, CHECKSUM_MAX_ };
 
+/*
+ * One DHCP checksum rule. Identity: bridge. Without one it is something of ours in a snapshot that serves no
+ * bridge and is to go: a rule that is not as we would make it, or, without a handle, what rules stand in.
+ */
 struct netstate_checksum {
 	char bridge[IFNAME_SIZE];
 	uint8_t strategy;

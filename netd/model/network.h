@@ -36,6 +36,16 @@ enum network_host_access {
 	HOST_ACCESS_MAX_,
 };
 
+/* How the checksums of DHCP replies are to be completed. */
+enum network_checksum {
+	NETWORK_CHECKSUM_AUTO,	/* the first one that works here, in this order */
+	NETWORK_CHECKSUM_NFT,
+	NETWORK_CHECKSUM_TC,
+	NETWORK_CHECKSUM_QUEUE,
+	NETWORK_CHECKSUM_OFF,
+	NETWORK_CHECKSUM_MAX_,
+};
+
 /* Where something was said, for error texts. Line 0: nowhere, it is the default. */
 struct network_place {
 	uint16_t file;			/* index into network.paths */
@@ -52,6 +62,7 @@ struct network_address {
 enum key_id {
 	KEY_MODE, KEY_BRIDGE, KEY_MAC_ADDRESS, KEY_MTU, KEY_AUTOSTART, KEY_IDLE_TIMEOUT, KEY_START_SERVICES, KEY_HOST_ACCESS, KEY_COEXIST,
 	KEY_FORWARD_GUARD, KEY_UPLINK, KEY_NAT_ADDRESS, KEY_NAT_PORTS, KEY_NAT66,
+	KEY_CHECKSUM,
 	KEY_ADDRESS,
 	KEY_DHCP_ENABLE, KEY_DHCP_RANGE, KEY_DHCP_LEASE_TIME,
 	KEY_DNS_ENABLE, KEY_DNS_DOMAIN, KEY_DNS_FORWARDER,
@@ -79,6 +90,7 @@ struct network {
 	uint32_t idle_timeout_s;	/* NETWORK_NEVER */
 	bool services_on_demand;	/* DHCP and DNS begin with the first port */
 	bool coexist;			/* rules of ours may be in the places of other firewalls */
+	uint8_t checksum;		/* enum network_checksum */
 
 	bool forward_guard;		/* the host is to forward for us alone */
 	size_t n_uplinks;

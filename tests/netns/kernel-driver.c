@@ -11,7 +11,7 @@
  *	kernel-driver hold NETWORK...		apply, then keep the rules' owner alive until the input ends
  *	kernel-driver watch			events as lines until the input ends
  *	kernel-driver faults NETWORK...		each change refused once, on the way up and on the way down
- *	kernel-driver checksum			the strategy
+ *	kernel-driver checksum			the strategy; CHECKSUM=nft|tc|queue in the environment chooses one
  *	kernel-driver sweep ADDRESS		deletes the flows that this address began; prints how many
  *	kernel-driver bench N			times for N networks, in microseconds
  *
@@ -130,12 +130,24 @@ static void add_network(struct netstate *state, const char *spec, uint8_t strate
 		netstate_add_checksum(state, &checksum);
 }
 
+/* The first way that the kernel says it has, or the one that the environment names. */
+static enum checksum_strategy choose_checksum(struct kernel *kernel)
+{
+	const char *wanted = getenv("CHECKSUM");
+	char reason[128];
+
+	for (enum checksum_strategy strategy = CHECKSUM_NFT; strategy < CHECKSUM_MAX_; strategy++)
+		if ((!wanted || strcmp(wanted, checksum_strategy_name(strategy)) == 0) &&
+		    checksum_probe(kernel, strategy, reason, sizeof(reason)))
+			return strategy;
+	return CHECKSUM_OFF;
+}
+
 static void build_desired(struct kernel *kernel, char **specs, int n, struct netstate *desired)
 {
 	struct netstate_sysctl v4 = { .path = "ipv4/ip_forward", .value = 1 };
 	struct netstate_sysctl v6 = { .path = "ipv6/conf/all/forwarding", .value = 1 };
-	char reason[128];
-	enum checksum_strategy strategy = checksum_probe(kernel, reason, sizeof(reason));
+	enum checksum_strategy strategy = choose_checksum(kernel);
 
 	*desired = NETSTATE_NULL;
 	if (n == 0)
@@ -429,7 +441,6 @@ int main(int argc, char **argv)
 	struct kernel kernel;
 	struct failure failure = { 0 };
 	struct netstate desired;
-	char reason[128];
 	int r;
 
 	if (argc < 2)
@@ -437,7 +448,7 @@ int main(int argc, char **argv)
 	if (kernel_open(-1, &kernel, &failure) < 0)
 		die(failure.text, -EIO);
 	if (strcmp(argv[1], "checksum") == 0) {
-		printf("%s\n", checksum_strategy_name(checksum_probe(&kernel, reason, sizeof(reason))));
+		printf("%s\n", checksum_strategy_name(choose_checksum(&kernel)));
 		kernel_deinit(&kernel);
 		return 0;
 	}

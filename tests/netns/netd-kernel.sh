@@ -177,7 +177,7 @@ wait_for 10 grep -q ready $tmp/lost
 kill -STOP $watcher
 for n in 1 2 3 4 5 6 7 8 9 10 11 12; do ip link add gn-z type bridge; ip link del gn-z; done
 kill -CONT $watcher
-check event-lost wait_for 10 grep -q 'dirty=1f .*lost=1' $tmp/lost
+check event-lost wait_for 10 grep -q 'dirty=3f .*lost=1' $tmp/lost
 exec 8>&-
 converged after-events
 

@@ -20,7 +20,7 @@ static const uint8_t test_machine_id[SIPHASH_KEY_SIZE] = { 1, 2, 3, 4, 5, 6, 7, 
 
 static const struct desired_options test_options = {
 	.machine_id = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 },
-	.checksum = CHECKSUM_NFT,
+	.checksums = 1 << CHECKSUM_NFT,
 	.dnsmasq = { .run_dir = "/run/guestnet", .state_dir = "/var/lib/guestnet" },
 };
 
