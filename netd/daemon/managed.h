@@ -45,6 +45,7 @@ struct managed {
 	uint64_t withheld_try_us;	/* CLOCK_MONOTONIC: looked at again then, at the latest */
 	unsigned int n_withheld_tries;
 	uint64_t look_at_us;		/* CLOCK_MONOTONIC: a pass is due then; 0: none for its service's sake */
+	char twins_problem[256];	/* two guests with one address; "" for none */
 	uint64_t retry_at_us;		/* CLOCK_MONOTONIC: left out of passes until then; 0: not */
 	unsigned int n_failures;	/* passes in a row that failed for it */
 

@@ -40,6 +40,7 @@
 #include "forwardfiles.h"
 #include "managed.h"
 #include "services.h"
+#include "twins.h"
 
 /* A network whose step failed is tried again after so long, doubled each time up to 64 times as long. */
 #define RETRY_US	500000
@@ -75,6 +76,7 @@ struct manager {
 	struct services services;
 	struct kernel kernel;			/* owned */
 	struct monitor *monitor;		/* owned */
+	struct twins *twins;			/* owned; NULL: only the configuration is read */
 	struct monitor_news culprit;		/* of the last foreign change of rules */
 
 	struct coexist_result coexist;		/* owned: what other firewalls do to us */
@@ -298,7 +300,7 @@ static uint64_t hash_services(const struct manager *manager, bool part)
 	for (size_t i = 0; i < manager->networks.n; i++) {
 		const struct managed *managed = manager->networks.items[i];
 
-		hash = add_hash(hash, managed->withheld);
+		hash = add_hash(hash, managed->withheld + ((uint64_t)managed->service_idle << 8));
 		if (!part)
 			hash = add_hash(hash, managed->listens + (managed->deaf_since_us << 1));
 	}
@@ -441,6 +443,7 @@ static int make_plan(struct manager *manager, struct pass *pass, bool same_netwo
 	r = update_forwarding(manager, &pass->snapshot);
 	if (r == 0 && !same_networks)
 		r = choose_subnets(manager, pass);	/* what was chosen stays while the networks are the same */
+	services_note_idle(&manager->services, &pass->snapshot);
 	if (r == 0)
 		r = build_desire(manager, pass, same_networks);
 	if (r < 0)
@@ -475,6 +478,7 @@ static bool has_deaf_service(const struct manager *manager)
 static int look_further(struct manager *manager, struct pass *pass, unsigned int parts, struct failure *failure)
 {
 	const uint64_t changes = manager->kernel.view.changes, services = hash_services(manager, false);
+	uint64_t look_us;
 	int r = 0;
 
 	if (!manager->kernel.view.all_links) {
@@ -485,6 +489,9 @@ static int look_further(struct manager *manager, struct pass *pass, unsigned int
 	if (r < 0)
 		return r;
 	services_review(&manager->services, &pass->snapshot, manager->choices, manager->n_choices);
+	look_us = twins_review(manager->twins, &pass->snapshot, pass->now_us);
+	if (look_us)
+		want_pass_at(manager, look_us);
 	if (changes == manager->kernel.view.changes && services == hash_services(manager, false) && !has_deaf_service(manager))
 		return 0;
 	return make_plan(manager, pass, true);
@@ -780,6 +787,8 @@ static void update_states(struct manager *manager, const struct pass *pass)
 			if (!block[0])
 				block = coexist_block_of(&manager->coexist, managed->network.bridge);
 
+			if (!block[0])
+				block = managed->twins_problem;
 			snprintf(managed->problem, sizeof(managed->problem), "%s", block);
 			managed_set_state(managed, managed->config_problem[0] || block[0] || is_unchecked(manager, managed) ?
 					  NETWORK_DEGRADED : NETWORK_RUNNING);
@@ -1096,6 +1105,11 @@ static void on_firewalld_changed(void *data)
 	want_pass(data);
 }
 
+static void on_twins(void *data)
+{
+	want_pass(data);
+}
+
 static void on_service_changed(struct managed *managed _unused_, void *data)
 {
 	want_pass(data);
@@ -1169,6 +1183,8 @@ static int open_kernel(struct manager *manager, struct failure *failure)
 	if (r < 0)
 		return r;
 	r = monitor_open(&manager->kernel, &manager->monitor, failure);
+	if (r >= 0)
+		r = twins_new(manager->event, &manager->kernel, &manager->networks, on_twins, manager, &manager->twins, failure);
 	if (r < 0)
 		return r;
 	fd = kernel_nft_fd(&manager->kernel);
@@ -1241,6 +1257,7 @@ struct manager *manager_free(struct manager *manager)
 	managed_list_deinit(&manager->networks);
 	services_deinit(&manager->services);
 	firewalld_free(manager->firewalld);
+	twins_free(manager->twins);
 	monitor_free(manager->monitor);
 	checksums_deinit(&manager->checksums);
 	kernel_deinit(&manager->kernel);

@@ -338,6 +338,13 @@ static bool is_idle(const struct managed *managed, const struct netstate *snapsh
 	return true;
 }
 
+/* Before it is said what should be: which networks have nobody to serve. */
+void services_note_idle(const struct services *services, const struct netstate *snapshot)
+{
+	for (size_t i = 0; i < services->list->n; i++)
+		services->list->items[i]->service_idle = is_idle(services->list->items[i], snapshot);
+}
+
 /*
  * Looks how the services do, before it is planned: whether they listen, and whether they could do more. Sets
  * managed.look_at_us where that has to be looked at again without an event.
@@ -356,7 +363,6 @@ void services_review(const struct services *services, const struct netstate *sna
 		const struct subnet_choice *choice = subnet_find(choices, n_choices, managed->network.name);
 
 		managed->look_at_us = 0;
-		managed->service_idle = is_idle(managed, snapshot);
 		if (!managed->wanted || managed->service_idle)
 			continue;
 		if (managed->child.pidfd >= 0)

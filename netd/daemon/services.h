@@ -31,6 +31,7 @@ int services_init(struct services *services, sd_event *event, const struct manag
 void services_deinit(struct services *services);
 struct dnsmasq_options services_dnsmasq_options(const struct services *services);
 
+void services_note_idle(const struct services *services, const struct netstate *snapshot);
 void services_review(const struct services *services, const struct netstate *snapshot,
 		     const struct subnet_choice *choices, size_t n_choices);
 unsigned int services_withheld(const char *network, const void *list);

@@ -19,8 +19,7 @@ mkdir -p $etc $root/{vendor/networks,state,run}
 printf '[Address]\nAddress=10.98.1.1/24\n' >$etc/default.network
 export GUESTNET_BUS=unix:path=$root/run/bus.sock
 bridge=gn-default gateway=10.98.1.1
-mkdir -p /run/systemd/journal /run/netns
-"$launch/../observe-journal" /run/systemd/journal/socket >$root/journal 2>/dev/null &
+mkdir -p /run/netns
 client() { "$BIN/guestnet" "$@"; }
 run_netd() {	# DNSMASQ
 	rm -f $root/run/bus.sock
