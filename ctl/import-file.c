@@ -25,10 +25,13 @@ static bool is_line_value(const char *value)
 	return true;
 }
 
-static const struct import_line *find_line(const struct import_build *build, unsigned int instance, const struct key *key)
+/* The line of a key, with this value if one is given. */
+static const struct import_line *find_line(const struct import_build *build, unsigned int instance, const struct key *key,
+					   const char *value)
 {
 	for (size_t i = 0; i < build->n_lines; i++)
-		if (build->lines[i].key == key && build->lines[i].instance == instance)
+		if (build->lines[i].key == key && build->lines[i].instance == instance &&
+		    (!value || strcmp(build->lines[i].value, value) == 0))
 			return &build->lines[i];
 	return NULL;
 }
@@ -64,7 +67,7 @@ int import_emit(struct import_build *build, unsigned int instance, int rank, con
 		snprintf(words, IMPORT_WORDS_SIZE, "%s= cannot have this value", name);
 		return -EINVAL;
 	}
-	before = key->list ? NULL : find_line(build, instance, key);
+	before = find_line(build, instance, key, key->list ? value : NULL);
 	if (before && strcmp(before->value, value) != 0) {
 		snprintf(words, IMPORT_WORDS_SIZE, "%s= is there once only, and is %s already", name, STR_ESCAPED(before->value));
 		return -EINVAL;

@@ -129,6 +129,55 @@ static bool uplink(struct import_build *build, const struct import_part *part, c
 	return import_emit(build, 0, 0, "Network", "Uplink", part->value, words) == 0;
 }
 
+/* "FIRST-LAST" of an element with start= and end=, or the one that is both. -EINVAL when one is missing. */
+static int read_span(const xmlNode *element, char *buffer, size_t size)
+{
+	char first[64], last[64];
+
+	if (!import_attribute(element, "start", first, sizeof(first)) || !import_attribute(element, "end", last, sizeof(last)))
+		return -EINVAL;
+	snprintf(buffer, size, strcmp(first, last) == 0 ? "%s" : "%s-%s", first, last);
+	return 0;
+}
+
+static bool nat_span(struct import_build *build, const xmlNode *element, const char *key, char words[static IMPORT_WORDS_SIZE])
+{
+	char value[160];
+
+	if (!is_mode(build, "nat"))
+		return false;
+	if (read_span(element, value, sizeof(value)) < 0) {
+		say(words, "want both, start= and end=");
+		return false;
+	}
+	return import_emit(build, 0, 0, "Network", key, value, words) == 0;
+}
+
+static bool nat_address(struct import_build *build, xmlNode *element, char words[static IMPORT_WORDS_SIZE])
+{
+	return nat_span(build, element, "NATAddress", words);
+}
+
+static bool nat_ports(struct import_build *build, xmlNode *element, char words[static IMPORT_WORDS_SIZE])
+{
+	char value[160];
+
+	/* What libvirt writes by itself is what is always so here. */
+	if (read_span(element, value, sizeof(value)) == 0 && strcmp(value, "1024-65535") == 0) {
+		say(words, "nothing to write: it is always so");
+		return true;
+	}
+	return nat_span(build, element, "NATPorts", words);
+}
+
+/* An Open vSwitch bridge is none of the kernel's, which is what we can use. */
+static bool virtualport(struct import_build *build, const struct import_part *part, char words[static IMPORT_WORDS_SIZE] _unused_)
+{
+	if (strcmp(part->value, "openvswitch") == 0 || strcmp(part->value, "midonet") == 0)
+		import_problem(build, "guests are ports of a virtual switch, %s: a network here is a bridge of the kernel", STR_ESCAPED(part->value));
+	return false;
+}
+
 /* Addresses */
 
 /* The prefix length of <ip> and <route>: prefix=, netmask=, or that of the address's old class, as libvirt does it. */
@@ -185,7 +234,7 @@ static bool address(struct import_build *build, xmlNode *element, char words[sta
 
 static bool range(struct import_build *build, xmlNode *element, char words[static IMPORT_WORDS_SIZE])
 {
-	char first[IP_TEXT_SIZE], last[IP_TEXT_SIZE], value[2 * IP_TEXT_SIZE];
+	char first[64], last[64], value[160];
 
 	if (!import_attribute(element, "start", first, sizeof(first)) || !import_attribute(element, "end", last, sizeof(last))) {
 		say(words, "a range has two addresses, start= and end=");
@@ -276,11 +325,13 @@ static const struct import_row rows[] = {
 	{ "network/forward/driver**", .words = "guests are given no PCI devices" },
 	{ "network/forward/address**", .words = "guests are given no PCI devices" },
 	{ "network/forward/nat", same, .words = "" },
-	{ "network/forward/nat@ipv6", same, .when = "yes", .words = "IPv6 leaves under the host's address, as IPv4 does" },
-	{ "network/forward/nat/address**", .words = "guests leave under the address of the interface by which they leave" },
-	{ "network/forward/nat/port@start", same, .when = "1024", .words = "source ports are 1024 to 65535" },
-	{ "network/forward/nat/port@end", same, .when = "65535", .words = "source ports are 1024 to 65535" },
+	{ "network/forward/nat@ipv6", copy, .section = "Network", .key = "NAT66", .words = "" },
+	{ "network/forward/nat/address@start", .group = nat_address, .words = "only mode nat translates addresses" },
+	{ "network/forward/nat/address@end", .group = nat_address, .words = "only mode nat translates addresses" },
+	{ "network/forward/nat/port@start", .group = nat_ports, .words = "only mode nat translates ports" },
+	{ "network/forward/nat/port@end", .group = nat_ports, .words = "only mode nat translates ports" },
 
+	{ "network/virtualport@type", virtualport, .words = "for Open vSwitch and switches of 802.1Qbg and 802.1Qbh" },
 	{ "network/virtualport**", .words = "for Open vSwitch and switches of 802.1Qbg and 802.1Qbh" },
 	{ "network/portgroup**", .words = "there are no classes of ports; a port has what guestnet-bridge.conf(5) gives its user" },
 	{ "network/bandwidth**", .words = "there are no limits of bandwidth" },
@@ -372,10 +423,10 @@ static void emit_implied(struct import_build *build, const char *section, const 
 		import_remark(build, "%s", words);
 }
 
-static bool has_address_line(const struct import_build *build)
+static bool has_line(const struct import_build *build, const char *key)
 {
 	for (size_t i = 0; i < build->n_lines; i++)
-		if (strcmp(build->lines[i].key->name, "Address") == 0)
+		if (strcmp(build->lines[i].key->name, key) == 0)
 			return true;
 	return false;
 }
@@ -383,7 +434,7 @@ static bool has_address_line(const struct import_build *build)
 static void finish_addresses(struct import_build *build, const struct families *families)
 {
 	/* Address=auto is no translation of an address. */
-	if (import_child(build->network, "ip") && !has_address_line(build)) {
+	if (import_child(build->network, "ip") && !has_line(build, "Address")) {
 		import_problem(build, "none of its addresses is possible here");
 		return;
 	}
@@ -392,7 +443,7 @@ static void finish_addresses(struct import_build *build, const struct families *
 		const xmlNode *dns = import_child(build->network, "dns");
 
 		import_remark(build, "the host had no address on the network; here it has one");
-		if (!dns || !import_attribute(dns, "enable", enable, sizeof(enable)) || strcmp(enable, "yes") != 0)
+		if (!is_mode(build, "open") && (!dns || !import_attribute(dns, "enable", enable, sizeof(enable)) || strcmp(enable, "yes") != 0))
 			emit_implied(build, "Network", "HostAccess", "none");
 	}
 	if (!families->dhcp_v4 && !(families->v6 && !families->v4)) {
@@ -400,7 +451,7 @@ static void finish_addresses(struct import_build *build, const struct families *
 		if (families->v6)
 			import_remark(build, "guests were given no IPv4 addresses, and IPv6 by router advertisements; [DHCP] Enable= is for both, and is no");
 	}
-	if (families->v4 || families->v6)
+	if ((families->v4 || families->v6) && !is_mode(build, "open"))
 		import_remark(build, "guests reached every service of the host; here they reach DHCP, DNS and ping of their gateway (HostAccess=all for the others)");
 }
 
@@ -408,19 +459,22 @@ static void finish_addresses(struct import_build *build, const struct families *
 void import_rows_finish(struct import_build *build)
 {
 	struct families families = find_families(build);
-	char words[IMPORT_WORDS_SIZE] = "";
+	char words[IMPORT_WORDS_SIZE] = "", buffer[32];
 
-	if (!import_child(build->network, "forward") && import_emit(build, 0, 0, "Network", "Mode", "isolated", words) < 0)
+	/* No <forward>, or one that does not say which. */
+	if (!has_line(build, "Mode") && !build->import->problem &&
+	    import_emit(build, 0, 0, "Network", "Mode", forward_mode(build, buffer), words) < 0)
 		import_problem(build, "%s", words);
 	if (build->options->autostart_known && !build->options->autostart)
 		emit_implied(build, "Network", "Autostart", "no");
 	if (is_mode(build, "bridge"))
 		return;
 	finish_addresses(build, &families);
-	if (is_mode(build, "nat") && families.v6 && build->import->text == NULL) {
+	/* libvirt translates IPv6 where it is asked to; here it is done unless it is asked not to. */
+	if (is_mode(build, "nat") && families.v6) {
 		const xmlNode *nat = import_child(import_child(build->network, "forward"), "nat");
 
 		if (!nat || !xmlHasProp((xmlNode *)nat, (const xmlChar *)"ipv6"))
-			import_remark(build, "IPv6 was routed; here it leaves under the host's address, as IPv4 does");
+			emit_implied(build, "Network", "NAT66", "no");
 	}
 }
