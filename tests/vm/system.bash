@@ -14,6 +14,7 @@
 #   install_guestnet         as the README says; what it printed is in /guestnet/out
 #   essential ID COMMAND...  a check without which nothing that follows can work
 #   finish                   the end of the tests and of the machine
+#   restart                  boots again: the script runs once more
 #   explain                  what the daemon says, for failures
 PATH=$PATH:/usr/sbin:/sbin
 packages=systemd-sysv,dnsmasq-base,nftables,iproute2,busybox,kmod,libmnl0,libnftnl11,libxml2,libcap2,libcap2-bin,jq,passwd${packages:+,$packages}
@@ -141,6 +142,7 @@ system_enter() {
 	RESULTS=/guestnet/results
 	exec </dev/null
 	cd /guestnet || exit 1
+	trap 'fail machine "the suite ended in the middle"; finish' EXIT
 }
 
 # --- Inside.
@@ -151,5 +153,6 @@ install_guestnet() {
 essential() {
 	if "${@:2}"; then pass "$1"; else fail "$1" "$(explain)"; finish; fi
 }
-finish() { touch /guestnet/done; sync; systemctl poweroff --force --force; exit 0; }
+finish() { trap - EXIT; touch /guestnet/done; sync; systemctl poweroff --force --force; exit 0; }
+restart() { trap - EXIT; sync; systemctl --no-block start reboot.target; exit 0; }
 explain() { systemctl status guestnetd --no-pager -l; journalctl -b -u guestnetd --no-pager | tail -n 20; }

@@ -25,9 +25,7 @@ if [ ! -e /guestnet/installed ]; then
 	check enable systemctl enable --now guestnetd
 	essential enabled-runs wait_for 30 running
 	cp /var/lib/guestnet/subnets /guestnet/subnets
-	sync
-	systemctl --no-block start reboot.target
-	exit 0
+	restart
 fi
 
 # --- The second time: it is there after the boot.
