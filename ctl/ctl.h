@@ -40,6 +40,7 @@ enum option_id {
 	OPTION_GUEST,
 	OPTION_YES,
 	OPTION_PROTOCOL,
+	OPTION_FIX,
 	OPTION_MAX_,
 };
 #define OPTION_BIT(_option) (1u << (_option))
@@ -95,4 +96,5 @@ enum exit_status libvirt_link(const struct options *options, struct failure *fai
 enum exit_status libvirt_unlink(const struct options *options, struct failure *failure);
 
 /* Asks the kernel itself, and needs CAP_NET_ADMIN for it. */
+enum exit_status doctor_verb(const struct options *options, struct failure *failure);
 enum exit_status why_run(const struct options *options, struct failure *failure);

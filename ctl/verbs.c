@@ -26,6 +26,7 @@ const struct option_name option_names[] = {
 	[OPTION_MODEL] = { "--model", "DEVICE", "virtio (the default), e1000, or another of QEMU's devices" },
 	[OPTION_GUEST] = { "--guest", "NAME", "which guest: each has a MAC address of its own" },
 	[OPTION_YES] = { "--yes", NULL, "ask nothing" },
+	[OPTION_FIX] = { "--fix", NULL, "run the commands that lose nothing, and look again" },
 	[OPTION_PROTOCOL] = { "--protocol", "NAME", "tcp (with a port), udp or icmp (without)" },
 };
 _Static_assert(ARRAY_SIZE(option_names) == OPTION_MAX_, "every option has a name");
@@ -45,6 +46,9 @@ const struct verb verbs[] = {
 	  "FILE is called NAME.network, or \"-\" (standard input) with a name.\n" },
 	{ "define", NULL, "FILE [NETWORK]", "declare a network, or replace what declares it", 0, 1, 2, networks_define,
 	  "FILE is called NAME.network, or \"-\" (standard input) with a name. What is wrong changes nothing.\n" },
+	{ "doctor", NULL, "", "look at everything that can be wrong, and say what mends it", JSON | BIT(FIX), 0, 0, doctor_verb,
+	  "What it finds stands in doc/TROUBLESHOOTING.md, too. As root it sees firewalls of others.\n"
+	  "Exit status: 0 all is well, 5 something is wrong.\n" },
 	{ "edit", NULL, "NETWORK", "change a network's text in $EDITOR", BIT(DROP_IN), 1, 1, networks_edit,
 	  "The text is checked before it replaces anything; a network that was up and fails with it gets the old one back.\n"
 	  "A network that comes with the program gets a drop-in, which outdoes its file.\n" },

@@ -126,6 +126,7 @@ $(BIN)/guestnetd: $(call objects,$(NETD_DAEMON_SOURCES) $(NETD_KERNEL_SOURCES) $
 	$(link) -pie $(call pkg_flags,--libs,libnftnl libmnl libsystemd) -lcap
 
 include ctl/import.mk
+include ctl/doctor/doctor.mk
 
 NETD_TESTS := $(NETD_MODEL_TESTS) $(NETD_KERNEL_TESTS) $(NETD_FILE_TESTS) $(NETD_BUS_TESTS)
 

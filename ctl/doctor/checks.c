@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What guestnet doctor looks at.
+ * System calls: reads files and attributes; what comes from the kernel's netlink was read before.
+ *
+ * A check is a small function that adds what it has found, or nothing when all is well. They stand in the order in which
+ * a person would look: is anything running, can a tap be made, may it be made, do packets pass, and then what is odd.
+ */
+#include "checks.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_link.h>
+#include <linux/if_tun.h>
+#include <linux/netfilter.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "../../lib/str.h"
+#include "../../policy/policy.h"
+#include "../why/describe.h"
+#include "../why/trace.h"
+
+static struct finding *add(struct doctor *doctor, enum verdict verdict, const char *format, ...) _printf_(3, 4);
+static struct finding *add(struct doctor *doctor, enum verdict verdict, const char *format, ...)
+{
+	/* The last place is overwritten by what comes too late: two hundred problems are enough to begin with. */
+	size_t i = doctor->n_findings < DOCTOR_FINDINGS ? doctor->n_findings++ : DOCTOR_FINDINGS - 1;
+	struct finding *finding = &doctor->findings[i];
+	va_list arguments;
+
+	*finding = (struct finding){ .check = doctor->check, .verdict = verdict };
+	va_start(arguments, format);
+	vsnprintf(finding->evidence, sizeof(finding->evidence), format, arguments);
+	va_end(arguments);
+	return finding;
+}
+
+static void fix(struct finding *finding, bool safe, const char *format, ...) _printf_(3, 4);
+static void fix(struct finding *finding, bool safe, const char *format, ...)
+{
+	va_list arguments;
+
+	finding->safe = safe;
+	va_start(arguments, format);
+	vsnprintf(finding->fix, sizeof(finding->fix), format, arguments);
+	va_end(arguments);
+}
+
+static bool is_running(const struct report *report)
+{
+	return strcmp(report->state, "running") == 0 || strcmp(report->state, "degraded") == 0;
+}
+
+static bool has_mode(const struct report *report, const char *mode)
+{
+	return strcmp(report->mode, mode) == 0;
+}
+
+/* Networks that send packets on, so that forwarding and its rules matter. */
+static bool is_routed(const struct report *report)
+{
+	return has_mode(report, "nat") || has_mode(report, "route") || has_mode(report, "open");
+}
+
+static bool is_link_kind(const struct link *link, const char *kind)
+{
+	return strcmp(link->kind, kind) == 0;
+}
+
+static void check_daemon(struct doctor *doctor)
+{
+	if (!doctor->has_daemon)
+		fix(add(doctor, VERDICT_PROBLEM, "guestnetd does not answer: networks are neither made nor kept"), true,
+		    "systemctl start guestnetd");
+}
+
+static void check_networks(struct doctor *doctor)
+{
+	for (size_t i = 0; i < doctor->reports.n; i++) {
+		const struct report *report = &doctor->reports.items[i];
+
+		if (report->problem[0])
+			fix(add(doctor, VERDICT_PROBLEM, "network %s is %s: %s", report->name, report->state, report->problem), false, "%s",
+			    report->fix);
+		else if (report->autostart && strcmp(report->state, "stopped") == 0)
+			fix(add(doctor, VERDICT_PROBLEM, "network %s starts by itself, and is stopped: somebody stopped it since the boot",
+				report->name), true, "guestnet start %s", report->name);
+	}
+}
+
+static void check_dnsmasq(struct doctor *doctor)
+{
+	if (access(doctor->dnsmasq, X_OK) < 0)
+		fix(add(doctor, VERDICT_PROBLEM, "%s: %s: there is nobody to give guests addresses", doctor->dnsmasq, strerror(errno)), false,
+		    "apt-get install dnsmasq-base (or dnf install dnsmasq)");
+}
+
+static void check_tun(struct doctor *doctor)
+{
+	struct stat status;
+
+	if (stat(doctor->tun, &status) < 0) {
+		fix(add(doctor, VERDICT_PROBLEM, "%s: %s", doctor->tun, strerror(errno)), true, "modprobe tun");
+		return;
+	}
+	if (!S_ISCHR(status.st_mode) || major(status.st_rdev) != 10 || minor(status.st_rdev) != 200)
+		fix(add(doctor, VERDICT_PROBLEM, "%s is not the device that makes taps (character device 10, 200)", doctor->tun), false,
+		    "rm %s; modprobe -r tun; modprobe tun", doctor->tun);
+	else if ((status.st_mode & 0666) != 0666)
+		fix(add(doctor, VERDICT_PROBLEM, "%s has mode %03o: not everybody may open it", doctor->tun, status.st_mode & 0777), true,
+		    "chmod 666 %s", doctor->tun);
+}
+
+static bool has_no_new_privs(void)
+{
+	FILE *file = fopen("/proc/self/status", "re");
+	char line[256];
+	bool set = false;
+
+	while (file && fgets(line, sizeof(line), file))
+		set |= strcmp(line, "NoNewPrivs:\t1\n") == 0;
+	if (file)
+		fclose(file);
+	return set;
+}
+
+static void check_helper(struct doctor *doctor)
+{
+	struct statvfs filesystem;
+	struct stat status;
+	uint8_t capability[64];
+
+	if (stat(doctor->helper, &status) < 0) {
+		fix(add(doctor, VERDICT_PROBLEM, "%s: %s", doctor->helper, strerror(errno)), false, "make install");
+		return;
+	}
+	if (!(status.st_mode & S_ISUID) && getxattr(doctor->helper, "security.capability", capability, sizeof(capability)) < 0)
+		fix(add(doctor, VERDICT_PROBLEM, "%s has neither its file capability nor the set-user-ID bit", doctor->helper), true,
+		    "setcap cap_net_admin=p %s", doctor->helper);
+	else if (statvfs(doctor->helper, &filesystem) == 0 && filesystem.f_flag & ST_NOSUID)
+		add(doctor, VERDICT_PROBLEM, "%s is on a file system that is mounted nosuid: its capability does not count there", doctor->helper);
+	if (has_no_new_privs())
+		add(doctor, VERDICT_NOTE, "this shell may gain no privileges (no_new_privs): the helper asks guestnetd instead");
+}
+
+/* What it says of the policy holds for everybody: it is read as the helper does. */
+static void check_policy(struct doctor *doctor)
+{
+	_cleanup_(policy_deinit) struct policy policy = POLICY_NULL;
+	struct failure failure = { 0 };
+
+	if (policy_load(&policy, doctor->policy, 0, &failure) < 0) {
+		if (access(doctor->policy, F_OK) < 0)
+			fix(add(doctor, VERDICT_PROBLEM, "%s", failure.text), false, "make install");
+		else
+			fix(add(doctor, VERDICT_PROBLEM, "%s", failure.text), false, "guestnet policy check");
+		return;
+	}
+	for (size_t i = 0; i < policy.n_rules; i++) {
+		const struct policy_rule *rule = &policy.rules[i];
+		const struct link *link;
+
+		if (!rule->bridge)
+			continue;
+		link = link_table_find(&doctor->look.links, rule->bridge);
+		if (link && !is_link_kind(link, "bridge"))
+			add(doctor, VERDICT_PROBLEM, "%s:%u: %s is not a bridge but a %s", policy_rule_path(&policy, rule), rule->line,
+			    STR_ESCAPED(rule->bridge), link->kind[0] ? link->kind : "network card");
+		else if (!link && !reports_find(&doctor->reports, rule->bridge, &(struct failure){ 0 }))
+			add(doctor, VERDICT_NOTE, "%s:%u: there is no bridge %s, and no network of that name", policy_rule_path(&policy, rule),
+			    rule->line, STR_ESCAPED(rule->bridge));
+	}
+}
+
+static void check_forwarding(struct doctor *doctor)
+{
+	bool v4 = false, v6 = false;
+
+	for (size_t i = 0; i < doctor->reports.n; i++) {
+		const struct report *report = &doctor->reports.items[i];
+
+		if (!is_running(report) || !is_routed(report))
+			continue;
+		v4 |= strchr(report->addresses, '.') != NULL;
+		v6 |= strchr(report->addresses, ':') != NULL;
+	}
+	if (v4 && look_sysctl("ipv4/ip_forward") == 0)
+		fix(add(doctor, VERDICT_PROBLEM, "net.ipv4.ip_forward is 0: no guest gets out"), true, "sysctl -w net.ipv4.ip_forward=1");
+	if (v6 && look_sysctl("ipv6/conf/all/forwarding") == 0)
+		fix(add(doctor, VERDICT_PROBLEM, "net.ipv6.conf.all.forwarding is 0: no guest gets out by IPv6"), true,
+		    "sysctl -w net.ipv6.conf.all.forwarding=1");
+}
+
+/* With STP a port says nothing for twice the forward delay, and a guest's DHCP client may have given up by then. */
+static void check_stp(struct doctor *doctor)
+{
+	for (size_t i = 0; i < doctor->look.links.n_links; i++) {
+		const struct link *link = &doctor->look.links.links[i];
+		char path[128], text[16] = "";
+		long stp, delay;
+		int fd;
+
+		if (!is_link_kind(link, "bridge"))
+			continue;
+		stp = delay = 0;
+		snprintf(path, sizeof(path), "/sys/class/net/%s/bridge/stp_state", link->names[0]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
+			stp = strtol(text, NULL, 10);
+		if (fd >= 0)
+			close(fd);
+		memset(text, 0, sizeof(text));
+		snprintf(path, sizeof(path), "/sys/class/net/%s/bridge/forward_delay", link->names[0]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
+			delay = strtol(text, NULL, 10);
+		if (fd >= 0)
+			close(fd);
+		if (stp > 0)
+			fix(add(doctor, delay > 200 ? VERDICT_PROBLEM : VERDICT_NOTE,
+				"bridge %s uses STP: a new port says nothing for %ld s, and a guest without patience gets no lease",
+				link->names[0], 2 * delay / 100), false, "ip link set dev %s type bridge stp_state 0", link->names[0]);
+	}
+}
+
+static void check_checksum(struct doctor *doctor)
+{
+	for (size_t i = 0; i < doctor->reports.n; i++) {
+		const struct report *report = &doctor->reports.items[i];
+
+		if (is_running(report) && strcmp(report->checksum, "off") == 0)
+			add(doctor, VERDICT_PROBLEM, "network %s: nothing completes the checksums of DHCP replies here; a guest on vhost or veth "
+			    "whose client reads raw frames gets no lease", report->name);
+	}
+}
+
+/* A packet at one hook; where it is stopped by rules that are not ours. */
+static bool is_stopped(struct doctor *doctor, struct packet *packet, int hook, char *buffer, size_t size)
+{
+	struct evaluate evaluate = { .rules = &doctor->rules };
+	struct text text;
+
+	if (evaluate_hook(&evaluate, packet, hook) || strcmp(evaluate.stopped.chain->table, "guestnet") == 0)
+		return false;
+	text_init(&text, buffer, size);
+	describe_place(&doctor->rules, &evaluate.stopped, &text);
+	return true;
+}
+
+static void set_device(char name[IFNAME_SIZE], int *index, const struct link *link)
+{
+	memset(name, 0, IFNAME_SIZE);
+	snprintf(name, IFNAME_SIZE, "%s", link->names[0]);
+	*index = link->ifindex;
+}
+
+static void check_dhcp(struct doctor *doctor, const struct report *report, const struct link *bridge)
+{
+	struct packet request = {
+		.family = AF_INET, .protocol = IPPROTO_UDP, .source_port = 68, .target_port = 67,
+		.target = { 255, 255, 255, 255 },
+	};
+	struct packet reply = {
+		.family = AF_INET, .protocol = IPPROTO_UDP, .source_port = 67, .target_port = 68,
+		.target = { 255, 255, 255, 255 },
+	};
+	char place[400];
+
+	set_device(request.iif, &request.iif_index, bridge);
+	set_device(reply.oif, &reply.oif_index, bridge);
+	if (is_stopped(doctor, &request, NF_INET_LOCAL_IN, place, sizeof(place)))
+		add(doctor, VERDICT_PROBLEM, "network %s: guests' DHCP requests are dropped by %s", report->name, place);
+	if (is_stopped(doctor, &reply, NF_INET_LOCAL_OUT, place, sizeof(place)))
+		add(doctor, VERDICT_PROBLEM, "network %s: DHCP replies to guests are dropped by %s", report->name, place);
+}
+
+/* The first IPv4 address of a network, as its gateway; false when there is none. */
+static bool read_gateway(const struct report *report, struct in_addr *ret_gateway)
+{
+	char word[64];
+
+	for (const char *at = report->addresses; *at; at += strcspn(at, " "), at += *at == ' ') {
+		snprintf(word, sizeof(word), "%.*s", (int)strcspn(at, " /"), at);
+		if (inet_pton(AF_INET, word, ret_gateway) == 1)
+			return true;
+	}
+	return false;
+}
+
+/* A guest's packet to somewhere else (192.0.2.1, which is nobody's: nothing is sent), and the answer. */
+static void check_way_out(struct doctor *doctor, const struct report *report, const struct link *bridge)
+{
+	struct packet packet = { .family = AF_INET, .protocol = IPPROTO_TCP, .source_port = 40000, .target_port = 443 };
+	static const uint8_t outside[4] = { 192, 0, 2, 1 };
+	struct look_route route;
+	struct in_addr gateway;
+	char place[400];
+
+	if (!read_gateway(report, &gateway) || look_route(&doctor->look, AF_INET, outside, NULL, 0, 0, &route) < 0)
+		return;
+	if (route.error) {
+		add(doctor, VERDICT_NOTE, "the host itself has no way out (no default route): guests of %s have none either", report->name);
+		return;
+	}
+	gateway.s_addr = htonl(ntohl(gateway.s_addr) + 1);
+	memcpy(packet.source, &gateway, 4);
+	memcpy(packet.target, outside, 4);
+	set_device(packet.iif, &packet.iif_index, bridge);
+	packet.oif_index = route.oif;
+	snprintf(packet.oif, sizeof(packet.oif), "%s", look_link_name(&doctor->look, route.oif));
+	if (is_stopped(doctor, &packet, NF_INET_FORWARD, place, sizeof(place)))
+		fix(add(doctor, VERDICT_PROBLEM, "network %s: guests' packets to the outside are dropped by %s", report->name, place), false,
+		    "guestnet why %s 192.0.2.1:443", inet_ntoa(gateway));
+}
+
+static void check_firewalls(struct doctor *doctor)
+{
+	if (!doctor->has_rules) {
+		add(doctor, VERDICT_SKIPPED, "reading all firewall rules needs CAP_NET_ADMIN: call it as root");
+		return;
+	}
+	for (size_t i = 0; i < doctor->reports.n; i++) {
+		const struct report *report = &doctor->reports.items[i];
+		const struct link *bridge = link_table_find(&doctor->look.links, report->bridge);
+
+		if (!is_running(report) || !bridge)
+			continue;
+		check_dhcp(doctor, report, bridge);
+		if (is_routed(report))
+			check_way_out(doctor, report, bridge);
+	}
+	if (doctor->rules.legacy)
+		add(doctor, VERDICT_NOTE, "there are rules of the old iptables, which cannot be read here: iptables-legacy -S shows them");
+}
+
+static void check_bridge_netfilter(struct doctor *doctor)
+{
+	struct packet packet = { .family = AF_INET, .protocol = IPPROTO_UDP, .source_port = 68, .target_port = 67, .bridged = true };
+	char place[400];
+
+	if (!doctor->has_rules || look_sysctl("bridge/bridge-nf-call-iptables") <= 0)
+		return;
+	for (size_t i = 0; i < doctor->look.links.n_links; i++) {
+		const struct link *link = &doctor->look.links.links[i];
+
+		if (!is_link_kind(link, "bridge"))
+			continue;
+		set_device(packet.iif, &packet.iif_index, link);
+		set_device(packet.oif, &packet.oif_index, link);
+		if (is_stopped(doctor, &packet, NF_INET_FORWARD, place, sizeof(place)))
+			fix(add(doctor, VERDICT_PROBLEM, "br_netfilter shows the host's firewall what stays inside bridge %s, and it is dropped by %s",
+				link->names[0], place), false, "sysctl -w net.bridge.bridge-nf-call-iptables=0");
+	}
+}
+
+/* An Ethernet device of /dev/net/tun: those of VPNs that carry IP are something else. */
+static bool is_tap(const struct link *link)
+{
+	char path[128], text[32] = "";
+	int fd;
+
+	if (!is_link_kind(link, "tun"))
+		return false;
+	snprintf(path, sizeof(path), "/sys/class/net/%s/tun_flags", link->names[0]);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = '\0';
+	close(fd);
+	return strtol(text, NULL, 0) & IFF_TAP;
+}
+
+static void check_taps(struct doctor *doctor)
+{
+	const struct report *home = NULL;
+
+	for (size_t i = 0; i < doctor->reports.n; i++) {
+		const struct report *report = &doctor->reports.items[i];
+
+		if (is_running(report) && (!home || strcmp(report->name, "default") == 0))
+			home = report;
+	}
+	for (size_t i = 0; i < doctor->look.links.n_links; i++) {
+		const struct link *link = &doctor->look.links.links[i];
+		struct finding *finding;
+
+		if (link->master || link->flags & IFF_UP || !is_tap(link))
+			continue;
+		finding = add(doctor, VERDICT_PROBLEM, "tap %s is down and on no bridge (QEMU with script=no leaves it so)", link->names[0]);
+		if (home)
+			fix(finding, true, "ip link set dev %s master %s up", link->names[0], home->bridge);
+	}
+}
+
+static void check_mtu(struct doctor *doctor)
+{
+	for (size_t i = 0; i < doctor->look.links.n_links; i++) {
+		const struct link *port = &doctor->look.links.links[i], *bridge = look_link(&doctor->look, port->master);
+
+		if (!bridge || !is_link_kind(bridge, "bridge") || port->mtu >= bridge->mtu)
+			continue;
+		fix(add(doctor, VERDICT_PROBLEM, "port %s has an MTU of %u, its bridge %s one of %u: larger packets are lost", port->names[0],
+			port->mtu, bridge->names[0], bridge->mtu), true, "ip link set dev %s mtu %u", port->names[0], bridge->mtu);
+	}
+}
+
+static void check_macvtap(struct doctor *doctor)
+{
+	for (size_t i = 0; i < doctor->look.links.n_links; i++) {
+		const struct link *link = &doctor->look.links.links[i];
+
+		if (is_link_kind(link, "macvtap"))
+			fix(add(doctor, VERDICT_NOTE, "%s is a macvtap: its guest and this host cannot reach each other; give the guest a second "
+				"device on the network isolated", link->names[0]), false, "guestnet start isolated");
+	}
+}
+
+static void check_networkmanager(struct doctor *doctor)
+{
+	static const char *const places[] = {
+		"/usr/lib/NetworkManager/conf.d/guestnet.conf", "/etc/NetworkManager/conf.d/guestnet.conf",
+	};
+
+	if (access("/run/NetworkManager", F_OK) < 0)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		if (access(places[i], F_OK) == 0)
+			return;
+	fix(add(doctor, VERDICT_PROBLEM, "NetworkManager runs, and nothing tells it to leave guests' bridges and taps alone"), false,
+	    "make install (it installs %s)", places[1]);
+}
+
+static void check_vhost(struct doctor *doctor)
+{
+	(void)doctor;
+	if (access("/dev/vhost-net", F_OK) < 0)
+		fix(add(doctor, VERDICT_NOTE, "there is no /dev/vhost-net: guests' packets go through QEMU, which is slower"), false,
+		    "modprobe vhost_net");
+}
+
+const struct check checks[] = {
+	{ "daemon", "guestnetd answers",
+	  "cannot reach guestnetd\n"
+	  "error: failed to get network 'default'\n",
+	  "The networks are made and kept by the service guestnetd. Without it those that are there go on, and nothing is repaired.",
+	  check_daemon },
+	{ "networks", "every network is as its file says",
+	  "Network 'default' is not active\n"
+	  "Network not found: no network with matching name 'default'\n"
+	  "internal error: Network is already in use by interface\n"
+	  "failed to create listening socket for port 53: Address already in use\n"
+	  "dnsmasq: failed to bind DHCP server socket: Address already in use\n",
+	  "`guestnet status NETWORK` says what is wrong with it and since when, with the command that mends it. A system-wide dnsmasq "
+	  "that listens on every address holds ports 53 and 67; three lines in its configuration (`bind-interfaces`, "
+	  "`except-interface=gn-default`, `except-interface=lo`) make room.",
+	  check_networks },
+	{ "dnsmasq", "dnsmasq is installed",
+	  "Cannot check dnsmasq binary /usr/sbin/dnsmasq: No such file or directory\n",
+	  "dnsmasq gives guests addresses and names. The package that only brings the program is dnsmasq-base on Debian.",
+	  check_dnsmasq },
+	{ "tun", "/dev/net/tun is there, and everybody may open it",
+	  "could not open /dev/net/tun: No such file or directory\n"
+	  "could not configure /dev/net/tun: Operation not permitted\n"
+	  "Unable to open /dev/net/tun, is tun module loaded?: No such device\n"
+	  "failed to open /dev/net/tun: Permission denied\n",
+	  "Taps are made by opening this device. Its mode is 0666: making a tap needs a privilege of its own, opening the device "
+	  "does not. In a container it has to be passed in.",
+	  check_tun },
+	{ "helper", "the bridge helper has its capability",
+	  "failed to create tun device: Operation not permitted\n"
+	  "bridge helper failed\n"
+	  "failed to launch bridge helper\n",
+	  "The helper needs CAP_NET_ADMIN to make a tap. It gets it as a file capability; copying the file or unpacking an "
+	  "archive loses that. Where no capability can be gained (no_new_privs, a nosuid mount, a container) it asks guestnetd.",
+	  check_helper },
+	{ "policy", "the policy of the helper can be read and means what it says",
+	  "access denied by acl file\n"
+	  "failed to parse default acl file `/etc/guestnet/bridge.conf'\n"
+	  "failed to get mtu of bridge `br0': No such device\n"
+	  "failed to get mtu of bridge `virbr0': No such device\n"
+	  "Unable to add bridge br0 port vnet0: No such device\n"
+	  "failed to add interface `tap0' to bridge `eth0': Operation not supported\n",
+	  "`guestnet policy why BRIDGE` says which rule decides for you; `guestnet policy list` which bridges you may use. A rule "
+	  "for a bridge that is not there does no harm; one for a device that is no bridge cannot work.",
+	  check_policy },
+	{ "forwarding", "the host forwards, if a network needs it", "",
+	  "Other programs turn net.ipv4.ip_forward off (a restart of the network service, say). guestnetd turns it on again at once.",
+	  check_forwarding },
+	{ "stp", "no bridge keeps its new ports silent",
+	  "PXE-E51: No DHCP or proxyDHCP offers were received\n"
+	  "No configuration methods succeeded (https://ipxe.org/err/040ee1)\n",
+	  "With STP a port is silent for twice the forward delay after it came up: 30 s with the usual 15. Our bridges have STP off.",
+	  check_stp },
+	{ "checksum", "DHCP replies have whole checksums",
+	  "warning: Could not add rule to fixup DHCP response checksums on network 'default'\n"
+	  "May need to update iptables package & kernel to support CHECKSUM rule.\n"
+	  "bad udp checksum in DHCP packets\n",
+	  "A DHCP reply of this host leaves with an unfinished checksum, which virtio devices complete and others ignore; a client that "
+	  "reads raw frames on vhost or veth drops it. `guestnet status` shows the strategy in force. Guests on QEMU's own virtio, e1000 "
+	  "or rtl8139 get a lease without any.",
+	  check_checksum },
+	{ "firewalls", "no rule of another firewall drops what guests need", "",
+	  "An accept in one table of nftables does not undo a drop in another one. guestnetd puts accepts where docker, ufw and firewalld "
+	  "have a place for them; elsewhere they have to be added by hand. `guestnet why GUEST DESTINATION:PORT` names the rule.",
+	  check_firewalls },
+	{ "bridge-netfilter", "what stays inside a bridge is not dropped by the host's firewall", "",
+	  "With the module br_netfilter (docker and kubernetes load it) the rules of IP see what passes between two guests of one bridge.",
+	  check_bridge_netfilter },
+	{ "taps", "no tap was left down and alone",
+	  "warning: netdev has no peer\n"
+	  "could not launch network script\n"
+	  "/etc/qemu-ifup: could not launch network script\n",
+	  "QEMU with `script=no` leaves its tap as it is: down, and on no bridge. Adopt it with `--fix`, or let QEMU use the helper "
+	  "(`guestnet qemu NETWORK` prints the arguments).",
+	  check_taps },
+	{ "mtu", "ports take packets as large as their bridge's", "",
+	  "What is larger than a port's MTU is dropped by the bridge without a word. `MTU=` in the network's file sets bridge and ports, and "
+	  "tells guests by DHCP.",
+	  check_mtu },
+	{ "macvtap", "no guest is cut off from its host by macvtap", "",
+	  "A macvtap device passes everything to the network card at once, so a guest on it and its own host never see each other. A second "
+	  "device on the network `isolated` connects them.",
+	  check_macvtap },
+	{ "networkmanager", "NetworkManager leaves guests' devices alone", "",
+	  "NetworkManager takes ports off bridges that it does not know. A drop-in, which `make install` brings, keeps it from ours.",
+	  check_networkmanager },
+	{ "vhost", "vhost-net is there", "",
+	  "With vhost the kernel moves a guest's packets. Turn it off (`vhost=off`) for a slow guest that loses UDP: its queue is shorter.",
+	  check_vhost },
+};
+const size_t n_checks = ARRAY_SIZE(checks);
+
+/* Runs every check; one that adds nothing is well. */
+void doctor_run(struct doctor *doctor)
+{
+	for (size_t i = 0; i < n_checks; i++) {
+		doctor->check = &checks[i];
+		checks[i].run(doctor);
+	}
+}

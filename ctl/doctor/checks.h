@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What guestnet doctor looks at: one table, for the program, its manual and doc/TROUBLESHOOTING.md.
+ */
+#pragma once
+
+#include "../report.h"
+#include "../why/look.h"
+#include "../why/rules.h"
+
+enum verdict { VERDICT_OK, VERDICT_NOTE, VERDICT_PROBLEM, VERDICT_SKIPPED };
+
+struct doctor;
+
+struct check {
+	const char *id;
+	const char *looked_at;		/* "/dev/net/tun: ..." */
+	/* Messages of QEMU, libvirt and this program that people search for, a line each; "" for none. */
+	const char *symptoms;
+	const char *meaning;		/* what it means and what to do, for the document */
+	void (*run)(struct doctor *doctor);
+};
+
+struct finding {
+	const struct check *check;	/* borrowed from the table */
+	enum verdict verdict;
+	char evidence[512];
+	char fix[320];			/* a command; "" for none */
+	bool safe;			/* the command loses nothing: --fix runs it */
+};
+
+#define DOCTOR_FINDINGS	256
+
+/* Everything that the checks look at, read once. */
+struct doctor {
+	const char *helper, *policy, *dnsmasq, *tun;	/* borrowed paths */
+	struct reports reports;		/* owned */
+	bool has_daemon;
+	struct look look;		/* owned */
+	struct rules rules;		/* owned */
+	bool has_rules;			/* they could be read: needs CAP_NET_ADMIN */
+
+	const struct check *check;	/* the one that runs */
+	struct finding findings[DOCTOR_FINDINGS];
+	size_t n_findings;
+};
+
+extern const struct check checks[];
+extern const size_t n_checks;
+
+void doctor_run(struct doctor *doctor);
