@@ -116,7 +116,8 @@ static int write_record(const struct child_order *order, const struct child *chi
 	file = fopen(next, "we");
 	if (!file)
 		return -errno;
-	fprintf(file, "%d %llu %016" PRIx64 "\n", (int)child->pid, start_time, child->config_hash);
+	fprintf(file, "%d %llu %016" PRIx64 " %016" PRIx64 "\n", (int)child->pid, start_time, child->config_hash,
+		child->data_hash);
 	if (fclose(file) != 0 || rename(next, path) < 0)
 		return -errno;
 	return 0;
@@ -135,9 +136,9 @@ static int read_record(const struct child_order *order, const char *config, stru
 	file = fopen(path, "re");
 	if (!file)
 		return -errno;
-	n = fscanf(file, "%d %llu %" SCNx64, &pid, &start_time, &child->config_hash);
+	n = fscanf(file, "%d %llu %" SCNx64 " %" SCNx64, &pid, &start_time, &child->config_hash, &child->data_hash);
 	fclose(file);
-	if (n != 3 || pid <= 1)
+	if (n < 3 || pid <= 1)
 		return -ESRCH;
 
 	/* The pidfd first: what is verified afterwards is then true of the process it names. */
@@ -362,6 +363,7 @@ int child_start(const struct child_order *order, struct child *ret_child, struct
 	}
 	snprintf(child.network, sizeof(child.network), "%s", order->network);
 	child.config_hash = order->config_hash;
+	child.data_hash = order->data_hash;
 	/* Without its record it is found by its command line after a restart, and started anew. */
 	(void)write_record(order, &child);
 	child.error_fd = steal_fd(&error_fd);
@@ -372,6 +374,18 @@ int child_start(const struct child_order *order, struct child *ret_child, struct
 int child_signal(const struct child *child, int signal)
 {
 	return syscall(SYS_pidfd_send_signal, child->pidfd, signal, NULL, 0) < 0 ? -errno : 0;
+}
+
+/* Has it read its files again. What it has read is recorded, so that the next daemon does not repeat it. */
+int child_reload(const struct child_order *order, struct child *child)
+{
+	int r = child_signal(child, SIGHUP);
+
+	if (r < 0)
+		return r;
+	child->data_hash = order->data_hash;
+	(void)write_record(order, child);
+	return 0;
 }
 
 /* After its pidfd became readable: takes the zombie away and says how it ended, then forgets it. */

@@ -16,7 +16,7 @@ struct child_order {
 	const char *program;		/* path of dnsmasq */
 	const char *run_dir;		/* where its configuration, pid record and lease file stand */
 	const char *network;
-	uint64_t config_hash;
+	uint64_t config_hash, data_hash;
 	uid_t uid;			/* who it runs as, when we are root; else it stays what we are */
 	gid_t gid;
 };
@@ -26,6 +26,7 @@ struct child {
 	pid_t pid;
 	int pidfd;			/* owned; readable when the process has ended */
 	uint64_t config_hash;		/* of the configuration it runs with */
+	uint64_t data_hash;		/* of the files that it reads again on SIGHUP */
 	bool adopted;			/* found running: not a child of this process */
 	bool ready;			/* it has its sockets, and began to serve */
 	int error_fd;			/* owned; readable while it starts: what it says then; its end: it is ready */
@@ -38,6 +39,7 @@ void child_deinit(struct child *child);
 int child_start(const struct child_order *order, struct child *ret_child, struct failure *failure);
 bool child_read_errors(struct child *child);
 int child_adopt(const struct child_order *order, struct child *ret_child);
+int child_reload(const struct child_order *order, struct child *child);
 int child_signal(const struct child *child, int signal);
 void child_wait(struct child *child, int timeout_ms);
 int child_reap(struct child *child, char *ret_how, size_t how_size);

@@ -42,13 +42,15 @@ static uint64_t now_us(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-static struct child_order child_order(const struct services *services, const struct managed *managed, uint64_t hash)
+static struct child_order child_order(const struct services *services, const struct managed *managed,
+				      const struct netstate_service *service)
 {
 	return (struct child_order){
 		.program = services->options->dnsmasq,
 		.run_dir = services->run_dir,
 		.network = managed->network.name,
-		.config_hash = hash,
+		.config_hash = service ? service->config_hash : 0,
+		.data_hash = service ? service->data_hash : 0,
 		.uid = services->options->service_uid,
 		.gid = services->options->service_gid,
 	};
@@ -236,7 +238,7 @@ void services_deinit(struct services *services)
 /* Looks for a child that an earlier daemon left running for this network, and for its leases. */
 void services_adopt(struct services *services, struct managed *managed)
 {
-	const struct child_order order = child_order(services, managed, 0);
+	const struct child_order order = child_order(services, managed, NULL);
 
 	if (managed->child.pidfd >= 0 || child_adopt(&order, &managed->child) < 0)
 		return;
@@ -428,7 +430,8 @@ int services_add_to_snapshot(const struct services *services, const struct netst
 	for (size_t i = 0; i < services->list->n; i++) {
 		const struct managed *managed = services->list->items[i];
 		const struct netstate_service *wanted = netstate_find_service(desired, managed->network.name);
-		struct netstate_service service = { .running = true, .config_hash = managed->child.config_hash };
+		struct netstate_service service = { .running = true, .config_hash = managed->child.config_hash,
+							    .data_hash = managed->child.data_hash };
 		int r = 0;
 
 		if (managed->child.pidfd >= 0) {
@@ -445,23 +448,40 @@ int services_add_to_snapshot(const struct services *services, const struct netst
 	return 0;
 }
 
-static int write_file(const char *path, const struct text *text)
+static int write_file(const char *path, const char *data, size_t length)
 {
 	_cleanup_(fd_closep) int fd = -EBADF;
 	char next[4300];
 
 	snprintf(next, sizeof(next), "%s.new", path);
 	fd = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0 || write(fd, text->data, text->length) != (ssize_t)text->length || rename(next, path) < 0)
+	if (fd < 0 || write(fd, data, length) != (ssize_t)length || rename(next, path) < 0)
 		return -errno;
 	return 0;
 }
 
-/* Writes the configuration, and makes the directories and the lease file that it names. */
+/* The files that are read again on SIGHUP. */
+static int write_data(const struct managed *managed, const struct child_order *order, struct failure *failure)
+{
+	for (unsigned int i = 0; i < DNSMASQ_FILE_MAX_; i++) {
+		_cleanup_(freep) char *content = NULL;
+		char path[4200];
+		size_t length;
+		int r = dnsmasq_build_file(&managed->network, i, &content, &length);
+
+		child_path(path, sizeof(path), order, dnsmasq_file_suffix(i));
+		if (r == 0)
+			r = write_file(path, content, length);
+		if (r < 0)
+			return failure_set(failure, r, "%s: %s", path, strerror(-r));
+	}
+	return 0;
+}
+
+/* Writes the configuration, the files that it names, and the lease file. */
 static int write_configuration(struct services *services, struct managed *managed, struct child_order *order,
 			       const struct subnet_choice *choice, struct failure *failure)
 {
-	static const char *const directories[] = { "hosts", "dhcp-hosts" };
 	_cleanup_(fd_closep) int fd = -EBADF;
 	struct dnsmasq_options options = services_dnsmasq_options(services);
 	char buffer[DNSMASQ_TEXT_SIZE * 2], path[4200];
@@ -476,15 +496,13 @@ static int write_configuration(struct services *services, struct managed *manage
 	/* Not always what the plan says: which ports can be had has just been found out. */
 	order->config_hash = dnsmasq_hash(&text);
 	child_path(path, sizeof(path), order, "conf");
-	r = write_file(path, &text);
+	r = write_file(path, text.data, text.length);
 	if (r < 0)
 		return failure_set(failure, r, "%s: %s", path, strerror(-r));
 
-	for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
-		child_path(path, sizeof(path), order, directories[i]);
-		if (mkdir(path, 0755) < 0 && errno != EEXIST)
-			return failure_set(failure, -errno, "%s: %s", path, strerror(errno));
-	}
+	r = write_data(managed, order, failure);
+	if (r < 0)
+		return r;
 	lease_path(services, managed, path, sizeof(path));
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0 || (geteuid() == 0 && fchown(fd, order->uid, order->gid) < 0))
@@ -523,11 +541,13 @@ static void cannot_start(struct managed *managed, const char *text)
 int services_apply(struct services *services, const struct plan_step *step, struct managed *managed,
 		   const struct subnet_choice *choice, struct failure *failure)
 {
-	struct child_order order = child_order(services, managed, step->service.config_hash);
+	struct child_order order = child_order(services, managed, &step->service);
 	int r;
 
-	if (step->op == PLAN_SERVICE_RELOAD)
-		return child_signal(&managed->child, SIGHUP);
+	if (step->op == PLAN_SERVICE_RELOAD) {
+		r = write_data(managed, &order, failure);
+		return r < 0 ? r : child_reload(&order, &managed->child);
+	}
 	if (step->op == PLAN_SERVICE_RESTART && is_deaf(managed))
 		note_deafness(managed);
 	stop_child(managed);

@@ -18,6 +18,7 @@
 #include "../../lib/str.h"
 #include "ip.h"
 #include "keys.h"
+#include "records.h"
 
 void network_deinit(struct network *network)
 {
@@ -25,6 +26,7 @@ void network_deinit(struct network *network)
 		free(network->paths[i]);
 	free(network->paths);
 	free(network->problem);
+	records_deinit(network);
 	*network = NETWORK_NULL;
 }
 
@@ -160,6 +162,8 @@ static int read_line(struct parse *parse, struct cursor *cursor, struct line *li
 static int parse_section(struct parse *parse, char *text, size_t length)
 {
 	const char *nearest, *section;
+	char known[256];
+	struct text list;
 
 	if (text[length - 1] != ']')
 		return parse_failure(parse, "\"%s\": a section is written [Name]", STR_ESCAPED(text));
@@ -168,12 +172,23 @@ static int parse_section(struct parse *parse, char *text, size_t length)
 	section = keys_find_section(text);
 	if (!section) {
 		nearest = keys_nearest_section(text);
-		return parse_failure(parse, "unknown section [%s]%s%s%s (known: [Network] [Address] [DHCP] [DNS])",
+		text_init(&list, known, sizeof(known));
+		for (size_t i = 0; i < KEY_MAX_; i++)
+			if (i == 0 || strcmp(keys[i].section, keys[i - 1].section) != 0)
+				text_add(&list, " [%s]", keys[i].section);
+		return parse_failure(parse, "unknown section [%s]%s%s%s (known:%s)",
 				     STR_ESCAPED(text), nearest ? ", did you mean [" : "", nearest ? nearest : "",
-				     nearest ? "]?" : "");
+				     nearest ? "]?" : "", known);
 	}
 	parse->section = section;
-	return 0;
+	switch (records_begin_section(parse->network, section, parse->place)) {
+	case 0:
+		return 0;
+	case -E2BIG:
+		return parse_failure(parse, "too many sections [%s]", section);
+	default:
+		return failure_set(parse->failure, -ENOMEM, "out of memory");
+	}
 }
 
 static int parse_unknown(struct parse *parse, const char *name)
@@ -251,38 +266,67 @@ static int parse_file(struct parse *parse, const struct config_file *file)
 	failure_set(failure, -EINVAL, "%s:%u: " format, STR_ESCAPED((network)->paths[(where).file]),\
 		    (where).line, ##__VA_ARGS__)
 
-static const struct network_address *first_address_v4(const struct network *network)
+static int compare_ips(const struct ip *a, const struct ip *b)
 {
-	for (size_t i = 0; i < network->n_addresses; i++)
-		if (ip_is_v4(&network->addresses[i].ip))
-			return &network->addresses[i];
-	return NULL;
+	return memcmp(a->bytes_be, b->bytes_be, sizeof(a->bytes_be));
 }
 
-static int verify_range(const struct network *network, struct failure *failure)
+static int verify_range(const struct network *network, const struct network_range *range, struct failure *failure)
 {
-	const struct network_address *address = first_address_v4(network);
-	struct network_place place = network->places[KEY_DHCP_RANGE];
+	const struct network_address *address = NULL;
+	bool v6 = ip_is_v6(&range->first);
 	uint32_t network_value, host_bits, first, last;
 
-	if (!ip_is_v4(&network->range_first))
-		return 0;
+	/* The prefix that it begins in, or any to compare it with. */
+	for (size_t i = 0; i < network->n_addresses; i++) {
+		const struct network_address *other = &network->addresses[i];
+
+		if (ip_is_v6(&other->ip) == v6 &&
+		    (!address || ip_overlaps(&other->ip, other->prefix_length, &range->first, ip_bits(&range->first))))
+			address = other;
+	}
 	if (!address)
-		return network_failure(network, place, failure,
-				       "Range= needs an IPv4 Address= whose prefix it lies in (auto may choose any)");
+		return network_failure(network, range->place, failure,
+				       "Range= needs an %s Address= whose prefix it lies in (auto may choose any)", v6 ? "IPv6" : "IPv4");
+	if (v6 && (!ip_overlaps(&address->ip, address->prefix_length, &range->first, 128) ||
+		   !ip_overlaps(&address->ip, address->prefix_length, &range->last, 128)))
+		return network_failure(network, range->place, failure, "Range= lies outside Address=%s/%u", IP_TEXT(&address->ip),
+				       address->prefix_length);
+	if (v6)
+		return 0;
 	host_bits = UINT32_MAX >> address->prefix_length;
 	network_value = ip_v4_value(&address->ip) & ~host_bits;
-	first = ip_v4_value(&network->range_first);
-	last = ip_v4_value(&network->range_last);
+	first = ip_v4_value(&range->first);
+	last = ip_v4_value(&range->last);
 	if (first <= network_value || last >= (network_value | host_bits)) {
 		struct ip lowest = ip_v4(network_value + 1), highest = ip_v4((network_value | host_bits) - 1);
 
-		return network_failure(network, place, failure, "Range= lies outside Address=%s/%u: want addresses from %s to %s",
+		return network_failure(network, range->place, failure, "Range= lies outside Address=%s/%u: want addresses from %s to %s",
 				       IP_TEXT(&address->ip), address->prefix_length, IP_TEXT(&lowest), IP_TEXT(&highest));
 	}
 	if (first == last && first == ip_v4_value(&address->ip))
-		return network_failure(network, place, failure, "Range= holds nothing but the gateway's own address");
+		return network_failure(network, range->place, failure, "Range= holds nothing but the gateway's own address");
 	return 0;
+}
+
+static int verify_ranges(const struct network *network, struct failure *failure)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < network->n_ranges; i++) {
+		const struct network_range *range = &network->ranges[i];
+
+		r = verify_range(network, range, failure);
+		for (size_t j = 0; r == 0 && j < i; j++) {
+			const struct network_range *other = &network->ranges[j];
+
+			if (other->first.family == range->first.family && compare_ips(&other->first, &range->last) <= 0 &&
+			    compare_ips(&range->first, &other->last) <= 0)
+				r = network_failure(network, range->place, failure, "this Range= overlaps with the one in line %u",
+						    other->place.line);
+		}
+	}
+	return r;
 }
 
 static int verify_own_overlap(const struct network *network, struct failure *failure)
@@ -376,7 +420,9 @@ int config_parse(const char *name, const struct config_file *files, size_t n_fil
 	if (r == 0)
 		r = verify_own_overlap(&network, failure);
 	if (r == 0)
-		r = verify_range(&network, failure);
+		r = verify_ranges(&network, failure);
+	if (r == 0)
+		r = records_verify(&network, failure);
 	if (r == 0)
 		r = verify_host_access(&network, failure);
 	if (r < 0)

@@ -366,6 +366,7 @@ static void add_service(struct build *build)
 	memcpy(service.network, network->name, sizeof(service.network));
 	memcpy(service.bridge, network->bridge, sizeof(service.bridge));
 	service.config_hash = dnsmasq_hash(&text);
+	latch(build, dnsmasq_hash_files(network, &service.data_hash));
 	latch(build, netstate_add_service(build->state, &service));
 
 	checksum.strategy = (uint8_t)desired_checksum(network, build->options->checksums);

@@ -8,11 +8,13 @@
 #include "dnsmasq.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ip.h"
 
 #define LEASES_MAX 65535
+#define TAG_FORMAT "host%02x%02x%02x%02x%02x%02x"
 
 /* Does the network need the service at all? */
 bool dnsmasq_is_wanted(const struct network *network)
@@ -36,12 +38,16 @@ static void add_dns(const struct network *network, const struct dnsmasq_options 
 	}
 	/* Guests' names are this server's business and nobody else's. */
 	text_add(text, "domain-needed\nlocal=/%s/\nexpand-hosts\ndns-loop-detect\n", network->domain);
-	text_add(text, "addn-hosts=%s/%s.hosts\n", options->run_dir, network->name);
+	text_add(text, "addn-hosts=%s/%s.names\n", options->run_dir, network->name);
 	/* An isolated network has no way out, not through the host's resolver either. */
-	if (network->mode == NETWORK_ISOLATED || network->n_forwarders > 0)
+	if (network->mode == NETWORK_ISOLATED || network->n_forwarders > 0 || network->split_all)
 		text_add(text, "no-resolv\n");
 	for (size_t i = 0; i < network->n_forwarders; i++)
 		text_add(text, "server=%s\n", IP_TEXT(&network->forwarders[i]));
+	for (size_t i = 0; i < network->splits.n; i++)
+		text_add(text, "server=%s\n", network->splits.items[i]);
+	for (size_t i = 0; i < network->records.n; i++)
+		text_add(text, "%s\n", network->records.items[i]);
 }
 
 /* Without a server of our own guests ask those that the network's file names, or none. */
@@ -67,20 +73,36 @@ static void add_dns_option(const struct network *network, bool v6, struct text *
 }
 
 /* A lease time as dnsmasq writes it. */
-static void add_lease_time(const struct network *network, struct text *text)
+static void add_lease_time(uint32_t seconds, struct text *text)
 {
-	if (network->lease_time_s == NETWORK_LEASE_FOREVER)
+	if (seconds == NETWORK_LEASE_FOREVER)
 		text_add(text, ",infinite\n");
 	else
-		text_add(text, ",%u\n", network->lease_time_s);
+		text_add(text, ",%u\n", seconds);
 }
 
-static void add_range_v4(const struct network *network, const struct network_address *address, struct text *text)
+/* The ranges of the file, or all of the prefix. Returns how many addresses are in them. */
+static uint64_t add_ranges_v4(const struct network *network, const struct network_address *address, struct text *text)
 {
 	uint32_t host_bits = UINT32_MAX >> address->prefix_length;
 	uint32_t gateway = ip_v4_value(&address->ip), first = gateway & ~host_bits, last = gateway | host_bits;
 	struct ip from, to, mask = ip_v4(~host_bits);
+	uint64_t n = 0;
 
+	for (size_t i = 0; i < network->n_ranges; i++) {
+		const struct network_range *range = &network->ranges[i];
+
+		if (!ip_is_v4(&range->first))
+			continue;
+		text_add(text, "dhcp-range=%s,%s", IP_TEXT(&range->first), IP_TEXT(&range->last));
+		/* Of another prefix of the network: dnsmasq knows its mask by the bridge's address. */
+		if (ip_overlaps(&address->ip, address->prefix_length, &range->first, 32))
+			text_add(text, ",%s", IP_TEXT(&mask));
+		add_lease_time(network->lease_time_s, text);
+		n += ip_v4_value(&range->last) - ip_v4_value(&range->first) + 1;
+	}
+	if (n > 0)
+		return n;
 	/* dnsmasq leaves its own address out wherever it is; at an end it need not be in the range at all. */
 	first++;
 	last--;
@@ -90,31 +112,84 @@ static void add_range_v4(const struct network *network, const struct network_add
 		last--;
 	from = ip_v4(first);
 	to = ip_v4(last);
-	if (ip_is_v4(&network->range_first)) {
-		from = network->range_first;
-		to = network->range_last;
-		first = ip_v4_value(&from);
-		last = ip_v4_value(&to);
-	}
 	text_add(text, "dhcp-range=%s,%s,%s", IP_TEXT(&from), IP_TEXT(&to), IP_TEXT(&mask));
-	add_lease_time(network, text);
-	text_add(text, "dhcp-lease-max=%u\n", last - first < LEASES_MAX ? last - first + 1 : LEASES_MAX);
+	add_lease_time(network->lease_time_s, text);
+	return last - first + 1;
+}
+
+static void add_range_v4(const struct network *network, const struct network_address *address, struct text *text)
+{
+	struct ip prefix = ip_mask(&address->ip, address->prefix_length), mask = ip_v4(~(UINT32_MAX >> address->prefix_length));
+	uint64_t n = 0;
+
+	if (network->only_hosts) {
+		text_add(text, "dhcp-range=%s,static,%s", IP_TEXT(&prefix), IP_TEXT(&mask));
+		add_lease_time(network->lease_time_s, text);
+	} else {
+		n = add_ranges_v4(network, address, text);
+	}
+	/* Whatever hosts there are: when they change, dnsmasq only reads them again. */
+	n += LIMIT_NETWORK_HOSTS;
+	text_add(text, "dhcp-lease-max=%u\n", n < LEASES_MAX ? (unsigned int)n : LEASES_MAX);
 	/* No router and no way out for those who are to have none. */
-	if (network->mode == NETWORK_ISOLATED)
+	if ((network->mode == NETWORK_ISOLATED && !network->router.family) || network->no_router)
 		text_add(text, "dhcp-option=option:router\n");
 	add_dns_option(network, false, text);
 	text_add(text, "dhcp-option=option:mtu,%u\n", network->mtu);
 }
 
-/* Router advertisements: guests make their own addresses of a /64 (RFC 4862), so no other length will do. */
+static bool has_hosts_v6(const struct network *network)
+{
+	for (size_t i = 0; i < network->n_hosts; i++)
+		if (network->hosts[i].addresses[1].family)
+			return true;
+	return false;
+}
+
+/* Ranges for DHCPv6. Returns whether there are any. */
+static bool add_ranges_v6(const struct network *network, const struct network_address *address, struct text *text)
+{
+	struct ip prefix = ip_mask(&address->ip, address->prefix_length);
+	const char *beside = address->prefix_length == 64 ? ",slaac" : "";
+	bool any = false;
+
+	for (size_t i = 0; !network->only_hosts && i < network->n_ranges; i++) {
+		const struct network_range *range = &network->ranges[i];
+
+		if (!ip_is_v6(&range->first))
+			continue;
+		text_add(text, "dhcp-range=%s,%s%s,%u", IP_TEXT(&range->first), IP_TEXT(&range->last), beside,
+			 address->prefix_length);
+		add_lease_time(network->lease_time_s, text);
+		any = true;
+	}
+	if (!any && has_hosts_v6(network)) {
+		text_add(text, "dhcp-range=%s,static%s,%u", IP_TEXT(&prefix), beside, address->prefix_length);
+		add_lease_time(network->lease_time_s, text);
+		any = true;
+	}
+	return any;
+}
+
+/*
+ * Router advertisements: guests make their own addresses of a /64 (RFC 4862), so no other length will do for
+ * that. DHCPv6 where a range or a host asks for it.
+ */
 static void add_range_v6(const struct network *network, const struct network_address *address, struct text *text)
 {
 	struct ip prefix = ip_mask(&address->ip, address->prefix_length);
+	size_t before = text->length;
 
-	if (address->prefix_length != 64)
-		return;
-	text_add(text, "enable-ra\nquiet-ra\ndhcp-range=%s,%s,64", IP_TEXT(&prefix), network->dns ? "ra-names" : "ra-only");
-	add_lease_time(network, text);
+	text_add(text, "enable-ra\nquiet-ra\n");
+	if (!add_ranges_v6(network, address, text)) {
+		if (address->prefix_length != 64) {
+			text->length = before;
+			text->data[before] = '\0';
+			return;
+		}
+		text_add(text, "dhcp-range=%s,%s,64", IP_TEXT(&prefix), network->dns ? "ra-names" : "ra-only");
+		add_lease_time(network->lease_time_s, text);
+	}
 	add_dns_option(network, true, text);
 	/* Interval 0: dnsmasq's own; lifetime 0: a prefix, but no way out. */
 	if (network->mode == NETWORK_ISOLATED)
@@ -138,9 +213,19 @@ static void add_dhcp(const struct network *network, const struct subnet_choice *
 	 * addresses: copies of one image have the same client id. No guest may be called wpad: browsers of
 	 * the others take their proxy from there.
 	 */
-	text_add(text, "dhcp-authoritative\nno-ping\ndhcp-ignore-clid\ndomain=%s\n", network->domain);
+	text_add(text, "dhcp-authoritative\nno-ping\n%sdomain=%s\n", network->by_client_id ? "" : "dhcp-ignore-clid\n",
+		 network->domain);
 	text_add(text, "dhcp-name-match=set:wpad,wpad\ndhcp-ignore-names=tag:wpad\n");
-	text_add(text, "dhcp-hostsdir=%s/%s.dhcp-hosts\n", options->run_dir, network->name);
+	text_add(text, "dhcp-hostsfile=%s/%s.static\n", options->run_dir, network->name);
+	text_add(text, "dhcp-optsfile=%s/%s.options\n", options->run_dir, network->name);
+	/*
+	 * A tag in a file of hosts that is read again has dnsmasq 2.90 free it twice and end; so the few hosts with
+	 * options of their own get theirs here.
+	 */
+	for (size_t i = 0; i < network->n_hosts; i++)
+		if (network->hosts[i].options.n > 0)
+			text_add(text, "dhcp-mac=set:" TAG_FORMAT "," MAC_FORMAT "\n", MAC_BYTES(network->hosts[i].mac),
+				 MAC_BYTES(network->hosts[i].mac));
 	text_add(text, "dhcp-leasefile=%s/%s.leases\n", options->state_dir ? options->state_dir : options->run_dir,
 		 network->name);
 	if (v4 && !(options->withheld & SERVICE_DHCP))
@@ -168,6 +253,130 @@ int dnsmasq_build(const struct network *network, const struct subnet_choice *cho
 	add_dns(&served, options, text);
 	add_dhcp(&served, choice, options, text);
 	return text->overflow ? -EMSGSIZE : 0;
+}
+
+/* The files that are read again without a new start */
+
+static void print_addresses(FILE *file, const char *name, const struct ip *addresses, size_t n, bool v6)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < n; i++)
+		if (ip_is_v6(&addresses[i]) == v6) {
+			if (!any)
+				fprintf(file, "%s:%s", v6 ? "option6" : "option", name);
+			fprintf(file, v6 ? ",[%s]" : ",%s", IP_TEXT(&addresses[i]));
+			any = true;
+		}
+	if (any)
+		fputs("\n", file);
+}
+
+static void print_options(const struct network *network, FILE *file)
+{
+	if (network->router.family)
+		fprintf(file, "option:router,%s\n", IP_TEXT(&network->router));
+	print_addresses(file, "ntp-server", network->ntp, network->n_ntp, false);
+	print_addresses(file, "ntp-server", network->ntp, network->n_ntp, true);
+	for (size_t i = 0; i < network->options.n; i++)
+		fprintf(file, "%s\n", network->options.items[i]);
+	for (size_t i = 0; i < network->n_hosts; i++)
+		for (size_t j = 0; j < network->hosts[i].options.n; j++)
+			fprintf(file, "tag:" TAG_FORMAT ",%s\n", MAC_BYTES(network->hosts[i].mac), network->hosts[i].options.items[j]);
+}
+
+static void print_host(const struct network_host *host, FILE *file)
+{
+	const char *before = "";
+
+	if (host->has_mac) {
+		fprintf(file, MAC_FORMAT, MAC_BYTES(host->mac));
+		before = ",";
+	}
+	if (host->client_id[0])
+		fprintf(file, "%sid:%s", before, host->client_id);
+	if (host->addresses[0].family)
+		fprintf(file, ",%s", IP_TEXT(&host->addresses[0]));
+	if (host->addresses[1].family)
+		fprintf(file, ",[%s]", IP_TEXT(&host->addresses[1]));
+	if (host->name[0])
+		fprintf(file, ",%s", host->name);
+	if (host->lease_time_s == NETWORK_LEASE_FOREVER)
+		fprintf(file, ",infinite");
+	else if (host->lease_time_s)
+		fprintf(file, ",%u", host->lease_time_s);
+	fputs("\n", file);
+}
+
+static void print_names(const struct network *network, FILE *file)
+{
+	for (size_t i = 0; i < network->names.n; i++)
+		fprintf(file, "%s\n", network->names.items[i]);
+	for (size_t i = 0; i < network->n_hosts; i++)
+		for (int v6 = 0; v6 < 2; v6++)
+			if (network->hosts[i].name[0] && network->hosts[i].addresses[v6].family)
+				fprintf(file, "%s %s\n", IP_TEXT(&network->hosts[i].addresses[v6]), network->hosts[i].name);
+}
+
+const char *dnsmasq_file_suffix(enum dnsmasq_file which)
+{
+	static const char *const suffixes[] = {
+		[DNSMASQ_HOSTS] = "static", [DNSMASQ_OPTIONS] = "options", [DNSMASQ_NAMES] = "names",
+	};
+
+	return suffixes[which];
+}
+
+/* One of the files that dnsmasq reads again on SIGHUP. The caller owns the text. -ENOMEM only. */
+int dnsmasq_build_file(const struct network *network, enum dnsmasq_file which, char **ret_text, size_t *ret_length)
+{
+	char *text = NULL;
+	size_t length = 0;
+	FILE *file = open_memstream(&text, &length);
+
+	if (!file)
+		return -ENOMEM;
+	switch (which) {
+	case DNSMASQ_HOSTS:
+		for (size_t i = 0; i < network->n_hosts; i++)
+			print_host(&network->hosts[i], file);
+		break;
+	case DNSMASQ_OPTIONS:
+		print_options(network, file);
+		break;
+	case DNSMASQ_NAMES:
+		print_names(network, file);
+		break;
+	case DNSMASQ_FILE_MAX_:
+		break;
+	}
+	if (fclose(file) != 0) {
+		free(text);
+		return -ENOMEM;
+	}
+	*ret_text = text;
+	*ret_length = length;
+	return 0;
+}
+
+/* Tells the contents of these files from others. 0: they are all empty. -ENOMEM only. */
+int dnsmasq_hash_files(const struct network *network, uint64_t *ret_hash)
+{
+	uint64_t hash = 0;
+
+	for (unsigned int i = 0; i < DNSMASQ_FILE_MAX_; i++) {
+		_cleanup_(freep) char *content = NULL;
+		uint8_t key[SIPHASH_KEY_SIZE] = { (uint8_t)i };
+		size_t length;
+		int r = dnsmasq_build_file(network, i, &content, &length);
+
+		if (r < 0)
+			return r;
+		if (length > 0)
+			hash ^= siphash24(content, length, key);
+	}
+	*ret_hash = hash;
+	return 0;
 }
 
 /* Tells one configuration from another. */

@@ -8,7 +8,7 @@
 #include "../../lib/str.h"
 #include "subnet.h"
 
-#define DNSMASQ_TEXT_SIZE 8192	/* is always enough, but for directories with very long names */
+#define DNSMASQ_TEXT_SIZE 65536	/* is always enough, but for directories with very long names */
 
 /* What a network's dnsmasq does. */
 enum service_part {
@@ -19,7 +19,7 @@ enum service_part {
 
 /* Where things are. All borrowed. */
 struct dnsmasq_options {
-	const char *run_dir;		/* RUN/NAME.hosts/ and RUN/NAME.dhcp-hosts/ must exist before dnsmasq starts */
+	const char *run_dir;		/* RUN/NAME.static, .options and .names must exist before dnsmasq starts */
 	const char *state_dir;		/* STATE/NAME.leases; NULL: it stands in run_dir too */
 	const char *pid_file;		/* NULL: none, whoever starts it knows its pid */
 	const char *log_facility;	/* a file, or a facility of syslog(3); NULL: standard error */
@@ -30,3 +30,10 @@ bool dnsmasq_is_wanted(const struct network *network);
 int dnsmasq_build(const struct network *network, const struct subnet_choice *choice,
 		  const struct dnsmasq_options *options, struct text *text);
 uint64_t dnsmasq_hash(const struct text *text);
+
+/* What dnsmasq reads again on SIGHUP: known guests, options, names. */
+enum dnsmasq_file { DNSMASQ_HOSTS, DNSMASQ_OPTIONS, DNSMASQ_NAMES, DNSMASQ_FILE_MAX_ };
+
+const char *dnsmasq_file_suffix(enum dnsmasq_file which);
+int dnsmasq_build_file(const struct network *network, enum dnsmasq_file which, char **ret_text, size_t *ret_length);
+int dnsmasq_hash_files(const struct network *network, uint64_t *ret_hash);

@@ -13,6 +13,7 @@
 
 #include "../../lib/str.h"
 #include "ip.h"
+#include "records.h"
 
 static const char *const mode_names[] = {
 	[NETWORK_NAT] = "nat", [NETWORK_ISOLATED] = "isolated", [NETWORK_ROUTE] = "route", [NETWORK_OPEN] = "open",
@@ -297,7 +298,7 @@ static void reset_uplink(struct network *network)
 }
 
 /* "FIRST-LAST", or one that is both. */
-static int parse_ip_range(const char *value, struct ip *ret_first, struct ip *ret_last, char why[static KEY_WHY_SIZE])
+int keys_parse_ip_range(const char *value, struct ip *ret_first, struct ip *ret_last, char why[static KEY_WHY_SIZE])
 {
 	const char *dash = strchr(value, '-');
 	size_t n = dash ? (size_t)(dash - value) : strlen(value);
@@ -325,7 +326,7 @@ static int parse_nat_address(struct network *network, const char *value, char wh
 {
 	struct ip first, last;
 
-	if (parse_ip_range(value, &first, &last, why) < 0)
+	if (keys_parse_ip_range(value, &first, &last, why) < 0)
 		return -EINVAL;
 	if (!ip_is_usable(&first) || !ip_is_usable(&last)) {
 		snprintf(why, KEY_WHY_SIZE, "; nothing can be sent from this address");
@@ -347,7 +348,7 @@ static void reset_nat_address(struct network *network)
 }
 
 /* "FIRST-LAST", or one that is both. */
-static int parse_port_range(const char *value, size_t length, uint16_t ret_ports[static 2])
+int keys_parse_port_range(const char *value, size_t length, uint16_t ret_ports[static 2])
 {
 	char text[16];
 	char *dash;
@@ -370,7 +371,7 @@ static int parse_port_range(const char *value, size_t length, uint16_t ret_ports
 
 static int parse_nat_ports(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return parse_port_range(value, strlen(value), network->nat_ports);
+	return keys_parse_port_range(value, strlen(value), network->nat_ports);
 }
 
 static void reset_nat_ports(struct network *network)
@@ -477,40 +478,56 @@ static void reset_dhcp_enable(struct network *network)
 	network->dhcp = true;
 }
 
-static int parse_dhcp_range(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
-{
-	struct ip first, last;
-
-	if (!strchr(value, '-') || parse_ip_range(value, &first, &last, why) < 0 || !ip_is_v4(&first))
-		return -EINVAL;
-	network->range_first = first;
-	network->range_last = last;
-	return 0;
-}
-
-static void reset_dhcp_range(struct network *network)
-{
-	network->range_first = network->range_last = (struct ip){ 0 };
-}
-
-static int parse_dhcp_lease_time(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+/* As a lease may be long: NETWORK_LEASE_FOREVER for ever. */
+int keys_parse_lease_time(const char *value, uint32_t *ret_seconds)
 {
 	uint64_t seconds;
 
 	if (strcmp(value, "infinity") == 0) {
-		network->lease_time_s = NETWORK_LEASE_FOREVER;
+		*ret_seconds = NETWORK_LEASE_FOREVER;
 		return 0;
 	}
 	/* dnsmasq raises anything shorter than two minutes. */
 	if (parse_seconds(value, &seconds) < 0 || seconds < 120)
 		return -EINVAL;
-	network->lease_time_s = (uint32_t)seconds;
+	*ret_seconds = (uint32_t)seconds;
 	return 0;
+}
+
+static int parse_dhcp_lease_time(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	return keys_parse_lease_time(value, &network->lease_time_s);
 }
 
 static void reset_dhcp_lease_time(struct network *network)
 {
 	network->lease_time_s = 3600;
+}
+
+static int parse_dhcp_only_hosts(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	return parse_boolean(value, &network->only_hosts);
+}
+
+static void reset_dhcp_only_hosts(struct network *network)
+{
+	network->only_hosts = false;
+}
+
+static int parse_dhcp_identity(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	static const char *const names[] = { "mac", "client-id" };
+	uint8_t n;
+
+	if (parse_word(value, names, ARRAY_SIZE(names), why, &n) < 0)
+		return -EINVAL;
+	network->by_client_id = n == 1;
+	return 0;
+}
+
+static void reset_dhcp_identity(struct network *network)
+{
+	network->by_client_id = false;
 }
 
 /* [DNS] */
@@ -530,23 +547,31 @@ static bool is_label_byte(char c)
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
-static int parse_dns_domain(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+/* Labels of letters, digits, '-' and '_' with dots between them. */
+bool keys_domain_is_valid(const char *name, size_t length)
 {
-	size_t length = strlen(value), label = 0;
+	size_t label = 0;
 
-	if (length >= LIMIT_NETWORK_DOMAIN)
-		return -EINVAL;
-	for (const char *p = value; *p; p++) {
-		if (*p == '.') {
-			if (label == 0 || p[-1] == '-')
-				return -EINVAL;
+	if (length == 0 || length >= LIMIT_NETWORK_DOMAIN)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (name[i] == '.') {
+			if (label == 0 || name[i - 1] == '-')
+				return false;
 			label = 0;
 			continue;
 		}
-		if (!is_label_byte(*p) || (*p == '-' && label == 0) || ++label > 63)
-			return -EINVAL;
+		if (!is_label_byte(name[i]) || (name[i] == '-' && label == 0) || ++label > 63)
+			return false;
 	}
-	if (label == 0 || value[length - 1] == '-')
+	return label > 0 && name[length - 1] != '-';
+}
+
+static int parse_dns_domain(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	size_t length = strlen(value);
+
+	if (!keys_domain_is_valid(value, length))
 		return -EINVAL;
 	memset(network->domain, 0, sizeof(network->domain));
 	memcpy(network->domain, value, length);
@@ -557,26 +582,6 @@ static void reset_dns_domain(struct network *network)
 {
 	memset(network->domain, 0, sizeof(network->domain));
 	snprintf(network->domain, sizeof(network->domain), "%s.internal", network->name);
-}
-
-static int parse_dns_forwarder(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
-{
-	struct ip ip;
-
-	if (ip_parse(value, &ip) < 0)
-		return -EINVAL;
-	if (network->n_forwarders == LIMIT_NETWORK_FORWARDERS) {
-		snprintf(why, KEY_WHY_SIZE, "; more than %d servers", LIMIT_NETWORK_FORWARDERS);
-		return -EINVAL;
-	}
-	network->forwarders[network->n_forwarders++] = ip;
-	return 0;
-}
-
-static void reset_dns_forwarder(struct network *network)
-{
-	memset(network->forwarders, 0, sizeof(network->forwarders));
-	network->n_forwarders = 0;
 }
 
 #define BOOLEAN "yes or no"
@@ -676,15 +681,44 @@ const struct key keys[KEY_MAX_] = {
 		.only = OURS,
 	},
 	[KEY_DHCP_RANGE] = {
-		"DHCP", "Range", parse_dhcp_range, reset_dhcp_range, false, "all of the prefix", "",
-		"FIRST-LAST, two IPv4 addresses, such as 10.0.0.100-10.0.0.199",
-		"The IPv4 addresses that are given out. They lie in the prefix of the first IPv4 Address=.",
+		"DHCP", "Range", records_parse_dhcp_range, records_reset_dhcp_range, true,
+		"all of the first IPv4 prefix; IPv6 by router advertisements alone", "",
+		"FIRST-LAST, two addresses of one family, such as 10.0.0.100-10.0.0.199 or fd00:1::100-fd00:1::1ff",
+		"The addresses that are given out. Can be given several times. Each lies in the prefix of an Address=. With one of IPv6 guests get addresses by DHCPv6 beside those that they make by themselves.",
 		.only = OURS,
 	},
 	[KEY_DHCP_LEASE_TIME] = {
 		"DHCP", "LeaseTime", parse_dhcp_lease_time, reset_dhcp_lease_time, false, "1h", "seconds",
 		"infinity, or a time of at least 2min, such as 30min, 12h or 1d 12h",
 		"For how long an address is given out.",
+		.only = OURS,
+	},
+	[KEY_DHCP_ONLY_HOSTS] = {
+		"DHCP", "OnlyHosts", parse_dhcp_only_hosts, reset_dhcp_only_hosts, false, "no", "", BOOLEAN,
+		"Whether only guests with a [Host] section are given an address.",
+		.only = OURS,
+	},
+	[KEY_DHCP_IDENTITY] = {
+		"DHCP", "Identity", parse_dhcp_identity, reset_dhcp_identity, false, "mac", "", "mac or client-id",
+		"What IPv4 guests are told apart by. Guests that are copies of one image have the same client id.",
+		.only = OURS,
+	},
+	[KEY_DHCP_ROUTER] = {
+		"DHCP", "Router", records_parse_dhcp_router, records_reset_dhcp_router, false, "the gateway; none with Mode=isolated", "",
+		"an IPv4 address, or no",
+		"What guests are told is their way out.",
+		.only = OURS,
+	},
+	[KEY_DHCP_NTP] = {
+		"DHCP", "NTP", records_parse_dhcp_ntp, records_reset_dhcp_ntp, true, "none", "",
+		"the address of a time server, such as 10.0.0.1 or fd00:1::1",
+		"Which time servers guests are told of. Can be given several times.",
+		.only = OURS,
+	},
+	[KEY_DHCP_OPTION] = {
+		"DHCP", "SendOption", records_parse_dhcp_option, records_reset_dhcp_option, true, "none", "",
+		"NUMBER:TYPE:VALUE, such as 66:string:tftp.lab or 42:ipv4address:10.0.0.1; TYPE is uint8, uint16, uint32, ipv4address, ipv6address or string",
+		"Another option for all guests. One of the type ipv6address is of DHCPv6, all others are of DHCP. Addresses can be several, with commas between them. Can be given several times.",
 		.only = OURS,
 	},
 	[KEY_DNS_ENABLE] = {
@@ -699,9 +733,63 @@ const struct key keys[KEY_MAX_] = {
 		.only = OURS,
 	},
 	[KEY_DNS_FORWARDER] = {
-		"DNS", "Forwarder", parse_dns_forwarder, reset_dns_forwarder, true, "the host's own servers", "",
-		"the address of a DNS server, such as 9.9.9.9 or 2620:fe::fe",
-		"Where other names are asked for, instead of the servers in the host's /etc/resolv.conf. Can be given several times. With Enable=no guests are told these servers and ask them by themselves.",
+		"DNS", "Forwarder", records_parse_dns_forwarder, records_reset_dns_forwarder, true, "the host's own servers", "",
+		"the address of a DNS server, with a port where it is not 53, such as 9.9.9.9, 10.0.0.1:5353 or [2620:fe::fe]:5353; a domain and such an address; or a domain and none",
+		"Where other names are asked for, instead of the servers in the host's /etc/resolv.conf. With a domain before it: the names of that domain, and with none, nobody is asked for them. Can be given several times. With Enable=no guests are told the servers without a domain and ask them by themselves.",
+		.only = OURS,
+	},
+	[KEY_DNS_HOST] = {
+		"DNS", "Host", records_parse_dns_host, records_reset_dns_host, true, "none", "",
+		"an address and its names, such as 10.0.0.9 printer printer.lab.internal",
+		"Names that the gateway answers for. Those without a dot get the domain, too. Can be given several times.",
+		.only = OURS,
+	},
+	[KEY_DNS_TXT] = {
+		"DNS", "TXT", records_parse_dns_txt, records_reset_dns_txt, true, "none", "",
+		"a name and a text, such as lab.internal v=spf1 -all",
+		"A record of type TXT. Can be given several times.",
+		.only = OURS,
+	},
+	[KEY_DNS_SRV] = {
+		"DNS", "SRV", records_parse_dns_srv, records_reset_dns_srv, true, "none", "",
+		"NAME TARGET PORT [PRIORITY [WEIGHT]], such as _ldap._tcp.lab.internal ldap.lab.internal 389",
+		"A record of type SRV. Can be given several times.",
+		.only = OURS,
+	},
+	[KEY_HOST_MAC] = {
+		"Host", "MACAddress", records_parse_host_mac, records_reset_host_mac, false, "none", "",
+		"the address of one interface, such as 52:54:00:12:34:56",
+		"Which guest it is.",
+		.only = OURS,
+	},
+	[KEY_HOST_CLIENT_ID] = {
+		"Host", "ClientID", records_parse_host_client_id, records_reset_host_client_id, false, "none", "",
+		"bytes such as 01:52:54:00:12:34:56, or a text without blanks, quotes and commas; for IPv6 the DUID",
+		"Which guest it is, where that is told by a client id: for IPv4 with Identity=client-id in section [DHCP].",
+		.only = OURS,
+	},
+	[KEY_HOST_NAME] = {
+		"Host", "Name", records_parse_host_name, records_reset_host_name, false, "the one that the guest gives itself", "",
+		"a name without a dot",
+		"What the guest is called: it is told, and the gateway's DNS knows it.",
+		.only = OURS,
+	},
+	[KEY_HOST_ADDRESS] = {
+		"Host", "Address", records_parse_host_address, records_reset_host_address, true, "one of a Range=", "",
+		"an address in the prefix of an Address= of the network",
+		"The address that this guest gets, and nobody else. Once for each family; one of IPv6 is given by DHCPv6.",
+		.only = OURS,
+	},
+	[KEY_HOST_LEASE_TIME] = {
+		"Host", "LeaseTime", records_parse_host_lease_time, records_reset_host_lease_time, false, "that of section [DHCP]", "seconds",
+		"infinity, or a time of at least 2min, such as 30min, 12h or 1d 12h",
+		"For how long this guest's address is given out.",
+		.only = OURS,
+	},
+	[KEY_HOST_OPTION] = {
+		"Host", "SendOption", records_parse_host_option, records_reset_host_option, true, "none", "",
+		"NUMBER:TYPE:VALUE as in section [DHCP]",
+		"Another option for this guest, or another value of one of section [DHCP]. Can be given several times.",
 		.only = OURS,
 	},
 };

@@ -199,6 +199,7 @@ struct netstate_service {
 	char network[NETWORK_NAME_SIZE];
 	char bridge[IFNAME_SIZE];
 	uint64_t config_hash;		/* of the text it must run with, or runs with */
+	uint64_t data_hash;		/* of the files that it reads again on SIGHUP; 0: nothing in them */
 	bool running;
 	bool deaf;			/* snapshot only: it runs, and does not listen where it should */
 };

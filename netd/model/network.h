@@ -15,6 +15,9 @@
 #define LIMIT_NETWORK_ADDRESSES		8
 #define LIMIT_NETWORK_FORWARDERS	8
 #define LIMIT_NETWORK_UPLINKS		4
+#define LIMIT_NETWORK_RANGES		16
+#define LIMIT_NETWORK_RECORDS		64	/* of each kind */
+#define LIMIT_NETWORK_HOSTS		2048
 #define LIMIT_NETWORK_DOMAIN		254	/* a domain name and its end */
 #define LIMIT_NETWORK_LINE		4096	/* bytes of one line of a file, continuations included */
 #define LIMIT_NETWORK_FILES		257	/* its file and its drop-ins */
@@ -64,13 +67,37 @@ enum key_id {
 	KEY_FORWARD_GUARD, KEY_UPLINK, KEY_NAT_ADDRESS, KEY_NAT_PORTS, KEY_NAT66,
 	KEY_CHECKSUM,
 	KEY_ADDRESS,
-	KEY_DHCP_ENABLE, KEY_DHCP_RANGE, KEY_DHCP_LEASE_TIME,
-	KEY_DNS_ENABLE, KEY_DNS_DOMAIN, KEY_DNS_FORWARDER,
+	KEY_DHCP_ENABLE, KEY_DHCP_RANGE, KEY_DHCP_LEASE_TIME, KEY_DHCP_ONLY_HOSTS, KEY_DHCP_IDENTITY, KEY_DHCP_ROUTER,
+	KEY_DHCP_NTP, KEY_DHCP_OPTION,
+	KEY_DNS_ENABLE, KEY_DNS_DOMAIN, KEY_DNS_FORWARDER, KEY_DNS_HOST, KEY_DNS_TXT, KEY_DNS_SRV,
+	KEY_HOST_MAC, KEY_HOST_CLIENT_ID, KEY_HOST_NAME, KEY_HOST_ADDRESS, KEY_HOST_LEASE_TIME, KEY_HOST_OPTION,
 	KEY_MAX_,
 };
 
 #define NETWORK_LEASE_FOREVER UINT32_MAX
 #define NETWORK_NEVER UINT32_MAX
+
+struct network_range {
+	struct ip first, last;
+	struct network_place place;
+};
+
+struct network_texts {
+	char **items;			/* owned, and each of them */
+	size_t n;
+};
+
+/* A guest that is known. */
+struct network_host {
+	struct network_place place;
+	bool has_mac;
+	struct mac mac;
+	char client_id[128];
+	char name[64];
+	struct ip addresses[2];		/* IPv4, IPv6; no family: any */
+	uint32_t lease_time_s;		/* 0: that of the network */
+	struct network_texts options;	/* as dnsmasq writes them behind dhcp-option= */
+};
 
 struct network {
 	char name[NETWORK_NAME_SIZE];
@@ -104,13 +131,28 @@ struct network {
 	struct network_address addresses[LIMIT_NETWORK_ADDRESSES];
 
 	bool dhcp;
-	struct ip range_first, range_last;	/* no family: all of the prefix */
+	size_t n_ranges;
+	struct network_range ranges[LIMIT_NETWORK_RANGES];	/* none of IPv4: all of the prefix */
+	bool only_hosts;		/* addresses for [Host]s alone */
+	bool by_client_id;		/* guests are told apart by that, not by their Ethernet addresses */
+	bool no_router;
+	struct ip router;		/* no family: the gateway */
+	size_t n_ntp;
+	struct ip ntp[8];
+	struct network_texts options;	/* as dnsmasq writes them behind dhcp-option= */
 	uint32_t lease_time_s;		/* NETWORK_LEASE_FOREVER */
 
 	bool dns;
 	char domain[LIMIT_NETWORK_DOMAIN];
 	size_t n_forwarders;
 	struct ip forwarders[LIMIT_NETWORK_FORWARDERS];
+	struct network_texts splits;	/* other servers, as dnsmasq writes them behind server= */
+	bool split_all;			/* one of those is for all names */
+	struct network_texts names;	/* lines of /etc/hosts */
+	struct network_texts records;	/* lines of dnsmasq's configuration */
+
+	struct network_host *hosts;	/* owned */
+	size_t n_hosts;
 };
 
 #define NETWORK_NULL (struct network){ 0 }

@@ -1067,6 +1067,8 @@ static void plan_services(struct planner *planner)
 			add_service_step(planner, PHASE_START_SERVICES, PLAN_SERVICE_START, OUTCOME_CREATE, want->network, want);
 		else if (!is_service_good(want, have) || rebound)
 			add_service_step(planner, PHASE_START_SERVICES, PLAN_SERVICE_RESTART, OUTCOME_UPDATE, want->network, want);
+		else if (have->data_hash != want->data_hash)
+			add_service_step(planner, PHASE_START_SERVICES, PLAN_SERVICE_RELOAD, OUTCOME_UPDATE, want->network, want);
 	}
 	for (size_t i = 0; i < snapshot->n_services; i++) {
 		const struct netstate_service *have = &snapshot->services[i];

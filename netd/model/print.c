@@ -197,6 +197,8 @@ static void print_service(FILE *file, const struct netstate_service *service)
 {
 	fprintf(file, "service %s %s hash=%016" PRIx64, STR_ESCAPED(service->network), STR_ESCAPED(service->bridge),
 		service->config_hash);
+	if (service->data_hash)
+		fprintf(file, " data=%016" PRIx64, service->data_hash);
 	print_flag(file, "running", service->running);
 	print_flag(file, "deaf", service->deaf);
 }
@@ -678,6 +680,8 @@ static void parse_service(struct line *line, struct netstate_service *service)
 	while ((word = take_word(line))) {
 		if (is_key(word, "hash", &value))
 			service->config_hash = read_number(line, value, 16, UINT64_MAX);
+		else if (is_key(word, "data", &value))
+			service->data_hash = read_number(line, value, 16, UINT64_MAX);
 		else if (!is_flag(word, "running", &service->running) && !is_flag(word, "deaf", &service->deaf))
 			line->bad = true;
 	}

@@ -11,7 +11,7 @@ static const struct {
 	const char *text;
 	const char *error;
 } bad[] = {
-	{ "[Netwrok]\n", "lab.network:1: unknown section [Netwrok], did you mean [Network]? (known: [Network] [Address] [DHCP] [DNS])" },
+	{ "[Netwrok]\n", "lab.network:1: unknown section [Netwrok], did you mean [Network]? (known: [Network] [Address] [DHCP] [DNS]" },
 	{ "[network]\n", "lab.network:1: unknown section [network], did you mean [Network]?" },
 	{ "[Network\n", "lab.network:1: \"[Network\": a section is written [Name]" },
 	{ "[]\n", "lab.network:1: unknown section []" },
@@ -65,13 +65,37 @@ static const struct {
 	{ "[Address]\nAddress=fd00::1/127\n", "lab.network:2: Address=fd00::1/127: want auto" },
 	{ "[Address]\nAddress=10.0.0.1/24\nAddress=10.0.0.2/25\n", "lab.network:3: Address=10.0.0.2/25 overlaps with Address=10.0.0.1/24" },
 	{ "[DHCP]\nRange=10.0.0.5\n", "lab.network:2: Range=10.0.0.5: want FIRST-LAST" },
-	{ "[DHCP]\nRange=10.0.0.9-10.0.0.5\n", "lab.network:2: Range=10.0.0.9-10.0.0.5: want FIRST-LAST, two IPv4 addresses, such as 10.0.0.100-10.0.0.199; the first address is behind the last one" },
-	{ "[DHCP]\nRange=fd00::1-fd00::2\n", "lab.network:2: Range=fd00::1-fd00::2: want FIRST-LAST" },
+	{ "[DHCP]\nRange=10.0.0.9-10.0.0.5\n", "lab.network:2: Range=10.0.0.9-10.0.0.5: want FIRST-LAST, two addresses of one family, such as 10.0.0.100-10.0.0.199 or fd00:1::100-fd00:1::1ff; the first address is behind the last one" },
+	{ "[DHCP]\nRange=fd00::1-fd00::2\n", "lab.network:2: Range= needs an IPv6 Address=" },
 	{ "[DHCP]\nRange=10.0.0.5-10.0.0.9\n", "lab.network:2: Range= needs an IPv4 Address= whose prefix it lies in" },
 	{ "[Address]\nAddress=10.0.0.1/24\n[DHCP]\nRange=10.0.0.5-10.0.1.9\n", "lab.network:4: Range= lies outside Address=10.0.0.1/24: want addresses from 10.0.0.1 to 10.0.0.254" },
 	{ "[Address]\nAddress=10.0.0.1/24\n[DHCP]\nRange=10.0.0.0-10.0.0.9\n", "lab.network:4: Range= lies outside" },
 	{ "[Address]\nAddress=10.0.0.1/24\n[DHCP]\nRange=10.0.0.9-10.0.0.255\n", "lab.network:4: Range= lies outside" },
 	{ "[Address]\nAddress=10.0.0.1/24\n[DHCP]\nRange=10.0.0.1-10.0.0.1\n", "lab.network:4: Range= holds nothing but the gateway's own address" },
+	{ "[Address]\nAddress=10.0.0.1/24\n[DHCP]\nRange=10.0.0.2-10.0.0.9\nRange=10.0.0.9-10.0.0.12\n", "lab.network:5: this Range= overlaps with the one in line 4" },
+	{ "[Address]\nAddress=fd00::1/64\n[DHCP]\nRange=fd00::5-fd00:0:0:1::9\n", "lab.network:4: Range= lies outside Address=fd00::1/64" },
+	{ "[DHCP]\nIdentity=clientid\n", "lab.network:2: Identity=clientid: want mac or client-id, did you mean client-id?" },
+	{ "[DHCP]\nRouter=fd00::1\n", "lab.network:2: Router=fd00::1: want an IPv4 address, or no" },
+	{ "[DHCP]\nNTP=pool\n", "lab.network:2: NTP=pool: want" },
+	{ "[DHCP]\nSendOption=42\n", "lab.network:2: SendOption=42: want NUMBER:TYPE:VALUE" },
+	{ "[DHCP]\nSendOption=53:uint8:1\n", "lab.network:2: SendOption=53:uint8:1: want NUMBER:TYPE:VALUE, such as 66:string:tftp.lab or 42:ipv4address:10.0.0.1; TYPE is uint8, uint16, uint32, ipv4address, ipv6address or string; option 53 is the server's own" },
+	{ "[DHCP]\nSendOption=42:ipv4address:fd00::1\n", "lab.network:2: SendOption=42:ipv4address:fd00::1: want" },
+	{ "[DHCP]\nSendOption=66:string:a\"b\n", "lab.network:2: SendOption=66:string:a\"b: want" },
+	{ "[DHCP]\nSendOption=66:uint8:256\n", "lab.network:2: SendOption=66:uint8:256: want" },
+	{ "[DHCP]\nSendOption=66:text:x\n", "lab.network:2: SendOption=66:text:x: want" },
+	{ "[DNS]\nForwarder=lab. 10.0.0.1\n", "lab.network:2: Forwarder=lab. 10.0.0.1: want" },
+	{ "[DNS]\nForwarder=10.0.0.1:0\n", "lab.network:2: Forwarder=10.0.0.1:0: want" },
+	{ "[DNS]\nHost=10.0.0.9\n", "lab.network:2: Host=10.0.0.9: want an address and its names" },
+	{ "[DNS]\nTXT=lab\n", "lab.network:2: TXT=lab: want a name and a text" },
+	{ "[DNS]\nSRV=_a._tcp.lab b.lab\n", "lab.network:2: SRV=_a._tcp.lab b.lab: want NAME TARGET PORT" },
+	{ "[Host]\nName=web\n", "lab.network:1: this [Host] has no MACAddress= and no ClientID=" },
+	{ "[Host]\nClientID=ff:01\n", "lab.network:1: ClientID= needs [DHCP] Identity=client-id" },
+	{ "[Host]\nMACAddress=52:54:00:00:00:01\nName=12h\n", "lab.network:3: Name=12h: want a name without a dot; this one would be read as a time" },
+	{ "[Host]\nMACAddress=52:54:00:00:00:01\nAddress=10.0.0.5\n", "lab.network:1: [Host] Address=10.0.0.5 lies in the prefix of no Address= of this network" },
+	{ "[Address]\nAddress=10.0.0.1/24\n[Host]\nMACAddress=52:54:00:00:00:01\nAddress=10.0.0.1\n", "lab.network:3: [Host] Address=10.0.0.1 is the gateway's own address" },
+	{ "[Host]\nMACAddress=52:54:00:00:00:01\n[Host]\nMACAddress=52:54:00:00:00:01\n", "lab.network:3: this [Host] has the MACAddress= of the one in line 1" },
+	{ "[Host]\nMACAddress=52:54:00:00:00:01\nName=a\n[Host]\nMACAddress=52:54:00:00:00:02\nName=a\n", "lab.network:4: this [Host] has the Name= of the one in line 1" },
+	{ "[Network]\nMode=bridge\nBridge=br0\n[Host]\nMACAddress=52:54:00:00:00:01\n", "lab.network:5: [Host] MACAddress= has no meaning with Mode=bridge" },
 	{ "[DHCP]\nLeaseTime=119\n", "lab.network:2: LeaseTime=119: want infinity, or a time of at least 2min" },
 	{ "[DHCP]\nLeaseTime=1 fortnight\n", "lab.network:2: LeaseTime=1 fortnight: want" },
 	{ "[DHCP]\nLeaseTime=99999999w\n", "lab.network:2: LeaseTime=99999999w: want" },
@@ -180,8 +204,9 @@ static void every_key(void **state _unused_)
 	assert_int_equal(network.addresses[1].prefix_length, 64);
 	assert_int_equal(network.addresses[1].place.line, 11);
 	assert_true(network.dhcp);
-	check_string("first", IP_TEXT(&network.range_first), "10.0.0.100");
-	check_string("last", IP_TEXT(&network.range_last), "10.0.0.199");
+	assert_int_equal(network.n_ranges, 1);
+	check_string("first", IP_TEXT(&network.ranges[0].first), "10.0.0.100");
+	check_string("last", IP_TEXT(&network.ranges[0].last), "10.0.0.199");
 	assert_int_equal(network.lease_time_s, 36 * 3600);
 	assert_false(network.dns);
 	assert_string_equal(network.domain, "lab.example.org");

@@ -35,6 +35,14 @@ static void run_case(struct golden *golden)
 	text_init(&text, buffer, sizeof(buffer));
 	build(&world, 0, &test_options.dnsmasq, &text);
 	golden_check(golden, "dnsmasq", buffer);
+	for (unsigned int i = 0; i < DNSMASQ_FILE_MAX_; i++) {
+		_cleanup_(freep) char *content = NULL;
+		size_t length;
+
+		assert_int_equal(dnsmasq_build_file(world.pointers[0], i, &content, &length), 0);
+		if (golden_find(golden, dnsmasq_file_suffix(i)) || length > 0)
+			golden_check(golden, dnsmasq_file_suffix(i), content);
+	}
 }
 
 static void cases(void **state _unused_)
@@ -74,16 +82,24 @@ static void ask_case(struct golden *golden)
 	assert_non_null(mkdtemp(directory));
 	world_load(&world, golden);
 	world_build(&world, NULL);
-	for (int i = 0; i < 2; i++) {
-		snprintf(path, sizeof(path), "%s/%s.%s", directory, world.networks[0].name, i ? "hosts" : "dhcp-hosts");
-		assert_int_equal(mkdir(path, 0700), 0);
+	for (unsigned int i = 0; i < DNSMASQ_FILE_MAX_; i++) {
+		_cleanup_(freep) char *content = NULL;
+		size_t length;
+		FILE *file;
+
+		assert_int_equal(dnsmasq_build_file(world.pointers[0], i, &content, &length), 0);
+		snprintf(path, sizeof(path), "%s/%s.%s", directory, world.networks[0].name, dnsmasq_file_suffix(i));
+		file = fopen(path, "w");
+		assert_non_null(file);
+		fputs(content, file);
+		assert_int_equal(fclose(file), 0);
 	}
 	text_init(&text, buffer, sizeof(buffer));
 	build(&world, 0, &options, &text);
 	check_int(golden->path, ask_dnsmasq(find_dnsmasq(), text.data, text.length), 0);
-	for (int i = 0; i < 2; i++) {
-		snprintf(path, sizeof(path), "%s/%s.%s", directory, world.networks[0].name, i ? "hosts" : "dhcp-hosts");
-		rmdir(path);
+	for (unsigned int i = 0; i < DNSMASQ_FILE_MAX_; i++) {
+		snprintf(path, sizeof(path), "%s/%s.%s", directory, world.networks[0].name, dnsmasq_file_suffix(i));
+		unlink(path);
 	}
 	rmdir(directory);
 }

@@ -1,0 +1,590 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a network file can hold any number of: sections that repeat, and lists of records.
+ * Pure: no system calls.
+ *
+ * Options, names and other records are kept as dnsmasq writes them, so that each is formed once, where it has
+ * just been understood.
+ */
+#include "records.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../lib/str.h"
+#include "ip.h"
+
+/* Lists of texts */
+
+static void texts_deinit(struct network_texts *texts)
+{
+	for (size_t i = 0; i < texts->n; i++)
+		free(texts->items[i]);
+	free(texts->items);
+	*texts = (struct network_texts){ 0 };
+}
+
+static int texts_add(struct network_texts *texts, const char *item, char why[static KEY_WHY_SIZE])
+{
+	char **items, *copy;
+
+	if (texts->n == LIMIT_NETWORK_RECORDS) {
+		snprintf(why, KEY_WHY_SIZE, "; more than %d of them", LIMIT_NETWORK_RECORDS);
+		return -EINVAL;
+	}
+	items = reallocarray(texts->items, texts->n + 1, sizeof(*items));
+	copy = strdup(item);
+	if (items)
+		texts->items = items;
+	if (!items || !copy) {
+		free(copy);
+		return -ENOMEM;
+	}
+	texts->items[texts->n++] = copy;
+	return 0;
+}
+
+static bool is_name(const char *name)
+{
+	return keys_domain_is_valid(name, strlen(name));
+}
+
+/* Splits at blanks; the words stand in @buffer. Returns how many, or -EINVAL. */
+static int split(const char *value, char *buffer, size_t size, char **words, int max)
+{
+	char *rest = buffer, *word;
+	int n = 0;
+
+	if (strlen(value) >= size)
+		return -EINVAL;
+	strcpy(buffer, value);
+	while ((word = strsep(&rest, " \t"))) {
+		if (!*word)
+			continue;
+		if (n == max)
+			return -EINVAL;
+		words[n++] = word;
+	}
+	return n;
+}
+
+/* [DHCP] */
+
+int records_parse_dhcp_range(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	struct network_range range = { .place = network->places[KEY_DHCP_RANGE] };
+
+	if (!strchr(value, '-') || keys_parse_ip_range(value, &range.first, &range.last, why) < 0)
+		return -EINVAL;
+	if (network->n_ranges == LIMIT_NETWORK_RANGES) {
+		snprintf(why, KEY_WHY_SIZE, "; more than %d ranges", LIMIT_NETWORK_RANGES);
+		return -EINVAL;
+	}
+	network->ranges[network->n_ranges++] = range;
+	return 0;
+}
+
+void records_reset_dhcp_range(struct network *network)
+{
+	memset(network->ranges, 0, sizeof(network->ranges));
+	network->n_ranges = 0;
+}
+
+/* Those that the server itself answers for, or that are no options at all (RFC 2132, RFC 3046). */
+static bool is_own_option(uint32_t number)
+{
+	return number == 0 || (number >= 50 && number <= 59) || number == 61 || number == 82 || number == 255;
+}
+
+/* A list of addresses of one family, as dnsmasq writes them behind an option's name. */
+static int format_addresses(const char *value, bool v6, struct text *text)
+{
+	char buffer[512], *rest = buffer, *word;
+
+	if (strlen(value) >= sizeof(buffer))
+		return -EINVAL;
+	strcpy(buffer, value);
+	while ((word = strsep(&rest, ","))) {
+		struct ip ip;
+
+		word += strspn(word, " \t");
+		word[strcspn(word, " \t")] = '\0';
+		if (ip_parse(word, &ip) < 0 || ip_is_v6(&ip) != v6)
+			return -EINVAL;
+		text_add(text, v6 ? ",[%s]" : ",%s", IP_TEXT(&ip));
+	}
+	return 0;
+}
+
+/* "NUMBER:TYPE:VALUE" as systemd.network(5) has it, into what stands behind dhcp-option=. */
+static int format_option(const char *value, struct text *text, char why[static KEY_WHY_SIZE])
+{
+	static const struct {
+		const char *name;
+		uint32_t max;
+		char suffix;
+	} integers[] = { { "uint8", UINT8_MAX, 'b' }, { "uint16", UINT16_MAX, 's' }, { "uint32", UINT32_MAX, 'i' } };
+	char buffer[512], *rest = buffer, *number_text, *type;
+	uint32_t number, n;
+
+	if (strlen(value) >= sizeof(buffer))
+		return -EINVAL;
+	strcpy(buffer, value);
+	number_text = strsep(&rest, ":");
+	type = strsep(&rest, ":");
+	if (!rest || str_parse_u32(number_text, 254, &number) < 0)
+		return -EINVAL;
+	if (is_own_option(number)) {
+		snprintf(why, KEY_WHY_SIZE, "; option %u is the server's own", number);
+		return -EINVAL;
+	}
+	text_add(text, "%s%u", strcmp(type, "ipv6address") == 0 ? "option6:" : "", number);
+	for (size_t i = 0; i < ARRAY_SIZE(integers); i++)
+		if (strcmp(type, integers[i].name) == 0) {
+			if (str_parse_u32(rest, integers[i].max, &n) < 0)
+				return -EINVAL;
+			text_add(text, ",%u%c", n, integers[i].suffix);
+			return 0;
+		}
+	if (strcmp(type, "ipv4address") == 0 || strcmp(type, "ipv6address") == 0)
+		return format_addresses(rest, type[3] == '6', text);
+	if (strcmp(type, "string") != 0) {
+		snprintf(why, KEY_WHY_SIZE, "; the type is uint8, uint16, uint32, ipv4address, ipv6address or string");
+		return -EINVAL;
+	}
+	for (const char *p = rest; *p; p++)
+		if (*p == '"' || *p == '\\' || (unsigned char)*p < 0x20 || *p == 0x7f) {
+			snprintf(why, KEY_WHY_SIZE, "; a string without quotes, backslashes and control characters");
+			return -EINVAL;
+		}
+	if (!*rest)
+		return -EINVAL;
+	text_add(text, ",\"%s\"", rest);
+	return 0;
+}
+
+static int add_option(struct network_texts *texts, const char *value, char why[static KEY_WHY_SIZE])
+{
+	char buffer[1024];
+	struct text text;
+
+	text_init(&text, buffer, sizeof(buffer));
+	if (format_option(value, &text, why) < 0 || text.overflow)
+		return -EINVAL;
+	return texts_add(texts, buffer, why);
+}
+
+int records_parse_dhcp_option(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	return add_option(&network->options, value, why);
+}
+
+void records_reset_dhcp_option(struct network *network)
+{
+	texts_deinit(&network->options);
+}
+
+int records_parse_dhcp_ntp(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	struct ip ip;
+
+	if (ip_parse(value, &ip) < 0)
+		return -EINVAL;
+	if (network->n_ntp == ARRAY_SIZE(network->ntp)) {
+		snprintf(why, KEY_WHY_SIZE, "; more than %zu servers", ARRAY_SIZE(network->ntp));
+		return -EINVAL;
+	}
+	network->ntp[network->n_ntp++] = ip;
+	return 0;
+}
+
+void records_reset_dhcp_ntp(struct network *network)
+{
+	memset(network->ntp, 0, sizeof(network->ntp));
+	network->n_ntp = 0;
+}
+
+int records_parse_dhcp_router(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	network->no_router = strcmp(value, "no") == 0;
+	memset(&network->router, 0, sizeof(network->router));
+	if (!network->no_router && (ip_parse(value, &network->router) < 0 || !ip_is_v4(&network->router)))
+		return -EINVAL;
+	return 0;
+}
+
+void records_reset_dhcp_router(struct network *network)
+{
+	network->no_router = false;
+	memset(&network->router, 0, sizeof(network->router));
+}
+
+/* [DNS] */
+
+/* ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT, as dnsmasq writes it. */
+static int format_server(const char *value, struct text *text)
+{
+	char buffer[80], *port = NULL, *address = buffer, *colon;
+	uint32_t number = 53;
+	struct ip ip;
+
+	if (strlen(value) >= sizeof(buffer))
+		return -EINVAL;
+	strcpy(buffer, value);
+	colon = strrchr(buffer, ':');
+	if (buffer[0] == '[') {
+		address++;
+		colon = strchr(buffer, ']');
+		if (!colon || (colon[1] != ':' && colon[1] != '\0'))
+			return -EINVAL;
+		port = colon[1] ? colon + 2 : NULL;
+		*colon = '\0';
+	} else if (colon && strchr(buffer, ':') == colon) {
+		port = colon + 1;
+		*colon = '\0';
+	}
+	if (ip_parse(address, &ip) < 0 || (port && (str_parse_u32(port, UINT16_MAX, &number) < 0 || number == 0)))
+		return -EINVAL;
+	text_add(text, "%s", IP_TEXT(&ip));
+	if (number != 53)
+		text_add(text, "#%u", number);
+	return 0;
+}
+
+/* For all names, or "DOMAIN SERVER" for those of a domain; "DOMAIN none" asks nobody. */
+int records_parse_dns_forwarder(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	char buffer[512], line[512], *words[2];
+	struct text text;
+	int n = split(value, buffer, sizeof(buffer), words, 2);
+	struct ip ip;
+
+	if (n == 1 && ip_parse(words[0], &ip) == 0) {
+		if (network->n_forwarders == LIMIT_NETWORK_FORWARDERS) {
+			snprintf(why, KEY_WHY_SIZE, "; more than %d servers", LIMIT_NETWORK_FORWARDERS);
+			return -EINVAL;
+		}
+		network->forwarders[network->n_forwarders++] = ip;
+		return 0;
+	}
+	text_init(&text, line, sizeof(line));
+	if (n == 2) {
+		if (!is_name(words[0]))
+			return -EINVAL;
+		text_add(&text, "/%s/", words[0]);
+	}
+	if (n < 1 || ((n == 1 || strcmp(words[1], "none") != 0) && format_server(words[n - 1], &text) < 0) || text.overflow)
+		return -EINVAL;
+	network->split_all |= n == 1;
+	return texts_add(&network->splits, line, why);
+}
+
+void records_reset_dns_forwarder(struct network *network)
+{
+	memset(network->forwarders, 0, sizeof(network->forwarders));
+	network->n_forwarders = 0;
+	network->split_all = false;
+	texts_deinit(&network->splits);
+}
+
+int records_parse_dns_host(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	char buffer[LIMIT_NETWORK_LINE], *words[32];
+	int n = split(value, buffer, sizeof(buffer), words, ARRAY_SIZE(words));
+	struct ip ip;
+
+	if (n < 2 || ip_parse(words[0], &ip) < 0)
+		return -EINVAL;
+	for (int i = 1; i < n; i++)
+		if (!is_name(words[i]))
+			return -EINVAL;
+	return texts_add(&network->names, value, why);
+}
+
+void records_reset_dns_host(struct network *network)
+{
+	texts_deinit(&network->names);
+}
+
+int records_parse_dns_txt(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	size_t n = strcspn(value, " \t");
+	const char *content = value + n + strspn(value + n, " \t");
+	char line[512];
+
+	if (!*content || !keys_domain_is_valid(value, n) || strlen(content) > 255)
+		return -EINVAL;
+	for (const char *p = content; *p; p++)
+		if (*p == '"' || *p == '\\' || (unsigned char)*p < 0x20 || *p == 0x7f) {
+			snprintf(why, KEY_WHY_SIZE, "; a text without quotes, backslashes and control characters");
+			return -EINVAL;
+		}
+	if ((size_t)snprintf(line, sizeof(line), "txt-record=%.*s,\"%s\"", (int)n, value, content) >= sizeof(line))
+		return -EINVAL;
+	return texts_add(&network->records, line, why);
+}
+
+int records_parse_dns_srv(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	char buffer[1024], line[1024], *words[5];
+	int n = split(value, buffer, sizeof(buffer), words, ARRAY_SIZE(words));
+	uint32_t numbers[3] = { 0 };
+
+	if (n < 3 || !is_name(words[0]) || !is_name(words[1]))
+		return -EINVAL;
+	for (int i = 2; i < n; i++)
+		if (str_parse_u32(words[i], UINT16_MAX, &numbers[i - 2]) < 0)
+			return -EINVAL;
+	if (numbers[0] == 0)
+		return -EINVAL;
+	snprintf(line, sizeof(line), "srv-host=%s,%s,%u,%u,%u", words[0], words[1], numbers[0], numbers[1], numbers[2]);
+	return texts_add(&network->records, line, why);
+}
+
+/* TXT and SRV records are one list: either's empty value takes its own kind away. */
+static void reset_records(struct network *network, const char *kind)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < network->records.n; i++) {
+		if (strncmp(network->records.items[i], kind, strlen(kind)) == 0)
+			free(network->records.items[i]);
+		else
+			network->records.items[kept++] = network->records.items[i];
+	}
+	network->records.n = kept;
+}
+
+void records_reset_dns_txt(struct network *network)
+{
+	reset_records(network, "txt-record=");
+}
+
+void records_reset_dns_srv(struct network *network)
+{
+	reset_records(network, "srv-host=");
+}
+
+/* [Host] */
+
+static struct network_host *current_host(struct network *network)
+{
+	return network->n_hosts ? &network->hosts[network->n_hosts - 1] : NULL;
+}
+
+int records_parse_host_mac(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	struct network_host *host = current_host(network);
+
+	if (mac_parse(value, &host->mac) < 0)
+		return -EINVAL;
+	host->has_mac = true;
+	return 0;
+}
+
+void records_reset_host_mac(struct network *network)
+{
+	if (current_host(network))
+		current_host(network)->has_mac = false;
+}
+
+/* Bytes in hexadecimal with colons between them, or a text: dnsmasq takes both behind "id:". */
+int records_parse_host_client_id(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	struct network_host *host = current_host(network);
+
+	if (strlen(value) >= sizeof(host->client_id) || strcmp(value, "*") == 0)
+		return -EINVAL;
+	for (const char *p = value; *p; p++)
+		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f || strchr(",\"\\#", *p))
+			return -EINVAL;
+	snprintf(host->client_id, sizeof(host->client_id), "%s", value);
+	return 0;
+}
+
+void records_reset_host_client_id(struct network *network)
+{
+	if (current_host(network))
+		memset(current_host(network)->client_id, 0, sizeof(current_host(network)->client_id));
+}
+
+int records_parse_host_name(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	struct network_host *host = current_host(network);
+	size_t digits = strspn(value, "0123456789");
+
+	if (!is_name(value) || strchr(value, '.') || strlen(value) >= sizeof(host->name))
+		return -EINVAL;
+	/* dnsmasq would take these for a lease time. */
+	if (value[digits] == '\0' || (value[digits + 1] == '\0' && digits > 0 && strchr("smhdwSMHDW", value[digits])) ||
+	    strcmp(value, "infinite") == 0 || strcmp(value, "ignore") == 0) {
+		snprintf(why, KEY_WHY_SIZE, "; this one would be read as a time");
+		return -EINVAL;
+	}
+	snprintf(host->name, sizeof(host->name), "%s", value);
+	return 0;
+}
+
+void records_reset_host_name(struct network *network)
+{
+	if (current_host(network))
+		memset(current_host(network)->name, 0, sizeof(current_host(network)->name));
+}
+
+int records_parse_host_address(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	struct network_host *host = current_host(network);
+	struct ip ip, *slot;
+
+	if (ip_parse(value, &ip) < 0)
+		return -EINVAL;
+	slot = &host->addresses[ip_is_v6(&ip)];
+	if (slot->family) {
+		snprintf(why, KEY_WHY_SIZE, "; there is one of this family already");
+		return -EINVAL;
+	}
+	*slot = ip;
+	return 0;
+}
+
+void records_reset_host_address(struct network *network)
+{
+	if (current_host(network))
+		memset(current_host(network)->addresses, 0, sizeof(current_host(network)->addresses));
+}
+
+int records_parse_host_lease_time(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	return keys_parse_lease_time(value, &current_host(network)->lease_time_s);
+}
+
+void records_reset_host_lease_time(struct network *network)
+{
+	if (current_host(network))
+		current_host(network)->lease_time_s = 0;
+}
+
+int records_parse_host_option(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	return add_option(&current_host(network)->options, value, why);
+}
+
+void records_reset_host_option(struct network *network)
+{
+	if (current_host(network))
+		texts_deinit(&current_host(network)->options);
+}
+
+/* All together */
+
+/* Called at each [Section]: those that repeat begin anew. -ENOMEM, -E2BIG. */
+int records_begin_section(struct network *network, const char *section, struct network_place place)
+{
+	struct network_host *hosts;
+
+	if (strcmp(section, "Host") != 0)
+		return 0;
+	if (network->n_hosts == LIMIT_NETWORK_HOSTS)
+		return -E2BIG;
+	hosts = reallocarray(network->hosts, network->n_hosts + 1, sizeof(*hosts));
+	if (!hosts)
+		return -ENOMEM;
+	network->hosts = hosts;
+	hosts[network->n_hosts++] = (struct network_host){ .place = place };
+	return 0;
+}
+
+void records_deinit(struct network *network)
+{
+	texts_deinit(&network->options);
+	texts_deinit(&network->splits);
+	texts_deinit(&network->names);
+	texts_deinit(&network->records);
+	for (size_t i = 0; i < network->n_hosts; i++)
+		texts_deinit(&network->hosts[i].options);
+	free(network->hosts);
+	network->hosts = NULL;
+	network->n_hosts = 0;
+}
+
+#define record_failure(network, where, failure, format, ...)					\
+	failure_set(failure, -EINVAL, "%s:%u: " format, STR_ESCAPED((network)->paths[(where).file]),\
+		    (where).line, ##__VA_ARGS__)
+
+/* The Address= whose prefix holds this address; NULL when none does. */
+static const struct network_address *find_prefix(const struct network *network, const struct ip *ip)
+{
+	for (size_t i = 0; i < network->n_addresses; i++)
+		if (ip_overlaps(&network->addresses[i].ip, network->addresses[i].prefix_length, ip, ip_bits(ip)))
+			return &network->addresses[i];
+	return NULL;
+}
+
+static int verify_host_address(const struct network *network, const struct network_host *host, const struct ip *ip,
+			       struct failure *failure)
+{
+	const struct network_address *address;
+
+	if (!ip->family)
+		return 0;
+	address = find_prefix(network, ip);
+	if (!address)
+		return record_failure(network, host->place, failure,
+				      "[Host] Address=%s lies in the prefix of no Address= of this network (auto may choose any)",
+				      IP_TEXT(ip));
+	if (memcmp(&address->ip, ip, sizeof(*ip)) == 0)
+		return record_failure(network, host->place, failure, "[Host] Address=%s is the gateway's own address", IP_TEXT(ip));
+	return 0;
+}
+
+static int compare_hosts(const struct network *network, const struct network_host *a, const struct network_host *b,
+			 struct failure *failure)
+{
+	const char *what = NULL;
+
+	if (a->has_mac && b->has_mac && memcmp(&a->mac, &b->mac, sizeof(a->mac)) == 0)
+		what = "MACAddress=";
+	else if (a->name[0] && strcmp(a->name, b->name) == 0)
+		what = "Name=";
+	for (int i = 0; i < 2; i++)
+		if (a->addresses[i].family && memcmp(&a->addresses[i], &b->addresses[i], sizeof(a->addresses[i])) == 0)
+			what = "Address=";
+	return !what ? 0 : record_failure(network, b->place, failure, "this [Host] has the %s of the one in line %u", what,
+					  a->place.line);
+}
+
+static int verify_hosts(const struct network *network, struct failure *failure)
+{
+	size_t n_with_options = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < network->n_hosts; i++) {
+		const struct network_host *host = &network->hosts[i];
+
+		if (!host->has_mac && !host->client_id[0])
+			return record_failure(network, host->place, failure,
+					      "this [Host] has no MACAddress= and no ClientID=: nobody can tell which guest it is");
+		if (host->client_id[0] && !host->has_mac && !network->by_client_id)
+			return record_failure(network, host->place, failure,
+					      "ClientID= needs [DHCP] Identity=client-id: guests are told apart by their Ethernet addresses otherwise");
+		n_with_options += host->options.n > 0;
+		if (host->options.n > 0 && !host->has_mac)
+			return record_failure(network, host->place, failure, "SendOption= of a [Host] needs its MACAddress=");
+		if (n_with_options > LIMIT_NETWORK_RECORDS)
+			return record_failure(network, host->place, failure, "more than %d [Host]s with SendOption=",
+					      LIMIT_NETWORK_RECORDS);
+		for (int j = 0; r == 0 && j < 2; j++)
+			r = verify_host_address(network, host, &host->addresses[j], failure);
+		for (size_t j = 0; r == 0 && j < i; j++)
+			r = compare_hosts(network, &network->hosts[j], host, failure);
+	}
+	return r;
+}
+
+/* Do these lists fit together with the rest of the network? -EINVAL with file and line. */
+int records_verify(const struct network *network, struct failure *failure)
+{
+	return verify_hosts(network, failure);
+}

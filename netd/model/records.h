@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a network file can hold any number of: sections that repeat, and lists of records.
+ * Pure.
+ */
+#pragma once
+
+#include "keys.h"
+
+int records_begin_section(struct network *network, const char *section, struct network_place place);
+void records_deinit(struct network *network);
+int records_verify(const struct network *network, struct failure *failure);
+
+/* What keys.c takes for its table. */
+#define RECORD_KEY(name)									\
+	int records_parse_##name(struct network *network, const char *value, char why[static KEY_WHY_SIZE]);	\
+	void records_reset_##name(struct network *network);
+RECORD_KEY(dhcp_range)
+RECORD_KEY(dhcp_option)
+RECORD_KEY(dhcp_ntp)
+RECORD_KEY(dhcp_router)
+RECORD_KEY(dns_forwarder)
+RECORD_KEY(dns_host)
+RECORD_KEY(dns_txt)
+RECORD_KEY(dns_srv)
+RECORD_KEY(host_mac)
+RECORD_KEY(host_client_id)
+RECORD_KEY(host_name)
+RECORD_KEY(host_address)
+RECORD_KEY(host_lease_time)
+RECORD_KEY(host_option)
+#undef RECORD_KEY
