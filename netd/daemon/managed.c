@@ -32,12 +32,26 @@ void managed_list_deinit(struct managed_list *list)
 	*list = MANAGED_LIST_NULL;
 }
 
+static int compare_name(const void *name, const void *item)
+{
+	return strcmp(name, (*(struct managed *const *)item)->network.name);
+}
+
+/* The place of a network in the list; false when it is not there. */
+bool managed_find_place(const struct managed_list *list, const char *name, size_t *ret_place)
+{
+	struct managed **found = list->n ? bsearch(name, list->items, list->n, sizeof(*list->items), compare_name) : NULL;
+
+	if (found)
+		*ret_place = (size_t)(found - list->items);
+	return found;
+}
+
 struct managed *managed_find(const struct managed_list *list, const char *name)
 {
-	for (size_t i = 0; i < list->n; i++)
-		if (strcmp(list->items[i]->network.name, name) == 0)
-			return list->items[i];
-	return NULL;
+	size_t place;
+
+	return managed_find_place(list, name, &place) ? list->items[place] : NULL;
 }
 
 void managed_set_state(struct managed *managed, enum network_state state)

@@ -67,6 +67,7 @@ struct managed_list {
 #define MANAGED_LIST_NULL (struct managed_list){ 0 }
 
 void managed_list_deinit(struct managed_list *list);
+bool managed_find_place(const struct managed_list *list, const char *name, size_t *ret_place);
 struct managed *managed_find(const struct managed_list *list, const char *name);
 int managed_read_files(const struct manager_options *options, struct network_files_list *ret_files);
 int managed_list_load(struct managed_list *list, const struct manager_options *options, char *ret_problems,

@@ -61,6 +61,7 @@
 struct desire {
 	struct netstate state;			/* owned */
 	bool known;
+	uint64_t version;			/* another number for another state */
 	const struct network **networks;	/* owned array of borrowed networks */
 	size_t n_networks;
 	uint64_t serial;			/* of the list: the networks' contents */
@@ -80,6 +81,8 @@ struct manager {
 	struct monitor_news culprit;		/* of the last foreign change of rules */
 
 	struct coexist_result coexist;		/* owned: what other firewalls do to us */
+	uint32_t coexist_generation;		/* of the rules that it is about; 0: unknown */
+	uint64_t coexist_desire;
 	struct firewalld *firewalld;		/* owned; NULL without an event loop */
 
 	struct forwarding forwarding;		/* owned */
@@ -98,6 +101,8 @@ struct manager {
 	size_t n_bridges;
 	struct netstate_address *addresses;	/* owned: those that we have put on bridges */
 	size_t n_addresses;
+	uint64_t remembered;			/* view.changes when all that was remembered */
+	uint64_t remembered_addresses, remembered_desire;
 
 	sd_event_source *pass_source;		/* owned: enabled when a pass is due */
 	sd_event_source *timer_source;		/* owned */
@@ -356,6 +361,7 @@ static int build_desire(struct manager *manager, const struct pass *pass, bool s
 	*desire = (struct desire){
 		.state = state,
 		.known = true,
+		.version = desire->version + 1,
 		.networks = steal_ptr(networks),
 		.n_networks = pass->n_wanted,
 		.serial = manager->networks.serial,
@@ -594,28 +600,38 @@ static int pass_apply(struct manager *manager, const struct plan *plan)
 	return r;
 }
 
-static bool plan_touches(const struct plan *plan, const char *network)
+/* What a plan does for whom: a bit for each kind of step. */
+struct touched {
+	uint64_t *ops;			/* owned; by a network's place in the list */
+	uint64_t shared;		/* for what belongs to all */
+};
+_Static_assert(PLAN_OP_MAX_ <= 64, "a bit for each kind of step");
+
+static int list_touched(const struct manager *manager, const struct plan *plan, struct touched *ret_touched)
 {
-	for (size_t i = 0; i < plan->n_steps; i++)
-		if (strcmp(plan->steps[i].network, network) == 0)
-			return true;
-	return false;
+	struct touched touched = { .ops = calloc(manager->networks.n + 1, sizeof(*touched.ops)) };
+
+	if (!touched.ops)
+		return -ENOMEM;
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const struct plan_step *step = &plan->steps[i];
+		size_t place;
+
+		if (!step->network[0])
+			touched.shared |= UINT64_C(1) << step->op;
+		else if (managed_find_place(&manager->networks, step->network, &place))
+			touched.ops[place] |= UINT64_C(1) << step->op;
+	}
+	*ret_touched = touched;
+	return 0;
 }
 
 /* A repair, by what it consisted of. */
-static void count_repair(struct managed *managed, const struct plan *plan)
+static void count_repair(struct managed *managed, uint64_t ops)
 {
-	bool seen[PLAN_OP_MAX_] = { false };
-
 	managed->n_repairs++;
-	for (size_t i = 0; i < plan->n_steps; i++) {
-		const struct plan_step *step = &plan->steps[i];
-
-		if (seen[step->op] || (step->network[0] && strcmp(step->network, managed->network.name) != 0))
-			continue;
-		seen[step->op] = true;
-		managed->repairs[step->op]++;
-	}
+	for (unsigned int op = 0; op < PLAN_OP_MAX_; op++)
+		managed->repairs[op] += ops >> op & 1;
 }
 
 /* What the planner leaves alone, in words; what keeps a network from being is its problem. */
@@ -663,14 +679,33 @@ static void tell_note(struct managed *managed, const struct plan_note *note)
 
 static void tell_notes(struct manager *manager, const struct plan *plan)
 {
-	for (size_t i = 0; i < plan->n_notes; i++)
-		for (size_t j = 0; j < manager->networks.n; j++) {
-			struct managed *managed = manager->networks.items[j];
-			const char *network = plan->notes[i].network;
+	for (size_t i = 0; i < plan->n_notes; i++) {
+		const struct plan_note *note = &plan->notes[i];
+		struct managed *managed = note->network[0] ? managed_find(&manager->networks, note->network) : NULL;
 
-			if (managed->wanted && (!network[0] || strcmp(network, managed->network.name) == 0))
-				tell_note(managed, &plan->notes[i]);
-		}
+		if (managed && managed->wanted)
+			tell_note(managed, note);
+		for (size_t j = 0; !note->network[0] && j < manager->networks.n; j++)
+			if (manager->networks.items[j]->wanted)
+				tell_note(manager->networks.items[j], note);
+	}
+}
+
+/* How many ports the bridge of each network has. */
+static void count_ports(struct manager *manager, const struct pass *pass)
+{
+	for (size_t i = 0; i < manager->networks.n; i++)
+		manager->networks.items[i]->n_ports = 0;
+	for (size_t i = 0; i < pass->snapshot.n_ports; i++) {
+		const char *bridge = pass->snapshot.ports[i].bridge;
+		const struct netstate_bridge *desired = netstate_find_bridge(&pass->desired, bridge);
+		struct managed *managed = desired ? managed_find(&manager->networks, desired->network) : NULL;
+
+		if (managed)
+			managed->n_ports++;
+		for (size_t j = 0; !desired && j < manager->networks.n; j++)
+			manager->networks.items[j]->n_ports += strcmp(manager->networks.items[j]->network.bridge, bridge) == 0;
+	}
 }
 
 /* How long a network that is there on demand stays without a port: a guest that is on its way has the time it may take. */
@@ -741,26 +776,28 @@ static bool is_unchecked(const struct manager *manager, struct managed *managed)
 }
 
 /* After a pass: what can be said of each network now. */
-static void update_states(struct manager *manager, const struct pass *pass)
+static int update_states(struct manager *manager, const struct pass *pass)
 {
+	struct touched list;
+	int r;
+
+	r = list_touched(manager, &pass->plan, &list);
+	if (r < 0)
+		return r;
+	count_ports(manager, pass);
 	for (size_t i = 0; i < manager->networks.n; i++) {
 		struct managed *managed = manager->networks.items[i];
 		const char *name = managed->network.name;
-		bool touched = plan_touches(&pass->plan, name);
-		bool shared = plan_touches(&pass->plan, "");
+		bool touched = list.ops[i] != 0;
 
 		managed->fix[0] = '\0';
-		if (managed->state == NETWORK_RUNNING && (touched || shared) && managed->wanted && !manager->settling) {
-			count_repair(managed, &pass->plan);
+		if (managed->state == NETWORK_RUNNING && (touched || list.shared) && managed->wanted && !manager->settling) {
+			count_repair(managed, list.ops[i] | list.shared);
 			sd_journal_send("MESSAGE=network %s repaired (plan %llu)", name, (unsigned long long)pass->plan.id,
 					"PRIORITY=5", "NETWORK=%s", name, "BRIDGE=%s", managed->network.bridge, NULL);
 		}
 		if (managed->look_at_us)
 			want_pass_at(manager, managed->look_at_us);
-		managed->n_ports = 0;
-		for (size_t j = 0; j < pass->snapshot.n_ports; j++)
-			managed->n_ports += strcmp(pass->snapshot.ports[j].bridge, managed->network.bridge) == 0;
-
 		if (managed->retry_at_us)
 			continue;
 		if (manager->shared_problem[0] && managed->wanted) {
@@ -794,6 +831,8 @@ static void update_states(struct manager *manager, const struct pass *pass)
 					  NETWORK_DEGRADED : NETWORK_RUNNING);
 		}
 	}
+	free(list.ops);
+	return 0;
 }
 
 /* Keeps what the next plan needs to put things back: our ports that are in place, our bridges. */
@@ -834,6 +873,7 @@ static int remember(struct manager *manager, const struct netstate *snapshot)
 	manager->n_ports = n_ports;
 	manager->bridges = bridges;
 	manager->n_bridges = n_bridges;
+	manager->remembered = manager->kernel.view.changes;
 	return 0;
 }
 
@@ -841,11 +881,16 @@ static int remember(struct manager *manager, const struct netstate *snapshot)
 static int remember_addresses(struct manager *manager, const struct pass *pass)
 {
 	const struct netstate *desired = &pass->desired, *snapshot = &pass->snapshot;
-	struct netstate_address *addresses = calloc(desired->n_addresses + manager->n_addresses + 1, sizeof(*addresses));
+	struct netstate_address *addresses;
 	size_t n = 0;
 
+	if (manager->remembered_addresses == manager->kernel.view.changes && manager->remembered_desire == manager->desire.version)
+		return 0;
+	addresses = calloc(desired->n_addresses + manager->n_addresses + 1, sizeof(*addresses));
 	if (!addresses)
 		return -ENOMEM;
+	manager->remembered_addresses = manager->kernel.view.changes;
+	manager->remembered_desire = manager->desire.version;
 	for (size_t i = 0; i < desired->n_addresses; i++)
 		addresses[n++] = desired->addresses[i];
 	for (size_t i = 0; i < manager->n_addresses; i++) {
@@ -964,9 +1009,13 @@ static int coexist(struct manager *manager, const struct pass *pass)
 {
 	struct coexist_bridge *bridges;
 	struct coexist_result result;
+	const uint32_t generation = manager->kernel.generation ? manager->kernel.read_generation : 0;
 	size_t n_bridges;
 	int r;
 
+	/* Nobody else has changed a rule since. */
+	if (generation && generation == manager->coexist_generation && manager->coexist_desire == manager->desire.version)
+		return 0;
 	r = coexist_bridges(&pass->desired, &bridges, &n_bridges);
 	if (r < 0)
 		return r;
@@ -995,6 +1044,8 @@ static int coexist(struct manager *manager, const struct pass *pass)
 		(void)in_a_fight(manager, pass);
 	coexist_result_deinit(&manager->coexist);
 	manager->coexist = result;
+	manager->coexist_generation = r == 0 ? generation : 0;
+	manager->coexist_desire = manager->desire.version;
 	return r == -ENOMEM ? r : 0;
 }
 
@@ -1036,7 +1087,7 @@ int manager_run_pass(struct manager *manager)
 		keep_forwarding(manager, &pass.desired);
 	if (r == 0)
 		r = pass_apply(manager, &pass.plan);
-	if (r == 0)
+	if (r == 0 && manager->remembered != manager->kernel.view.changes)
 		r = remember(manager, &pass.snapshot);
 	if (r == 0)
 		r = sweep_flows(manager, &pass);
@@ -1048,16 +1099,18 @@ int manager_run_pass(struct manager *manager)
 		return r == -ENOMEM ? r : 0;
 	}
 
-	update_states(manager, &pass);
+	r = update_states(manager, &pass);
 	watch_idle(manager, &pass);
 	tell_notes(manager, &pass.plan);
-	r = remember_addresses(manager, &pass);
+	if (r == 0)
+		r = remember_addresses(manager, &pass);
 	managed_list_sweep(&manager->networks);
 	monitor_watch_tc(manager->monitor, manager->kernel.tc_used);
 	want_next_pass(manager, &pass, problem_before);
 	manager->settling = pass.plan.n_steps > 0;
 	update_status_text(manager);
-	if (manager->changed)
+	/* A pass that follows at once has the same to say, and more. */
+	if (manager->changed && (pass.plan.n_steps == 0 || manager->fight || manager->shared_problem[0]))
 		manager->changed(manager->changed_data);
 	return r;
 }

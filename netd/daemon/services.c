@@ -429,7 +429,7 @@ int services_add_to_snapshot(const struct services *services, const struct netst
 {
 	for (size_t i = 0; i < services->list->n; i++) {
 		const struct managed *managed = services->list->items[i];
-		const struct netstate_service *wanted = netstate_find_service(desired, managed->network.name);
+		const struct netstate_service *wanted;
 		struct netstate_service service = { .running = true, .config_hash = managed->child.config_hash,
 							    .data_hash = managed->child.data_hash };
 		int r = 0;
@@ -439,7 +439,8 @@ int services_add_to_snapshot(const struct services *services, const struct netst
 			memcpy(service.bridge, managed->network.bridge, sizeof(service.bridge));
 			service.deaf = is_deaf(managed);
 			r = netstate_add_service(snapshot, &service);
-		} else if (managed->child_retry_at_us && wanted) {
+		} else if (managed->child_retry_at_us &&
+			   (wanted = netstate_find_service(desired, managed->network.name))) {
 			r = netstate_add_service(snapshot, wanted);
 		}
 		if (r < 0)

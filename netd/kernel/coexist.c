@@ -421,6 +421,21 @@ static void put_difference(struct nl_batch *batch, const struct marks *wanted, c
 	}
 }
 
+/* Of the bridges, only those that something is in the way of: mostly none. */
+static void keep_blocks(struct coexist_result *result)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < result->n_blocks; i++)
+		if (result->blocks[i].text[0])
+			result->blocks[n++] = result->blocks[i];
+	result->n_blocks = n;
+	if (n == 0) {
+		free(result->blocks);
+		result->blocks = NULL;
+	}
+}
+
 /*
  * Makes the rules in the places of others those that @bridges need. What is in a bridge's way is in the result,
  * which the caller frees, also when it fails. -ENOENT: a place has just gone; look again.
@@ -458,6 +473,7 @@ int coexist_apply(struct kernel *kernel, const struct coexist_bridge *bridges, s
 		r = kernel_transact(kernel, &kernel->nft, &batch, NULL, NULL);
 	for (size_t i = 0; r == 0 && i < batch.n_entries; i++)
 		r = batch.entries[i].error;
+	keep_blocks(ret_result);
 	looking_reset(&looking);
 	marks_deinit(&wanted);
 	return r;

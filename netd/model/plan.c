@@ -51,14 +51,31 @@ struct job {
 	bool blocked;			/* cannot be: treated as if it were not declared */
 };
 
+/*
+ * Where the last search of each kind has ended. Everything is in the order of names, or nearly so: what is looked for is
+ * mostly there or next to it. Hints only; any number will do.
+ */
+struct hints {
+	size_t job, desired, snapshot, addresses[2];
+};
+
+/* A remembered bridge by its index. */
+struct remembered {
+	int ifindex;
+	const struct netstate_bridge *bridge;
+};
+
 struct planner {
+	struct hints *hints;
 	const struct netstate *desired;
 	const struct netstate *snapshot;
 	const struct plan_memory *memory;
 	const char (*except)[NETWORK_NAME_SIZE];
 	size_t n_except;
+	struct remembered *remembered;	/* sorted by index */
 	struct seen *seen;		/* sorted by network */
 	size_t n_seen;
+	size_t *seen_of;		/* by the number of a bridge in the snapshot: its place in seen, from 1; 0: none */
 	struct job *jobs;		/* sorted by network */
 	size_t n_jobs;
 	struct plan plan;
@@ -75,7 +92,9 @@ void plan_deinit(struct plan *plan)
 
 static void planner_deinit(struct planner *planner)
 {
+	free(planner->remembered);
 	free(planner->seen);
+	free(planner->seen_of);
 	free(planner->jobs);
 	plan_deinit(&planner->plan);
 }
@@ -170,20 +189,85 @@ static bool is_excepted(const struct planner *planner, const char *network)
 	return planner->n_except > 0 && bsearch(network, planner->except, planner->n_except, sizeof(*planner->except), compare_names);
 }
 
+/* What is in order already costs one look at it. */
+static void sort(void *array, size_t n, size_t size, int (*compare)(const void *a, const void *b))
+{
+	const char *items = array;
+	size_t i = 1;
+
+	while (i < n && compare(items + (i - 1) * size, items + i * size) <= 0)
+		i++;
+	if (i < n)
+		qsort(array, n, size, compare);
+}
+
+static int compare_remembered(const void *a, const void *b)
+{
+	const struct remembered *left = a, *right = b;
+
+	return left->ifindex < right->ifindex ? -1 : left->ifindex > right->ifindex;
+}
+
+static int index_memory(struct planner *planner)
+{
+	const struct plan_memory *memory = planner->memory;
+
+	planner->remembered = calloc(memory->n_bridges + 1, sizeof(*planner->remembered));
+	if (!planner->remembered)
+		return -ENOMEM;
+	for (size_t i = 0; i < memory->n_bridges; i++)
+		planner->remembered[i] = (struct remembered){ memory->bridges[i].ifindex, &memory->bridges[i] };
+	sort(planner->remembered, memory->n_bridges, sizeof(*planner->remembered), compare_remembered);
+	return 0;
+}
+
+/* bsearch(), but looks first at where the last search has ended, and behind it. */
+static void *search(const void *key, const void *array, size_t n, size_t size,
+		    int (*compare)(const void *key, const void *item), size_t *hint)
+{
+	char *items = (char *)array, *found;
+
+	for (size_t i = *hint; i < n && i < *hint + 2; i++)
+		if (compare(key, items + i * size) == 0) {
+			*hint = i;
+			return items + i * size;
+		}
+	found = n > 0 ? bsearch(key, array, n, size, compare) : NULL;
+	if (found)
+		*hint = (size_t)(found - items) / size;
+	return found;
+}
+
+static int compare_bridge_name(const void *name, const void *bridge)
+{
+	return strcmp(name, ((const struct netstate_bridge *)bridge)->name);
+}
+
+static const struct netstate_bridge *find_desired(const struct planner *planner, const char *name)
+{
+	return search(name, planner->desired->bridges, planner->desired->n_bridges, sizeof(struct netstate_bridge),
+		      compare_bridge_name, &planner->hints->desired);
+}
+
+static const struct netstate_bridge *find_actual(const struct planner *planner, const char *name)
+{
+	return search(name, planner->snapshot->bridges, planner->snapshot->n_bridges, sizeof(struct netstate_bridge),
+		      compare_bridge_name, &planner->hints->snapshot);
+}
+
 /*
  * Is this a bridge that we remember? By its index; and because an index can be given again, something else
  * of it must still be as it was: its mark, its name or its address.
  */
 static const struct netstate_bridge *find_remembered(const struct planner *planner, const struct netstate_bridge *bridge)
 {
-	for (size_t i = 0; i < planner->memory->n_bridges; i++) {
-		const struct netstate_bridge *other = &planner->memory->bridges[i];
+	const struct remembered key = { .ifindex = bridge->ifindex };
+	const struct remembered *found = planner->memory->n_bridges == 0 ? NULL :
+		bsearch(&key, planner->remembered, planner->memory->n_bridges, sizeof(key), compare_remembered);
+	const struct netstate_bridge *other = found ? found->bridge : NULL;
 
-		if (other->ifindex == bridge->ifindex)
-			return bridge->owner == NETSTATE_OURS || strcmp(other->name, bridge->name) == 0 ||
-			       memcmp(&other->mac, &bridge->mac, sizeof(other->mac)) == 0 ? other : NULL;
-	}
-	return NULL;
+	return other && (bridge->owner == NETSTATE_OURS || strcmp(other->name, bridge->name) == 0 ||
+			 memcmp(&other->mac, &bridge->mac, sizeof(other->mac)) == 0) ? other : NULL;
 }
 
 static const struct netstate_bridge *find_remembered_network(const struct planner *planner, const char *network)
@@ -209,12 +293,13 @@ static int see_bridges(struct planner *planner)
 	const struct netstate *snapshot = planner->snapshot;
 
 	planner->seen = calloc(snapshot->n_bridges + 1, sizeof(*planner->seen));
-	if (!planner->seen)
+	planner->seen_of = calloc(snapshot->n_bridges + 1, sizeof(*planner->seen_of));
+	if (!planner->seen || !planner->seen_of || index_memory(planner) < 0)
 		return -ENOMEM;
 	for (size_t i = 0; i < snapshot->n_bridges; i++) {
 		const struct netstate_bridge *bridge = &snapshot->bridges[i];
 		const struct netstate_bridge *remembered = find_remembered(planner, bridge);
-		const struct netstate_bridge *used = netstate_find_bridge(planner->desired, bridge->name);
+		const struct netstate_bridge *used = find_desired(planner, bridge->name);
 		bool stranger = !remembered && bridge->owner != NETSTATE_OURS;
 
 		if (stranger && !(used && used->existing))
@@ -226,18 +311,18 @@ static int see_bridges(struct planner *planner)
 		};
 		memcpy(planner->seen[planner->n_seen - 1].name, bridge->name, IFNAME_SIZE);
 	}
-	qsort(planner->seen, planner->n_seen, sizeof(*planner->seen), compare_seen);
+	sort(planner->seen, planner->n_seen, sizeof(*planner->seen), compare_seen);
+	for (size_t i = 0; i < planner->n_seen; i++)
+		planner->seen_of[planner->seen[i].bridge - snapshot->bridges] = i + 1;
 	return 0;
 }
 
 static struct seen *find_seen_name(const struct planner *planner, const char *name)
 {
-	const struct netstate_bridge *bridge = netstate_find_bridge(planner->snapshot, name);
+	const struct netstate_bridge *bridge = find_actual(planner, name);
+	size_t i = bridge ? planner->seen_of[bridge - planner->snapshot->bridges] : 0;
 
-	for (size_t i = 0; bridge && i < planner->n_seen; i++)
-		if (planner->seen[i].bridge == bridge)
-			return &planner->seen[i];
-	return NULL;
+	return i > 0 ? &planner->seen[i - 1] : NULL;
 }
 
 static int compare_job_network(const void *network, const void *job)
@@ -252,8 +337,8 @@ static int compare_jobs(const void *a, const void *b)
 
 static struct job *find_job(const struct planner *planner, const char *network)
 {
-	return planner->n_jobs ? bsearch(network, planner->jobs, planner->n_jobs, sizeof(*planner->jobs),
-					 compare_job_network) : NULL;
+	return search(network, planner->jobs, planner->n_jobs, sizeof(*planner->jobs), compare_job_network,
+		      &planner->hints->job);
 }
 
 /* Is this network to be there, and ours to touch in this pass? */
@@ -267,7 +352,7 @@ static bool is_wanted(const struct planner *planner, const char *network)
 /* The network that an interface's name belongs to: as it should be, else as it is. NULL for a stranger's. */
 static const char *network_of_link(const struct planner *planner, const char *link)
 {
-	const struct netstate_bridge *desired = netstate_find_bridge(planner->desired, link);
+	const struct netstate_bridge *desired = find_desired(planner, link);
 	const struct seen *seen;
 
 	if (desired)
@@ -336,7 +421,7 @@ static void move_away(struct planner *planner, struct seen *seen)
 	if (bridge.up && is_leaving(planner, seen))
 		add_bridge_step(planner, PHASE_CREATE_LINKS, PLAN_BRIDGE_DOWN, OUTCOME_DELETE, "", &bridge);
 	/* An index is given out again, so a bridge may still have the name that another one with this index got once. */
-	for (unsigned int n = 0; n == 0 || netstate_find_bridge(planner->snapshot, seen->name); n++) {
+	for (unsigned int n = 0; n == 0 || find_actual(planner, seen->name); n++) {
 		memset(seen->name, 0, sizeof(seen->name));
 		snprintf(seen->name, sizeof(seen->name), "gnt%d%.*s", bridge.ifindex, (int)(n < 4 ? n : 4), "....");
 		if (n >= 4)
@@ -350,7 +435,7 @@ static void move_away(struct planner *planner, struct seen *seen)
 static void clear_name(struct planner *planner, struct job *job)
 {
 	const struct netstate_bridge *desired = job->desired;
-	const struct netstate_bridge *holder = netstate_find_bridge(planner->snapshot, desired->name);
+	const struct netstate_bridge *holder = find_actual(planner, desired->name);
 	struct seen *seen = holder ? find_seen_name(planner, desired->name) : NULL;
 
 	if (desired->existing) {
@@ -396,7 +481,7 @@ static int make_jobs(struct planner *planner)
 		if (job->seen)
 			job->seen->taken = true;
 	}
-	qsort(planner->jobs, planner->n_jobs, sizeof(*planner->jobs), compare_jobs);
+	sort(planner->jobs, planner->n_jobs, sizeof(*planner->jobs), compare_jobs);
 	for (size_t i = 0; i < planner->n_jobs; i++)
 		if (!planner->jobs[i].excepted)
 			clear_name(planner, &planner->jobs[i]);
@@ -504,10 +589,22 @@ static void plan_leaving_bridge(struct planner *planner, const struct seen *seen
 
 /* Addresses */
 
-static size_t first_address(const struct netstate *state, const char *link)
+static bool is_first_address(const struct netstate *state, size_t i, const char *link)
 {
+	return i <= state->n_addresses && (i == 0 || strcmp(state->addresses[i - 1].link, link) < 0) &&
+	       (i == state->n_addresses || strcmp(state->addresses[i].link, link) >= 0);
+}
+
+/* The first address on this link, or where it would be. */
+static size_t first_address(const struct planner *planner, const struct netstate *state, const char *link)
+{
+	size_t *hint = &planner->hints->addresses[state == planner->desired];
 	size_t low = 0, high = state->n_addresses;
 
+	/* The next link's addresses are mostly behind a few of the last one's. */
+	for (size_t i = *hint; i <= *hint + 4; i++)
+		if (is_first_address(state, i, link))
+			return *hint = i;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
@@ -516,11 +613,11 @@ static size_t first_address(const struct netstate *state, const char *link)
 		else
 			high = middle;
 	}
-	return low;
+	return *hint = low;
 }
 
 #define for_each_address(state, address, on_link)						\
-	for (const struct netstate_address *address = (state)->addresses + first_address(state, on_link);\
+	for (const struct netstate_address *address = (state)->addresses + first_address(planner, state, on_link);\
 	     address < (state)->addresses + (state)->n_addresses && strcmp(address->link, on_link) == 0;	\
 	     address++)
 
@@ -546,14 +643,28 @@ static bool is_remembered_address(const struct planner *planner, const struct ne
 	return false;
 }
 
+static bool same_address(const struct netstate_address *a, const struct netstate_address *b)
+{
+	return a->prefix_length == b->prefix_length && memcmp(&a->address, &b->address, sizeof(a->address)) == 0;
+}
+
+/* The same address on a link of @state. */
+static const struct netstate_address *find_on(const struct planner *planner, const struct netstate *state,
+					      const char *link, const struct netstate_address *like)
+{
+	for_each_address(state, address, link)
+		if (same_address(address, like))
+			return address;
+	return NULL;
+}
+
 static void plan_addresses(struct planner *planner, const struct job *job)
 {
 	const char *network = job->desired->network, *name = job->desired->name;
 	const char *actual = job->seen ? job->seen->bridge->name : NULL;
 
 	for_each_address(planner->desired, address, name) {
-		struct netstate_address now = address_on(address, actual ? actual : name);
-		const struct netstate_address *have = actual ? netstate_find_address(planner->snapshot, &now) : NULL;
+		const struct netstate_address *have = actual ? find_on(planner, planner->snapshot, actual, address) : NULL;
 
 		if (!have)
 			add_address_step(planner, PHASE_ADD_ADDRESSES, PLAN_ADDRESS_ADD, OUTCOME_CREATE, network, address);
@@ -563,10 +674,11 @@ static void plan_addresses(struct planner *planner, const struct job *job)
 	if (!actual)
 		return;
 	for_each_address(planner->snapshot, address, actual) {
-		struct netstate_address then = address_on(address, name);
+		struct netstate_address then;
 
-		if (ip_is_link_local(&address->address) || netstate_find_address(planner->desired, &then))
+		if (ip_is_link_local(&address->address) || find_on(planner, planner->desired, name, address))
 			continue;
+		then = address_on(address, name);
 		if (is_remembered_address(planner, &then) || is_remembered_address(planner, address))
 			add_address_step(planner, PHASE_REMOVE_ADDRESSES, PLAN_ADDRESS_REMOVE, OUTCOME_DELETE, network, &then);
 		else if (!job->desired->existing)
@@ -753,7 +865,7 @@ static void plan_table_replace(struct planner *planner)
 					 desired->elements[i].network, &desired->elements[i]);
 	for (size_t i = 0; i < planner->n_seen; i++)
 		if (is_leaving(planner, &planner->seen[i]) &&
-		    !netstate_find_bridge(desired, planner->seen[i].bridge->name))
+		    !find_desired(planner, planner->seen[i].bridge->name))
 			add_closing_element(planner, &planner->seen[i]);
 }
 
@@ -790,7 +902,7 @@ static void plan_table(struct planner *planner)
 
 static bool is_wanted_link(const struct planner *planner, const char *link)
 {
-	const struct netstate_bridge *bridge = netstate_find_bridge(planner->desired, link);
+	const struct netstate_bridge *bridge = find_desired(planner, link);
 
 	return bridge && is_wanted(planner, bridge->network);
 }
@@ -865,7 +977,7 @@ static const char *network_of_sysctl(const struct planner *planner, const char *
 		return "";
 	memcpy(name, rest, n);
 	name[n] = '\0';
-	bridge = netstate_find_bridge(planner->desired, name);
+	bridge = find_desired(planner, name);
 	return bridge ? bridge->network : "";
 }
 
@@ -916,22 +1028,34 @@ static bool is_sysctl_due(const struct planner *planner, const struct netstate_s
 	return !have || have->value != want->value || (*network && !is_at_its_name(planner, network));
 }
 
+static void plan_sysctl(struct planner *planner, const struct netstate_sysctl *want, const struct netstate_sysctl *have)
+{
+	const char *network = want->when == SYSCTL_ALWAYS ? network_of_sysctl(planner, want->path) : "";
+
+	if (is_sysctl_due(planner, want, have, network) &&
+	    (*network ? is_wanted(planner, network) : has_wanted_job(planner)))
+		add_sysctl_step(planner, PHASE_SYSCTLS, PLAN_SYSCTL_SET, OUTCOME_UPDATE, network, want);
+}
+
 static void plan_sysctls(struct planner *planner)
 {
 	/* Steps that belong to all come in this order. */
 	static const enum sysctl_when order[] = { SYSCTL_FROM_1, SYSCTL_ALWAYS, SYSCTL_AFTER };
+	const struct netstate *desired = planner->desired, *snapshot = planner->snapshot;
 
-	for (size_t i = 0; i < ARRAY_SIZE(order) * planner->desired->n_sysctls; i++) {
-		const struct netstate_sysctl *want = &planner->desired->sysctls[i % planner->desired->n_sysctls];
-		const struct netstate_sysctl *have = netstate_find_sysctl(planner->snapshot, want->path);
-		bool always = want->when == SYSCTL_ALWAYS;
-		const char *network = always ? network_of_sysctl(planner, want->path) : "";
+	for (size_t turn = 0; turn < ARRAY_SIZE(order); turn++)
+		for (size_t i = 0, j = 0; i < desired->n_sysctls; i++) {
+			const struct netstate_sysctl *want = &desired->sysctls[i];
+			bool found;
 
-		if (want->when != order[i / planner->desired->n_sysctls] || !is_sysctl_due(planner, want, have, network))
-			continue;
-		if (*network ? is_wanted(planner, network) : has_wanted_job(planner))
-			add_sysctl_step(planner, PHASE_SYSCTLS, PLAN_SYSCTL_SET, OUTCOME_UPDATE, network, want);
-	}
+			if (want->when != order[turn])
+				continue;
+			/* Both are sorted. */
+			while (j < snapshot->n_sysctls && strcmp(snapshot->sysctls[j].path, want->path) < 0)
+				j++;
+			found = j < snapshot->n_sysctls && strcmp(snapshot->sysctls[j].path, want->path) == 0;
+			plan_sysctl(planner, want, found ? &snapshot->sysctls[j] : NULL);
+		}
 }
 
 /* Ports */
@@ -985,7 +1109,7 @@ static const struct netstate_port *find_remembered_port(const struct planner *pl
 /* The network of a port: its alias names the bridge, as it is called or was, or the network. */
 static const struct job *find_port_job(const struct planner *planner, const char *bridge)
 {
-	const struct netstate_bridge *desired = netstate_find_bridge(planner->desired, bridge);
+	const struct netstate_bridge *desired = find_desired(planner, bridge);
 	const char *network = desired ? desired->network : network_of_link(planner, bridge);
 
 	return find_job(planner, network ? network : bridge);
@@ -1146,8 +1270,9 @@ int plan_build(const struct netstate *desired, const struct netstate *snapshot, 
 	       const char (*except)[NETWORK_NAME_SIZE], size_t n_except, uint64_t now_us, struct plan *ret_plan)
 {
 	static const struct plan_memory nothing;
+	struct hints hints = { 0 };
 	_cleanup_(planner_deinit) struct planner planner = {
-		.desired = desired, .snapshot = snapshot, .memory = memory ? memory : &nothing,
+		.hints = &hints, .desired = desired, .snapshot = snapshot, .memory = memory ? memory : &nothing,
 		.except = except, .n_except = n_except, .plan = { .id = now_us },
 	};
 	int r;
