@@ -29,7 +29,7 @@ HELPER_SOURCES := helper/privileges.c helper/request.c helper/rtnetlink.c helper
 IFUP_SOURCES := helper/ifup.c helper/rtnetlink.c helper/bridge.c
 NL_SOURCES := lib/nl/socket.c lib/nl/link.c
 # A line for each capability of the client.
-CTL_SOURCES := ctl/main.c ctl/verbs.c ctl/table.c ctl/json.c \
+CTL_SOURCES := ctl/main.c ctl/verbs.c ctl/complete.c ctl/table.c ctl/json.c \
 	ctl/policy.c ctl/check.c ctl/why.c ctl/list.c ctl/source.c ctl/caller.c \
 	ctl/bus.c ctl/report.c ctl/networks.c ctl/leases.c ctl/monitor.c ctl/change.c ctl/edit.c ctl/virsh.c \
 	ctl/qemu.c ctl/exec.c ctl/ports.c \

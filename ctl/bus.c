@@ -59,6 +59,14 @@ int bus_open(sd_bus **ret_bus, struct failure *failure)
 	return 0;
 }
 
+/* Connects to a daemon that runs, on its own socket. */
+int bus_open_running(sd_bus **ret_bus, struct failure *failure)
+{
+	int r = open_socket(ret_bus);
+
+	return r < 0 ? failure_set(failure, -ECONNREFUSED, "guestnetd does not answer: %s", strerror(-r)) : 0;
+}
+
 static bool is_system(sd_bus *bus)
 {
 	return sd_bus_is_bus_client(bus) > 0;

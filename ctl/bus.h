@@ -15,6 +15,7 @@
 #define BUS_NETWORK	"org.guestnet1.Network"
 
 int bus_open(sd_bus **ret_bus, struct failure *failure);
+int bus_open_running(sd_bus **ret_bus, struct failure *failure);
 int bus_call(sd_bus *bus, const char *method, sd_bus_message **ret_reply, struct failure *failure,
 	     const char *types, ...);
 int bus_get_networks(sd_bus *bus, sd_bus_message **ret_reply, struct failure *failure);

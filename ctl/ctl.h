@@ -98,3 +98,6 @@ enum exit_status libvirt_unlink(const struct options *options, struct failure *f
 /* Asks the kernel itself, and needs CAP_NET_ADMIN for it. */
 enum exit_status doctor_verb(const struct options *options, struct failure *failure);
 enum exit_status why_run(const struct options *options, struct failure *failure);
+
+/* For the completion of shells. */
+enum exit_status complete_run(const struct options *options, struct failure *failure);

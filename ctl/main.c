@@ -52,7 +52,7 @@ static void print_help(FILE *out, const char *family)
 	fputs("Usage: guestnet [VERB [ARGUMENT...] [OPTION...]]\n\n"
 	      "Alone it lists the networks.\n\n", out);
 	for (size_t i = 0; i < n_verbs; i++)
-		if (!family || (strncmp(verbs[i].name, family, length) == 0 && verbs[i].name[length] == ' '))
+		if ((!family && verbs[i].help) || (family && strncmp(verbs[i].name, family, length) == 0 && verbs[i].name[length] == ' '))
 			print_verb(out, &verbs[i]);
 	fputs("\n", out);
 	print_option(out, "--json", NULL, option_names[OPTION_JSON].help);
@@ -154,42 +154,6 @@ static int parse_command(int argc, char *const argv[], struct command *command, 
 	return 0;
 }
 
-/* Do the words begin with this name of a verb? Returns of how many words it is, 0 when they do not. */
-static size_t name_matches(const char *name, size_t length, const char *const *words, size_t n_words)
-{
-	const char *blank = memchr(name, ' ', length);
-	size_t first = blank ? (size_t)(blank - name) : length;
-
-	if (n_words == 0 || strlen(words[0]) != first || strncmp(words[0], name, first) != 0)
-		return 0;
-	if (!blank)
-		return 1;
-	return n_words > 1 && strcmp(words[1], blank + 1) == 0 ? 2 : 0;
-}
-
-static size_t verb_matches(const struct verb *verb, const char *const *words, size_t n_words)
-{
-	size_t n = name_matches(verb->name, strlen(verb->name), words, n_words);
-
-	for (const char *alias = verb->aliases; alias && *alias && n == 0;) {
-		size_t length = strcspn(alias, " ");
-
-		n = name_matches(alias, length, words, n_words);
-		alias += length + (alias[length] == ' ');
-	}
-	return n;
-}
-
-static const struct verb *find_verb(const char *const *words, size_t n_words, size_t *ret_length)
-{
-	for (size_t i = 0; i < n_verbs; i++) {
-		*ret_length = verb_matches(&verbs[i], words, n_words);
-		if (*ret_length > 0)
-			return &verbs[i];
-	}
-	return NULL;
-}
-
 /* Words that somebody may have meant; there is room for as many as fit. */
 struct words {
 	char texts[128][VERB_NAME_SIZE];
@@ -214,6 +178,8 @@ static void list_words(const char *family, struct words *words)
 		const char *name = verbs[i].name, *alias = verbs[i].aliases, *blank = strchr(name, ' ');
 		size_t length = blank ? (size_t)(blank - name) : strlen(name);
 
+		if (!verbs[i].help)
+			continue;	/* what no help tells nobody means */
 		if (!family)
 			words_add(words, name, length);
 		else if (blank && strlen(family) == length && strncmp(name, family, length) == 0)
@@ -274,7 +240,7 @@ static enum exit_status help_about(const struct command *command, size_t first, 
 {
 	const char *const *rest = command->words + first;
 	size_t n_rest = command->n_words - first, length;
-	const struct verb *verb = find_verb(rest, n_rest, &length);
+	const struct verb *verb = verbs_find(rest, n_rest, &length);
 	struct words words = { .n = 0 };
 
 	if (n_rest == 1)
@@ -303,7 +269,7 @@ static enum exit_status run_verb(const struct command *command, struct failure *
 	enum exit_status status;
 	size_t length;
 
-	verb = find_verb(command->words, command->n_words, &length);
+	verb = verbs_find(command->words, command->n_words, &length);
 	if (!verb) {
 		unknown_verb(command, 0, failure);
 		return STATUS_USAGE;

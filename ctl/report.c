@@ -181,10 +181,9 @@ static int read_all(struct reports *reports)
 	return r;
 }
 
-/* Asks for all networks. */
-int reports_get(struct reports *reports, struct failure *failure)
+static int get(struct reports *reports, int (*open)(sd_bus **ret_bus, struct failure *failure), struct failure *failure)
 {
-	int r = bus_open(&reports->bus, failure);
+	int r = open(&reports->bus, failure);
 
 	if (r >= 0)
 		r = bus_get_networks(reports->bus, &reports->reply, failure);
@@ -192,6 +191,18 @@ int reports_get(struct reports *reports, struct failure *failure)
 		return r;
 	r = read_all(reports);
 	return r < 0 ? failure_set(failure, r, "guestnetd answers something else than was asked: %s", strerror(-r)) : 0;
+}
+
+/* Asks for all networks. */
+int reports_get(struct reports *reports, struct failure *failure)
+{
+	return get(reports, bus_open, failure);
+}
+
+/* Likewise, and starts no daemon for that. */
+int reports_get_running(struct reports *reports, struct failure *failure)
+{
+	return get(reports, bus_open_running, failure);
 }
 
 void reports_deinit(struct reports *reports)

@@ -34,6 +34,7 @@ struct reports {
 
 #define REPORTS_NULL (struct reports){ 0 }
 
+int reports_get_running(struct reports *reports, struct failure *failure);
 int reports_get(struct reports *reports, struct failure *failure);
 void reports_deinit(struct reports *reports);
 const struct report *reports_find(const struct reports *reports, const char *name, struct failure *failure);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The verbs of guestnet and their options.
- * Pure: two tables.
+ * Pure: two tables, and finding in them.
  */
 #include "verbs.h"
+
+#include <string.h>
 
 #include "paths.h"
 
@@ -42,6 +44,7 @@ const struct verb verbs[] = {
 	{ "autostart", NULL, "NETWORK", "let a network start by itself", BIT(DISABLE), 1, 1, networks_autostart, "" },
 	{ "cat", "dumpxml", "NETWORK", "the text of a network's files, in the order in which they apply", JSON, 1, 1,
 	  networks_cat, "" },
+	{ "complete", NULL, "[WORD...]", NULL, 0, 0, OPERANDS_ANY, complete_run, "" },
 	{ "create", NULL, "FILE [NETWORK]", "declare a network until the next boot, and start it", 0, 1, 2, networks_create,
 	  "FILE is called NAME.network, or \"-\" (standard input) with a name.\n" },
 	{ "define", NULL, "FILE [NETWORK]", "declare a network, or replace what declares it", 0, 1, 2, networks_define,
@@ -79,7 +82,7 @@ const struct verb verbs[] = {
 	{ "policy list", NULL, "", "which bridges you may use, and how much is left", JSON | USER, 0, 0, policy_list, "" },
 	{ "policy why", NULL, "BRIDGE", "whether you may use a bridge, and which rule says so", JSON | USER, 1, 1, policy_why,
 	  "Exit status: 0 allowed, 4 denied, 3 no such bridge (the policy is shown all the same).\n" },
-	{ "ports", NULL, "[NETWORK]", "which guest hangs where, and whose it is", JSON, 0, 1, ports_run, "" },
+	{ "ports", "port-list", "[NETWORK]", "which guest hangs where, and whose it is", JSON, 0, 1, ports_run, "" },
 	{ "qemu", NULL, "NETWORK", "the arguments that put a guest on the network", JSON | NIC, 1, 1, qemu_run,
 	  "  qemu-system-x86_64 -m 1G disk.img $(guestnet qemu default)\n\n"
 	  "The MAC address is the same each time, for you, this network and this machine.\n" },
@@ -96,3 +99,40 @@ const struct verb verbs[] = {
 	  "Exit status: 0 it and its answer pass, 1 they do not, 5 that cannot be told for certain.\n" },
 };
 const size_t n_verbs = ARRAY_SIZE(verbs);
+
+/* Do the words begin with this name of a verb? Returns of how many words it is, 0 when they do not. */
+static size_t name_matches(const char *name, size_t length, const char *const *words, size_t n_words)
+{
+	const char *blank = memchr(name, ' ', length);
+	size_t first = blank ? (size_t)(blank - name) : length;
+
+	if (n_words == 0 || strlen(words[0]) != first || strncmp(words[0], name, first) != 0)
+		return 0;
+	if (!blank)
+		return 1;
+	return n_words > 1 && strcmp(words[1], blank + 1) == 0 ? 2 : 0;
+}
+
+static size_t verb_matches(const struct verb *verb, const char *const *words, size_t n_words)
+{
+	size_t n = name_matches(verb->name, strlen(verb->name), words, n_words);
+
+	for (const char *alias = verb->aliases; alias && *alias && n == 0;) {
+		size_t length = strcspn(alias, " ");
+
+		n = name_matches(alias, length, words, n_words);
+		alias += length + (alias[length] == ' ');
+	}
+	return n;
+}
+
+/* The verb that the words begin with, NULL when they begin with none. @ret_length: of how many words its name is. */
+const struct verb *verbs_find(const char *const *words, size_t n_words, size_t *ret_length)
+{
+	for (size_t i = 0; i < n_verbs; i++) {
+		*ret_length = verb_matches(&verbs[i], words, n_words);
+		if (*ret_length > 0)
+			return &verbs[i];
+	}
+	return NULL;
+}

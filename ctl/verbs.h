@@ -13,7 +13,7 @@ struct verb {
 	const char *name;		/* may be of two words; verbs with the same first word are a family */
 	const char *aliases;		/* other names, separated by blanks; NULL: none */
 	const char *arguments;
-	const char *help;		/* one line */
+	const char *help;		/* one line; NULL: for programs, and not told */
 	unsigned int options;		/* OPTION_BIT() of those it knows */
 	size_t min_operands, max_operands;
 	enum exit_status (*run)(const struct options *options, struct failure *failure);
@@ -29,6 +29,8 @@ struct option_name {
 extern const struct verb verbs[];
 extern const size_t n_verbs;
 extern const struct option_name option_names[OPTION_MAX_];
+
+const struct verb *verbs_find(const char *const *words, size_t n_words, size_t *ret_length);
 
 #define VERB_NAME_SIZE 32
 #define OPERANDS_ANY ((size_t)-1)

@@ -18,7 +18,8 @@ mount -t tmpfs -o mode=755 tmpfs /run || { fail lab "no private tmpfs"; exit 1; 
 mkdir $work
 mkdir $work/tree $work/bin
 cp -a "$top/Makefile" "$top"/*.md "$top/COPYING" "$top/tools" "$top/policy" "$top/man" "$top/doc" $work/tree/
-mkdir $work/tree/netd
+mkdir $work/tree/netd $work/tree/ctl
+cp -a "$top/ctl/completion" $work/tree/ctl/
 cp -a "$top/systemd" "$top/firewalld" $work/tree/
 cp -a "$top/netd/networks" $work/tree/netd/
 cp -a "$BIN" $work/tree/bin
@@ -51,6 +52,9 @@ equal destdir-list "$({
 	echo 644 usr/share/polkit-1/rules.d/guestnet-firewalld.rules
 	echo 644 usr/lib/sysusers.d/guestnet.conf
 	echo 644 usr/lib/tmpfiles.d/guestnet.conf
+	echo 644 usr/share/bash-completion/completions/guestnet
+	echo 644 usr/share/zsh/site-functions/_guestnet
+	echo 644 usr/share/fish/vendor_completions.d/guestnet.fish
 	echo 644 usr/share/dbus-1/system-services/org.guestnet1.service
 	echo 644 usr/share/dbus-1/system.d/org.guestnet1.conf
 	echo 644 usr/share/polkit-1/actions/org.guestnet1.policy

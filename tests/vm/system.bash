@@ -47,10 +47,11 @@ system_make() {
 	release=$(cat build/kernel/release)
 	mkdir -p "$root"
 	tar -C "$root" --xattrs -xf "$1" || { fail system 'it cannot be unpacked'; exit 1; }
-	mkdir -p "$root/usr/lib/modules" "$root/guestnet/tests/vm" "$root/guestnet/netd" "$root/guestnet/build"
+	mkdir -p "$root/usr/lib/modules" "$root/guestnet/tests/vm" "$root/guestnet/netd" "$root/guestnet/ctl" "$root/guestnet/build"
 	cp -a build/kernel/lib/modules/"$release" "$root/usr/lib/modules/" && chroot "$root" depmod "$release"
 	cp -a Makefile ./*.md COPYING tools policy man doc systemd firewalld "$root/guestnet/"
 	cp -a netd/networks "$root/guestnet/netd/"
+	cp -a ctl/completion "$root/guestnet/ctl/"
 	cp -a build/usr/bin "$root/guestnet/build/bin"
 	cp tests/lib.sh "$root/guestnet/tests/"
 	cp "$0" tests/vm/system.bash "$root/guestnet/tests/vm/"
