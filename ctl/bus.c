@@ -168,16 +168,17 @@ static int callv(sd_bus *bus, const char *path, const char *interface, const cha
 	va_end(again);
 	if (r >= 0)
 		return 0;
-	failure_set(failure, r, "%s", error.message ?: strerror(-r));
+	/* No answer at all: the daemon went, or had no place for us. */
+	if (r == -ECONNRESET || r == -ENOTCONN)
+		failure_set(failure, r, "guestnetd has closed the connection: it is ending, or too many are asking it");
+	else if (sd_bus_error_has_name(&error, SD_BUS_ERROR_SERVICE_UNKNOWN))
+		failure_set(failure, r, "guestnetd does not run, and the system bus cannot start it (start it: systemctl start guestnetd)");
+	else
+		failure_set(failure, r, "%s", error.message ?: strerror(-r));
 	if (sd_bus_error_has_name(&error, "org.guestnet1.NoSuchNetwork"))
 		return -ENOENT;
 	if (is_denied(&error))
 		return -EACCES;
-	/* No answer at all: the daemon went, or had no place for us. */
-	if (r == -ECONNRESET || r == -ENOTCONN)
-		failure_set(failure, r, "guestnetd has closed the connection: it is ending, or too many are asking it");
-	if (sd_bus_error_has_name(&error, SD_BUS_ERROR_SERVICE_UNKNOWN))
-		failure_set(failure, r, "guestnetd does not run, and the system bus cannot start it (start it: systemctl start guestnetd)");
 	return r == -ENOENT || r == -EACCES ? -EIO : r;
 }
 

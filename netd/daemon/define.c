@@ -187,6 +187,7 @@ static int replace(struct manager *manager, const char *name, const struct place
 		char why[sizeof(failure->text)];
 
 		snprintf(why, sizeof(why), "%s", failure->text);
+		failure->text[0] = '\0';	/* more is to be said than the cause */
 		if (kept ? rename(place->old, place->path) < 0 : unlink(place->path) < 0)
 			return failure_set(failure, -errno, "%s; and the old file cannot be put back: %s", why, strerror(errno));
 		(void)put_into_force(manager, name, false, &again);

@@ -1,0 +1,349 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The client's verbs about networks, as somebody types them: text, JSON as doc/json.md documents it, exit statuses, an
+# editor, terminals of 80 and 200 columns, completion; many clients at once, and clients that do not read.
+
+suite=client-networks
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/world.bash"
+world_enter "$@"
+world_setup || exit 1
+need all dnsmasq jq python3 || exit 0
+
+root=$world/netd
+mkdir -p $root/{etc/networks,vendor/networks,state,run}
+cp "$top"/netd/networks/*.network $root/vendor/networks/
+printf '[Network]\nMode=nat\nAutostart=no\n[Address]\nAddress=10.91.0.1/24\n' >$root/etc/networks/lab.network
+export GUESTNET_BUS=unix:path=$root/run/bus.sock
+client=$world/tools/guestnet
+install -m 755 "$BIN/guestnet" $client
+"$BIN/guestnetd" --config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run \
+	--service-user=65534 >>$root/log 2>&1 &
+netd_pid=$!
+
+run() { timeout 60 $client "$@" >"$tmp/out" 2>"$tmp/err" </dev/null; status=$?; out=$(<"$tmp/out") err=$(<"$tmp/err"); }
+# says ID STATUS REGEX ARG...: exit status, stdout; nothing on stderr.
+says() {
+	local id=$1 want=$2 regex=$3
+	shift 3
+	run "$@"
+	if [ "$status" != "$want" ] || [ -n "$err" ]; then fail "$id" "status $status, not $want: $out $err"; else matches "$id" "$regex" "$out"; fi
+}
+# complains ID STATUS REGEX ARG...: exit status, one line on stderr, nothing on stdout.
+complains() {
+	local id=$1 want=$2 regex=$3
+	shift 3
+	run "$@"
+	if [ "$status" != "$want" ] || [ -n "$out" ] || [[ $err == *$'\n'* ]]; then
+		fail "$id" "status $status, not $want, or not one line: '$out' '$err'"
+	else
+		matches "$id" "$regex" "$err"
+	fi
+}
+state_is() { [ "$($client list --json | jq -r --arg n "$1" '.[] | select(.name == $n) | .state')" = "$2" ]; }
+
+# documented SECTION: "key type" of each line of a table in doc/json.md.
+documented() {
+	awk -v section="## $1" '$0 == section { on = 1; next } /^## / { on = 0 } on' "$top/doc/json.md" |
+		sed -nE 's/^\| `([a-z_]+)` \| ([a-z]+).*/\1 \2/p' | sort
+}
+# as_documented ID SECTION FILTER ARG...: the objects that the filter finds have the documented keys and types.
+as_documented() {
+	local id=$1 section=$2 filter=$3
+	shift 3
+	run "$@" --json
+	if [ "$(wc -l <"$tmp/out")" != 1 ]; then fail "$id" "not one line: $out"; return; fi
+	equal "$id" "$(documented "$section")" "$(jq -r "[$filter][0] | to_entries[] | .key + \" \" + (.value | type)" <"$tmp/out" | sort)"
+}
+
+wait_for 30 test -S $root/run/bus.sock
+check up wait_for 30 state_is default running
+
+# --- Looking
+says alone 0 $'^NAME +STATE +MODE +BRIDGE +PORTS +ADDRESSES\ndefault +running +nat ' list
+says list_names 0 $'^default\nisolated\nlab$' net-list --all --names
+says status 0 'lab is stopped since .*mode +nat' status lab
+says info 0 '^default is running' net-info default
+says cat 0 $'^# .*/vendor/networks/default.network\n.*Mode=nat' cat default
+says dumpxml 0 'Address=10.91.0.1/24$' net-dumpxml lab
+says leases_none 0 '^NETWORK +ADDRESS +MAC +NAME +EXPIRES$' leases
+complains unknown_network 3 'there is no network "defalt", did you mean "default"\?' status defalt
+complains unknown_start 3 'there is no network "labb", did you mean "lab"\?' start labb
+complains unknown_cat 3 'no network "x"' cat x
+complains unknown_leases 3 'no network "iso1ated", did you mean "isolated"' dhcp-leases iso1ated
+complains unknown_monitor 3 'no network "x"' monitor x
+complains unknown_verb 2 'unknown verb "strat", did you mean "start"\?' strat default
+complains unknown_net_verb 2 'unknown verb "undefin", did you mean "undefine"' net-undefin
+complains timeout_word 2 'want seconds' leases --wait a --timeout soon
+complains no_lease 1 'no lease for nobody within 1 s' leases --wait nobody --timeout 1
+
+# --- The virsh words that mean nothing here say what does.
+while IFS=$'\t' read -r verb ours rest; do
+	[[ $verb = \#* ]] && continue
+	if [ "$ours" = - ]; then
+		complains "virsh_$verb" 2 "there is no verb \"${verb#net-}\": ${rest%%	*}" "$verb" default
+	else
+		run help ${verb#net-}
+		matches "virsh_$verb" "^Usage: guestnet ${ours%% *}" "$out"
+	fi
+done <"$top/tests/data/virsh.tsv"
+
+# --- Leases: waiting sees one that comes while it waits, and one that is there.
+$client start lab || fail start-lab "status $?"
+check lab-up wait_for 30 state_is lab running
+lease_line() { echo "$(($(date +%s) + 3600)) 52:54:00:00:00:0$1 10.91.0.7$1 $2 *"; }
+timeout 60 $client leases lab --wait web >$tmp/waited & waiter=$!
+lease_line 1 db >>$root/state/dnsmasq/lab.leases
+lease_line 2 web >>$root/state/dnsmasq/lab.leases
+wait $waiter
+equal wait_status 0 $?
+equal wait_address 10.91.0.72 "$(cat $tmp/waited)"
+says wait_there 0 '^10.91.0.71$' leases --wait 52:54:00:00:00:01
+says leases 0 $'lab +10.91.0.7[12] ' leases lab
+as_documented json_leases leases '.[]' leases lab
+
+# --- JSON, as it is documented
+as_documented json_list 'list, status' '.[]' list
+as_documented json_status 'list, status' '.[]' status default
+as_documented json_cat cat '.[]' cat default
+run status x --json
+equal json_error 'there is no network "x" (guestnet list shows them)' "$(jq -r .error <<<"$out")"
+
+# --- Following: a line for each event, text and JSON
+timeout 60 $client monitor >$tmp/monitor.txt & text_pid=$!
+timeout 60 $client monitor --json >$tmp/monitor.json & json_pid=$!
+timeout 60 $client monitor isolated --json >$tmp/monitor.one & one_pid=$!
+follows() {	# until all of them have seen something
+	$client start isolated && $client stop isolated
+	[ -s $tmp/monitor.txt ] && [ -s $tmp/monitor.json ] && [ -s $tmp/monitor.one ]
+}
+wait_for 30 follows
+check restart $client restart lab
+saw() { [ -n "$(jq "select($1) | 1" $tmp/monitor.json 2>/dev/null)" ]; }
+check monitor_stopped wait_for 20 saw '.event == "network-stopped" and .network == "lab"'
+check monitor_started wait_for 20 saw '.event == "network-started" and .network == "lab"'
+ip link add v0 type veth peer name v1 && ip link set v0 master gn-lab up
+check monitor_port wait_for 20 saw '.event == "port-attached" and .port == "v0"'
+ip link set gn-lab mtu 1300
+check monitor_repair wait_for 20 saw '.event == "repair-done" and .network == "lab" and (.kinds | index("bridge-set"))'
+lease_line 3 late >>$root/state/dnsmasq/lab.leases
+check monitor_lease wait_for 20 saw '.event == "lease-added" and .address == "10.91.0.73" and .name == "late"'
+check monitor_text wait_for 20 grep -qE '^[0-9-]+ [0-9:]+  lab has leased 10.91.0.73 to late 52:54:00:00:00:03$' $tmp/monitor.txt
+equal monitor_one isolated "$(jq -r .network $tmp/monitor.one | sort -u)"
+undocumented=$(jq -r 'keys[]' $tmp/monitor.json | sort -u | comm -23 - <(documented monitor | cut -d' ' -f1 | sort -u))
+equal monitor_documented '' "$undocumented"
+ip link del v0
+says repairs 0 'repairs +[1-9][0-9]* \(.*bridge-set [1-9]' status lab
+kill $text_pid $json_pid $one_pid 2>/dev/null; wait $text_pid $json_pid $one_pid 2>/dev/null
+
+# --- Declaring: what is wrong changes nothing
+snapshot() { find $root/etc ! -name '*~' ! -path '*~/*' -type f | sort | xargs md5sum 2>/dev/null; }
+unchanged() {	# ID STATUS REGEX ARG...
+	local before
+	before=$(snapshot)
+	complains "$@"
+	equal "$1_unchanged" "$before" "$(snapshot)"
+}
+printf '[Network]\nMode=isolated\nAutostart=no\n[Address]\nAddress=10.94.0.1/24\n' >$tmp/new.network
+says define 0 '^$' define $tmp/new.network
+check define_there state_is new stopped
+says define_named 0 '^$' define $tmp/new.network new
+printf '[Network]\nMode=isolatd\n' >$tmp/bad.network
+unchanged define_wrong 1 'new.network:2: Mode=isolatd: want .*, did you mean isolated\?' define $tmp/bad.network new
+unchanged define_unnamed 2 'what is the network to be called' define $tmp/out
+unchanged define_missing 3 'No such file' define $tmp/none.network
+echo '<network/>' >$tmp/xml.network
+unchanged define_xml 1 'this is XML.*guestnet import' define $tmp/xml.network
+printf 'a\0b' >$tmp/zero.network
+unchanged define_binary 1 'zero byte' define $tmp/zero.network
+unchanged define_badname 1 'the name of a network has' define $tmp/new.network ../x
+sed 's/10.94/10.97/' $tmp/new.network >$tmp/fleet.network
+says create 0 '^$' create $tmp/fleet.network
+check create_up wait_for 20 state_is fleet running
+check create_not_there test ! -e $root/etc/networks/fleet.network
+says undefine_fleet 0 '^$' undefine fleet
+says autostart 0 '^$' autostart new
+equal autostart_on true "$($client status new --json | jq '.[0].autostart')"
+says autostart_off 0 '^$' net-autostart new --disable
+equal autostart_off_is false "$($client status new --json | jq '.[0].autostart')"
+says undefine 0 '^$' net-undefine new
+complains undefined 3 'no network "new"' status new
+
+# --- An editor
+edits() {	# ID STATUS SED ARG...: what the editor does to the text
+	local id=$1 want=$2
+	export EDITOR="sed -i -e '$3'"
+	shift 3
+	run edit "$@"
+	unset EDITOR
+	equal "$id" "$want" "$status"
+}
+edits edit 0 's/10.91.0.1/10.95.0.1/' lab
+matches edit_says 'lab.network is changed, and in force' "$out"
+address_is() { [ "$(ip -4 -j addr show dev gn-lab | jq -r '.[0].addr_info[0].local')" = "$1" ]; }
+check edit_in_force wait_for 20 address_is 10.95.0.1
+edits edit_nothing 0 '' lab
+matches edit_nothing_says 'as it was' "$out"
+before=$(snapshot)
+edits edit_wrong 1 's/10.95/10.1295/' lab
+matches edit_wrong_says 'lab.network:5: Address=10.1295.* is as it was; your text is in /tmp/' "$(tr '\n' ' ' <<<"$err")"
+kept=$(grep -oE '/tmp/guestnet-[^ ]*' <<<"$err")
+check edit_wrong_kept grep -q 10.1295 "$kept"
+equal edit_wrong_unchanged "$before" "$(snapshot)"
+# Right, but it cannot be: somebody else's interface has the name. The network that was up comes back as it was.
+ip link add taken type veth peer name taken-too
+edits edit_impossible 1 's/^Mode=nat/&\nBridge=taken/' lab
+matches edit_impossible_says 'lab.network: does not work, the old text is in force again: bridge-rename' "$err"
+equal edit_impossible_unchanged "$before" "$(snapshot)"
+check edit_impossible_runs wait_for 20 state_is lab running
+rm -f /tmp/guestnet-*.network
+edits edit_vendor 0 '$a [Network]\nMTU=1400' default
+matches edit_vendor_says 'default.network.d/local.conf is changed' "$out"
+mtu_is() { [ "$(link gn-default .mtu)" = "$1" ]; }
+check edit_vendor_in_force wait_for 20 mtu_is 1400
+EDITOR=false run edit lab
+equal edit_editor 1 $status
+matches edit_editor_says 'did not end well: nothing is changed' "$err"
+
+# --- The problem comes first, with what mends it
+ip addr add 192.0.2.9/24 dev gn-lab
+foreign() { $client status lab --json | jq -e '.[0].problem | test("192.0.2.9")'; }
+check problem wait_for 20 foreign
+run status lab
+matches problem_first $'^lab is [a-z]+ since [^\n]*\n +problem +[^\n]*192.0.2.9[^\n]*\n +fix +ip address delete 192.0.2.9/24 dev gn-lab\n' "$out"
+ip addr del 192.0.2.9/24 dev gn-lab
+printf '[Network]\nMoed=nat\n' >$root/etc/networks/wrong.network
+check reload $client reload
+run status
+equal degraded 5 $status
+matches degraded_first '^wrong is failed' "$out"
+rm $root/etc/networks/wrong.network
+$client reload
+
+# --- Terminals
+if need terminal tmux; then
+	mkdir -p /dev/pts && mount -t devpts -o newinstance,ptmxmode=666 devpts /dev/pts && ln -sf pts/ptmx /dev/ptmx || exit 1
+	screen() {	# COLUMNS COMMAND: what a terminal of that width shows, colours and all
+		local name=$1-$SRANDOM
+		tmux -L $name -f /dev/null new-session -d -x "$1" -y 50 "env TERM=xterm-256color PS1= sh" || return
+		tmux -L $name send-keys "clear; $2; echo end-of-it" Enter
+		wait_for 20 eval "tmux -L $name capture-pane -p | grep -qx end-of-it"
+		tmux -L $name capture-pane -e -p | sed -n '/NAME/,/end-of-it/p'
+		tmux -L $name kill-server
+	}
+	plain() { sed 's/\x1b\[[0-9;]*m//g'; }
+	printf '[Network]\nMode=nat\nAutostart=no\n[Address]\n%s' "$(for i in 1 2 3 4; do echo "Address=fd00:1234:5678:9abc:0:0:$i:1/112"; done)" |
+		$client define - twelve-bytes || fail wide "status $?"
+	narrow=$(screen 80 "$client list")
+	wide=$(screen 200 "$client list")
+	check terminal_80 awk 'length > 80 { exit 1 }' <<<"$(plain <<<"$narrow")"
+	matches terminal_80_cut 'twelve-bytes +stopped +nat .*\.\.\.' "$(plain <<<"$narrow" | tr '\n' ' ')"
+	equal terminal_80_lines 6 "$(plain <<<"$narrow" | grep -c .)"
+	matches terminal_200_whole 'fd00:1234:5678:9abc:?:?[0:]*4:1/112' "$(plain <<<"$wide")"
+	matches terminal_colour $'\e' "$narrow"
+	equal terminal_no_color 0 "$(screen 80 "NO_COLOR=1 $client list" | grep -c $'\e')"
+	$client undefine twelve-bytes
+fi
+equal pipe_no_color 0 "$($client list | grep -c $'\e')"
+
+# --- Completion
+# shellcheck disable=SC2034
+if [ -n "${BASH_VERSION-}" ]; then
+	PATH=$world/tools:$PATH
+	complete() { :; }; . "$top/ctl/completion/guestnet.bash"; unset -f complete
+	compopt() { :; }
+	completes() {	# ID WANT WORD...
+		COMP_WORDS=(guestnet "${@:3}") COMP_CWORD=$(($# - 2))
+		_guestnet
+		equal "$1" "$2" "${COMPREPLY[*]}"
+	}
+	completes bash_verb 'start status stop' st
+	completes bash_network lab start la
+	completes bash_networks 'default isolated lab' cat ''
+	completes bash_second 'check list why' policy ''
+	completes bash_option --wait leases --w
+	completes bash_file "$tmp/new.network" define $tmp/new
+	completes bash_nothing '' start lab ''
+fi
+if command -v fish >/dev/null; then
+	cp "$top/ctl/completion/guestnet.fish" $tmp/
+	equal fish 'default isolated lab' "$(HOME=$tmp fish -c "source $tmp/guestnet.fish; complete -C 'guestnet start '" | cut -f1 | tr '\n' ' ' | sed 's/ $//')"
+else
+	skip fish 'not installed: fish'
+fi
+if command -v zsh >/dev/null; then
+	equal zsh 'default:running isolated:stopped lab:running' "$(zsh -fc "
+		_describe() { print -r -- \${(P)2}; }; _files() { :; }
+		words=(guestnet start ''); CURRENT=3; source $top/ctl/completion/_guestnet" 2>&1)"
+else
+	skip zsh 'not installed: zsh'
+fi
+
+# --- Many at once, and two kinds that never read: the daemon stays small and answers.
+rss() { awk '/^VmRSS/ { print $2 }' /proc/$netd_pid/status; }
+before=$(rss)
+pids=()
+for ((i = 0; i < 200; i++)); do timeout 100 $client list --json >$tmp/many.$i 2>&1 & pids+=($!); done
+bad=0
+for pid in "${pids[@]}"; do wait $pid || bad=$((bad + 1)); done
+equal many 0 $bad
+equal many_same 1 "$(cat $tmp/many.* | jq -c '[.[].name]' | sort -u | wc -l)"
+cat >$tmp/mute.py <<'PY'
+# Asks once, and reads the answer; then asks again and again, or for signals, and reads no more. Ends when it is cut off.
+import select, socket, struct, sys
+path, member, interface = sys.argv[1:4]
+def call(serial):
+    fields = b""
+    for code, kind, text in (1, "o", "/org/guestnet1"), (2, "s", interface), (3, "s", member):
+        fields += b"\0" * (-len(fields) % 8)
+        fields += struct.pack("<BBBBI", code, 1, ord(kind), 0, len(text)) + text.encode() + b"\0"
+    data = struct.pack("<BBBBIII", ord("l"), 1, 0, 1, 0, serial, len(fields)) + fields
+    return data + b"\0" * (-len(data) % 8)
+peer = socket.socket(socket.AF_UNIX)
+peer.connect(path)
+peer.sendall(b"\0AUTH ANONYMOUS 67\r\n")
+assert peer.recv(4096).startswith(b"OK")
+peer.sendall(b"BEGIN\r\n")
+peer.settimeout(0.3)
+answer = b""
+while b"l\2" not in answer:		# a method return
+    try:			# sd-bus looks at what came together with BEGIN only when more comes
+        peer.sendall(call(1))
+        answer += peer.recv(65536) or sys.exit("closed: " + repr(answer))
+    except socket.timeout:
+        pass
+peer.settimeout(50)
+print("answered", flush=True)
+serial = 1
+try:
+    while member != "Subscribe":
+        serial += 1
+        peer.sendall(call(serial))
+except OSError as error:
+    sys.exit("not cut off" if isinstance(error, socket.timeout) else 0)
+end = select.poll()
+end.register(peer, 0)		# the end of the connection, which is seen without reading
+sys.exit(0 if end.poll(90000) else "not cut off")
+PY
+timeout 100 python3 $tmp/mute.py $root/run/bus.sock GetManagedObjects org.freedesktop.DBus.ObjectManager >$tmp/mute.out 2>&1 & mute=$!
+wait $mute
+equal mute_cut_off '0 answered' "$? $(cat $tmp/mute.out)"
+timeout 100 python3 $tmp/mute.py $root/run/bus.sock Subscribe org.guestnet1.Manager >$tmp/mute.sub 2>&1 & mute=$!
+wait_for 20 test -s $tmp/mute.sub
+# More signals than it may leave unread: each round 400 leases come or go.
+gone() { ! kill -0 $mute; }
+for ((i = 0; i < 400; i++)); do
+	printf '%s 52:54:00:01:%02x:%02x 10.95.%d.%d guest%d *\n' $(($(date +%s) + 3600)) $((i / 256)) $((i % 256)) $((i / 200)) $((i % 200 + 2)) $i
+done >$tmp/leases
+flood() {
+	cat $tmp/leases >$root/state/dnsmasq/lab.leases
+	head -n 1 $tmp/leases >$root/state/dnsmasq/lab.leases
+	$client leases lab
+	gone
+}
+check mute_subscriber wait_for 55 flood
+says mute_answers 0 '^default is running' status default
+check small test $(($(rss) - before)) -lt 16384
+
+kill $netd_pid; wait $netd_pid
+equal clean-exit 0 $?
