@@ -282,9 +282,19 @@ static int ask_for_missing_bridge(const struct request *request, int *ret_tap_fd
 	return r < 0 && !failure->text[0] ? -ENODEV : r;
 }
 
-/* What is known of the bridge: its names in the kernel, or those that it will have. */
-static struct policy_device find_names(const struct request *request, const struct bridge *bridge, bool there)
+/*
+ * What is known of the bridge: its names in the kernel, and those that the daemon knows besides. A bridge that
+ * was there before its network has not the network's name.
+ */
+static struct policy_device find_names(const struct request *request, struct bridge *bridge, bool there)
 {
+	for (size_t i = 0; there && i < request->n_will_be; i++) {
+		const struct policy_rule named = { .bridge = request->will_be[i] };
+		const struct policy_device device = bridge_device(bridge);
+
+		if (!policy_rule_names(&named, &device) && bridge->n_names < BRIDGE_NAMES)
+			bridge->names[bridge->n_names++] = request->will_be[i];
+	}
 	if (there)
 		return bridge_device(bridge);
 	if (request->n_will_be > 0)

@@ -207,20 +207,22 @@ static void add_argument(struct helper_arguments *arguments, const char *option,
 static void build_arguments(const struct tapserver *server, struct client *client, struct helper_arguments *arguments)
 {
 	const char *network, *bridge;
+	bool declared = manager_find_declared(server->manager, client->request.bridge, &network, &bridge);
 	char number[16];
 
 	arguments->n = 1;
 	arguments->argv[0] = (char *)server->helper;
 	snprintf(number, sizeof(number), "%d", HELPER_CLIENT_FD);
 	add_argument(arguments, "--client=", number);
-	add_argument(arguments, "--br=", client->request.bridge);
 	if (client->request.flags & TAPSOCKET_VNET_HDR)
 		add_argument(arguments, "--use-vnet", "");
 	if (client->request.flags & TAPSOCKET_FOR_PARENT)
 		add_argument(arguments, "--for-parent", "");
 
 	client->network[0] = '\0';
-	if (client->brought_up || !manager_find_declared(server->manager, client->request.bridge, &network, &bridge))
+	/* A bridge that was there before its network has only its own name. */
+	add_argument(arguments, "--br=", declared && client->brought_up ? bridge : client->request.bridge);
+	if (!declared)
 		return;
 	snprintf(client->network, sizeof(client->network), "%s", network);
 	add_argument(arguments, "--will-be=", bridge);
@@ -328,8 +330,13 @@ static void start_waiting(struct tapserver *server)
 static void bring_up(struct tapserver *server, struct client *client)
 {
 	struct failure failure = { 0 };
-	int r = manager_demand(server->manager, client->network, &failure);
+	int r;
 
+	if (client->brought_up) {
+		refuse(client, -ENODEV, "failed to get mtu of bridge: No such device: it was brought up, and is gone again");
+		return;
+	}
+	r = manager_demand(server->manager, client->network, &failure);
 	if (r < 0) {
 		refuse(client, r, failure.text);
 		return;

@@ -226,6 +226,18 @@ deny gn-isolated"
 	# It comes back for a guest even when it was stopped by hand: that is what on demand means.
 	client stop brief
 	served brief-after-stop --uid $alice $helper --br=brief
+	# A bridge that was there before its network has not the network's name, and the rule has.
+	ip link add br-lan address 52:54:00:77:13:99 type bridge
+	ip link set br-lan up
+	printf '[Network]\nMode=bridge\nBridge=br-lan\n' >$root/etc/networks/lan.network
+	world_policy "allow lan user=$alice"
+	kill -HUP $netd_pid
+	check lan wait_for 30 is lan running
+	hold lan --uid $alice $helper --br=lan
+	equal lan-direct '0 br-lan' "$reply_status $(master "$reply_tap")"
+	release lan
+	refused lan-denied 'no rule allows it' --uid $bob $helper --br=lan
+	rm $root/etc/networks/lan.network
 	# A network that cannot be.
 	printf '[Network]\nAutostart=no\nBridge=taken0\n' >$root/etc/networks/taken.network
 	ip link add taken0 type veth peer name taken1
