@@ -8,7 +8,7 @@
 
 #include "../lib/failure.h"
 
-#define REQUEST_NAMES 2		/* a declared network's bridge has its own name and the network's */
+#define REQUEST_NAMES 8		/* of a declared network's bridge: its own, the network's, and others */
 
 enum request_kind { REQUEST_ATTACH, REQUEST_HELP, REQUEST_VERSION };
 

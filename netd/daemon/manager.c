@@ -1556,25 +1556,29 @@ int manager_set_running(struct manager *manager, const char *network, bool runni
 	return r < 0 || !running ? r : await_service(manager, network, failure);
 }
 
+static bool is_meant(const struct network *network, const char *name)
+{
+	if (strcmp(network->name, name) == 0 || strcmp(network->bridge, name) == 0)
+		return true;
+	for (size_t i = 0; i < network->n_altnames; i++)
+		if (strcmp(network->altnames[i], name) == 0)
+			return true;
+	return false;
+}
+
 /*
- * Which declared network is meant by this name, its own or its bridge's? The texts are borrowed until the
+ * Which declared network is meant by this name, its own or one of its bridge's? NULL: none. Borrowed until the
  * manager runs again.
  */
-bool manager_find_declared(const struct manager *manager, const char *name, const char **ret_network,
-			   const char **ret_bridge)
+const struct network *manager_find_declared(const struct manager *manager, const char *name)
 {
 	for (size_t i = 0; i < manager->networks.n; i++) {
 		const struct managed *managed = manager->networks.items[i];
-		const struct network *network = &managed->network;
 
-		if (!managed->declared || !network->bridge[0] ||
-		    (strcmp(network->name, name) != 0 && strcmp(network->bridge, name) != 0))
-			continue;
-		*ret_network = network->name;
-		*ret_bridge = network->bridge;
-		return true;
+		if (managed->declared && managed->network.bridge[0] && is_meant(&managed->network, name))
+			return &managed->network;
 	}
-	return false;
+	return NULL;
 }
 
 /*

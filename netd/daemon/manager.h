@@ -62,6 +62,7 @@ struct network_report {
 	const struct leases *leases;
 };
 
+struct network;
 struct manager;
 
 int manager_new(sd_event *event, const struct manager_options *options, struct manager **ret_manager,
@@ -87,8 +88,7 @@ const char *manager_fights(const struct manager *manager, uint32_t *ret_pid);
 void manager_listen(struct manager *manager, void (*changed)(void *data), void *data);
 int manager_settle(struct manager *manager);
 int manager_set_running(struct manager *manager, const char *network, bool running, struct failure *failure);
-bool manager_find_declared(const struct manager *manager, const char *name, const char **ret_network,
-			   const char **ret_bridge);
+const struct network *manager_find_declared(const struct manager *manager, const char *name);
 int manager_demand(struct manager *manager, const char *network, struct failure *failure);
 struct managed_list;
 const struct managed_list *manager_get_networks(const struct manager *manager);

@@ -35,6 +35,7 @@
 #include "../../lib/fd.h"
 #include "../../lib/str.h"
 #include "../../lib/tapsocket.h"
+#include "../model/network.h"
 
 /* Connections, and helpers that run at one time: in all, and for one uid. */
 #define CLIENTS			384
@@ -187,7 +188,8 @@ static int enter(struct client *client, enum phase phase)
 
 /* The helper */
 
-#define HELPER_ARGUMENTS 8
+/* Itself, five of its own, the names, and the end. */
+#define HELPER_ARGUMENTS (7 + 2 + LIMIT_NETWORK_NAMES)
 
 struct helper_arguments {
 	char *argv[HELPER_ARGUMENTS];
@@ -206,8 +208,7 @@ static void add_argument(struct helper_arguments *arguments, const char *option,
 
 static void build_arguments(const struct tapserver *server, struct client *client, struct helper_arguments *arguments)
 {
-	const char *network, *bridge;
-	bool declared = manager_find_declared(server->manager, client->request.bridge, &network, &bridge);
+	const struct network *network = manager_find_declared(server->manager, client->request.bridge);
 	char number[16];
 
 	arguments->n = 1;
@@ -221,13 +222,15 @@ static void build_arguments(const struct tapserver *server, struct client *clien
 
 	client->network[0] = '\0';
 	/* A bridge that was there before its network has only its own name. */
-	add_argument(arguments, "--br=", declared && client->brought_up ? bridge : client->request.bridge);
-	if (!declared)
+	add_argument(arguments, "--br=", network && client->brought_up ? network->bridge : client->request.bridge);
+	if (!network)
 		return;
-	snprintf(client->network, sizeof(client->network), "%s", network);
-	add_argument(arguments, "--will-be=", bridge);
-	if (strcmp(network, bridge) != 0)
-		add_argument(arguments, "--will-be=", network);
+	snprintf(client->network, sizeof(client->network), "%s", network->name);
+	add_argument(arguments, "--will-be=", network->bridge);
+	if (strcmp(network->name, network->bridge) != 0)
+		add_argument(arguments, "--will-be=", network->name);
+	for (size_t i = 0; i < network->n_altnames; i++)
+		add_argument(arguments, "--will-be=", network->altnames[i]);
 }
 
 /*

@@ -458,6 +458,34 @@ static int mark_bad(struct network *later, struct network_place place, const str
 	return later->problem ? 0 : -ENOMEM;
 }
 
+static bool has_name(const struct network *network, const char *name)
+{
+	if (strcmp(network->bridge, name) == 0 || strcmp(network->name, name) == 0)
+		return true;
+	for (size_t i = 0; i < network->n_altnames; i++)
+		if (strcmp(network->altnames[i], name) == 0)
+			return true;
+	return false;
+}
+
+static int verify_alternative_names(const struct network *earlier, struct network *later)
+{
+	const struct network_place ours = later->places[KEY_ALTERNATIVE_NAME], theirs = earlier->places[KEY_ALTERNATIVE_NAME];
+	char what[128];
+
+	for (size_t i = 0; i < later->n_altnames; i++)
+		if (has_name(earlier, later->altnames[i])) {
+			snprintf(what, sizeof(what), "AlternativeName=%s is a name", later->altnames[i]);
+			return mark_bad(later, ours, earlier, theirs, what);
+		}
+	for (size_t i = 0; i < earlier->n_altnames; i++)
+		if (has_name(later, earlier->altnames[i])) {
+			snprintf(what, sizeof(what), "%s is an AlternativeName=", earlier->altnames[i]);
+			return mark_bad(later, ours, earlier, theirs, what);
+		}
+	return 0;
+}
+
 /* The bridge and the name of a network are names of one interface: no two interfaces may share one. */
 static int verify_names(const struct network *earlier, struct network *later)
 {
@@ -473,7 +501,7 @@ static int verify_names(const struct network *earlier, struct network *later)
 	else if (strcmp(later->name, earlier->name) == 0)
 		snprintf(what, sizeof(what), "the network's name %s is the name", later->name);
 	else
-		return 0;
+		return verify_alternative_names(earlier, later);
 	return mark_bad(later, ours, earlier, theirs, what);
 }
 

@@ -52,6 +52,23 @@ static void latch(struct build *build, int r)
 		build->error = r;
 }
 
+/* Sorted, as a snapshot has them. */
+static void add_altname(struct netstate_bridge *bridge, const char *name)
+{
+	size_t i = bridge->n_altnames;
+
+	if (strcmp(name, bridge->name) == 0)
+		return;
+	for (size_t j = 0; j < bridge->n_altnames; j++)
+		if (strcmp(name, bridge->altnames[j]) == 0)
+			return;
+	for (; i > 0 && strcmp(bridge->altnames[i - 1], name) > 0; i--)
+		memcpy(bridge->altnames[i], bridge->altnames[i - 1], IFNAME_SIZE);
+	memset(bridge->altnames[i], 0, IFNAME_SIZE);
+	memcpy(bridge->altnames[i], name, strlen(name));
+	bridge->n_altnames++;
+}
+
 static void add_bridge(struct build *build)
 {
 	const struct network *network = build->network;
@@ -74,6 +91,8 @@ static void add_bridge(struct build *build)
 	memcpy(bridge.network, network->name, sizeof(bridge.network));
 	if (strcmp(network->name, network->bridge) != 0 && !bridge.existing)
 		memcpy(bridge.altnames[bridge.n_altnames++], network->name, sizeof(network->name));
+	for (size_t i = 0; i < network->n_altnames && !bridge.existing; i++)
+		add_altname(&bridge, network->altnames[i]);
 	latch(build, netstate_add_bridge(build->state, &bridge));
 }
 

@@ -144,7 +144,7 @@ static void reset_mode(struct network *network)
 	network->mode = NETWORK_NAT;
 }
 
-static int parse_bridge(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+static int parse_interface_name(const char *value, char why[static KEY_WHY_SIZE])
 {
 	/* The kernel keeps directories of these names beside those of the interfaces in net/ipv4/conf. */
 	if (strcmp(value, "all") == 0 || strcmp(value, "default") == 0 || strcmp(value, "lo") == 0) {
@@ -156,8 +156,36 @@ static int parse_bridge(struct network *network, const char *value, char why[sta
 	for (const char *p = value; *p; p++)
 		if ((unsigned char)*p >= 0x7f || *p == '"' || *p == '\\' || *p == ',' || *p == '#' || *p == '*')
 			return -EINVAL;
+	return 0;
+}
+
+static int parse_bridge(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	if (parse_interface_name(value, why) < 0)
+		return -EINVAL;
 	snprintf(network->bridge, sizeof(network->bridge), "%s", value);
 	return 0;
+}
+
+static int parse_alternative_name(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	if (parse_interface_name(value, why) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < network->n_altnames; i++)
+		if (strcmp(network->altnames[i], value) == 0)
+			return 0;
+	if (network->n_altnames == LIMIT_NETWORK_NAMES) {
+		snprintf(why, KEY_WHY_SIZE, "; more than %d names", LIMIT_NETWORK_NAMES);
+		return -EINVAL;
+	}
+	snprintf(network->altnames[network->n_altnames++], IFNAME_SIZE, "%s", value);
+	return 0;
+}
+
+static void reset_alternative_name(struct network *network)
+{
+	memset(network->altnames, 0, sizeof(network->altnames));
+	network->n_altnames = 0;
 }
 
 static void reset_bridge(struct network *network)
@@ -601,6 +629,11 @@ const struct key keys[KEY_MAX_] = {
 		"Network", "Bridge", parse_bridge, reset_bridge, false, "gn-NAME", "",
 		"the name of an interface: 1 to 15 bytes, without blanks, '/', ':', '%', ',', '*', '#' and quotes",
 		"The bridge that is the network. The network's own name is an alternative name of it, so that both can be used.",
+	},
+	[KEY_ALTERNATIVE_NAME] = {
+		"Network", "AlternativeName", parse_alternative_name, reset_alternative_name, true, "none", "",
+		"the name of an interface that there is not",
+		"Another name of the bridge, for programs that know no other: virbr0 for those that expect libvirt's network. Can be given several times. A name that is not given any more goes with the bridge.",
 	},
 	[KEY_MAC_ADDRESS] = {
 		"Network", "MACAddress", parse_mac_address, reset_mac_address, false, "derived from the machine id and the name", "",

@@ -12,6 +12,7 @@
 #include "../../lib/failure.h"
 #include "netstate.h"
 
+#define LIMIT_NETWORK_NAMES		(NETSTATE_ALTNAMES - 1)
 #define LIMIT_NETWORK_ADDRESSES		8
 #define LIMIT_NETWORK_FORWARDERS	8
 #define LIMIT_NETWORK_UPLINKS		4
@@ -63,7 +64,7 @@ struct network_address {
 
 /* Every key of a file, in the order of the table in keys.c. */
 enum key_id {
-	KEY_MODE, KEY_BRIDGE, KEY_MAC_ADDRESS, KEY_MTU, KEY_AUTOSTART, KEY_IDLE_TIMEOUT, KEY_START_SERVICES, KEY_HOST_ACCESS, KEY_COEXIST,
+	KEY_MODE, KEY_BRIDGE, KEY_ALTERNATIVE_NAME, KEY_MAC_ADDRESS, KEY_MTU, KEY_AUTOSTART, KEY_IDLE_TIMEOUT, KEY_START_SERVICES, KEY_HOST_ACCESS, KEY_COEXIST,
 	KEY_FORWARD_GUARD, KEY_UPLINK, KEY_NAT_ADDRESS, KEY_NAT_PORTS, KEY_NAT66,
 	KEY_CHECKSUM,
 	KEY_ADDRESS,
@@ -109,6 +110,8 @@ struct network {
 	uint8_t mode;			/* enum network_mode */
 	uint8_t host_access;		/* enum network_host_access */
 	char bridge[IFNAME_SIZE];
+	size_t n_altnames;
+	char altnames[LIMIT_NETWORK_NAMES][IFNAME_SIZE];	/* alternative ones of the bridge, besides the network's */
 	bool mac_given;
 	struct mac mac;
 	uint32_t mtu;

@@ -226,6 +226,16 @@ deny gn-isolated"
 	# It comes back for a guest even when it was stopped by hand: that is what on demand means.
 	client stop brief
 	served brief-after-stop --uid $alice $helper --br=brief
+	# A name for programs that know no other, of a network that is down and of one that is up.
+	printf '[Network]\nAutostart=no\nAlternativeName=virbr0\n' >$root/etc/networks/boxes.network
+	world_policy "allow boxes user=$alice"
+	kill -HUP $netd_pid
+	check other-name-declared wait_for 30 is boxes stopped
+	hold boxes --uid $alice $helper --br=virbr0
+	equal other-name '0 gn-boxes' "$reply_status $(master "$reply_tap")"
+	equal other-name-kernel 'boxes virbr0' "$(ip -j link show dev gn-boxes | jq -r '.[0].altnames | join(" ")')"
+	release boxes
+	served other-name-again --uid $alice $helper_plain --br=virbr0
 	# A bridge that was there before its network has not the network's name, and the rule has.
 	ip link add br-lan address 52:54:00:77:13:99 type bridge
 	ip link set br-lan up

@@ -18,7 +18,7 @@ static const struct {
 	{ "Mode=nat\n", "lab.network:1: Mode= stands before the first section" },
 	{ "[Network]\nMode\n", "lab.network:2: \"Mode\": want [Section] or Key=Value" },
 	{ "[Network]\n=nat\n", "lab.network:2: \"=nat\": want [Section] or Key=Value" },
-	{ "[Network]\n\n# x\nMoed=nat\n", "lab.network:4: unknown key Moed= in section [Network], did you mean Mode=? (known: Mode= Bridge= MACAddress= " },
+	{ "[Network]\n\n# x\nMoed=nat\n", "lab.network:4: unknown key Moed= in section [Network], did you mean Mode=? (known: Mode= Bridge= AlternativeName= MACAddress= " },
 	{ "[Network]\nmode=nat\n", "lab.network:2: unknown key mode= in section [Network], did you mean Mode=?" },
 	{ "[Network]\nAddress=auto\n", "lab.network:2: Address= belongs into section [Address], not [Network]" },
 	{ "[Network]\nMode=natt\n", "lab.network:2: Mode=natt: want nat, isolated, route, open or bridge, did you mean nat?" },

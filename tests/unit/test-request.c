@@ -157,7 +157,9 @@ static void long_argument(void **state _unused_)
 static void from_the_daemon(void **state _unused_)
 {
 	char *argv[] = { (char *)"helper", (char *)"--client=3", (char *)"--br=default", (char *)"--use-vnet", (char *)"--for-parent",
-			 (char *)"--will-be=gn-default", (char *)"--will-be=default", (char *)"--will-be=more", NULL };
+			 (char *)"--will-be=gn-default", (char *)"--will-be=default", (char *)"--will-be=a", (char *)"--will-be=b",
+			 (char *)"--will-be=c", (char *)"--will-be=d", (char *)"--will-be=e", (char *)"--will-be=f",
+			 (char *)"--will-be=more", NULL };
 	struct failure failure = { 0 };
 	struct request request;
 
@@ -166,7 +168,7 @@ static void from_the_daemon(void **state _unused_)
 	check_int("fd", request.reply_fd, 3);
 	check_int("names", (long long)request.n_will_be, 2);
 	check_string("name", request.will_be[0], "gn-default");
-	check_int("too many", request_parse(8, argv, &request, &failure), -EINVAL);
+	check_int("too many", request_parse(14, argv, &request, &failure), -EINVAL);
 	failure = (struct failure){ 0 };
 	argv[5] = (char *)"--will-be=a/b";
 	check_int("no name", request_parse(6, argv, &request, &failure), -EINVAL);
