@@ -36,6 +36,9 @@ struct mark {
 	char chain[COEXIST_NAME_SIZE];
 	char *line;			/* owned; what it does */
 	uint64_t handle;		/* of a found one */
+	bool returns;			/* a COEXIST_NOT_TO, wanted or found */
+	uint64_t position;		/* of a found one among all that were read */
+	char out[IFNAME_SIZE];		/* of a wanted COEXIST_NOT_TO */
 	uint8_t rule;			/* enum coexist_rule, of a wanted one */
 	const struct coexist_bridge *bridge;	/* likewise; borrowed */
 };
@@ -50,7 +53,9 @@ struct looking {
 	struct marks found;
 	const struct coexist_bridge *bridges;	/* borrowed */
 	size_t n_bridges;
-	bool *named;			/* owned; chain by bridge: a rule in the chain's table names the bridge */
+	/* Owned; chain by bridge. */
+	bool *named;			/* a rule in the base chain's table lets the bridge be, or asks more of it */
+	bool *refused;			/* a rule in this chain drops all that has to do with the bridge */
 };
 
 static void marks_deinit(struct marks *marks)
@@ -66,7 +71,8 @@ static void looking_reset(struct looking *looking)
 	coexist_view_deinit(&looking->view);
 	marks_deinit(&looking->found);
 	free(looking->named);
-	looking->named = NULL;
+	free(looking->refused);
+	looking->named = looking->refused = NULL;
 }
 
 /* Writing */
@@ -85,6 +91,7 @@ static void put_matches(struct nl_batch *batch, uint8_t family, enum coexist_rul
 	switch (rule) {
 	case COEXIST_FROM:
 	case COEXIST_TO:
+	case COEXIST_NOT_TO:
 		break;
 	case COEXIST_DHCP:
 		put_service(batch, IPPROTO_UDP, v6 ? 547 : 67);
@@ -115,8 +122,10 @@ static void put_rule(struct nl_batch *batch, const struct mark *mark)
 	expressions = nl_nest(batch, NFTA_RULE_EXPRESSIONS);
 	foreign_put_meta(batch, mark->rule == COEXIST_TO ? NFT_META_OIFNAME : NFT_META_IIFNAME, mark->bridge->name,
 			 strlen(mark->bridge->name) + 1);
+	if (mark->returns)
+		foreign_put_meta(batch, NFT_META_OIFNAME, mark->out, strlen(mark->out) + 1);
 	put_matches(batch, mark->family, mark->rule);
-	foreign_put_verdict(batch, NF_ACCEPT, NULL);
+	foreign_put_verdict(batch, mark->returns ? (uint32_t)NFT_RETURN : NF_ACCEPT, NULL);
 	nl_nest_end(batch, expressions);
 }
 
@@ -184,38 +193,125 @@ static int each_chain(const struct nlmsghdr *message, void *data)
 	return 0;
 }
 
-/* The chain that a rule jumps or goes to, or NULL. */
-static const struct nlattr *find_target(const struct nlattr *expressions)
-{
-	const struct nlattr *expression = NULL, *outer[NFTA_EXPR_MAX + 1], *inner[NFTA_IMMEDIATE_MAX + 1];
-	const struct nlattr *value[NFTA_DATA_MAX + 1], *verdict[NFTA_VERDICT_MAX + 1];
+/* What a rule of somebody else comes to, as far as it can be told without understanding all of it. */
+struct meaning {
+	bool in, out;			/* asks for these interfaces, and for this value: */
+	const struct nlattr *in_value, *out_value;
+	bool more;			/* asks for something else, too */
+	bool drops;			/* drops or rejects */
+	bool returns;
+	const struct nlattr *target;	/* the chain that it jumps or goes to */
+};
 
-	while ((expression = nl_next(expressions, expression))) {
-		if (!nl_parse_nested(expression, outer, ARRAY_SIZE(outer)) ||
-		    strcmp(nl_get_string(outer[NFTA_EXPR_NAME]) ?: "", "immediate") != 0)
-			continue;
-		if (nl_parse_nested(outer[NFTA_EXPR_DATA], inner, ARRAY_SIZE(inner)) && inner[NFTA_IMMEDIATE_DATA] &&
-		    nl_parse_nested(inner[NFTA_IMMEDIATE_DATA], value, ARRAY_SIZE(value)) && value[NFTA_DATA_VERDICT] &&
-		    nl_parse_nested(value[NFTA_DATA_VERDICT], verdict, ARRAY_SIZE(verdict)))
-			return verdict[NFTA_VERDICT_CHAIN];
+static void read_verdict(const struct nlattr *data, struct meaning *meaning)
+{
+	const struct nlattr *inner[NFTA_IMMEDIATE_MAX + 1], *value[NFTA_DATA_MAX + 1], *verdict[NFTA_VERDICT_MAX + 1];
+
+	if (!nl_parse_nested(data, inner, ARRAY_SIZE(inner)) || !inner[NFTA_IMMEDIATE_DATA] ||
+	    !nl_parse_nested(inner[NFTA_IMMEDIATE_DATA], value, ARRAY_SIZE(value)) || !value[NFTA_DATA_VERDICT] ||
+	    !nl_parse_nested(value[NFTA_DATA_VERDICT], verdict, ARRAY_SIZE(verdict)))
+		return;
+	meaning->target = verdict[NFTA_VERDICT_CHAIN];
+	switch (nl_get_u32_be(verdict[NFTA_VERDICT_CODE], NF_ACCEPT)) {
+	case NF_DROP:
+		meaning->drops = true;
+		break;
+	case (uint32_t)NFT_RETURN:
+		meaning->returns = true;
+		break;
 	}
-	return NULL;
 }
 
-/* Whoever names a bridge of ours has thought of it. */
-static void note_names(struct looking *looking, uint8_t family, const char *table, const struct nlattr *expressions)
+/* @key: the field that the last expression has loaded, or UINT32_MAX. */
+static void read_compare(const struct nlattr *data, uint32_t key, struct meaning *meaning)
+{
+	const struct nlattr *inner[NFTA_CMP_MAX + 1], *value[NFTA_DATA_MAX + 1];
+
+	if (!nl_parse_nested(data, inner, ARRAY_SIZE(inner)) || !inner[NFTA_CMP_DATA] ||
+	    !nl_parse_nested(inner[NFTA_CMP_DATA], value, ARRAY_SIZE(value)) || !value[NFTA_DATA_VALUE] ||
+	    nl_get_u32_be(inner[NFTA_CMP_OP], NFT_CMP_EQ) != NFT_CMP_EQ) {
+		meaning->more = true;
+	} else if (key == NFT_META_IIFNAME) {
+		meaning->in = true;
+		meaning->in_value = value[NFTA_DATA_VALUE];
+	} else if (key == NFT_META_OIFNAME) {
+		meaning->out = true;
+		meaning->out_value = value[NFTA_DATA_VALUE];
+	} else {
+		meaning->more = true;
+	}
+}
+
+static uint32_t read_meta_key(const struct nlattr *data)
+{
+	const struct nlattr *inner[NFTA_META_MAX + 1];
+
+	return nl_parse_nested(data, inner, ARRAY_SIZE(inner)) ? nl_get_u32_be(inner[NFTA_META_KEY], UINT32_MAX) : UINT32_MAX;
+}
+
+static void read_meaning(const struct nlattr *expressions, struct meaning *meaning)
+{
+	const struct nlattr *expression = NULL, *outer[NFTA_EXPR_MAX + 1];
+	uint32_t key = UINT32_MAX;
+
+	*meaning = (struct meaning){ 0 };
+	while ((expression = nl_next(expressions, expression))) {
+		const char *name;
+
+		if (!nl_parse_nested(expression, outer, ARRAY_SIZE(outer)))
+			return;
+		name = nl_get_string(outer[NFTA_EXPR_NAME]) ?: "";
+		if (strcmp(name, "immediate") == 0)
+			read_verdict(outer[NFTA_EXPR_DATA], meaning);
+		else if (strcmp(name, "reject") == 0)
+			meaning->drops = true;
+		else if (strcmp(name, "cmp") == 0)
+			read_compare(outer[NFTA_EXPR_DATA], key, meaning);
+		else if (strcmp(name, "target") == 0)	/* of xtables: REJECT is one */
+			meaning->drops |= memmem(nl_data(outer[NFTA_EXPR_DATA]), nl_length(outer[NFTA_EXPR_DATA]), "REJECT",
+						 sizeof("REJECT")) != NULL;
+		else if (strcmp(name, "meta") != 0 && strcmp(name, "counter") != 0 && strcmp(name, "log") != 0)
+			meaning->more = true;
+		key = strcmp(name, "meta") == 0 ? read_meta_key(outer[NFTA_EXPR_DATA]) : UINT32_MAX;
+	}
+}
+
+static bool names(const struct nlattr *value, const char *bridge)
+{
+	return value && foreign_matches_name(nl_data(value), nl_length(value), bridge);
+}
+
+/* Whoever names a bridge of ours has thought of it: it is not in the way by chance. */
+static void note_names(struct looking *looking, const struct mark *rule, const struct meaning *meaning)
 {
 	for (size_t i = 0; i < looking->view.n_chains; i++) {
 		const struct coexist_chain *chain = &looking->view.chains[i];
+		bool refuses = meaning->drops && !meaning->more && strcmp(chain->name, rule->chain) == 0;
 
-		if (!chain->drop || chain->family != family || strcmp(chain->table, table) != 0)
+		if (chain->family != rule->family || strcmp(chain->table, rule->table) != 0 ||
+		    !(chain->forward || chain->input || refuses))
 			continue;
 		for (size_t j = 0; j < looking->n_bridges; j++) {
 			const char *name = looking->bridges[j].name;
+			bool in = names(meaning->in_value, name), out = names(meaning->out_value, name);
 
-			if (memmem(nl_data(expressions), nl_length(expressions), name, strlen(name) + 1))
+			if ((in || out) && !meaning->drops)
 				looking->named[i * looking->n_bridges + j] = true;
+			else if ((in || out) && refuses && in == meaning->in && out == meaning->out)
+				looking->refused[i * looking->n_bridges + j] = true;
 		}
+	}
+}
+
+/* The last rule of a base chain is its policy when it asks for nothing. */
+static void note_end(struct looking *looking, const struct mark *rule, const struct meaning *meaning)
+{
+	for (size_t i = 0; i < looking->view.n_chains; i++) {
+		struct coexist_chain *chain = &looking->view.chains[i];
+
+		if ((chain->forward || chain->input) && chain->family == rule->family &&
+		    strcmp(chain->table, rule->table) == 0 && strcmp(chain->name, rule->chain) == 0)
+			chain->drop |= meaning->drops && !meaning->in && !meaning->out && !meaning->more;
 	}
 }
 
@@ -249,6 +345,7 @@ static int each_rule(const struct nlmsghdr *message, void *data)
 	struct coexist_jump jump = { 0 }, *grown;
 	struct looking *looking = data;
 	struct coexist_view *view = &looking->view;
+	struct meaning meaning;
 	struct mark mark = { 0 };
 
 	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(struct nfgenmsg)) ||
@@ -258,13 +355,20 @@ static int each_rule(const struct nlmsghdr *message, void *data)
 	if (!copy_name(table[NFTA_RULE_TABLE], mark.table) || !copy_name(table[NFTA_RULE_CHAIN], mark.chain) ||
 	    !is_foreign(mark.family, mark.table))
 		return 0;
+	read_meaning(table[NFTA_RULE_EXPRESSIONS], &meaning);
 	if (foreign_is_marked(table[NFTA_RULE_USERDATA]) && coexist_may_hold(mark.family, mark.table, mark.chain)) {
 		mark.handle = nl_get_u64_be(table[NFTA_RULE_HANDLE], 0);
+		mark.returns = meaning.returns;
+		mark.position = looking->found.n + 1;
 		return add_mark(&looking->found, &mark, message);
 	}
-	note_names(looking, mark.family, mark.table, table[NFTA_RULE_EXPRESSIONS]);
-	if (!copy_name(find_target(table[NFTA_RULE_EXPRESSIONS]), jump.to))
+	note_names(looking, &mark, &meaning);
+	note_end(looking, &mark, &meaning);
+	if (!copy_name(meaning.target, jump.to))
 		return 0;
+	if (meaning.out_value && nl_length(meaning.out_value) <= sizeof(jump.out) &&
+	    memchr(nl_data(meaning.out_value), '\0', nl_length(meaning.out_value)))
+		memcpy(jump.out, nl_data(meaning.out_value), nl_length(meaning.out_value));
 	jump.family = mark.family;
 	memcpy(jump.table, mark.table, sizeof(jump.table));
 	memcpy(jump.from, mark.chain, sizeof(jump.from));
@@ -293,10 +397,10 @@ static int read_rules(struct kernel *kernel, const struct coexist_chain *chain, 
 	return nl_dump(&kernel->nft, &request, each_rule, looking);
 }
 
-/* Rules are read of a table in which there can be rules of ours, or that drops. */
+/* Rules are read of a table in which there can be rules of ours, or that filters. */
 static bool is_of_interest(const struct coexist_chain *chain)
 {
-	return coexist_may_hold(chain->family, chain->table, chain->name) || ((chain->forward || chain->input) && chain->drop);
+	return coexist_may_hold(chain->family, chain->table, chain->name) || chain->forward || chain->input;
 }
 
 static bool is_first_of_table(const struct coexist_view *view, size_t i)
@@ -320,7 +424,8 @@ static int look_once(struct kernel *kernel, struct looking *looking)
 	if (r < 0)
 		return r;
 	looking->named = calloc(view->n_chains * looking->n_bridges + 1, sizeof(*looking->named));
-	if (!looking->named)
+	looking->refused = calloc(view->n_chains * looking->n_bridges + 1, sizeof(*looking->refused));
+	if (!looking->named || !looking->refused)
 		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < view->n_chains; i++)
 		if (is_of_interest(&view->chains[i]) && is_first_of_table(view, i))
@@ -339,26 +444,34 @@ static int look(struct kernel *kernel, struct looking *looking)
 
 /* Comparing */
 
+static int compare_chains(const struct mark *a, const struct mark *b)
+{
+	int r = (a->family > b->family) - (a->family < b->family);
+
+	if (!r)
+		r = strcmp(a->table, b->table);
+	return r ? r : strcmp(a->chain, b->chain);
+}
+
 static int compare_marks(const void *a, const void *b)
 {
 	const struct mark *left = a, *right = b;
-	int r = (left->family > right->family) - (left->family < right->family);
+	int r = compare_chains(left, right);
 
-	if (!r)
-		r = strcmp(left->table, right->table);
-	if (!r)
-		r = strcmp(left->chain, right->chain);
 	return r ? r : strcmp(left->line, right->line);
 }
 
 static int want_rule(struct marks *wanted, const struct coexist_place *place, const struct coexist_bridge *bridge,
-		     enum coexist_rule rule)
+		     enum coexist_rule rule, const char *out)
 {
-	struct mark mark = { .family = place->chain->family, .rule = (uint8_t)rule, .bridge = bridge };
+	struct mark mark = {
+		.family = place->chain->family, .rule = (uint8_t)rule, .bridge = bridge, .returns = rule == COEXIST_NOT_TO,
+	};
 	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
 
 	memcpy(mark.table, place->chain->table, sizeof(mark.table));
 	memcpy(mark.chain, place->chain->name, sizeof(mark.chain));
+	snprintf(mark.out, sizeof(mark.out), "%s", out);
 	put_rule(&batch, &mark);
 	return batch.error ?: add_mark(wanted, &mark, (struct nlmsghdr *)batch.bytes);
 }
@@ -368,18 +481,69 @@ static const char *family_name(uint8_t family)
 	return family == NFPROTO_IPV4 ? "ip" : family == NFPROTO_IPV6 ? "ip6" : "inet";
 }
 
+static void say_block(const struct coexist_chain *chain, struct coexist_block *block)
+{
+	struct text text;
+
+	if (block->text[0])
+		return;
+	text_init(&text, block->text, sizeof(block->text));
+	text_add(&text, "blocked by %s of %s %s", STR_ESCAPED(chain->name), family_name(chain->family), STR_ESCAPED(chain->table));
+}
+
 static void note_block(const struct looking *looking, const struct coexist_place *place, size_t bridge,
 		       struct coexist_result *result)
 {
 	size_t chain = (size_t)(place->base - looking->view.chains);
-	struct coexist_block *block = &result->blocks[bridge];
-	struct text text;
 
-	if (!place->base->drop || block->text[0] || looking->named[chain * looking->n_bridges + bridge])
-		return;
-	text_init(&text, block->text, sizeof(block->text));
-	text_add(&text, "blocked by %s of %s %s", STR_ESCAPED(place->base->name), family_name(place->base->family),
-		 STR_ESCAPED(place->base->table));
+	if (place->base->drop && !looking->named[chain * looking->n_bridges + bridge])
+		say_block(place->base, &result->blocks[bridge]);
+}
+
+/* Does something of ours stand in this table, for this bridge? It comes first there. */
+static bool is_open_table(const struct looking *looking, const struct coexist_place *places, size_t n_places,
+			  const struct coexist_chain *chain, size_t bridge)
+{
+	for (size_t i = 0; i < n_places; i++)
+		if (!places[i].blocked && !looking->bridges[bridge].closed && places[i].chain->family == chain->family &&
+		    strcmp(places[i].chain->table, chain->table) == 0)
+			return true;
+	return false;
+}
+
+static bool is_in_use(const struct coexist_view *view, const struct coexist_chain *chain)
+{
+	for (size_t i = 0; i < view->n_jumps; i++)
+		if (view->jumps[i].family == chain->family && strcmp(view->jumps[i].table, chain->table) == 0 &&
+		    strcmp(view->jumps[i].to, chain->name) == 0)
+			return true;
+	return chain->forward || chain->input;
+}
+
+/* Rules that drop all that has to do with a bridge, and nothing of ours comes before them. */
+static void note_refusals(const struct looking *looking, const struct coexist_place *places, size_t n_places,
+			  struct coexist_result *result)
+{
+	for (size_t i = 0; i < looking->view.n_chains; i++)
+		for (size_t j = 0; j < looking->n_bridges; j++) {
+			const struct coexist_chain *chain = &looking->view.chains[i];
+
+			if (looking->refused[i * looking->n_bridges + j] && is_in_use(&looking->view, chain) &&
+			    !is_open_table(looking, places, n_places, chain, j))
+				say_block(chain, &result->blocks[j]);
+		}
+}
+
+/* What goes to an interface that the place's program guards is left to it. */
+static int want_kept(const struct looking *looking, struct marks *wanted, const struct coexist_place *place, size_t bridge)
+{
+	const char *out;
+	size_t i = 0;
+	int r = 0;
+
+	while (r == 0 && (out = coexist_next_kept(&looking->view, place, &i)))
+		r = want_rule(wanted, place, &looking->bridges[bridge], COEXIST_NOT_TO, out);
+	return r;
 }
 
 static int want_rules(struct looking *looking, struct marks *wanted, struct coexist_result *result)
@@ -396,28 +560,105 @@ static int want_rules(struct looking *looking, struct marks *wanted, struct coex
 					continue;
 				if (places[i].blocked || looking->bridges[j].closed)
 					note_block(looking, &places[i], j, result);
+				else if (rule == COEXIST_NOT_TO)
+					r = want_kept(looking, wanted, &places[i], j);
 				else
-					r = want_rule(wanted, &places[i], &looking->bridges[j], rule);
+					r = want_rule(wanted, &places[i], &looking->bridges[j], rule, "");
 			}
+	if (r == 0)
+		note_refusals(looking, places, n_places, result);
 	if (r == 0)
 		free(places);
 	return r;
 }
 
-/* Both are sorted: what only one of them has is added or goes. Twice the same: once is enough. */
+/* How many marks from @first on are of one chain. */
+static size_t count_chain(const struct marks *marks, size_t first)
+{
+	size_t n = first;
+
+	while (n < marks->n && compare_chains(&marks->items[first], &marks->items[n]) == 0)
+		n++;
+	return n - first;
+}
+
+/* Twice the same: once is enough. */
+static void put_chain_difference(struct nl_batch *batch, const struct mark *wanted, size_t n_wanted, const struct mark *found,
+				 size_t n_found)
+{
+	size_t i = 0, j = 0;
+
+	while (i < n_wanted || j < n_found) {
+		int r = i == n_wanted ? 1 : j == n_found ? -1 : compare_marks(&wanted[i], &found[j]);
+
+		if (r < 0)
+			put_rule(batch, &wanted[i]);
+		if (r > 0)
+			put_delete(batch, &found[j]);
+		i += r <= 0;
+		j += r >= 0;
+	}
+}
+
+/* Are rules that return all ahead of those that accept? */
+static bool is_ordered(const struct mark *found, size_t n)
+{
+	uint64_t last_return = 0, first_accept = UINT64_MAX;
+
+	for (size_t i = 0; i < n; i++) {
+		if (found[i].returns && found[i].position > last_return)
+			last_return = found[i].position;
+		if (!found[i].returns && found[i].position < first_accept)
+			first_accept = found[i].position;
+	}
+	return last_return < first_accept;
+}
+
+/*
+ * One chain. Each new rule goes ahead of all others, so where their order counts they are made anew together: in one
+ * batch, those that are to be first last.
+ */
+static void put_chain(struct nl_batch *batch, const struct mark *wanted, size_t n_wanted, const struct mark *found,
+		      size_t n_found)
+{
+	bool returns = false;
+
+	for (size_t i = 0; i < n_wanted; i++)
+		returns |= wanted[i].returns;
+	if (returns && n_wanted == n_found && is_ordered(found, n_found)) {
+		bool same = true;
+
+		for (size_t i = 0; i < n_wanted; i++)
+			same &= compare_marks(&wanted[i], &found[i]) == 0;
+		if (same)
+			return;
+	}
+	if (!returns) {
+		put_chain_difference(batch, wanted, n_wanted, found, n_found);
+		return;
+	}
+	for (size_t i = 0; i < n_found; i++)
+		put_delete(batch, &found[i]);
+	for (size_t i = 0; i < n_wanted; i++)
+		if (!wanted[i].returns)
+			put_rule(batch, &wanted[i]);
+	for (size_t i = 0; i < n_wanted; i++)
+		if (wanted[i].returns)
+			put_rule(batch, &wanted[i]);
+}
+
+/* Both are sorted, by chain first: what only one of them has is added or goes. */
 static void put_difference(struct nl_batch *batch, const struct marks *wanted, const struct marks *found)
 {
 	size_t i = 0, j = 0;
 
 	while (i < wanted->n || j < found->n) {
-		int r = i == wanted->n ? 1 : j == found->n ? -1 : compare_marks(&wanted->items[i], &found->items[j]);
+		int r = i == wanted->n ? 1 : j == found->n ? -1 : compare_chains(&wanted->items[i], &found->items[j]);
+		size_t n_wanted = r <= 0 ? count_chain(wanted, i) : 0, n_found = r >= 0 ? count_chain(found, j) : 0;
 
-		if (r < 0)
-			put_rule(batch, &wanted->items[i]);
-		if (r > 0)
-			put_delete(batch, &found->items[j]);
-		i += r <= 0;
-		j += r >= 0;
+		put_chain(batch, wanted->items + i, n_wanted, found->items + j, n_found);
+		i += n_wanted;
+		j += n_found;
 	}
 }
 

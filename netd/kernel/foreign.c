@@ -51,6 +51,15 @@ void foreign_put_meta(struct nl_batch *batch, uint32_t key, const void *value, s
 	put_compare(batch, value, length);
 }
 
+/* Is this meta KEY NAME, an interface's? Whole, or (on purpose without its end) the beginning of many. */
+bool foreign_matches_name(const void *value, size_t length, const char *name)
+{
+	const char *bytes = value;
+	size_t n = strnlen(bytes, length);
+
+	return n < length ? strcmp(bytes, name) == 0 : n > 0 && strncmp(bytes, name, n) == 0;
+}
+
 /* th sport|dport PORT, in host byte order. The protocol must have been compared before. */
 void foreign_put_port(struct nl_batch *batch, bool source, uint16_t port)
 {

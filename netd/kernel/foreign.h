@@ -16,4 +16,5 @@ void foreign_put_meta(struct nl_batch *batch, uint32_t key, const void *value, s
 void foreign_put_port(struct nl_batch *batch, bool source, uint16_t port);
 void foreign_put_verdict(struct nl_batch *batch, uint32_t code, const char *chain);
 void foreign_put_mark(struct nl_batch *batch);
+bool foreign_matches_name(const void *value, size_t length, const char *name);
 bool foreign_is_marked(const struct nlattr *userdata);

@@ -6,6 +6,10 @@
  * An accept in our table is no more than that: whoever comes before or behind it may still drop. docker and ufw
  * have chains for the rules of others, and iptables' FORWARD with the policy to drop is one for everybody. Nothing
  * is put anywhere else; where something drops and has no place, that is said.
+ *
+ * docker runs DOCKER-USER first, and what its chain DOCKER or the policy would drop behind it are ports of containers that
+ * were not published. An accept there is for everything else: what goes to an interface that docker guards returns to
+ * docker's own chains. Which those are is read from its rules: `-o BRIDGE -j DOCKER`.
  */
 #include "coexist.h"
 
@@ -82,6 +86,21 @@ static bool is_user_chain(const char *name, bool input)
 	return false;
 }
 
+/* Interfaces that this place's program guards by itself, one after the other from *@i = 0 on; NULL at the end. */
+const char *coexist_next_kept(const struct coexist_view *view, const struct coexist_place *place, size_t *i)
+{
+	if (strcmp(place->chain->name, "DOCKER-USER") != 0)
+		return NULL;
+	while (*i < view->n_jumps) {
+		const struct coexist_jump *jump = &view->jumps[(*i)++];
+
+		if (jump->family == place->chain->family && strcmp(jump->table, place->chain->table) == 0 &&
+		    strcmp(jump->to, "DOCKER") == 0 && jump->out[0])
+			return jump->out;
+	}
+	return NULL;
+}
+
 /* Can there be a rule of ours in this chain? */
 bool coexist_may_hold(uint8_t family, const char *table, const char *chain)
 {
@@ -133,7 +152,7 @@ bool coexist_is_wanted(const struct coexist_place *place, const struct coexist_b
 
 	if (!(v4 && bridge->v4) && !(v6 && bridge->v6))
 		return false;
-	if (rule == COEXIST_FROM || rule == COEXIST_TO)
+	if (rule == COEXIST_FROM || rule == COEXIST_TO || rule == COEXIST_NOT_TO)
 		return !place->input && bridge->forward;
 	return place->input;
 }

@@ -19,7 +19,7 @@ struct coexist_chain {
 	char table[COEXIST_NAME_SIZE];
 	char name[COEXIST_NAME_SIZE];
 	bool forward, input;		/* a base chain of type filter at this hook */
-	bool drop;			/* its policy */
+	bool drop;			/* its policy, or its last rule for all that is left */
 	bool reached;			/* set by coexist_find_places(): what is forwarded comes through, or what is for the host */
 };
 
@@ -29,6 +29,7 @@ struct coexist_jump {
 	char table[COEXIST_NAME_SIZE];
 	char from[COEXIST_NAME_SIZE];
 	char to[COEXIST_NAME_SIZE];
+	char out[IFNAME_SIZE];		/* only what leaves by this interface; "" for no such condition */
 };
 
 struct coexist_view {
@@ -50,11 +51,13 @@ struct coexist_place {
 
 void coexist_view_deinit(struct coexist_view *view);
 bool coexist_may_hold(uint8_t family, const char *table, const char *chain);
+const char *coexist_next_kept(const struct coexist_view *view, const struct coexist_place *place, size_t *i);
 int coexist_find_places(struct coexist_view *view, struct coexist_place **ret_places, size_t *ret_n_places);
 
 /* What is accepted of one bridge, each by one rule. */
 enum coexist_rule {
 	COEXIST_FROM, COEXIST_TO,				/* forward */
+	COEXIST_NOT_TO,						/* ahead of COEXIST_FROM, for each interface it is not meant for */
 	COEXIST_DHCP, COEXIST_DNS_UDP, COEXIST_DNS_TCP, COEXIST_ICMP,	/* input */
 	COEXIST_RULE_MAX_,
 };

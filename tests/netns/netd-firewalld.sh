@@ -140,12 +140,19 @@ stop_firewalld
 start_bus
 start_firewalld
 checked bus-restarted
+# One that lost its bus left its rules behind, and wrote them once more.
+stop_firewalld
+nft delete table inet firewalld 2>/dev/null
+start_firewalld
+checked cleaned
 
 # Coexist=no: it is the administrator's.
 mkdir -p $root/etc/networks/default.network.d
 printf '%s\n' '[Network]' 'Coexist=no' >$root/etc/networks/default.network.d/coexist.conf
 kill -HUP $netd_pid
 check coexist-no wait_for 60 in_zone 'no zone'
+blocked() { is degraded && [[ $(status problem) =~ ^'blocked by filter_'(INPUT|FORWARD)' of inet firewalld'$ ]]; }
+check coexist-no-said wait_for 20 blocked
 rm $root/etc/networks/default.network.d/coexist.conf
 kill -HUP $netd_pid
 checked coexist-yes

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# guestnetd beside other firewalls: docker's rules as it documents them, and ufw's chains, by iptables-nft; before us,
-# after us, flushed and loaded again. Each time a new lease and a new flow. What drops and has no place for us is named.
-# Namespaces: this one is the host; "guest" has a veth port on the bridge; "internet" is behind the host's uplink.
+# guestnetd beside other firewalls: docker's rules as it documents them, ufw's chains and ufw itself, by iptables-nft; before
+# us, after us, flushed and loaded again. Each time a new lease and a new flow. What drops and has no place for us is named.
+# Namespaces: this one is the host; "guest" has a veth port on the bridge; "internet" is behind the host's uplink;
+# "container" is behind docker's bridge.
 
 suite=netd-firewalls
 . "$(dirname "$0")/../lib.sh"
@@ -30,6 +31,7 @@ stop_netd() { kill $netd_pid; wait $netd_pid; }
 teardown() { "$BIN/guestnetd" "${roots[@]}" --teardown; }
 status() { client status default --json 2>/dev/null | jq -r ".[0].$1"; }
 is() { [ "$(status state)" = "$1" ]; }
+blocked() { is degraded && [ "$(status problem)" = "$1" ]; }
 settled() { is running && [ -z "$("$BIN/guestnetd" "${roots[@]}" --plan 2>&1 | grep -v '^note: table-owned')" ]; }
 
 # The neighbourhood
@@ -214,12 +216,88 @@ check docker-flushed-forward grep -q -- '-A FORWARD -i gn-default' <(ours)
 gone
 wait_for 10 settled
 
+# A container's ports: those that are published are there for guests, and no others. As docker 28 writes its rules, and
+# as those before did, which left the rest to the policy.
+container() {	# 28|27
+	local old=('-A FORWARD -j DOCKER-USER' '-A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT'
+		'-A FORWARD -o docker0 -j DOCKER' '-A FORWARD -i docker0 ! -o docker0 -j ACCEPT')
+	local new=(':DOCKER-BRIDGE - [0:0]' ':DOCKER-CT - [0:0]' ':DOCKER-FORWARD - [0:0]'
+		'-A FORWARD -j DOCKER-USER' '-A FORWARD -j DOCKER-FORWARD' '-A DOCKER-FORWARD -j DOCKER-CT'
+		'-A DOCKER-FORWARD -j DOCKER-BRIDGE' '-A DOCKER-FORWARD -i docker0 -j ACCEPT' '-A DOCKER-BRIDGE -o docker0 -j DOCKER'
+		'-A DOCKER-CT -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT')
+	local last=('-A DOCKER ! -i docker0 -o docker0 -j DROP')
+	[ "$1" = 28 ] || new=("${old[@]}") last=()
+	printf '%s\n' '*filter' ':FORWARD DROP [0:0]' ':DOCKER - [0:0]' ':DOCKER-USER - [0:0]' "${new[@]}" \
+		'-A DOCKER -d 172.17.0.2/32 ! -i docker0 -o docker0 -p tcp -m tcp --dport 80 -j ACCEPT' "${last[@]}" \
+		COMMIT '*nat' ':PREROUTING ACCEPT [0:0]' ':POSTROUTING ACCEPT [0:0]' ':DOCKER - [0:0]' \
+		'-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER' '-A POSTROUTING -s 172.17.0.0/16 ! -o docker0 -j MASQUERADE' \
+		'-A DOCKER ! -i docker0 -p tcp -m tcp --dport 8080 -j DNAT --to-destination 172.17.0.2:80' COMMIT | iptables-nft-restore
+}
+ip netns add container
+ip link add docker0 type bridge
+ip addr add 172.17.0.1/16 dev docker0
+ip link set docker0 up
+ip link add veth0 type veth peer name eth0 netns container
+ip link set veth0 master docker0 up
+ip -n container addr add 172.17.0.2/16 dev eth0
+ip -n container link set eth0 up
+ip -n container link set lo up
+ip -n container route add default via 172.17.0.1
+for port in 80 9999; do ip netns exec container busybox nc -ll -p $port -e cat >/dev/null 2>&1 & done
+says() { [ "$(echo hello | timeout 5 ip netns exec "$1" busybox nc -w 2 "$2" "$3" 2>/dev/null)" = hello ]; }
+silent() { ! says "$@"; }
+for version in 28 27; do
+	container $version
+	checked container-$version
+	check container-$version-published wait_for 20 says guest 198.51.100.2 8080
+	check container-$version-unpublished silent guest 172.17.0.2 9999
+	check container-$version-out wait_for 20 says container 198.51.100.1 7777
+	check container-$version-no-guest silent container 10.70.1.1 53
+	# A rule of ours is lost: the one that keeps containers closed is still first.
+	iptables-nft -D DOCKER-USER -i $bridge -j ACCEPT -m comment --comment guestnet || fail container-$version-ours "$(ours)"
+	checked container-$version-again
+	check container-$version-again-unpublished silent guest 172.17.0.2 9999
+done
+# Another network of docker's.
+iptables-nft -A FORWARD -o br-0123456789ab -j DOCKER
+kept() { ours | grep -q -- "-A DOCKER-USER -i $bridge -o br-0123456789ab .*-j RETURN"; }
+check container-another wait_for 20 kept
+iptables-nft -D FORWARD -o br-0123456789ab -j DOCKER
+not_kept() { ! kept; }
+check container-another-gone wait_for 20 not_kept
+gone
+ip link del docker0
+wait_for 10 settled
+
+# ufw itself.
+if command -v ufw >/dev/null; then
+	ufw --force enable >/dev/null 2>&1
+	checked real-ufw
+	ufw reload >/dev/null 2>&1
+	checked real-ufw-reloaded
+	iptables-nft -F; ip6tables-nft -F
+	check real-ufw-flushed wait_for 20 blocked 'blocked by INPUT of ip filter'
+	ufw reload >/dev/null 2>&1
+	checked real-ufw-flushed-reloaded
+	ufw disable >/dev/null 2>&1
+	checked real-ufw-disabled
+	kill -9 $netd_pid; wait $netd_pid 2>/dev/null; rm -f $root/run/bus.sock
+	ufw --force enable >/dev/null 2>&1
+	start_netd
+	checked real-ufw-first
+	equal real-ufw-files '' "$(grep -rl -e guestnet -e gn-default /etc/ufw)"
+	ufw disable >/dev/null 2>&1
+	gone
+	wait_for 10 settled
+else
+	skip real-ufw 'not installed: ufw'
+fi
+
 # Coexist=no: nothing is put anywhere, and what drops is named.
 mkdir -p $root/etc/networks/default.network.d
 printf '%s\n' '[Network]' 'Coexist=no' >$root/etc/networks/default.network.d/coexist.conf
 docker
 kill -HUP $netd_pid
-blocked() { is degraded && [ "$(status problem)" = "$1" ]; }
 check coexist-no wait_for 10 blocked 'blocked by FORWARD of ip filter'
 check coexist-no-rules wait_for 10 none_of_ours
 rm $root/etc/networks/default.network.d/coexist.conf
@@ -241,6 +319,21 @@ check input-open wait_for 10 is running
 nft 'table inet open { chain guard { type filter hook forward priority 10; policy accept; }; }'
 checked accepting
 equal accepting-untouched 0 "$(nft list table inet open | grep -c accept\;\ comment)"
+
+nft delete table inet open
+# A chain that rejects what is left drops, whatever its policy; rules for interfaces of others say nothing of ours.
+nft 'table inet closed { chain guard { type filter hook forward priority 10; policy accept; ct state established accept; iifname "docker*" drop; counter reject with icmpx admin-prohibited; }; }'
+check blocked-reject wait_for 10 blocked 'blocked by guard of inet closed'
+nft 'insert rule inet closed guard iifname "gn*" oifname "up*" ip daddr 198.51.100.1 accept'
+check blocked-wildcard-named wait_for 10 is running
+nft flush chain inet closed guard
+check blocked-open wait_for 10 is running
+nft 'add rule inet closed guard iifname "docker*" drop; add rule inet closed guard iifname "gn-d*" tcp dport 25 drop'
+checked accepting-parts
+nft 'add rule inet closed guard iifname "gn-d*" drop'
+check blocked-wildcard wait_for 10 blocked 'blocked by guard of inet closed'
+nft delete table inet closed
+check blocked-end wait_for 10 is running
 
 stop_netd
 grep -E 'ERROR|Sanitizer' $root/log && fail log "$(grep -E 'ERROR|Sanitizer' $root/log | head -3)"

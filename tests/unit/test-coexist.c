@@ -106,6 +106,29 @@ static void places(void **state _unused_)
 	}
 }
 
+static void what_docker_keeps(void **state _unused_)
+{
+	struct coexist_chain chain = { .family = NFPROTO_IPV4, .table = "filter", .name = "DOCKER-USER" };
+	const struct coexist_place place = { .chain = &chain };
+	struct coexist_jump jumps[] = {
+		{ .family = NFPROTO_IPV4, .table = "filter", .from = "FORWARD", .to = "DOCKER-USER" },
+		{ .family = NFPROTO_IPV4, .table = "filter", .from = "FORWARD", .to = "DOCKER", .out = "docker0" },
+		{ .family = NFPROTO_IPV6, .table = "filter", .from = "FORWARD", .to = "DOCKER", .out = "br-other" },
+		{ .family = NFPROTO_IPV4, .table = "mine", .from = "FORWARD", .to = "DOCKER", .out = "br-mine" },
+		{ .family = NFPROTO_IPV4, .table = "filter", .from = "DOCKER-BRIDGE", .to = "DOCKER", .out = "br-0123" },
+		{ .family = NFPROTO_IPV4, .table = "filter", .from = "DOCKER-BRIDGE", .to = "DOCKER" },
+	};
+	const struct coexist_view view = { .jumps = jumps, .n_jumps = ARRAY_SIZE(jumps) };
+	size_t i = 0;
+
+	check_string("first", coexist_next_kept(&view, &place, &i), "docker0");
+	check_string("second", coexist_next_kept(&view, &place, &i), "br-0123");
+	assert_null(coexist_next_kept(&view, &place, &i));
+	i = 0;
+	memcpy(chain.name, "FORWARD", sizeof("FORWARD"));
+	assert_null(coexist_next_kept(&view, &place, &i));
+}
+
 static void rules_by_place_and_bridge(void **state _unused_)
 {
 	struct coexist_chain chain = { .family = NFPROTO_IPV4 };
@@ -114,6 +137,7 @@ static void rules_by_place_and_bridge(void **state _unused_)
 
 	assert_true(coexist_is_wanted(&place, &bridge, COEXIST_FROM));
 	assert_true(coexist_is_wanted(&place, &bridge, COEXIST_TO));
+	assert_true(coexist_is_wanted(&place, &bridge, COEXIST_NOT_TO));
 	assert_false(coexist_is_wanted(&place, &bridge, COEXIST_DHCP));
 	place.input = true;
 	assert_false(coexist_is_wanted(&place, &bridge, COEXIST_TO));
@@ -174,6 +198,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(places),
+		cmocka_unit_test(what_docker_keeps),
 		cmocka_unit_test(rules_by_place_and_bridge),
 		cmocka_unit_test(only_places_hold_rules),
 		cmocka_unit_test(bridges),
