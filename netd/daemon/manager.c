@@ -12,6 +12,7 @@
 #include "manager.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,6 +69,9 @@ struct desire {
 	struct desired_options options;
 	uint64_t pointed_to;			/* what the options point to, as a number */
 };
+
+/* Another program's tap that is on no bridge may be on its way to another one; then it is there within so long. */
+#define KEPT_PORT_US	1000000
 
 struct manager {
 	sd_event *event;			/* borrowed */
@@ -835,8 +839,29 @@ static int update_states(struct manager *manager, const struct pass *pass)
 	return 0;
 }
 
+/* Is this a port of another program that its network keeps as if it were ours? */
+static bool is_kept(const struct manager *manager, const struct netstate_port *port)
+{
+	for (size_t i = 0; i < manager->networks.n; i++) {
+		const struct network *network = &manager->networks.items[i]->network;
+
+		for (size_t j = 0; j < network->n_kept_ports && strcmp(network->bridge, port->bridge) == 0; j++)
+			if (fnmatch(network->kept_ports[j], port->name, 0) == 0)
+				return true;
+	}
+	return false;
+}
+
+static bool is_put_back(const struct plan *plan, int ifindex)
+{
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (plan->steps[i].op == PLAN_PORT_PUT_BACK && plan->steps[i].port.ifindex == ifindex)
+			return true;
+	return false;
+}
+
 /* Keeps what the next plan needs to put things back: our ports that are in place, our bridges. */
-static int remember(struct manager *manager, const struct netstate *snapshot)
+static int remember(struct manager *manager, const struct netstate *snapshot, const struct plan *plan)
 {
 	struct netstate_port *ports = calloc(snapshot->n_ports + manager->n_ports + 1, sizeof(*ports));
 	struct netstate_bridge *bridges = calloc(snapshot->n_bridges + manager->n_bridges + 1, sizeof(*bridges));
@@ -850,12 +875,23 @@ static int remember(struct manager *manager, const struct netstate *snapshot)
 	for (size_t i = 0; i < snapshot->n_ports; i++) {
 		const struct netstate_port *port = &snapshot->ports[i];
 
-		if (port->master)
-			ports[n_ports++] = *port;
-		else	/* fallen off: what it was like is only in memory */
-			for (size_t j = 0; j < manager->n_ports; j++)
-				if (manager->ports[j].ifindex == port->ifindex)
-					ports[n_ports++] = manager->ports[j];
+		if (port->master) {
+			ports[n_ports] = *port;
+			ports[n_ports].kept = port->owner != NETSTATE_OURS && port->tap && is_kept(manager, port);
+			n_ports++;
+			continue;
+		}
+		/* Fallen off: what it was like is only in memory. */
+		for (size_t j = 0; j < manager->n_ports; j++) {
+			const struct netstate_port *before = &manager->ports[j];
+
+			if (before->ifindex != port->ifindex || (before->owner != NETSTATE_OURS && !before->kept))
+				continue;
+			if (before->kept && !before->off)
+				want_pass_at(manager, clock_us() + KEPT_PORT_US);
+			ports[n_ports] = *before;
+			ports[n_ports++].off = !is_put_back(plan, port->ifindex);
+		}
 	}
 	for (size_t i = 0; i < snapshot->n_bridges; i++)
 		if (snapshot->bridges[i].owner == NETSTATE_OURS)
@@ -1088,7 +1124,7 @@ int manager_run_pass(struct manager *manager)
 	if (r == 0)
 		r = pass_apply(manager, &pass.plan);
 	if (r == 0 && manager->remembered != manager->kernel.view.changes)
-		r = remember(manager, &pass.snapshot);
+		r = remember(manager, &pass.snapshot, &pass.plan);
 	if (r == 0)
 		r = sweep_flows(manager, &pass);
 	if (r == 0)
@@ -1200,6 +1236,7 @@ int manager_reload(struct manager *manager, struct failure *failure)
 			managed_set_state(managed, NETWORK_FAILED);
 	}
 	checksums_forget(&manager->checksums);
+	manager->remembered = UINT64_MAX;	/* which ports are kept is for the networks to say */
 	manager->settling = true;	/* what the next pass changes was asked for: it is no repair */
 	for (const char *line = manager->file_problems; *line; line += strcspn(line, "\n"), line += *line == '\n')
 		sd_journal_send("MESSAGE=%.*s", (int)strcspn(line, "\n"), line, "PRIORITY=3", NULL);

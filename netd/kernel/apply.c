@@ -373,6 +373,9 @@ static void take_down_failed_ports(struct applying *applying, const struct nl_ba
 	for (size_t i = 0; i < batch->n_entries; i++) {
 		const struct nl_entry *entry = &batch->entries[i];
 
+		/* Another program's port may be on another bridge by now. */
+		if (applying->plan->steps[entry->tag].port.owner != NETSTATE_OURS)
+			continue;
 		if (entry->error && entry->tag != last) {
 			link_put_flags(&down, applying->plan->steps[entry->tag].port.ifindex, false, entry->tag);
 			last = entry->tag;

@@ -217,6 +217,7 @@ int dump_link(const struct nlmsghdr *message, struct dump_link *ret_link)
 	port->learning = port->flood = true;
 	copy_string(table[IFLA_IFALIAS], port->alias, sizeof(port->alias));
 	copy_string(info[IFLA_INFO_KIND], ret_link->kind, sizeof(ret_link->kind));
+	port->tap = strcmp(ret_link->kind, "tun") == 0;
 	port->physical = !table[IFLA_LINKINFO] || !info[IFLA_INFO_KIND];
 	ret_link->loopback = header.ifi_flags & IFF_LOOPBACK;
 	if (ret_link->loopback)

@@ -413,6 +413,8 @@ int config_parse(const char *name, const struct config_file *files, size_t n_fil
 		if (r < 0)
 			return r;
 	}
+	if (network.n_kept_ports == 0 && !network.keeps_none)
+		snprintf(network.kept_ports[network.n_kept_ports++], IFNAME_SIZE, "vnet*");
 	if (network.n_addresses == 0)
 		network.address_auto = true;
 

@@ -427,6 +427,38 @@ static void reset_checksum(struct network *network)
 	network->checksum = NETWORK_CHECKSUM_AUTO;
 }
 
+/* Names of other programs' taps, with '*' and '?'. */
+static int parse_ports(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	char name[IFNAME_SIZE];
+
+	if (strcmp(value, "none") == 0) {
+		network->keeps_none = true;
+		network->n_kept_ports = 0;
+		return 0;
+	}
+	if (strlen(value) >= sizeof(name))
+		return -EINVAL;
+	snprintf(name, sizeof(name), "%s", value);
+	for (char *p = name; *p; p++)
+		*p = *p == '*' || *p == '?' ? 'x' : *p;
+	if (!ifname_is_valid(name) || strpbrk(value, "[]\\"))
+		return -EINVAL;
+	if (network->n_kept_ports == LIMIT_NETWORK_KEPT_PORTS) {
+		snprintf(why, KEY_WHY_SIZE, "; more than %d patterns", LIMIT_NETWORK_KEPT_PORTS);
+		return -EINVAL;
+	}
+	snprintf(network->kept_ports[network->n_kept_ports++], IFNAME_SIZE, "%s", value);
+	return 0;
+}
+
+static void reset_ports(struct network *network)
+{
+	memset(network->kept_ports, 0, sizeof(network->kept_ports));
+	network->n_kept_ports = 0;
+	network->keeps_none = false;
+}
+
 /* [Address] */
 
 static int verify_address(const struct ip *ip, uint8_t length, char why[static KEY_WHY_SIZE])
@@ -701,6 +733,13 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_CHECKSUM] = {
 		"Network", "DHCPChecksum", parse_checksum, reset_checksum, false, "auto", "", "auto, nft, tc, queue or off",
 		"How the checksums of DHCP replies are completed, which the host leaves to a network card that is not there. nft: a rule with iptables' CHECKSUM target in table ip mangle. tc: a filter behind the bridge with the action csum. queue: the replies pass through guestnetd, and leave as they are while it does not run. auto: the first of these that the kernel has. off: nothing is done, and DHCP clients that read raw frames and verify the checksum get no address behind veth or vhost. guestnet status shows which one is in force, and why not one before it.",
+		.only = OURS,
+	},
+	[KEY_PORTS] = {
+		"Network", "Ports", parse_ports, reset_ports, true, "vnet*", "",
+		"none, or a pattern of names, such as vnet* or tap?",
+		"Taps of other programs that are kept as guestnet's own are: when one of these names falls off the bridge, it is put back with its options. vnet* are libvirt's. Can be given several times.",
+		.only = OURS,
 	},
 	[KEY_ADDRESS] = {
 		"Address", "Address", parse_address, reset_address, true, "auto", "",

@@ -62,6 +62,9 @@ struct netstate_port {
 	uint8_t owner;
 	bool up, isolated, locked, learning, flood;
 	bool physical;			/* no link kind: a network card */
+	bool tap;			/* a guest's, whoever made it */
+	bool kept;			/* memory only: not ours, but of those that the network keeps (Ports=) */
+	bool off;			/* memory only: it was in no bridge at the last look either */
 	uint32_t mtu;
 	uint16_t vlan;
 	char alias[NETSTATE_ALIAS_SIZE];

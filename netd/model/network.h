@@ -19,6 +19,7 @@
 #define LIMIT_NETWORK_RANGES		16
 #define LIMIT_NETWORK_RECORDS		64	/* of each kind */
 #define LIMIT_NETWORK_HOSTS		2048
+#define LIMIT_NETWORK_KEPT_PORTS	8
 #define LIMIT_NETWORK_DOMAIN		254	/* a domain name and its end */
 #define LIMIT_NETWORK_LINE		4096	/* bytes of one line of a file, continuations included */
 #define LIMIT_NETWORK_FILES		257	/* its file and its drop-ins */
@@ -66,7 +67,7 @@ struct network_address {
 enum key_id {
 	KEY_MODE, KEY_BRIDGE, KEY_ALTERNATIVE_NAME, KEY_MAC_ADDRESS, KEY_MTU, KEY_AUTOSTART, KEY_IDLE_TIMEOUT, KEY_START_SERVICES, KEY_HOST_ACCESS, KEY_COEXIST,
 	KEY_FORWARD_GUARD, KEY_UPLINK, KEY_NAT_ADDRESS, KEY_NAT_PORTS, KEY_NAT66,
-	KEY_CHECKSUM,
+	KEY_CHECKSUM, KEY_PORTS,
 	KEY_ADDRESS,
 	KEY_DHCP_ENABLE, KEY_DHCP_RANGE, KEY_DHCP_LEASE_TIME, KEY_DHCP_ONLY_HOSTS, KEY_DHCP_IDENTITY, KEY_DHCP_ROUTER,
 	KEY_DHCP_NTP, KEY_DHCP_OPTION,
@@ -128,6 +129,10 @@ struct network {
 	struct ip nat_first[2], nat_last[2];	/* IPv4, IPv6; no family: the address of the way out */
 	uint16_t nat_ports[2];		/* first and last; 0: 1024 to 65535 */
 	bool nat66;
+
+	bool keeps_none;		/* Ports=none */
+	size_t n_kept_ports;
+	char kept_ports[LIMIT_NETWORK_KEPT_PORTS][IFNAME_SIZE];	/* patterns for names of others' taps */
 
 	bool address_auto;		/* for each family that no address is written for */
 	size_t n_addresses;

@@ -1121,6 +1121,30 @@ static bool has_same_options(const struct netstate_port *a, const struct netstat
 	       a->learning == b->learning && a->flood == b->flood;
 }
 
+/*
+ * A port of another program that the network keeps, such as a tap of libvirt's. Where it went when it is on no bridge
+ * nobody says: with our bridge gone it fell off; else its owner may be moving it to another bridge right now, and is
+ * given the time until the next look.
+ */
+static void plan_kept_port(struct planner *planner, const struct netstate_port *port, const struct netstate_port *remembered)
+{
+	struct netstate_port want = *remembered;
+	const struct job *job;
+
+	if (!remembered->kept || port->master)
+		return;
+	job = find_port_job(planner, remembered->bridge);
+	if (!job || job->blocked || job->excepted)
+		return;
+	if (job->seen && job->seen->bridge->ifindex == remembered->master && !remembered->off)
+		return;
+	memcpy(want.bridge, job->desired->name, sizeof(want.bridge));
+	want.master = job->seen ? job->seen->bridge->ifindex : old_index(planner, job->desired->network);
+	want.mtu = job->desired->mtu;
+	want.kept = want.off = false;
+	add_port_step(planner, PHASE_PORTS, PLAN_PORT_PUT_BACK, OUTCOME_UPDATE, job->desired->network, &want);
+}
+
 static void plan_port(struct planner *planner, const struct netstate_port *port)
 {
 	const struct netstate_port *remembered = find_remembered_port(planner, port);
@@ -1128,6 +1152,8 @@ static void plan_port(struct planner *planner, const struct netstate_port *port)
 	const struct job *job;
 	bool in_place;
 
+	if (port->owner != NETSTATE_OURS && remembered && remembered->owner != NETSTATE_OURS)
+		plan_kept_port(planner, port, remembered);
 	if (port->owner != NETSTATE_OURS && (!remembered || remembered->owner != NETSTATE_OURS))
 		return;
 	if (port->owner != NETSTATE_OURS) {

@@ -109,6 +109,9 @@ static void print_port(FILE *file, const struct netstate_port *port)
 	print_flag(file, "learning", port->learning);
 	print_flag(file, "flood", port->flood);
 	print_flag(file, "physical", port->physical);
+	print_flag(file, "tap", port->tap);
+	print_flag(file, "kept", port->kept);
+	print_flag(file, "off", port->off);
 	print_number(file, "mtu", port->mtu);
 	print_number(file, "vlan", port->vlan);
 	print_string(file, "alias", port->alias);
@@ -520,7 +523,8 @@ static void parse_port(struct line *line, struct netstate_port *port)
 		if (is_flag(word, "ours", &ours) || is_flag(word, "up", &port->up) ||
 		    is_flag(word, "isolated", &port->isolated) || is_flag(word, "locked", &port->locked) ||
 		    is_flag(word, "learning", &port->learning) || is_flag(word, "flood", &port->flood) ||
-		    is_flag(word, "physical", &port->physical))
+		    is_flag(word, "physical", &port->physical) || is_flag(word, "tap", &port->tap) ||
+		    is_flag(word, "kept", &port->kept) || is_flag(word, "off", &port->off))
 			continue;
 		if (is_key(word, "name", &value))
 			read_name(line, value, port->name);

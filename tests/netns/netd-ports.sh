@@ -1,0 +1,66 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Taps of other programs on a bridge of ours, such as libvirt's vnet0: kept with their options, and left to who moves them.
+suite=netd-ports
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/world.bash"
+world_enter "$@"
+world_setup || exit 1
+for program in dnsmasq jq; do
+	command -v $program >/dev/null || { skip all "not installed: $program"; exit 0; }
+done
+root=$world/netd
+mkdir -p $root/{etc/networks,vendor/networks,state,run}
+export GUESTNET_BUS=unix:path=$root/run/bus.sock
+cat >$root/etc/networks/lab.network <<'FILE'
+[Network]
+Mode=isolated
+[Address]
+Address=10.33.0.1/24
+FILE
+"$BIN/guestnetd" --config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run --service-user=65534 >>$root/log 2>&1 &
+running() { [ "$("$BIN/guestnet" status lab --json 2>/dev/null | jq -r '.[0].state')" = running ]; }
+check up wait_for 30 running
+bridge=gn-lab
+
+tap() { ip tuntap add "$1" mode tap && ip link set "$1" master "$2" up && bridge link set dev "$1" isolated on; }
+on() { [ "$(link "$1" .master)" = "$2" ]; }
+kept() { on "$1" $bridge && [ "$(link "$1" '.linkinfo.info_slave_data.isolated')" = true ] && [ "$(link "$1" '.flags | index("UP") != null')" = true ]; }
+ports() { [ "$("$BIN/guestnet" status lab --json | jq '.[0].ports')" = "$1" ]; }
+ip link add br9 type bridge
+ip link set br9 up
+tap vnet0 $bridge
+tap tap7 $bridge
+tap vnet3 br9
+check seen wait_for 30 ports 2
+
+# Pulled off, the bridge deleted: back with its options.
+ip link set vnet0 nomaster
+check pulled wait_for 30 kept vnet0
+ip link del $bridge
+check bridge-deleted wait_for 30 kept vnet0
+check bridge-deleted-running wait_for 30 running
+equal other-name null "$(link tap7 .master)"
+# Moved by its owner, who takes it off first.
+ip link set vnet0 nomaster
+ip link set vnet0 master br9
+ip tuntap add vnet1 mode tap
+ip link set vnet1 master $bridge up
+wait_for 30 ports 1
+ip link del vnet1
+check later wait_for 30 ports 0
+check moved on vnet0 br9
+check elsewhere on vnet3 br9
+# Another pattern, by a reload; and none.
+echo '[Network]
+Ports=tap?' >>$root/etc/networks/lab.network
+ip link set tap7 master $bridge
+check reload "$BIN/guestnet" reload
+wait_for 30 ports 1
+ip link set tap7 nomaster
+check pattern wait_for 30 on tap7 $bridge
+sed -i 's/^Ports=.*/Ports=none/' $root/etc/networks/lab.network
+check reload-none "$BIN/guestnet" reload
+ip link del $bridge
+check none-running wait_for 30 running
+equal none null "$(link tap7 .master)"
