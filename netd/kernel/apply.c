@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../../lib/util.h"
@@ -445,7 +446,46 @@ static void put_replacement(struct applying *applying, struct nl_batch *batch, c
 	nft_put_ruleset(batch, &ruleset, tag);
 }
 
-static void put_rule_steps(struct applying *applying, struct nl_batch *batch, const bool *left_out)
+/* So many elements go into few messages; when one of them is refused, each gets its own, which says whose it is. */
+#define MANY_ELEMENTS	64
+
+static int compare_sets(const void *a, const void *b)
+{
+	const struct netstate_element *left = *(const struct netstate_element *const *)a;
+	const struct netstate_element *right = *(const struct netstate_element *const *)b;
+	int r = left->set - right->set;
+
+	return r ? r : left->prefix_length - right->prefix_length;
+}
+
+/* Nothing is grouped where there is no memory for it, or little to group. */
+static bool put_groups(const struct applying *applying, struct nl_batch *batch, const bool *left_out)
+{
+	_cleanup_(freep) const struct netstate_element **elements = calloc(applying->n_steps + 1, sizeof(*elements));
+	size_t n = 0;
+	uint32_t tag = 0;
+
+	for (size_t i = 0; elements && i < applying->n_steps; i++) {
+		const struct plan_step *step = &applying->plan->steps[applying->steps[i]];
+
+		if (step->op != PLAN_ELEMENT_ADD || left_out[applying->steps[i]])
+			continue;
+		elements[n++] = &step->element;
+		tag = (uint32_t)applying->steps[i];
+	}
+	if (n < MANY_ELEMENTS)
+		return false;
+	qsort(elements, n, sizeof(*elements), compare_sets);
+	for (size_t first = 0, end, done = 1; first < n && done > 0; first += done) {
+		for (end = first + 1; end < n && compare_sets(&elements[first], &elements[end]) == 0; end++)
+			;
+		done = nft_put_elements(batch, elements + first, end - first, tag);
+	}
+	return true;
+}
+
+/* Removals come first: what is another one under the same key is removed and added. True when some are grouped. */
+static bool put_rule_steps(struct applying *applying, struct nl_batch *batch, const bool *left_out, bool group)
 {
 	for (size_t i = 0; i < applying->n_steps; i++) {
 		size_t n = applying->steps[i];
@@ -457,9 +497,18 @@ static void put_rule_steps(struct applying *applying, struct nl_batch *batch, co
 			put_replacement(applying, batch, &step->table, nft_table_exists(&applying->kernel->nft), (uint32_t)n);
 		else if (step->op == PLAN_TABLE_DELETE)
 			nft_put_table_delete(batch, (uint32_t)n);
-		else if (step->op == PLAN_ELEMENT_ADD || step->op == PLAN_ELEMENT_REMOVE)
-			nft_put_element(batch, step->op == PLAN_ELEMENT_ADD, &step->element, (uint32_t)n);
+		else if (step->op == PLAN_ELEMENT_REMOVE)
+			nft_put_element(batch, false, &step->element, (uint32_t)n);
 	}
+	if (group && put_groups(applying, batch, left_out))
+		return true;
+	for (size_t i = 0; i < applying->n_steps; i++) {
+		const struct plan_step *step = &applying->plan->steps[applying->steps[i]];
+
+		if (step->op == PLAN_ELEMENT_ADD && !left_out[applying->steps[i]])
+			nft_put_element(batch, true, &step->element, (uint32_t)applying->steps[i]);
+	}
+	return false;
 }
 
 /*
@@ -519,20 +568,20 @@ static void fail_remaining(struct applying *applying, const bool *left_out)
 	}
 }
 
-/* The kernel names every message that it refuses, so one more attempt is enough unless others interfere. */
-#define RULE_ATTEMPTS	4
+/* The kernel names every message that it refuses, so two more attempts are enough unless others interfere. */
+#define RULE_ATTEMPTS	5
 
 static void commit_rules(struct applying *applying)
 {
 	bool *left_out = calloc(applying->plan->n_steps, sizeof(*left_out));
-	bool done = false, again = left_out != NULL;
+	bool done = false, again = left_out != NULL, grouped = true;
 
 	for (unsigned int i = 0; again && i < RULE_ATTEMPTS; i++) {
 		_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
 		int r;
 
 		nft_put_begin(&batch);
-		put_rule_steps(applying, &batch, left_out);
+		grouped = put_rule_steps(applying, &batch, left_out, grouped);
 		nft_put_end(&batch);
 		if (batch.error == 0 && batch.n_entries == 2) {
 			done = true;
@@ -546,6 +595,10 @@ static void commit_rules(struct applying *applying)
 		done = batch.n_errors == 0;
 		if (done)
 			rules_note_steps(applying->kernel, applying->plan, applying->steps, applying->n_steps, left_out);
+		if (!done && grouped) {
+			grouped = false;
+			continue;
+		}
 		again = !done && sort_out_failures(applying, &batch, left_out);
 	}
 	if (left_out && !done)

@@ -555,24 +555,33 @@ void nft_put_ruleset(struct nl_batch *batch, const struct ruleset *ruleset, uint
 }
 
 /*
- * add element inet guestnet SET { KEY } or delete element ... Written by hand: it is the message of every
- * change and there are many of them.
+ * add element inet guestnet SET { KEY, ... } or delete element ... Written by hand: it is the message of every
+ * change and there are many of them. Begins one for the set of @element; nft_put_key() adds to it.
  */
-void nft_put_element(struct nl_batch *batch, bool add, const struct netstate_element *element, uint32_t tag)
+static size_t begin_elements(struct nl_batch *batch, bool add, const struct netstate_element *element, uint32_t tag)
 {
 	char name[RULESET_NAME_SIZE];
-	size_t list, item, nest;
 	int r;
 
 	r = ruleset_set_name(element->set, element->prefix_length, name, sizeof(name));
-	if (r < 0 || element->key_length > sizeof(element->key) || element->data_length > sizeof(element->data)) {
-		nl_fail(batch, r < 0 ? r : -EINVAL);
-		return;
+	if (r < 0) {
+		nl_fail(batch, r);
+		return 0;
 	}
 	nft_begin(batch, add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, add ? NLM_F_CREATE : 0, NFPROTO_INET, tag);
 	nl_put_string(batch, NFTA_SET_ELEM_LIST_TABLE, RULESET_TABLE);
 	nl_put_string(batch, NFTA_SET_ELEM_LIST_SET, name);
-	list = nl_nest(batch, NFTA_SET_ELEM_LIST_ELEMENTS);
+	return nl_nest(batch, NFTA_SET_ELEM_LIST_ELEMENTS);
+}
+
+static void put_key(struct nl_batch *batch, bool add, const struct netstate_element *element)
+{
+	size_t item, nest;
+
+	if (element->key_length > sizeof(element->key) || element->data_length > sizeof(element->data)) {
+		nl_fail(batch, -EINVAL);
+		return;
+	}
 	item = nl_nest(batch, NFTA_LIST_ELEM);
 	nest = nl_nest(batch, NFTA_SET_ELEM_KEY);
 	nl_put(batch, NFTA_DATA_VALUE, element->key, element->key_length);
@@ -583,5 +592,29 @@ void nft_put_element(struct nl_batch *batch, bool add, const struct netstate_ele
 		nl_nest_end(batch, nest);
 	}
 	nl_nest_end(batch, item);
+}
+
+void nft_put_element(struct nl_batch *batch, bool add, const struct netstate_element *element, uint32_t tag)
+{
+	size_t list = begin_elements(batch, add, element, tag);
+
+	put_key(batch, add, element);
 	nl_nest_end(batch, list);
+}
+
+/* The list of elements is one attribute, and its length has 16 bits. */
+#define ELEMENTS_SIZE	(60 * 1024)
+
+/*
+ * Adds elements of one set, as many of the @n as one message takes. Returns how many those are; 0 after a failure,
+ * which is latched.
+ */
+size_t nft_put_elements(struct nl_batch *batch, const struct netstate_element *const elements[], size_t n, uint32_t tag)
+{
+	size_t list = begin_elements(batch, true, elements[0], tag), i;
+
+	for (i = 0; i < n && batch->error == 0 && batch->message->nlmsg_len - list < ELEMENTS_SIZE; i++)
+		put_key(batch, true, elements[i]);
+	nl_nest_end(batch, list);
+	return batch->error ? 0 : i;
 }

@@ -25,3 +25,4 @@ void nft_put_table(struct nl_batch *batch, uint32_t flags, uint32_t tag);
 void nft_put_table_delete(struct nl_batch *batch, uint32_t tag);
 void nft_put_ruleset(struct nl_batch *batch, const struct ruleset *ruleset, uint32_t tag);
 void nft_put_element(struct nl_batch *batch, bool add, const struct netstate_element *element, uint32_t tag);
+size_t nft_put_elements(struct nl_batch *batch, const struct netstate_element *const elements[], size_t n, uint32_t tag);

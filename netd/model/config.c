@@ -533,6 +533,105 @@ static int verify_mac(const struct network *earlier, struct network *later)
 	return mark_bad(later, later->places[KEY_MAC_ADDRESS], earlier, earlier->places[KEY_MAC_ADDRESS], what);
 }
 
+/* What a network takes for itself: a name, an Ethernet address, a prefix. */
+struct claim {
+	uint8_t kind;			/* 0: a name, 1: an Ethernet address, else the family of a prefix */
+	uint8_t bytes[16];		/* of a prefix masked */
+	uint8_t length;
+	size_t network;
+};
+
+static int compare_claims(const void *a, const void *b)
+{
+	const struct claim *left = a, *right = b;
+	int r = left->kind - right->kind;
+
+	if (r == 0)
+		r = memcmp(left->bytes, right->bytes, sizeof(left->bytes));
+	return r ? r : left->length - right->length;
+}
+
+static void add_claim(struct claim *claims, size_t *n, size_t network, uint8_t kind, const void *bytes, size_t size)
+{
+	struct claim *claim = &claims[(*n)++];
+
+	*claim = (struct claim){ .kind = kind, .network = network };
+	memcpy(claim->bytes, bytes, size);
+}
+
+static size_t list_claims(const struct network *networks, size_t n_networks, struct claim *claims)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_networks; i++) {
+		const struct network *network = &networks[i];
+
+		add_claim(claims, &n, i, 0, network->name, strlen(network->name));
+		add_claim(claims, &n, i, 0, network->bridge, strlen(network->bridge));
+		if (network->mac_given)
+			add_claim(claims, &n, i, 1, &network->mac, sizeof(network->mac));
+		for (size_t j = 0; j < network->n_addresses; j++) {
+			const struct network_address *address = &network->addresses[j];
+			struct ip prefix = ip_mask(&address->ip, address->prefix_length);
+
+			add_claim(claims, &n, i, prefix.family, prefix.bytes_be, sizeof(prefix.bytes_be));
+			claims[n - 1].length = address->prefix_length;
+		}
+	}
+	return n;
+}
+
+static struct ip ip_of_claim(const struct claim *claim)
+{
+	struct ip ip = { .family = claim->kind };
+
+	memcpy(ip.bytes_be, claim->bytes, sizeof(ip.bytes_be));
+	return ip;
+}
+
+static bool do_clash(const struct claim *a, const struct claim *b)
+{
+	const struct ip left = ip_of_claim(a), right = ip_of_claim(b);
+
+	if (a->kind != b->kind)
+		return false;
+	return a->kind < 2 ? memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0 :
+			     ip_overlaps(&left, a->length, &right, b->length);
+}
+
+/* Marks the networks that clash with some other one. In the order of claims the widest prefix comes first. */
+static int find_suspects(const struct network *networks, size_t n_networks, bool *suspects)
+{
+	_cleanup_(freep) struct claim *claims = calloc(n_networks * (3 + LIMIT_NETWORK_ADDRESSES) + 1, sizeof(*claims));
+	size_t n, widest = 0;
+
+	if (!claims)
+		return -ENOMEM;
+	n = list_claims(networks, n_networks, claims);
+	if (n > 0)
+		qsort(claims, n, sizeof(*claims), compare_claims);
+	for (size_t i = 1; i < n; i++)
+		if (!do_clash(&claims[widest], &claims[i]))
+			widest = i;
+		else if (claims[widest].network != claims[i].network)
+			suspects[claims[widest].network] = suspects[claims[i].network] = true;
+	return 0;
+}
+
+static int verify_pair(const struct network *earlier, struct network *later)
+{
+	int r;
+
+	if (earlier->problem)
+		return 0;
+	r = verify_names(earlier, later);
+	if (r == 0 && !later->problem)
+		r = verify_addresses(earlier, later);
+	if (r == 0 && !later->problem)
+		r = verify_mac(earlier, later);
+	return r;
+}
+
 /*
  * Compares networks with each other: overlapping prefixes, one name twice, one Ethernet address twice. Of
  * two that clash the later one in the array gets a `problem` with file:line; all others stay as they are,
@@ -540,19 +639,14 @@ static int verify_mac(const struct network *earlier, struct network *later)
  */
 int config_verify(struct network *networks, size_t n_networks)
 {
-	for (size_t i = 0; i < n_networks; i++)
-		for (size_t j = 0; j < i && !networks[i].problem; j++) {
-			int r;
+	_cleanup_(freep) bool *suspects = calloc(n_networks + 1, sizeof(*suspects));
+	int r;
 
-			if (networks[j].problem)
-				continue;
-			r = verify_names(&networks[j], &networks[i]);
-			if (r == 0 && !networks[i].problem)
-				r = verify_addresses(&networks[j], &networks[i]);
-			if (r == 0 && !networks[i].problem)
-				r = verify_mac(&networks[j], &networks[i]);
-			if (r < 0)
-				return r;
-		}
-	return 0;
+	r = suspects ? find_suspects(networks, n_networks, suspects) : -ENOMEM;
+	/* Who clashes with nobody is not looked at a second time. */
+	for (size_t i = 0; r == 0 && i < n_networks; i++)
+		for (size_t j = 0; r == 0 && suspects[i] && j < i && !networks[i].problem; j++)
+			if (suspects[j])
+				r = verify_pair(&networks[j], &networks[i]);
+	return r;
 }

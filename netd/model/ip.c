@@ -117,14 +117,11 @@ struct ip ip_mask(const struct ip *ip, unsigned int prefix_length)
 /* Do two prefixes share an address? */
 bool ip_overlaps(const struct ip *a, unsigned int a_length, const struct ip *b, unsigned int b_length)
 {
-	unsigned int shorter = a_length < b_length ? a_length : b_length;
-	struct ip left, right;
+	unsigned int shorter = a_length < b_length ? a_length : b_length, bytes = shorter / 8, bits = shorter % 8;
 
-	if (a->family != b->family)
+	if (a->family != b->family || memcmp(a->bytes_be, b->bytes_be, bytes) != 0)
 		return false;
-	left = ip_mask(a, shorter);
-	right = ip_mask(b, shorter);
-	return memcmp(&left, &right, sizeof(left)) == 0;
+	return bits == 0 || (a->bytes_be[bytes] ^ b->bytes_be[bytes]) >> (8 - bits) == 0;
 }
 
 /* fe80::/10: every link has such an address, made by the kernel. */
