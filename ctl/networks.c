@@ -21,6 +21,7 @@ static void print_json_report(struct json *json, const struct report *report)
 	json_bool(json, "autostart", report->autostart);
 	json_string(json, "bridge", report->bridge);
 	json_string(json, "addresses", report->addresses);
+	json_string(json, "names", report->names);
 	json_string(json, "checksum", report->checksum);
 	json_string(json, "checksum_reason", report->checksum_reason);
 	json_string(json, "problem", report->problem);
@@ -60,6 +61,8 @@ static void print_status(const struct report *report)
 	printf("  bridge     %s, %zu port%s\n", report->bridge[0] ? report->bridge : "none", report->n_ports,
 	       report->n_ports == 1 ? "" : "s");
 	printf("  addresses  %s\n", report->addresses[0] ? report->addresses : "none");
+	if (report->names[0])
+		printf("  names      %s\n", report->names);
 	printf("  leases     %zu\n", report->n_leases);
 	if (report->checksum[0])
 		printf("  checksum   %s%s%s%s\n", report->checksum, report->checksum_reason[0] ? " (" : "",

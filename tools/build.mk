@@ -117,7 +117,7 @@ $(call objects,$(NL_SOURCES)): EXTRA_CFLAGS = $(call pkg_flags,--cflags,libmnl)
 # The daemon.
 include netd/netd.mk
 NETD_DAEMON_SOURCES := netd/daemon/main.c netd/daemon/manager.c netd/daemon/managed.c netd/daemon/files.c \
-	netd/daemon/services.c netd/daemon/child.c netd/daemon/leases.c netd/daemon/listen.c netd/daemon/holder.c netd/daemon/twins.c \
+	netd/daemon/services.c netd/daemon/child.c netd/daemon/leases.c netd/daemon/listen.c netd/daemon/holder.c netd/daemon/twins.c netd/daemon/resolved.c \
 	netd/daemon/api.c netd/daemon/objects.c netd/daemon/define.c netd/daemon/news.c netd/daemon/gate.c \
 	netd/daemon/systembus.c netd/daemon/activation.c netd/daemon/tapserver.c
 NETD_DAEMON_SOURCES += netd/daemon/forwardfiles.c netd/daemon/firewalld.c netd/daemon/checksums.c
@@ -144,7 +144,8 @@ test-tools: $(TEST_TOOLS:%=build/tests/%)
 build/tests/%: tests/tools/%.c $(wildcard tests/tools/*.h)
 	@mkdir -p $(@D)
 	@echo "  TOOL  $@"
-	@$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -iquote lib $(if $(WERROR)$(CI),-Werror) -o $@ $<
+	@$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -iquote lib $(if $(WERROR)$(CI),-Werror) -o $@ $< $(TOOL_LIBS)
+build/tests/fake-resolved: TOOL_LIBS = $(call pkg_flags,--cflags --libs,libsystemd)
 
 fuzzers:					## libFuzzer programs (clang) in build/fuzz/tests/fuzz
 	@$(MAKE) --no-print-directory FLAVOUR=fuzz CC=clang $(FUZZERS:%=build/fuzz/tests/fuzz/%.bin)

@@ -40,6 +40,7 @@
 #include "firewalld.h"
 #include "forwardfiles.h"
 #include "managed.h"
+#include "resolved.h"
 #include "services.h"
 #include "twins.h"
 
@@ -88,6 +89,7 @@ struct manager {
 	uint32_t coexist_generation;		/* of the rules that it is about; 0: unknown */
 	uint64_t coexist_desire;
 	struct firewalld *firewalld;		/* owned; NULL without an event loop */
+	struct resolved *resolved;		/* owned; likewise */
 
 	struct forwarding forwarding;		/* owned */
 	struct families snippet;		/* what RUN/sysctl.conf says */
@@ -1040,6 +1042,40 @@ static int tell_firewalld(struct manager *manager, const struct coexist_bridge *
 	return firewalld_want(manager->firewalld, (const char (*)[IFNAME_SIZE])names, n);
 }
 
+/* Names of guests resolve on the host where somebody answers for them. */
+static bool answers_names(const struct managed *managed)
+{
+	return managed->wanted && managed->network.bridge[0] && managed->network.dns && !managed->service_idle &&
+	       !(managed->withheld & SERVICE_DNS) &&
+	       (managed->state == NETWORK_RUNNING || managed->state == NETWORK_DEGRADED);
+}
+
+/* A bridge that is missing now and comes back is a new one for resolved, too. */
+static void tell_resolved(struct manager *manager, const struct netstate *snapshot)
+{
+	_cleanup_(freep) struct resolved_link *links = calloc(manager->networks.n + 1, sizeof(*links));
+	size_t n = 0;
+
+	if (!links || !manager->resolved)
+		return;
+	for (size_t i = 0; i < manager->networks.n; i++) {
+		const struct managed *managed = manager->networks.items[i];
+		const struct network *network = &managed->network;
+		const struct netstate_bridge *bridge = netstate_find_bridge(snapshot, network->bridge);
+		struct resolved_link *link = &links[n];
+
+		if (!bridge || !answers_names(managed))
+			continue;
+		memcpy(link->bridge, network->bridge, sizeof(link->bridge));
+		snprintf(link->domain, sizeof(link->domain), "%s", network->domain);
+		link->ifindex = bridge->ifindex;
+		link->n_addresses = subnet_addresses(network, subnet_find(manager->choices, manager->n_choices, network->name),
+						     link->addresses);
+		n += link->n_addresses > 0;
+	}
+	(void)resolved_want(manager->resolved, links, n);
+}
+
 /* Accepts in the places of other firewalls. A failure is no more than that: their next change has us look again. */
 static int coexist(struct manager *manager, const struct pass *pass)
 {
@@ -1136,6 +1172,7 @@ int manager_run_pass(struct manager *manager)
 	}
 
 	r = update_states(manager, &pass);
+	tell_resolved(manager, &pass.snapshot);
 	watch_idle(manager, &pass);
 	tell_notes(manager, &pass.plan);
 	if (r == 0)
@@ -1187,6 +1224,15 @@ static int on_kernel_event(sd_event_source *source _unused_, int fd _unused_, ui
 	else
 		want_pass(manager);
 	return 0;
+}
+
+/* It is in reports, and needs no pass. */
+static void on_resolved_changed(void *data)
+{
+	struct manager *manager = data;
+
+	if (manager->changed)
+		manager->changed(manager->changed_data);
 }
 
 static void on_firewalld_changed(void *data)
@@ -1347,6 +1393,7 @@ struct manager *manager_free(struct manager *manager)
 	managed_list_deinit(&manager->networks);
 	services_deinit(&manager->services);
 	firewalld_free(manager->firewalld);
+	resolved_free(manager->resolved);
 	twins_free(manager->twins);
 	monitor_free(manager->monitor);
 	checksums_deinit(&manager->checksums);
@@ -1376,7 +1423,9 @@ int manager_print_plan(struct manager *manager, char **ret_text)
 /* From here on other programs are told of networks over the system bus. @systembus must outlive the manager. */
 int manager_attach_bus(struct manager *manager, struct systembus *systembus)
 {
-	return firewalld_new(systembus, on_firewalld_changed, manager, &manager->firewalld);
+	int r = firewalld_new(systembus, on_firewalld_changed, manager, &manager->firewalld);
+
+	return r < 0 ? r : resolved_new(manager->event, systembus, on_resolved_changed, manager, &manager->resolved);
 }
 
 /* What outlives a network in firewalld is a name: it goes before the network. */
@@ -1433,6 +1482,25 @@ static void print_addresses(const struct manager *manager, const struct managed 
 		text_add(&text, "%s%s/%u", i ? " " : "", IP_TEXT(&addresses[i].ip), addresses[i].prefix_length);
 }
 
+/* How guests' names are found on the host; "" where the network has none. */
+static void print_names(const struct manager *manager, const struct managed *managed, char *buffer, size_t size)
+{
+	struct network_address addresses[SUBNET_ADDRESSES];
+	const struct network *network = &managed->network;
+	const char *why_not;
+	struct text text;
+
+	text_init(&text, buffer, size);
+	if (!network->dns)
+		return;
+	if (resolved_knows(manager->resolved, network->bridge, &why_not))
+		text_add(&text, "NAME.%s, by systemd-resolved", network->domain);
+	else if (why_not[0])
+		text_add(&text, "systemd-resolved does not take them: %s", why_not);
+	else if (subnet_addresses(network, subnet_find(manager->choices, manager->n_choices, network->name), addresses) > 0)
+		text_add(&text, "NAME.%s, by asking %s", network->domain, IP_TEXT(&addresses[0].ip));
+}
+
 /* What can be said of network number @i, below manager_count(). */
 void manager_report(const struct manager *manager, size_t i, struct network_report *ret_report)
 {
@@ -1460,6 +1528,7 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 	if (!managed->network.bridge[0])
 		return;
 	print_addresses(manager, managed, ret_report->addresses, sizeof(ret_report->addresses));
+	print_names(manager, managed, ret_report->names, sizeof(ret_report->names));
 	choice = subnet_find(manager->choices, manager->n_choices, managed->network.name);
 	ret_report->checksum = checksum_strategy_name(checksums_in_force(&manager->checksums, &managed->network, choice));
 	checksums_explain(&manager->checksums, &managed->network, choice, ret_report->checksum_reason,

@@ -79,6 +79,10 @@ static const char *get_bridge(const struct network_report *report)
 {
 	return report->bridge;
 }
+static const char *get_names(const struct network_report *report)
+{
+	return report->names;
+}
 static const char *get_checksum(const struct network_report *report)
 {
 	return report->checksum;
@@ -202,6 +206,7 @@ static const struct property {
 	{ "Mode", .text = get_mode },
 	{ "Bridge", .text = get_bridge },
 	{ "Addresses", .append = append_addresses, .number = digest_addresses },
+	{ "Names", .text = get_names },
 	{ "ChecksumStrategy", .text = get_checksum },
 	{ "ChecksumReason", .text = get_checksum_reason },
 	{ "Problem", .text = get_problem },
@@ -582,6 +587,7 @@ static const sd_bus_vtable network_vtable[] = {
 	PROPERTY("Mode", "s"),
 	PROPERTY("Bridge", "s"),
 	PROPERTY("Addresses", "as"),
+	PROPERTY("Names", "s"),
 	PROPERTY("ChecksumStrategy", "s"),
 	PROPERTY("ChecksumReason", "s"),
 	PROPERTY("Problem", "s"),
