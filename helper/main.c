@@ -236,6 +236,8 @@ static int decide(const struct explain *explain, struct policy *policy, const st
 	return -EACCES;
 }
 
+#define ATTACH_ATTEMPTS	3
+
 /* From the policy to a tap in its place, with our own capability. */
 static int attach_tap(struct rtnl *rtnl, const struct explain *explain, const struct policy_verdict *verdict,
 		      struct attach_order *order, struct attach_tap *ret_tap, struct failure *failure)
@@ -243,18 +245,28 @@ static int attach_tap(struct rtnl *rtnl, const struct explain *explain, const st
 	_cleanup_(fd_closep) int tun_fd = -EBADF;
 	char holders[ATTACH_HOLDERS_SIZE];
 	unsigned int slot = 0;
-	int r;
+	int r = -EEXIST;
 
-	r = attach_verify(rtnl, order, failure);
-	if (r < 0)
-		return r;
-	r = attach_find_slot(rtnl, order, &slot, holders, sizeof(holders));
-	if (r == 0)
-		r = attach_open_tun(explain->policy->reader, &tun_fd, failure);
-	if (r == 0)
-		r = privileges_raise(failure);
-	if (r == 0)
-		r = attach_commit(rtnl, order, steal_fd(&tun_fd), slot, ret_tap, failure);
+	/*
+	 * Between the look at the bridge and the work a neighbour may have used an address of macs= for the first time;
+	 * then the bridge has an entry for it that was not there. Looked at again, it is either somebody's by right, which
+	 * is said, or learned, and replaced.
+	 */
+	for (unsigned int i = 0; i < ATTACH_ATTEMPTS; i++) {
+		failure->text[0] = '\0';
+		r = attach_verify(rtnl, order, failure);
+		if (r < 0)
+			return r;
+		r = attach_find_slot(rtnl, order, &slot, holders, sizeof(holders));
+		if (r == 0)
+			r = attach_open_tun(explain->policy->reader, &tun_fd, failure);
+		if (r == 0)
+			r = privileges_raise(failure);
+		if (r == 0)
+			r = attach_commit(rtnl, order, steal_fd(&tun_fd), slot, ret_tap, failure);
+		if (r != -EEXIST)
+			break;
+	}
 
 	if (r == -EDQUOT) {
 		slot = 0;
