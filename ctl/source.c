@@ -29,28 +29,15 @@ void sources_deinit(struct sources *sources)
 	}
 }
 
-/* Reads a regular file, terminated; -EINVAL for what no policy file can be. */
+/* Reads a regular file, terminated; an error for what no policy file can be. */
 static int read_text(const char *path, char **ret_text, size_t *ret_length)
 {
 	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	_cleanup_(freep) char *text = NULL;
 	struct stat st;
-	ssize_t n;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_size > LIMIT_POLICY_FILE)
-		return -EINVAL;
-	text = malloc((size_t)st.st_size + 1);
-	if (!text)
-		return -ENOMEM;
-	n = read(fd, text, (size_t)st.st_size);
-	if (n < 0)
-		return -errno;
-	text[n] = '\0';
-	*ret_text = steal_ptr(text);
-	*ret_length = (size_t)n;
-	return 0;
+	return fd_read_text(fd, &st, LIMIT_POLICY_FILE, ret_text, ret_length);
 }
 
 static bool is_space(char c)

@@ -6,8 +6,10 @@
 #include "fd.h"
 
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -103,6 +105,38 @@ int fd_receive(int socket_fd, void *bytes, size_t size, int *ret_fd, size_t *ret
 		return -EPROTO;
 
 	*ret_fd = steal_fd(&fd);
+	*ret_length = (size_t)n;
+	return 0;
+}
+
+/*
+ * Reads all of a regular file that is open and was looked at (@st), at most @limit bytes, and terminates it: the text is
+ * the caller's. -EINVAL for what is no regular file, -EFBIG, -EAGAIN when it has grown meanwhile; one that has become
+ * shorter is what it is now.
+ */
+int fd_read_text(int fd, const struct stat *st, size_t limit, char **ret_text, size_t *ret_length)
+{
+	_cleanup_(freep) char *text = NULL;
+	size_t size = (size_t)st->st_size;
+	ssize_t n;
+
+	if (!S_ISREG(st->st_mode))
+		return -EINVAL;
+	if (st->st_size < 0 || size > limit)
+		return -EFBIG;
+	text = malloc(size + 1);
+	if (!text)
+		return -ENOMEM;
+	/* A regular file is read in one go (read(2)); the byte that is for the end shows that it has grown. */
+	do
+		n = read(fd, text, size + 1);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	if ((size_t)n > size)
+		return -EAGAIN;
+	text[n] = '\0';
+	*ret_text = steal_ptr(text);
 	*ret_length = (size_t)n;
 	return 0;
 }

@@ -99,32 +99,17 @@ static int load_open(const struct load *load, const char *path, int *ret_fd, str
 	return 0;
 }
 
-/* Reads a whole regular file, with one spare byte behind it for the parser. */
+/* Reads a whole file, with one spare byte behind it for the parser. */
 static int load_text(const struct load *load, const char *path, int fd, const struct stat *st,
 		     char **ret_text, size_t *ret_length)
 {
-	_cleanup_(freep) char *text = NULL;
-	size_t size = (size_t)st->st_size;
-	ssize_t n;
+	int r = fd_read_text(fd, st, LIMIT_POLICY_FILE, ret_text, ret_length);
 
-	if (st->st_size > LIMIT_POLICY_FILE)
-		return failure_set(load->failure, -EFBIG, "%s is larger than %d bytes", STR_ESCAPED(path),
-				   LIMIT_POLICY_FILE);
-	text = malloc(size + 1);
-	if (!text)
-		return -ENOMEM;
-
-	/* A regular file is read in one go (read(2)); one byte more would show that it has grown. */
-	n = read(fd, text, size + 1);
-	if (n < 0)
-		return -errno;
-	if ((size_t)n > size)
-		return failure_set(load->failure, -EAGAIN, "%s changed while it was read: try again",
-				   STR_ESCAPED(path));
-
-	*ret_text = steal_ptr(text);
-	*ret_length = (size_t)n;
-	return 0;
+	if (r == -EFBIG)
+		return failure_set(load->failure, r, "%s is larger than %d bytes", STR_ESCAPED(path), LIMIT_POLICY_FILE);
+	if (r == -EAGAIN)
+		return failure_set(load->failure, r, "%s changed while it was read: try again", STR_ESCAPED(path));
+	return r;
 }
 
 /* Adds a file to the policy, which then owns @path and @text; -EEXIST when it is there already. */

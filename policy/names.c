@@ -43,19 +43,14 @@ static void account_file_read(struct account_file *file)
 {
 	_cleanup_(fd_closep) int fd = -EBADF;
 	struct stat st;
-	ssize_t n;
+	size_t length;
 
 	file->tried = true;
 	fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > LIMIT_ACCOUNT_FILE)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return;
-
 	/* An account file that is replaced meanwhile is complete in either version (rename(2)). */
-	file->text = malloc((size_t)st.st_size + 1);
-	if (!file->text)
-		return;
-	n = read(fd, file->text, (size_t)st.st_size);
-	file->text[n > 0 ? n : 0] = '\0';
+	(void)fd_read_text(fd, &st, LIMIT_ACCOUNT_FILE, &file->text, &length);
 }
 
 /* The third field of the line whose first is @name: passwd(5) and group(5) agree so far. */

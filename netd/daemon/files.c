@@ -72,8 +72,6 @@ static void add_problem(struct network_files_list *list, const char *directory, 
 static int read_text(const char *path, char **ret_text, size_t *ret_length)
 {
 	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	_cleanup_(freep) char *text = NULL;
-	size_t length = 0;
 	struct stat st;
 
 	if (fd < 0)
@@ -82,24 +80,12 @@ static int read_text(const char *path, char **ret_text, size_t *ret_length)
 		return -errno;
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
-	if (st.st_size > FILE_LIMIT)
-		return -EFBIG;
-	text = malloc((size_t)st.st_size + 1);
-	if (!text)
-		return -ENOMEM;
-	while (S_ISREG(st.st_mode) && length < (size_t)st.st_size) {
-		ssize_t n = read(fd, text + length, (size_t)st.st_size - length);
-
-		if (n < 0)
-			return -errno;
-		if (n == 0)
-			break;
-		length += (size_t)n;
+	if (!S_ISREG(st.st_mode)) {
+		*ret_text = strdup("");
+		*ret_length = 0;
+		return *ret_text ? 0 : -ENOMEM;
 	}
-	text[length] = '\0';
-	*ret_text = steal_ptr(text);
-	*ret_length = length;
-	return 0;
+	return fd_read_text(fd, &st, FILE_LIMIT, ret_text, ret_length);
 }
 
 static void set_problem(struct network_files *files, const char *path, const char *why)

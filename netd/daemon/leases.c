@@ -23,7 +23,8 @@ int leases_read(const char *path, struct leases *ret_leases)
 	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	_cleanup_(freep) char *text = NULL;
 	struct stat st;
-	ssize_t n;
+	size_t n;
+	int r;
 
 	if (fd < 0 && errno == ENOENT) {
 		*ret_leases = LEASES_NULL;
@@ -31,13 +32,6 @@ int leases_read(const char *path, struct leases *ret_leases)
 	}
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_size > LEASE_FILE_LIMIT)
-		return -EFBIG;
-	text = malloc((size_t)st.st_size + 1);
-	if (!text)
-		return -ENOMEM;
-	n = read(fd, text, (size_t)st.st_size);
-	if (n < 0)
-		return -errno;
-	return leasefile_parse(text, (size_t)n, ret_leases);
+	r = fd_read_text(fd, &st, LEASE_FILE_LIMIT, &text, &n);
+	return r < 0 ? r : leasefile_parse(text, n, ret_leases);
 }

@@ -387,6 +387,40 @@ static void owning(void **state _unused_)
 	check_int("errno stays", errno, ENOENT);
 }
 
+static void reads_text(void **state _unused_)
+{
+	char path[] = "/tmp/guestnet-test-XXXXXX", *text = NULL;
+	int fd = mkstemp(path), null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct stat st, null_st;
+	size_t length;
+
+	assert_true(fd >= 0 && null_fd >= 0);
+	unlink(path);
+	assert_int_equal(write(fd, "12345", 5), 5);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(fd_read_text(fd, &st, 5, &text, &length), 0);
+	assert_int_equal(length, 5);
+	assert_string_equal(text, "12345");
+	free(text);
+	text = NULL;
+	/* Too long; grown since it was looked at; shorter; no file. */
+	assert_int_equal(fd_read_text(fd, &st, 4, &text, &length), -EFBIG);
+	assert_int_equal(pwrite(fd, "6", 1, 5), 1);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(fd_read_text(fd, &st, 100, &text, &length), -EAGAIN);
+	assert_null(text);
+	assert_int_equal(ftruncate(fd, 2), 0);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(fd_read_text(fd, &st, 100, &text, &length), 0);
+	assert_string_equal(text, "12");
+	free(text);
+	assert_int_equal(fstat(null_fd, &null_st), 0);
+	assert_int_equal(fd_read_text(null_fd, &null_st, 100, &text, &length), -EINVAL);
+	close(fd);
+	close(null_fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -404,6 +438,7 @@ int main(void)
 		cmocka_unit_test(full_socket_gets_room),
 		cmocka_unit_test(full_socket_then_dead_peer),
 		cmocka_unit_test(owning),
+		cmocka_unit_test(reads_text),
 	};
 
 	return cmocka_run_group_tests_name("fd", tests, NULL, NULL);
