@@ -140,10 +140,11 @@ static void tell_taken(struct managed *managed, const struct socket_entry *taken
 {
 	const bool dns = part == SERVICE_DNS;
 	struct holder holder;
+	char problem[384] = "", mend[128] = "";
 	struct text text, fix;
 
-	text_init(&text, managed->withheld_problem, sizeof(managed->withheld_problem));
-	text_init(&fix, managed->withheld_fix, sizeof(managed->withheld_fix));
+	text_init(&text, problem, sizeof(problem));
+	text_init(&fix, mend, sizeof(mend));
 	text_add(&text, "%s port %u%s%s is held by ", taken->protocol == IPPROTO_TCP ? "TCP" : "UDP", taken->port, dns ? " of " : "",
 		 dns ? IP_TEXT(&taken->address) : "");
 	if (find_holder(taken, &holder)) {
@@ -154,6 +155,8 @@ static void tell_taken(struct managed *managed, const struct socket_entry *taken
 	}
 	text_add(&text, "%s", dns ? ": guests get addresses, but no names from this host; stop it, or set [DNS] Enable=no"
 				  : ": guests get no addresses from this host; stop it, or set [DHCP] Enable=no");
+	managed_set_text(&managed->withheld_problem, problem);
+	managed_set_text(&managed->withheld_fix, mend);
 }
 
 /*

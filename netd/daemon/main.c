@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <grp.h>
+#include <malloc.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -128,19 +129,26 @@ static void parse_options(int argc, char *argv[])
 	}
 }
 
-/* Who dnsmasq becomes when we are root: the named user, or nobody where there is no such user. */
+/*
+ * Who dnsmasq becomes when we are root: the named user, or nobody where there is no such user. Names are looked up only
+ * then: the libraries that do it would stay in memory.
+ */
 static void find_service_user(uid_t *ret_uid, gid_t *ret_gid)
 {
-	const struct passwd *user = getpwnam(arg_service_user);
+	const struct passwd *user;
 	uint32_t number;
 
+	*ret_uid = *ret_gid = 65534;
+	if (geteuid() != 0)
+		return;
 	if (str_parse_u32(arg_service_user, UINT32_MAX - 1, &number) == 0) {
 		*ret_uid = *ret_gid = number;
-	} else if (user) {
+		return;
+	}
+	user = getpwnam(arg_service_user);
+	if (user) {
 		*ret_uid = user->pw_uid;
 		*ret_gid = user->pw_gid;
-	} else {
-		*ret_uid = *ret_gid = 65534;
 	}
 }
 
@@ -296,6 +304,8 @@ int main(int argc, char *argv[])
 	char socket_path[108], tap_path[108];
 	int lock_fd = -EBADF, r;
 
+	/* Large arrays come and go with each change: they are given back, and do not tear holes. */
+	(void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 	parse_options(argc, argv);
 	umask(0022);
 	activation_init(&activation);

@@ -14,8 +14,33 @@
 
 #include "../../lib/fd.h"
 
+/* Mostly there is none, and then it takes no memory. Without memory for a text there is none either. */
+void managed_set_text(const char **text, const char *value)
+{
+	char *copy;
+
+	if (*text && strcmp(*text, value) == 0)
+		return;
+	copy = value[0] ? strdup(value) : NULL;
+	if (*text && **text)
+		free((void *)*text);
+	*text = copy ?: "";
+}
+
+static void set_texts(struct managed *managed)
+{
+	const char **const texts[] = {
+		&managed->config_problem, &managed->problem, &managed->fix, &managed->child_problem,
+		&managed->withheld_problem, &managed->withheld_fix, &managed->twins_problem,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		managed_set_text(texts[i], "");
+}
+
 static void managed_free(struct managed *managed)
 {
+	set_texts(managed);
 	network_deinit(&managed->network);
 	sd_event_source_unref(managed->child_source);
 	sd_event_source_unref(managed->words_source);
@@ -121,6 +146,7 @@ static int add_managed(struct managed_list *list, const char *name, struct manag
 	list->n++;
 	snprintf(managed->network.name, sizeof(managed->network.name), "%s", name);
 	managed->child = CHILD_NULL;
+	set_texts(managed);
 	managed_set_state(managed, NETWORK_STARTING);
 	managed_set_state(managed, NETWORK_STOPPED);
 	*ret_managed = managed;
@@ -157,7 +183,7 @@ static int take_over(struct managed_list *list, const struct manager_options *op
 	managed->declared = true;
 	managed->retry_at_us = managed->child_retry_at_us = 0;
 	managed->n_failures = managed->n_child_failures = 0;
-	snprintf(managed->config_problem, sizeof(managed->config_problem), "%s", problem ?: "");
+	managed_set_text(&managed->config_problem, problem ?: "");
 	if (!problem) {
 		bool first = managed->network.bridge[0] == '\0' || managed->leaving;
 
@@ -330,7 +356,7 @@ int managed_list_load(struct managed_list *list, const struct manager_options *o
 		if (r >= 0 && !list->items[i]->declared) {
 			list->items[i]->leaving = true;
 			list->items[i]->wanted = false;
-			list->items[i]->config_problem[0] = '\0';	/* went with the file */
+			managed_set_text(&list->items[i]->config_problem, "");	/* went with the file */
 		}
 	return r;
 }

@@ -20,9 +20,9 @@ struct managed {
 	bool stopped_by_hand;		/* and so not to be brought up for a guest */
 	uint64_t idle_since_us;		/* CLOCK_MONOTONIC: without a port since then; 0: it has some */
 	uint64_t demanded_at_us;	/* CLOCK_MONOTONIC: a guest is on its way */
-	char config_problem[512];	/* of its files, with file and line; what is in force is older then */
-	char problem[512];		/* of the last pass, or of its dnsmasq */
-	char fix[128];
+	const char *config_problem;	/* owned, as all texts here; "" for none. Of its files, with file and line; what is in force is older then */
+	const char *problem;		/* of the last pass, or of its dnsmasq */
+	const char *fix;
 	enum network_state state;
 	uint64_t since_us;		/* CLOCK_REALTIME */
 	uint64_t n_repairs;
@@ -35,17 +35,17 @@ struct managed {
 	unsigned int n_child_failures;	/* in a row */
 	uint64_t child_started_us;	/* CLOCK_MONOTONIC */
 	uint64_t child_retry_at_us;	/* CLOCK_MONOTONIC: not started before that; 0: any time */
-	char child_problem[384];	/* why it does not run well; "" when it does */
+	const char *child_problem;	/* why it does not run well; "" when it does */
 	bool listens;			/* its sockets are where they should be */
 	uint64_t deaf_since_us;		/* CLOCK_MONOTONIC: ready, and does not listen; 0: it does */
 	bool service_idle;		/* StartServices=on-demand, and no port has come yet */
 	unsigned int withheld;		/* enum service_part: their ports are somebody else's */
-	char withheld_problem[384];	/* whose */
-	char withheld_fix[128];
+	const char *withheld_problem;	/* whose */
+	const char *withheld_fix;
 	uint64_t withheld_try_us;	/* CLOCK_MONOTONIC: looked at again then, at the latest */
 	unsigned int n_withheld_tries;
 	uint64_t look_at_us;		/* CLOCK_MONOTONIC: a pass is due then; 0: none for its service's sake */
-	char twins_problem[256];	/* two guests with one address; "" for none */
+	const char *twins_problem;	/* two guests with one address; "" for none */
 	uint64_t retry_at_us;		/* CLOCK_MONOTONIC: left out of passes until then; 0: not */
 	unsigned int n_failures;	/* passes in a row that failed for it */
 
@@ -76,6 +76,7 @@ int managed_list_verify(const struct managed_list *list, const struct manager_op
 			const struct managed_staging *staging, const char *name, struct network *ret_network,
 			struct failure *failure);
 void managed_list_sweep(struct managed_list *list);
+void managed_set_text(const char **text, const char *value);
 void managed_set_state(struct managed *managed, enum network_state state);
 
 int managed_remember_wanted(const struct managed *managed, const struct manager_options *options);

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-daemon.h>
@@ -551,7 +552,7 @@ static void note_failure(struct manager *manager, const char *network, const cha
 	if (strcmp(managed->problem, text) != 0)
 		sd_journal_send("MESSAGE=network %s: %s", network, text, "PRIORITY=3", "NETWORK=%s", network,
 				"BRIDGE=%s", managed->network.bridge, NULL);
-	snprintf(managed->problem, sizeof(managed->problem), "%s", text);
+	managed_set_text(&managed->problem, text);
 	doublings = managed->n_failures++;
 	managed->retry_at_us = clock_us() + ((uint64_t)RETRY_US << (doublings < 6 ? doublings : 6));
 	managed_set_state(managed, NETWORK_FAILED);
@@ -643,10 +644,11 @@ static void count_repair(struct managed *managed, uint64_t ops)
 /* What the planner leaves alone, in words; what keeps a network from being is its problem. */
 static void tell_note(struct managed *managed, const struct plan_note *note)
 {
+	char problem[512] = "", mend[128] = "";
 	struct text text, fix;
 
-	text_init(&text, managed->problem, sizeof(managed->problem));
-	text_init(&fix, managed->fix, sizeof(managed->fix));
+	text_init(&text, problem, sizeof(problem));
+	text_init(&fix, mend, sizeof(mend));
 	switch ((enum plan_note_kind)note->kind) {
 	case PLAN_NOTE_BRIDGE_FOREIGN:
 		text_add(&text, "there is an interface %s already that is not ours: delete or rename it, or give the network another Bridge=",
@@ -681,6 +683,8 @@ static void tell_note(struct managed *managed, const struct plan_note *note)
 	case PLAN_NOTE_MAX_:
 		break;
 	}
+	managed_set_text(&managed->problem, problem);
+	managed_set_text(&managed->fix, mend);
 }
 
 static void tell_notes(struct manager *manager, const struct plan *plan)
@@ -756,14 +760,14 @@ static bool tell_service(struct managed *managed)
 	const char *fix, *problem = services_problem(managed, &fix);
 
 	if (problem[0]) {
-		snprintf(managed->problem, sizeof(managed->problem), "%s", problem);
-		snprintf(managed->fix, sizeof(managed->fix), "%s", fix);
+		managed_set_text(&managed->problem, problem);
+		managed_set_text(&managed->fix, fix);
 		managed_set_state(managed, NETWORK_DEGRADED);
 		return true;
 	}
 	if (services_are_ready(managed) || managed->state == NETWORK_RUNNING)
 		return false;
-	managed->problem[0] = '\0';
+	managed_set_text(&managed->problem, "");
 	managed_set_state(managed, NETWORK_STARTING);
 	return true;
 }
@@ -776,9 +780,13 @@ static bool is_unchecked(const struct manager *manager, struct managed *managed)
 {
 	const struct subnet_choice *choice = subnet_find(manager->choices, manager->n_choices, managed->network.name);
 
-	return !managed->problem[0] &&
-	       checksums_problem(&manager->checksums, &managed->network, choice, managed->problem, sizeof(managed->problem)) &&
-	       managed->network.checksum != NETWORK_CHECKSUM_AUTO;
+	char problem[512] = "";
+
+	if (managed->problem[0] ||
+	    !checksums_problem(&manager->checksums, &managed->network, choice, problem, sizeof(problem)))
+		return false;
+	managed_set_text(&managed->problem, problem);
+	return managed->network.checksum != NETWORK_CHECKSUM_AUTO;
 }
 
 /* After a pass: what can be said of each network now. */
@@ -796,7 +804,7 @@ static int update_states(struct manager *manager, const struct pass *pass)
 		const char *name = managed->network.name;
 		bool touched = list.ops[i] != 0;
 
-		managed->fix[0] = '\0';
+		managed_set_text(&managed->fix, "");
 		if (managed->state == NETWORK_RUNNING && (touched || list.shared) && managed->wanted && !manager->settling) {
 			count_repair(managed, list.ops[i] | list.shared);
 			sd_journal_send("MESSAGE=network %s repaired (plan %llu)", name, (unsigned long long)pass->plan.id,
@@ -807,7 +815,7 @@ static int update_states(struct manager *manager, const struct pass *pass)
 		if (managed->retry_at_us)
 			continue;
 		if (manager->shared_problem[0] && managed->wanted) {
-			snprintf(managed->problem, sizeof(managed->problem), "%s", manager->shared_problem);
+			managed_set_text(&managed->problem, manager->shared_problem);
 			managed_set_state(managed, NETWORK_DEGRADED);
 			continue;
 		}
@@ -823,7 +831,7 @@ static int update_states(struct manager *manager, const struct pass *pass)
 			managed_set_state(managed, NETWORK_FAILED);
 		} else if (!managed->wanted) {
 			managed_set_state(managed, NETWORK_STOPPED);
-			managed->problem[0] = '\0';
+			managed_set_text(&managed->problem, "");
 		} else {
 			const char *block = firewalld_problem_of(manager->firewalld, managed->network.bridge);
 
@@ -832,7 +840,7 @@ static int update_states(struct manager *manager, const struct pass *pass)
 
 			if (!block[0])
 				block = managed->twins_problem;
-			snprintf(managed->problem, sizeof(managed->problem), "%s", block);
+			managed_set_text(&managed->problem, block);
 			managed_set_state(managed, managed->config_problem[0] || block[0] || is_unchecked(manager, managed) ?
 					  NETWORK_DEGRADED : NETWORK_RUNNING);
 		}
@@ -1180,6 +1188,8 @@ int manager_run_pass(struct manager *manager)
 	managed_list_sweep(&manager->networks);
 	monitor_watch_tc(manager->monitor, manager->kernel.tc_used);
 	want_next_pass(manager, &pass, problem_before);
+	if (manager->settling && pass.plan.n_steps == 0)
+		(void)malloc_trim(0);	/* what the changes took: it may be needed again in a year */
 	manager->settling = pass.plan.n_steps > 0;
 	update_status_text(manager);
 	/* A pass that follows at once has the same to say, and more. */

@@ -108,7 +108,7 @@ static void note_child_failures(struct managed *managed, unsigned int n, const c
 	if (n < 2)
 		return;
 	managed->child_retry_at_us = now_us() + ((uint64_t)CHILD_BACKOFF_US << (doublings < 6 ? doublings : 6));
-	snprintf(managed->child_problem, sizeof(managed->child_problem), "%s", text);
+	managed_set_text(&managed->child_problem, text);
 }
 
 /* The child and whose it is, for the event source. */
@@ -305,7 +305,7 @@ static void review_child(struct managed *managed, const struct listen_view *view
 	if (!managed->child_problem[0])
 		return;
 	if (now >= managed->child_started_us + CHILD_STABLE_US)
-		managed->child_problem[0] = '\0';
+		managed_set_text(&managed->child_problem, "");
 	else
 		look_at(managed, managed->child_started_us + CHILD_STABLE_US);
 }
@@ -555,7 +555,7 @@ int services_apply(struct services *services, const struct plan_step *step, stru
 	managed->listens = false;
 	managed->deaf_since_us = 0;
 	if (step->op == PLAN_SERVICE_STOP) {
-		managed->child_problem[0] = '\0';
+		managed_set_text(&managed->child_problem, "");
 		managed->withheld = 0;
 		return 0;
 	}

@@ -199,6 +199,7 @@ static void limit_to_bridges(struct twins *twins, const struct netstate *snapsho
 static void review_entry(struct twins *twins, struct double_entry *entry, const struct netstate *snapshot, uint64_t now,
 			 uint64_t *next_us)
 {
+	char problem[256] = "";
 	struct managed *managed;
 	uint64_t end_us = entry->moved_us + DOUBLES_QUIET_US;
 	struct text text;
@@ -214,8 +215,9 @@ static void review_entry(struct twins *twins, struct double_entry *entry, const 
 	managed = find_network(twins, entry->key.bridge);
 	if (!managed || managed->twins_problem[0])
 		return;		/* the first one will do: the log has them all */
-	text_init(&text, managed->twins_problem, sizeof(managed->twins_problem));
+	text_init(&text, problem, sizeof(problem));
 	print_double(entry, &text);
+	managed_set_text(&managed->twins_problem, problem);
 }
 
 /*
@@ -228,7 +230,7 @@ uint64_t twins_review(struct twins *twins, const struct netstate *snapshot, uint
 
 	limit_to_bridges(twins, snapshot);
 	for (size_t i = 0; i < twins->list->n; i++)
-		twins->list->items[i]->twins_problem[0] = '\0';
+		managed_set_text(&twins->list->items[i]->twins_problem, "");
 	for (size_t i = 0; i < DOUBLES_SETS && twins->doubles.n_found > 0; i++)
 		for (size_t j = 0; j < DOUBLES_WAYS; j++)
 			if (twins->doubles.entries[i][j].found)
