@@ -34,6 +34,7 @@
 #include "../kernel/sysctl.h"
 #include "../model/desired.h"
 #include "../model/flows.h"
+#include "../model/forwards.h"
 #include "../model/ip.h"
 #include "../model/plan.h"
 #include "../model/print.h"
@@ -43,6 +44,7 @@
 #include "managed.h"
 #include "resolved.h"
 #include "services.h"
+#include "taken.h"
 #include "twins.h"
 
 /* A network whose step failed is tried again after so long, doubled each time up to 64 times as long. */
@@ -331,9 +333,23 @@ static uint64_t hash_pointed_to(const struct manager *manager)
 	};
 	uint64_t hash = hash_services(manager, true);
 
+	for (size_t i = 0; i < manager->networks.n; i++) {
+		const struct managed *managed = manager->networks.items[i];
+
+		if (managed->network.n_forwards > 0)
+			hash = add_hash(hash, forwards_hash(&managed->network, &managed->leases));
+	}
+
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		hash = add_hash(hash, siphash24(parts[i].n ? parts[i].bytes : "", parts[i].n, manager->machine_id) + parts[i].n);
 	return hash;
+}
+
+static const struct leases *leases_of(const char *network, const void *data)
+{
+	const struct managed *managed = managed_find(data, network);
+
+	return managed ? &managed->leases : NULL;
 }
 
 static int build_desire(struct manager *manager, const struct pass *pass, bool same_networks)
@@ -352,6 +368,8 @@ static int build_desire(struct manager *manager, const struct pass *pass, bool s
 	options.forwarding = &manager->forwarding;
 	options.withheld = services_withheld;
 	options.withheld_data = &manager->networks;
+	options.leases = leases_of;
+	options.leases_data = &manager->networks;
 	memcpy(options.machine_id, manager->machine_id, sizeof(options.machine_id));
 	if (same_networks && pointed_to == desire->pointed_to && memcmp(&options, &desire->options, sizeof(options)) == 0)
 		return 0;
@@ -789,6 +807,17 @@ static bool is_unchecked(const struct manager *manager, struct managed *managed)
 	return managed->network.checksum != NETWORK_CHECKSUM_AUTO;
 }
 
+/* Whoever of the host listens where a forward leads to a guest: worth a word, and no failure. */
+static void tell_taken(struct managed *managed)
+{
+	char buffer[512];
+	struct text text;
+
+	text_init(&text, buffer, sizeof(buffer));
+	taken_look(&managed->network, &text);
+	managed_set_text(&managed->problem, buffer);
+}
+
 /* After a pass: what can be said of each network now. */
 static int update_states(struct manager *manager, const struct pass *pass)
 {
@@ -840,7 +869,10 @@ static int update_states(struct manager *manager, const struct pass *pass)
 
 			if (!block[0])
 				block = managed->twins_problem;
-			managed_set_text(&managed->problem, block);
+			if (block[0])
+				managed_set_text(&managed->problem, block);
+			else
+				tell_taken(managed);
 			managed_set_state(managed, managed->config_problem[0] || block[0] || is_unchecked(manager, managed) ?
 					  NETWORK_DEGRADED : NETWORK_RUNNING);
 		}
@@ -1264,7 +1296,12 @@ static void on_service_changed(struct managed *managed _unused_, void *data)
 static void on_leases_changed(void *data)
 {
 	struct manager *manager = data;
+	bool followed = false;
 
+	for (size_t i = 0; i < manager->networks.n; i++)
+		followed |= manager->networks.items[i]->network.n_forwards > 0;
+	if (followed)
+		want_pass(manager);
 	if (manager->changed)
 		manager->changed(manager->changed_data);
 }

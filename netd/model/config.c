@@ -533,6 +533,14 @@ static int verify_mac(const struct network *earlier, struct network *later)
 	return mark_bad(later, later->places[KEY_MAC_ADDRESS], earlier, earlier->places[KEY_MAC_ADDRESS], what);
 }
 
+static int verify_forwards(const struct network *earlier, struct network *later)
+{
+	struct network_place place, other;
+	char what[128];
+
+	return records_clash(earlier, later, &place, &other, what) ? mark_bad(later, place, earlier, other, what) : 0;
+}
+
 /* What a network takes for itself: a name, an Ethernet address, a prefix. */
 struct claim {
 	uint8_t kind;			/* 0: a name, 1: an Ethernet address, else the family of a prefix */
@@ -629,11 +637,14 @@ static int verify_pair(const struct network *earlier, struct network *later)
 		r = verify_addresses(earlier, later);
 	if (r == 0 && !later->problem)
 		r = verify_mac(earlier, later);
+	if (r == 0 && !later->problem)
+		r = verify_forwards(earlier, later);
 	return r;
 }
 
 /*
- * Compares networks with each other: overlapping prefixes, one name twice, one Ethernet address twice. Of
+ * Compares networks with each other: overlapping prefixes, one name twice, one Ethernet address twice, a port
+ * that is forwarded twice. Of
  * two that clash the later one in the array gets a `problem` with file:line; all others stay as they are,
  * and those that have a problem already hinder nobody. -ENOMEM only.
  */
@@ -643,6 +654,8 @@ int config_verify(struct network *networks, size_t n_networks)
 	int r;
 
 	r = suspects ? find_suspects(networks, n_networks, suspects) : -ENOMEM;
+	for (size_t i = 0; r == 0 && i < n_networks; i++)
+		suspects[i] |= networks[i].n_forwards > 0;
 	/* Who clashes with nobody is not looked at a second time. */
 	for (size_t i = 0; r == 0 && i < n_networks; i++)
 		for (size_t j = 0; r == 0 && suspects[i] && j < i && !networks[i].problem; j++)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "forwards.h"
 #include "ip.h"
 #include "ruleset.h"
 
@@ -223,6 +224,58 @@ static void add_nat_elements(struct build *build)
 	}
 }
 
+/* One port of a forward, in one family. */
+static void add_forward_element(struct build *build, const struct network_forward *forward, const struct ip *guest,
+				unsigned int n)
+{
+	bool v6 = ip_is_v6(guest), at = forward->listen.family;
+	struct netstate_element element = {
+		.set = at ? (v6 ? NETSTATE_SET_FORWARD_AT6 : NETSTATE_SET_FORWARD_AT4) :
+			    (v6 ? NETSTATE_SET_FORWARD6 : NETSTATE_SET_FORWARD4),
+	};
+	uint16_t to = (uint16_t)((forward->to[0] ? forward->to[0] : forward->ports[0]) + n);
+	size_t length = ip_length(guest), before = at ? length : 0;
+
+	element.key_length = ruleset_set_key_length(element.set);
+	element.data_length = ruleset_set_data_length(element.set);
+	memcpy(element.key, forward->listen.bytes_be, before);
+	element.key[before] = forward->protocol;
+	put_u16(element.key + before + 4, (uint16_t)(forward->ports[0] + n));
+	memcpy(element.data, guest->bytes_be, length);
+	put_u16(element.data + length, to);
+	add_any_element(build, &element);
+}
+
+static bool is_inside(const struct build *build, const struct ip *ip)
+{
+	for (size_t i = 0; i < build->n_addresses; i++)
+		if (ip_overlaps(&build->addresses[i].ip, build->addresses[i].prefix_length, ip, ip_bits(ip)))
+			return true;
+	return false;
+}
+
+static void add_forward_elements(struct build *build)
+{
+	const struct network *network = build->network;
+	const struct desired_options *options = build->options;
+	const struct leases *leases = options->leases ? options->leases(network->name, options->leases_data) : NULL;
+
+	for (size_t i = 0; i < network->n_forwards; i++)
+		for (int v6 = 0; v6 < 2; v6++) {
+			const struct network_forward *forward = &network->forwards[i];
+			struct ip guest;
+
+			if ((forward->listen.family && ip_is_v6(&forward->listen) != v6) ||
+			    !forward_find_guest(network, forward, leases, v6, &guest) || !is_inside(build, &guest))
+				continue;
+			for (unsigned int n = 0; n <= (unsigned int)(forward->ports[1] - forward->ports[0]); n++)
+				add_forward_element(build, forward, &guest, n);
+		}
+	/* The rules of forwards are there before the first guest is known: no flow begins in between. */
+	if (network->n_forwards > 0)
+		build->state->table.features |= RULESET_FORWARD;
+}
+
 static void add_uplink_elements(struct build *build)
 {
 	const struct network *network = build->network;
@@ -257,6 +310,7 @@ static void add_elements(struct build *build)
 		add_nat_elements(build);
 	}
 	add_uplink_elements(build);
+	add_forward_elements(build);
 	if (network->host_access == HOST_ACCESS_ALL)
 		add_name_element(build, NETSTATE_SET_HOSTOPEN);
 	if (network->host_access == HOST_ACCESS_NONE)
@@ -285,6 +339,14 @@ static void add_sysctls(struct build *build)
 	 * advertisements leave from another one, and guests drop those (RFC 4861, section 6.1.2).
 	 */
 	latch(build, add_sysctl(build->state, directory, "accept_dad", 0));
+	/*
+	 * Forwards that the host reaches at 127.0.0.1 leave by the bridge. Where guests reach all of the host, what
+	 * listens at 127.0.0.1 is not to be reached without a forward; elsewhere the rules see to it.
+	 */
+	if (build->network->n_forwards > 0 || build->network->host_access == HOST_ACCESS_ALL) {
+		snprintf(directory, sizeof(directory), "ipv4/conf/%s", build->network->bridge);
+		latch(build, add_sysctl(build->state, directory, "route_localnet", build->network->n_forwards > 0));
+	}
 }
 
 /* Forwarding belongs to all networks that need it, and so does the guard that one of them asks for. */

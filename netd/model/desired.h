@@ -7,6 +7,7 @@
 
 #include "dnsmasq.h"
 #include "forwarding.h"
+#include "leasefile.h"
 #include "network.h"
 #include "subnet.h"
 
@@ -19,6 +20,9 @@ struct desired_options {
 	/* What of a network's service is withheld now, enum service_part; NULL: nothing of any. */
 	unsigned int (*withheld)(const char *network, const void *data);
 	const void *withheld_data;
+	/* The leases of a network; NULL: none are known. */
+	const struct leases *(*leases)(const char *network, const void *data);
+	const void *leases_data;
 };
 
 int desired_build(const struct network *const networks[], size_t n_networks,

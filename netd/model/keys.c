@@ -864,6 +864,18 @@ const struct key keys[KEY_MAX_] = {
 		"Another option for this guest, or another value of one of section [DHCP]. Can be given several times.",
 		.only = OURS,
 	},
+	[KEY_FORWARD_LISTEN] = {
+		"Forward", "Listen", records_parse_forward_listen, records_reset_forward_listen, false, "none", "",
+		"PROTOCOL:PORT, PROTOCOL:FIRST-LAST or PROTOCOL:ADDRESS:PORT, such as tcp:8080, udp:5000-5009 or tcp:[2001:db8::2]:443",
+		"Ports of the host. Without an address: at every address of the host, also at those that other networks' guests, the host itself (127.0.0.1 included, ::1 not) and the guests of this network know it by.",
+		.only = OUTWARD,
+	},
+	[KEY_FORWARD_TO] = {
+		"Forward", "To", records_parse_forward_to, records_reset_forward_to, false, "none", "",
+		"a guest's name, Ethernet address or address, with a port where it is another one, such as web:80, 52:54:00:12:34:56:80 or [fd00:1::5]:80",
+		"The guest that they lead to. A name or an Ethernet address is that of a [Host] or of a lease, and the forward follows it. Of several ports the first is named. What was forwarded and is no longer ends.",
+		.only = OUTWARD,
+	},
 };
 
 /* Section and name as written, case and all; NULL when there is no such key. */

@@ -20,6 +20,8 @@
 #define LIMIT_NETWORK_RECORDS		64	/* of each kind */
 #define LIMIT_NETWORK_HOSTS		2048
 #define LIMIT_NETWORK_KEPT_PORTS	8
+#define LIMIT_NETWORK_FORWARDS		256
+#define LIMIT_NETWORK_FORWARD_PORTS	2048	/* of all forwards together */
 #define LIMIT_NETWORK_DOMAIN		254	/* a domain name and its end */
 #define LIMIT_NETWORK_LINE		4096	/* bytes of one line of a file, continuations included */
 #define LIMIT_NETWORK_FILES		257	/* its file and its drop-ins */
@@ -73,6 +75,7 @@ enum key_id {
 	KEY_DHCP_NTP, KEY_DHCP_OPTION,
 	KEY_DNS_ENABLE, KEY_DNS_DOMAIN, KEY_DNS_FORWARDER, KEY_DNS_HOST, KEY_DNS_TXT, KEY_DNS_SRV,
 	KEY_HOST_MAC, KEY_HOST_CLIENT_ID, KEY_HOST_NAME, KEY_HOST_ADDRESS, KEY_HOST_LEASE_TIME, KEY_HOST_OPTION,
+	KEY_FORWARD_LISTEN, KEY_FORWARD_TO,
 	KEY_MAX_,
 };
 
@@ -87,6 +90,21 @@ struct network_range {
 struct network_texts {
 	char **items;			/* owned, and each of them */
 	size_t n;
+};
+
+/* Ports of the host that lead to a guest. */
+enum forward_guest { FORWARD_TO_NOBODY, FORWARD_TO_ADDRESS, FORWARD_TO_MAC, FORWARD_TO_NAME };
+
+struct network_forward {
+	struct network_place place;
+	uint8_t protocol;		/* IPPROTO_TCP, IPPROTO_UDP; 0: not said */
+	struct ip listen;		/* no family: every address of the host */
+	uint16_t ports[2];
+	uint8_t guest;			/* enum forward_guest */
+	struct ip address;
+	struct mac mac;
+	char name[64];
+	uint16_t to[2];			/* 0: the same */
 };
 
 /* A guest that is known. */
@@ -161,6 +179,8 @@ struct network {
 
 	struct network_host *hosts;	/* owned */
 	size_t n_hosts;
+	struct network_forward *forwards;	/* owned */
+	size_t n_forwards;
 };
 
 #define NETWORK_NULL (struct network){ 0 }

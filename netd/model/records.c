@@ -9,6 +9,7 @@
 #include "records.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -477,23 +478,149 @@ void records_reset_host_option(struct network *network)
 		texts_deinit(&current_host(network)->options);
 }
 
+/* [Forward] */
+
+static struct network_forward *current_forward(struct network *network)
+{
+	return network->n_forwards ? &network->forwards[network->n_forwards - 1] : NULL;
+}
+
+/* The ":" before the ports: the last one, and the one behind "]" for IPv6. */
+static char *find_port_colon(char *text)
+{
+	char *end = strchr(text, ']');
+
+	if (text[0] == '[')
+		return end && end[1] == ':' ? end + 1 : NULL;
+	return strrchr(text, ':');
+}
+
+int records_parse_forward_listen(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	struct network_forward *forward = current_forward(network);
+	char buffer[80], *rest = buffer, *protocol, *colon, *address;
+
+	if (strlen(value) >= sizeof(buffer))
+		return -EINVAL;
+	strcpy(buffer, value);
+	protocol = strsep(&rest, ":");
+	if (!rest || (strcmp(protocol, "tcp") != 0 && strcmp(protocol, "udp") != 0))
+		return -EINVAL;
+	forward->protocol = protocol[0] == 't' ? IPPROTO_TCP : IPPROTO_UDP;
+	forward->listen = (struct ip){ 0 };
+	colon = find_port_colon(rest);
+	if (colon) {
+		address = rest;
+		*colon = '\0';
+		rest = colon + 1;
+		if (address[0] == '[') {
+			address++;
+			address[strlen(address) - 1] = '\0';
+		}
+		if (ip_parse(address, &forward->listen) < 0)
+			return -EINVAL;
+		if (ip_is_v6(&forward->listen) != (value[4] == '['))
+			return -EINVAL;
+	}
+	(void)why;
+	return keys_parse_port_range(rest, strlen(rest), forward->ports);
+}
+
+void records_reset_forward_listen(struct network *network)
+{
+	if (current_forward(network))
+		current_forward(network)->protocol = 0;
+}
+
+static int parse_guest(struct network_forward *forward, const char *text)
+{
+	struct ip ip;
+
+	if (ip_parse(text, &ip) == 0) {
+		forward->guest = FORWARD_TO_ADDRESS;
+		forward->address = ip;
+	} else if (mac_parse(text, &forward->mac) == 0) {
+		forward->guest = FORWARD_TO_MAC;
+	} else if (is_name(text) && strlen(text) < sizeof(forward->name) && !strchr(text, '.')) {
+		forward->guest = FORWARD_TO_NAME;
+		memset(forward->name, 0, sizeof(forward->name));
+		snprintf(forward->name, sizeof(forward->name), "%s", text);
+	} else {
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int records_parse_forward_to(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	struct network_forward *forward = current_forward(network);
+	char buffer[128], *colon, *guest = buffer;
+
+	if (strlen(value) >= sizeof(buffer))
+		return -EINVAL;
+	strcpy(buffer, value);
+	memset(forward->to, 0, sizeof(forward->to));
+	/* An Ethernet address has colons itself. */
+	if (buffer[0] != '[' && parse_guest(forward, buffer) == 0)
+		return 0;
+	colon = find_port_colon(buffer);
+	if (colon) {
+		*colon = '\0';
+		if (keys_parse_port_range(colon + 1, strlen(colon + 1), forward->to) < 0)
+			return -EINVAL;
+	}
+	if (buffer[0] == '[') {
+		if (buffer[strlen(buffer) - 1] != ']')
+			return -EINVAL;
+		buffer[strlen(buffer) - 1] = '\0';
+		guest++;
+	}
+	return parse_guest(forward, guest);
+}
+
+void records_reset_forward_to(struct network *network)
+{
+	if (current_forward(network))
+		current_forward(network)->guest = FORWARD_TO_NOBODY;
+}
+
 /* All together */
+
+static void *begin_item(void **items, size_t *n, size_t max, size_t size, int *ret_error)
+{
+	void *grown;
+
+	if (*n == max) {
+		*ret_error = -E2BIG;
+		return NULL;
+	}
+	grown = reallocarray(*items, *n + 1, size);
+	if (!grown) {
+		*ret_error = -ENOMEM;
+		return NULL;
+	}
+	*items = grown;
+	return memset((uint8_t *)grown + (*n)++ * size, 0, size);
+}
 
 /* Called at each [Section]: those that repeat begin anew. -ENOMEM, -E2BIG. */
 int records_begin_section(struct network *network, const char *section, struct network_place place)
 {
-	struct network_host *hosts;
+	struct network_forward *forward;
+	struct network_host *host;
+	int r = 0;
 
-	if (strcmp(section, "Host") != 0)
-		return 0;
-	if (network->n_hosts == LIMIT_NETWORK_HOSTS)
-		return -E2BIG;
-	hosts = reallocarray(network->hosts, network->n_hosts + 1, sizeof(*hosts));
-	if (!hosts)
-		return -ENOMEM;
-	network->hosts = hosts;
-	hosts[network->n_hosts++] = (struct network_host){ .place = place };
-	return 0;
+	if (strcmp(section, "Host") == 0) {
+		host = begin_item((void **)&network->hosts, &network->n_hosts, LIMIT_NETWORK_HOSTS, sizeof(*host), &r);
+		if (host)
+			host->place = place;
+	} else if (strcmp(section, "Forward") == 0) {
+		forward = begin_item((void **)&network->forwards, &network->n_forwards, LIMIT_NETWORK_FORWARDS,
+				     sizeof(*forward), &r);
+		if (forward)
+			forward->place = place;
+	}
+	return r;
 }
 
 void records_deinit(struct network *network)
@@ -505,8 +632,10 @@ void records_deinit(struct network *network)
 	for (size_t i = 0; i < network->n_hosts; i++)
 		texts_deinit(&network->hosts[i].options);
 	free(network->hosts);
+	free(network->forwards);
 	network->hosts = NULL;
-	network->n_hosts = 0;
+	network->forwards = NULL;
+	network->n_hosts = network->n_forwards = 0;
 }
 
 #define record_failure(network, where, failure, format, ...)					\
@@ -583,8 +712,90 @@ static int verify_hosts(const struct network *network, struct failure *failure)
 	return r;
 }
 
+/* Do these take the same packets? One with an address comes before one without. */
+static bool forwards_clash(const struct network_forward *a, const struct network_forward *b)
+{
+	return a->protocol == b->protocol && a->ports[0] <= b->ports[1] && b->ports[0] <= a->ports[1] &&
+	       memcmp(&a->listen, &b->listen, sizeof(a->listen)) == 0;
+}
+
+/* What guests ask the gateway for: a forward at every address would take it away from all networks. */
+static bool is_service(const struct network_forward *forward)
+{
+	static const uint16_t udp[] = { 53, 67, 69, 547 };
+
+	if (forward->listen.family)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(udp); i++)
+		if (forward->ports[0] <= udp[i] && udp[i] <= forward->ports[1] && (forward->protocol == IPPROTO_UDP || udp[i] == 53))
+			return true;
+	return false;
+}
+
+static int verify_forward(const struct network *network, const struct network_forward *forward, struct failure *failure)
+{
+	if (!forward->protocol || !forward->guest)
+		return record_failure(network, forward->place, failure, "this [Forward] has no %s",
+				      forward->protocol ? "To=" : "Listen=");
+	if (forward->to[0] && forward->to[1] != forward->to[0] &&
+	    forward->to[1] - forward->to[0] != forward->ports[1] - forward->ports[0])
+		return record_failure(network, forward->place, failure, "Listen= and To= have different numbers of ports");
+	if (forward->to[0] + (forward->ports[1] - forward->ports[0]) > UINT16_MAX)
+		return record_failure(network, forward->place, failure, "the last port of To= would be behind 65535");
+	if (forward->guest == FORWARD_TO_ADDRESS && !find_prefix(network, &forward->address))
+		return record_failure(network, forward->place, failure,
+				      "To=%s lies in the prefix of no Address= of this network (auto may choose any)",
+				      IP_TEXT(&forward->address));
+	if (forward->guest == FORWARD_TO_ADDRESS && forward->listen.family && forward->listen.family != forward->address.family)
+		return record_failure(network, forward->place, failure, "Listen= and To= are of different families");
+	if (is_service(forward))
+		return record_failure(network, forward->place, failure,
+				      "this Listen= would take DNS or DHCP of the gateways away from guests: give it one address of the host");
+	return 0;
+}
+
+static int verify_forwards(const struct network *network, struct failure *failure)
+{
+	size_t n_ports = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < network->n_forwards; i++) {
+		const struct network_forward *forward = &network->forwards[i];
+
+		r = verify_forward(network, forward, failure);
+		n_ports += forward->ports[1] - forward->ports[0] + 1u;
+		for (size_t j = 0; r == 0 && j < i; j++)
+			if (forwards_clash(&network->forwards[j], forward))
+				return record_failure(network, forward->place, failure,
+						      "this [Forward] takes the port of the one in line %u",
+						      network->forwards[j].place.line);
+		if (r == 0 && n_ports > LIMIT_NETWORK_FORWARD_PORTS)
+			return record_failure(network, forward->place, failure, "more than %d ports are forwarded",
+					      LIMIT_NETWORK_FORWARD_PORTS);
+	}
+	return r;
+}
+
+/* Does a later network take what an earlier one has? Returns 1 with what and where. */
+int records_clash(const struct network *earlier, const struct network *later, struct network_place *ret_place,
+		  struct network_place *ret_other, char what[static 128])
+{
+	for (size_t i = 0; i < later->n_forwards; i++)
+		for (size_t j = 0; j < earlier->n_forwards; j++) {
+			if (!forwards_clash(&earlier->forwards[j], &later->forwards[i]))
+				continue;
+			snprintf(what, 128, "port %u of this [Forward] is forwarded by the one", later->forwards[i].ports[0]);
+			*ret_place = later->forwards[i].place;
+			*ret_other = earlier->forwards[j].place;
+			return 1;
+		}
+	return 0;
+}
+
 /* Do these lists fit together with the rest of the network? -EINVAL with file and line. */
 int records_verify(const struct network *network, struct failure *failure)
 {
-	return verify_hosts(network, failure);
+	int r = verify_hosts(network, failure);
+
+	return r ? r : verify_forwards(network, failure);
 }

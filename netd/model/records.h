@@ -10,6 +10,8 @@
 int records_begin_section(struct network *network, const char *section, struct network_place place);
 void records_deinit(struct network *network);
 int records_verify(const struct network *network, struct failure *failure);
+int records_clash(const struct network *earlier, const struct network *later, struct network_place *ret_place,
+		  struct network_place *ret_other, char what[static 128]);
 
 /* What keys.c takes for its table. */
 #define RECORD_KEY(name)									\
@@ -29,4 +31,6 @@ RECORD_KEY(host_name)
 RECORD_KEY(host_address)
 RECORD_KEY(host_lease_time)
 RECORD_KEY(host_option)
+RECORD_KEY(forward_listen)
+RECORD_KEY(forward_to)
 #undef RECORD_KEY

@@ -4,6 +4,7 @@
  */
 #include "model.h"
 
+#include "../../netd/model/forwards.h"
 #include "../../netd/model/ruleset.h"
 
 static void run_case(struct golden *golden)
@@ -61,11 +62,59 @@ static void element_keys_have_the_rulesets_lengths(void **state _unused_)
 	world_deinit(&world);
 }
 
+static const struct leases *test_leases(const char *network _unused_, const void *data)
+{
+	return data;
+}
+
+/* A forward to a name or an Ethernet address leads to the lease, and to nobody before there is one. */
+static void forwards_follow_leases(void **state _unused_)
+{
+	struct lease items[] = {
+		{ .mac = { { 2, 0, 0, 0, 0, 1 } }, .address = ip_v4(0x0a000007), .name = "web" },
+		{ .mac = { { 2, 0, 0, 0, 0, 2 } }, .address = ip_v4(0x0a000008), .name = "db" },
+		{ .client_id = "00:03:00:01:02:00:00:00:00:02" },
+		{ .mac = { { 2, 0, 0, 0, 0, 3 } }, .address = ip_v4(0x0b000008), .name = "elsewhere" },
+	};
+	const struct leases leases = { items, ARRAY_SIZE(items) };
+	struct desired_options options = test_options;
+	_cleanup_(freep) char *text = NULL;
+	struct world world = { .n = 0 };
+	struct netstate desired;
+
+	assert_int_equal(ip_parse("fd00::9", &items[2].address), 0);
+	world_add(&world, "a", "[Address]\nAddress=10.0.0.1/24\nAddress=fd00::1/64\n"
+		  "[Forward]\nListen=tcp:8080\nTo=WEB:80\n[Forward]\nListen=udp:192.0.2.1:53\nTo=02:00:00:00:00:02\n"
+		  "[Forward]\nListen=udp:[2001:db8::1]:90-91\nTo=02:00:00:00:00:02:70\n"
+		  "[Forward]\nListen=tcp:8082\nTo=elsewhere\n[Forward]\nListen=tcp:8083\nTo=nobody\n"
+		  "[Forward]\nListen=tcp:8084\nTo=02:00:00:00:00:02\n");
+	world_build(&world, NULL);
+	assert_true(world.desired.table.features & RULESET_FORWARD);
+	for (size_t i = 0; i < world.desired.n_elements; i++)
+		assert_true(ruleset_set_feature(world.desired.elements[i].set) != RULESET_FORWARD);
+	assert_true(forwards_hash(&world.networks[0], NULL) != forwards_hash(&world.networks[0], &leases));
+
+	options.leases = test_leases;
+	options.leases_data = &leases;
+	assert_int_equal(desired_build(world.pointers, 1, world.choices, world.n_choices, &options, &desired), 0);
+	assert_int_equal(netstate_print(&desired, &text), 0);
+	check_contains("by name", text, "element forward4 6 8080 : 10.0.0.7 80 net=a\n");
+	check_contains("by MAC", text, "element forwardat4 192.0.2.1 17 53 : 10.0.0.8 53 net=a\n");
+	check_contains("range", text, "element forwardat6 2001:db8::1 17 91 : fd00::9 71 net=a\n");
+	check_contains("both families", text, "element forward4 6 8084 : 10.0.0.8 8084 net=a\nelement forward6 6 8084 : fd00::9 8084 net=a\n");
+	assert_null(strstr(text, " 8082 "));
+	assert_null(strstr(text, " 8083 "));
+	check_contains("sysctl", text, "sysctl ipv4/conf/gn-a/route_localnet 1\n");
+	netstate_deinit(&desired);
+	world_deinit(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cases),
 		cmocka_unit_test(mac_is_stable_and_own),
+		cmocka_unit_test(forwards_follow_leases),
 		cmocka_unit_test(element_keys_have_the_rulesets_lengths),
 	};
 

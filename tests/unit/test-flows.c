@@ -85,6 +85,13 @@ static const struct flow_case flow_cases[] = {
 	{ "fixed address, not translated", true, IPPROTO_UDP, 0, "10.5.0.5 999", SERVER " 53" },
 	{ "IPv6 beside NAT, out", false, IPPROTO_UDP, 0, "fd05::5 999", SERVER6 " 53" },
 	{ "IPv6 beside NAT, in", false, IPPROTO_TCP, 0, SERVER6 " 999", "fd05::5 80" },
+	/* forwards: 8080 led to 10.1.0.5:80 and still does, 8081 led to 10.1.0.6:80 and now to .7, 8082 is gone */
+	{ "forward that stays", false, IPPROTO_TCP, DNAT, SERVER " 999", UPLINK " 8080", "10.1.0.5 80", SERVER " 999" },
+	{ "forward that moved", true, IPPROTO_TCP, DNAT, SERVER " 999", UPLINK " 8081", "10.1.0.6 80", SERVER " 999" },
+	{ "forward that moved, new", false, IPPROTO_TCP, DNAT, SERVER " 999", UPLINK " 8081", "10.1.0.7 80", SERVER " 999" },
+	{ "forward that is gone", true, IPPROTO_TCP, DNAT, SERVER " 999", UPLINK " 8082", "10.1.0.6 80", SERVER " 999" },
+	{ "forward that is gone, the host's", true, IPPROTO_TCP, DNAT, UPLINK " 999", UPLINK " 8082", "10.1.0.6 80", UPLINK " 999" },
+	{ "somebody else's forward", false, IPPROTO_UDP, DNAT, SERVER " 999", UPLINK " 8082", "10.1.0.6 80", SERVER " 999" },
 	/* Mode=open */
 	{ "open, out", false, IPPROTO_UDP, 0, "10.6.0.5 999", SERVER " 53" },
 	{ "open, in", false, IPPROTO_TCP, 0, SERVER " 999", "10.6.0.5 80" },
@@ -199,6 +206,17 @@ static void add_named(struct netstate *state, enum netstate_set set, const char 
 	assert_int_equal(netstate_add_element(state, &element), 0);
 }
 
+static void add_forward(struct netstate *state, uint16_t port, uint32_t guest)
+{
+	struct netstate_element element = {
+		.set = NETSTATE_SET_FORWARD4, .key_length = 8, .data_length = 8,
+		.key = { IPPROTO_TCP, 0, 0, 0, (uint8_t)(port >> 8), (uint8_t)port },
+		.data = { (uint8_t)(guest >> 24), (uint8_t)(guest >> 16), (uint8_t)(guest >> 8), (uint8_t)guest, 0, 80 },
+	};
+
+	assert_int_equal(netstate_add_element(state, &element), 0);
+}
+
 /* The rules borrow it. */
 static struct netstate snapshot;
 
@@ -231,6 +249,12 @@ static void build(struct world *world, struct flow_rules *rules)
 	add_source4(&snapshot, "gn-a", "10.1.0.0/24");
 	add_source4(&snapshot, "gn-older", "10.8.0.0/24");
 	add_named(&snapshot, NETSTATE_SET_NAT, "gn-d");
+	add_forward(&snapshot, 8080, 0x0a010005);
+	add_forward(&snapshot, 8081, 0x0a010006);
+	add_forward(&snapshot, 8082, 0x0a010006);
+	add_forward(&world->desired, 8080, 0x0a010005);
+	add_forward(&world->desired, 8081, 0x0a010007);
+	netstate_sort(&world->desired);
 	netstate_sort(&snapshot);
 	assert_int_equal(flow_rules_build(&world->desired, &snapshot, previous, ARRAY_SIZE(previous), rules), 0);
 }

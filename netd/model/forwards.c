@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Ports of the host that lead to a guest.
+ * Pure: no system calls.
+ *
+ * A guest is named by its address, by its Ethernet address or by its name. The latter two are looked for among
+ * the known hosts of the network's file, then among the leases: the forward follows the guest.
+ */
+#include "forwards.h"
+
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "ip.h"
+#include "siphash.h"
+
+/* A DUID of the types LLT and LL ends with the Ethernet address (RFC 8415, section 11). */
+static bool has_mac(const struct lease *lease, const struct mac *mac)
+{
+	size_t length = strlen(lease->client_id);
+	char text[32];
+
+	if (ip_is_v4(&lease->address))
+		return memcmp(&lease->mac, mac, sizeof(*mac)) == 0;
+	snprintf(text, sizeof(text), MAC_FORMAT, MAC_BYTES(*mac));
+	return length > strlen(text) && strcasecmp(lease->client_id + length - strlen(text), text) == 0;
+}
+
+static const struct network_host *find_host(const struct network *network, const struct network_forward *forward)
+{
+	for (size_t i = 0; i < network->n_hosts; i++) {
+		const struct network_host *host = &network->hosts[i];
+
+		if (forward->guest == FORWARD_TO_MAC ? host->has_mac && memcmp(&host->mac, &forward->mac, sizeof(host->mac)) == 0 :
+		    strcasecmp(host->name, forward->name) == 0)
+			return host;
+	}
+	return NULL;
+}
+
+static bool find_lease(const struct leases *leases, const struct mac *mac, const char *name, bool v6, struct ip *ret_address)
+{
+	for (size_t i = 0; leases && i < leases->n; i++) {
+		const struct lease *lease = &leases->items[i];
+
+		if (ip_is_v6(&lease->address) != v6 || !(mac ? has_mac(lease, mac) : strcasecmp(lease->name, name) == 0))
+			continue;
+		*ret_address = lease->address;
+		return true;
+	}
+	return false;
+}
+
+/* Where the forward leads now, in this family. False when the guest has no such address (yet). */
+bool forward_find_guest(const struct network *network, const struct network_forward *forward, const struct leases *leases,
+			bool v6, struct ip *ret_address)
+{
+	const struct network_host *host;
+
+	if (forward->guest == FORWARD_TO_ADDRESS) {
+		*ret_address = forward->address;
+		return ip_is_v6(&forward->address) == v6;
+	}
+	host = find_host(network, forward);
+	if (host && host->addresses[v6].family) {
+		*ret_address = host->addresses[v6];
+		return true;
+	}
+	if (forward->guest == FORWARD_TO_MAC)
+		return find_lease(leases, &forward->mac, NULL, v6, ret_address);
+	if (host && host->has_mac && find_lease(leases, &host->mac, NULL, v6, ret_address))
+		return true;
+	return find_lease(leases, NULL, forward->name, v6, ret_address);
+}
+
+/* As in the file: "tcp:8080", "udp:192.0.2.1:53-54". */
+void forward_print_listen(const struct network_forward *forward, struct text *text)
+{
+	text_add(text, "%s:", forward->protocol == IPPROTO_TCP ? "tcp" : "udp");
+	if (forward->listen.family)
+		text_add(text, ip_is_v6(&forward->listen) ? "[%s]:" : "%s:", IP_TEXT(&forward->listen));
+	text_add(text, "%u", forward->ports[0]);
+	if (forward->ports[1] != forward->ports[0])
+		text_add(text, "-%u", forward->ports[1]);
+}
+
+/* Tells where all of a network's forwards lead from where they led. */
+uint64_t forwards_hash(const struct network *network, const struct leases *leases)
+{
+	static const uint8_t key[SIPHASH_KEY_SIZE];
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < network->n_forwards; i++)
+		for (int v6 = 0; v6 < 2; v6++) {
+			struct { uint64_t before; struct ip ip; } item = { .before = hash };
+			uint8_t bytes[sizeof(uint64_t) + 17];
+
+			if (!forward_find_guest(network, &network->forwards[i], leases, v6, &item.ip))
+				memset(&item.ip, 0, sizeof(item.ip));
+			memcpy(bytes, &item.before, sizeof(uint64_t));
+			bytes[8] = item.ip.family;
+			memcpy(bytes + 9, item.ip.bytes_be, 16);
+			hash = siphash24(bytes, sizeof(bytes), key);
+		}
+	return hash;
+}

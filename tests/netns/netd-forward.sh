@@ -1,0 +1,130 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Ports of the host that lead to guests, with real packets: from outside, from the host itself, from other networks' guests
+# and from neighbours by the host's address; by name, Ethernet address and address; following the lease; withdrawn.
+# Namespaces: this one is the host; "web" and "peer" are guests of f, "far" of g, "lone" of the isolated i.
+
+suite=netd-forward
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/world.bash"
+world_enter "$@"
+world_setup || exit 1
+. "$(dirname "$0")/nets.bash"
+nets_setup
+
+ip addr add 198.51.100.3/24 dev up0
+f=('[Network]' Mode=nat HostAccess=all '[Address]' Address=10.86.1.1/24 Address=fd86::1/64
+	'[Host]' MACAddress=52:54:00:86:00:01 Name=web Address=10.86.1.5 Address=fd86::5)
+forwards=('[Forward]' Listen=tcp:8080 To=web:80 '[Forward]' Listen=udp:5000-5003 To=52:54:00:86:00:01:6000
+	'[Forward]' Listen=tcp:198.51.100.3:9090 To=10.86.1.6:80 '[Forward]' 'Listen=tcp:[2001:db8:51::2]:9443' 'To=[fd86::6]:80'
+	'[Forward]' Listen=tcp:8081 To=roamer:80)
+network f "${f[@]}" "${forwards[@]}"
+network g '[Address]' Address=10.87.1.1/24 Address=fd87::1/64
+network i '[Network]' Mode=isolated '[Address]' Address=10.88.1.1/24
+netd_start
+check up wait_for 30 settled
+guest web gn-f 10.86.1.5 fd86::5
+guest peer gn-f 10.86.1.6 fd86::6
+guest far gn-g 10.87.1.5 fd87::5
+guest lone gn-i 10.88.1.5 -
+for ns in web peer; do serve $ns 80; done
+serve web 6002
+serve host 22
+
+# ID GUEST NAMESPACE ADDRESS PORT [udp]: who answers?
+answers() { equal "$1" "$2" "$(asked "${@:3}" | cut -d' ' -f3)"; }
+answers outside web internet 198.51.100.2 8080
+equal outside-source 198.51.100.1 "$(seen internet 198.51.100.2 8080)"
+answers outside6 web internet 2001:db8:51::2 8080
+equal outside-source6 2001:db8:51::1 "$(seen internet 2001:db8:51::2 8080)"
+answers range-udp web internet 198.51.100.2 5002 udp
+answers listen-address peer internet 198.51.100.3 9090
+answers listen-address6 peer internet 2001:db8:51::2 9443
+check listen-address-only refused internet 198.51.100.2 9090
+check not-forwarded refused internet 198.51.100.2 8082
+answers host web host 198.51.100.2 8080
+answers host-loopback web host 127.0.0.1 8080
+answers host6 web host 2001:db8:51::2 8080
+answers host-udp web host 198.51.100.2 5002 udp
+answers other-network web far 198.51.100.2 8080
+answers other-network6 web far 2001:db8:51::2 8080
+answers other-network-gateway web far 10.87.1.1 8080
+answers hairpin web peer 198.51.100.2 8080
+answers hairpin6 web peer 2001:db8:51::2 8080
+answers hairpin-gateway web peer 10.86.1.1 8080
+check isolated refused lone 10.88.1.1 8080
+check straight-in refused internet 10.86.1.5 80
+# Forwards at 127.0.0.1 open nothing else of the host's to guests, not even with HostAccess=all.
+in_ns peer ip route add 127.0.0.2/32 via 10.86.1.1 2>/dev/null
+in_ns peer sh -c 'echo 1 >/proc/sys/net/ipv4/conf/eth0/route_localnet'
+answers hostaccess host peer 198.51.100.2 22
+check loopback-closed refused peer 127.0.0.2 22
+
+# --- by name, following the lease --------------------------------------------------------------
+check roamer-nobody refused internet 198.51.100.2 8081
+cat >$root/udhcpc <<'S'
+#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip addr replace $ip/$mask dev $interface
+ip route replace default via $router
+S
+chmod 755 $root/udhcpc
+roam() {	# NAMESPACE: a guest that calls itself roamer
+	guest "$1" gn-f - -
+	timeout 40 ip netns exec "$1" busybox udhcpc -i eth0 -f -q -n -t 30 -T 1 -A 1 -x hostname:roamer -s $root/udhcpc >/dev/null 2>&1
+	serve "$1" 80
+}
+answered_by() { [ "$(asked internet 198.51.100.2 8081 | cut -d' ' -f3)" = "$1" ]; }
+roam first
+check roamer-found wait_for 30 answered_by first
+ip netns del first
+roam second
+check roamer-followed wait_for 30 answered_by second
+
+# --- somebody of the host at the same port -----------------------------------------------------
+equal no-listener '' "$(report f problem)"
+serve host 8080
+client reload >/dev/null
+named() { [[ $(report f problem) == *tcp:8080*netd-seen*8080* ]]; }
+check listener-named wait_for 30 named
+equal listener-running running "$(state f)"
+answers listener-loses web internet 198.51.100.2 8080
+
+# --- changed and withdrawn, while others go on -------------------------------------------------
+in_ns web "$world/tools/netd-flow" serve 7778 >/dev/null 2>&1 &
+in_ns peer busybox nc -ll -p 7000 -e cat >/dev/null 2>&1 &
+network f "${f[@]}" "${forwards[@]}" '[Forward]' Listen=udp:7778 To=web '[Forward]' Listen=tcp:7778 To=web '[Forward]' Listen=tcp:7000 To=10.86.1.6
+check added netd_reload
+mkfifo $tmp/flow.in $tmp/long.in
+exec 8<>$tmp/flow.in 9<>$tmp/long.in	# so that no writer waits for a reader that has ended
+in_ns internet "$world/tools/netd-flow" flow 198.51.100.2 7778 <&8 >$tmp/flow.out 2>&1 &
+flow_pid=$!
+in_ns internet busybox nc 198.51.100.2 7000 <&9 >$tmp/long.out 2>/dev/null &
+long_pid=$!
+echo begin >$tmp/flow.in
+echo hello >$tmp/long.in
+check long-flow wait_for 30 grep -q hello $tmp/long.out
+echo change >$tmp/flow.in
+# 7000 goes, 8080 leads elsewhere.
+network f "${f[@]}" "${forwards[@]/To=web:80/To=10.86.1.6:80}" '[Forward]' Listen=udp:7778 To=web '[Forward]' Listen=tcp:7778 To=web
+check changed netd_reload
+answers changed-target peer internet 198.51.100.2 8080
+gone() { ! kill -0 $long_pid 2>/dev/null; }
+again() { echo again >$tmp/long.in; gone; }
+check withdrawn-ends wait_for 30 again
+check withdrawn refused internet 198.51.100.2 7000
+echo end >$tmp/flow.in
+reported() { [ "$(grep -c sent $tmp/flow.out)" -ge 2 ]; }
+check flow-reported wait_for 30 reported
+equal flow-unharmed '' "$(grep sent $tmp/flow.out | grep -v ' lost 0 connects [0-9]* failed 0 ')"
+ended $flow_pid
+# A restarted daemon takes the forwards over as they are.
+handle() { nft -j list tables | jq -r '.nftables[].table? | select(.name == "guestnet") | .handle'; }
+before=$(handle)
+kill -9 $netd_pid; wait $netd_pid 2>/dev/null; rm -f $root/run/bus.sock
+netd_start
+check restarted wait_for 30 settled
+equal restarted-adopted "$before" "$(handle)"
+answers restarted-forward peer internet 198.51.100.2 8080
+check restarted-roamer wait_for 30 answered_by second
+nets_done
