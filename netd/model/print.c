@@ -185,7 +185,8 @@ static void print_element(FILE *file, const struct netstate_element *element)
 
 static void print_checksum(FILE *file, const struct netstate_checksum *checksum)
 {
-	fprintf(file, "checksum %s %s", STR_ESCAPED(checksum->bridge), strategy_names[checksum->strategy]);
+	fprintf(file, "checksum %s %s", checksum->bridge[0] ? STR_ESCAPED(checksum->bridge) : "-",
+		strategy_names[checksum->strategy]);
 	print_number(file, "handle", checksum->handle);
 }
 
@@ -642,9 +643,10 @@ static void parse_element(struct line *line, struct netstate_element *element)
 
 static void parse_checksum(struct line *line, struct netstate_checksum *checksum)
 {
-	const char *word, *value;
+	const char *word = want_word(line), *value;
 
-	read_name(line, want_word(line), checksum->bridge);
+	if (strcmp(word, "-") != 0)
+		read_name(line, word, checksum->bridge);
 	checksum->strategy = (uint8_t)read_choice(line, want_word(line), strategy_names, ARRAY_SIZE(strategy_names));
 	while ((word = take_word(line))) {
 		if (is_key(word, "handle", &value))

@@ -130,7 +130,9 @@ disturb mtu ip link set $bridge mtu 1400
 disturb mac ip link set $bridge address 52:54:00:00:00:99
 disturb stp ip link set $bridge type bridge stp_state 1
 disturb altname ip link property del dev $bridge altname default
-disturb rename ip link set $bridge name gn-other
+# Before Linux 6.2 a link must be down to be renamed.
+rename() { ip link set $bridge name gn-other || { ip link set $bridge down && ip link set $bridge name gn-other && ip link set gn-other up; }; }
+disturb rename rename
 disturb dnsmasq sh -c "kill -9 \$(cut -d' ' -f1 $root/run/dnsmasq/default.pid)"
 disturb lease-file rm -f $root/state/dnsmasq/default.leases
 old_index=$(link $bridge .ifindex)

@@ -109,6 +109,39 @@ static void forwards_follow_leases(void **state _unused_)
 	world_deinit(&world);
 }
 
+static void checksum_is_the_first_that_can_be_had(void **state _unused_)
+{
+	enum { NFT = 1 << CHECKSUM_NFT, TC = 1 << CHECKSUM_TC, QUEUE = 1 << CHECKSUM_QUEUE, ALL = NFT | TC | QUEUE };
+	static const struct {
+		uint8_t asked, possible, want;
+	} table[] = {
+		{ NETWORK_CHECKSUM_AUTO, ALL, CHECKSUM_NFT },
+		{ NETWORK_CHECKSUM_AUTO, TC | QUEUE, CHECKSUM_TC },
+		{ NETWORK_CHECKSUM_AUTO, QUEUE, CHECKSUM_QUEUE },
+		{ NETWORK_CHECKSUM_AUTO, 0, CHECKSUM_OFF },
+		{ NETWORK_CHECKSUM_NFT, ALL, CHECKSUM_NFT },
+		{ NETWORK_CHECKSUM_NFT, TC | QUEUE, CHECKSUM_OFF },
+		{ NETWORK_CHECKSUM_TC, ALL, CHECKSUM_TC },
+		{ NETWORK_CHECKSUM_QUEUE, ALL, CHECKSUM_QUEUE },
+		{ NETWORK_CHECKSUM_QUEUE, NFT | TC, CHECKSUM_OFF },
+		{ NETWORK_CHECKSUM_OFF, ALL, CHECKSUM_OFF },
+	};
+	struct world world = { .n = 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		struct network network = { .checksum = table[i].asked };
+
+		assert_int_equal(desired_checksum(&network, table[i].possible), table[i].want);
+	}
+	world_add(&world, "a", "[Address]\nAddress=10.0.0.1/24\n");
+	world_add(&world, "b", "[Address]\nAddress=10.0.1.1/24\n[DHCP]\nEnable=no\n");
+	world_add(&world, "c", "[Address]\nAddress=fd00::1/64\n");
+	assert_true(desired_needs_checksum(world.pointers[0], NULL));
+	assert_false(desired_needs_checksum(world.pointers[1], NULL));
+	assert_false(desired_needs_checksum(world.pointers[2], NULL));
+	world_deinit(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -116,6 +149,7 @@ int main(void)
 		cmocka_unit_test(mac_is_stable_and_own),
 		cmocka_unit_test(forwards_follow_leases),
 		cmocka_unit_test(element_keys_have_the_rulesets_lengths),
+		cmocka_unit_test(checksum_is_the_first_that_can_be_had),
 	};
 
 	return cmocka_run_group_tests_name("desired", tests, NULL, NULL);

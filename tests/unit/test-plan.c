@@ -132,6 +132,7 @@ static void round_trip(void **state _unused_)
 		"element same gn-a gn-a\n"
 		"element gateway4 10.0.0.1\n"
 		"element inside4/30 gn-a 10.0.0.0\n"
+		"checksum - nft\n"
 		"checksum gn-a nft handle=7\n"
 		"checksum gn-b queue\n"
 		"sysctl ipv4/ip_forward 1\n"
@@ -402,6 +403,8 @@ static void change_rest(struct chaos *chaos)
 			twice.handle += 500;
 			if (pick(chaos, 2))
 				twice.strategy = CHECKSUM_TC;
+			if (pick(chaos, 4) == 0)
+				memset(twice.bridge, 0, sizeof(twice.bridge));
 			netstate_add_checksum(state, &twice);
 		}
 		break;

@@ -10,7 +10,7 @@
 [ -e /etc/guestnet-vm ] || exec "$(dirname "$0")/run" "$0" "$@"
 suite=vm.netd
 . "$(dirname "$0")/../lib.sh"
-export STORM_SECONDS=5
+export STORM_SECONDS=5 DRIVER=/guestnet/build/release/tests/netns/kernel-driver
 [ $# -gt 0 ] || set -- netd netd-kernel netd-flows netd-checksum
 for name; do
 	start=$SECONDS
