@@ -34,7 +34,7 @@ static void verify_network(const struct network *network)
 {
 	must(network_name_is_valid(network->name));
 	must(ifname_is_valid(network->bridge));
-	must(network->mode == NETWORK_NAT || network->mode == NETWORK_ISOLATED);
+	must(network->mode < NETWORK_MODE_MAX_ && network->checksum < NETWORK_CHECKSUM_MAX_);
 	must(network->host_access < HOST_ACCESS_MAX_);
 	must(network->mtu >= 1280 && network->mtu <= 65535);
 	must(network->n_addresses <= LIMIT_NETWORK_ADDRESSES && network->n_forwarders <= LIMIT_NETWORK_FORWARDERS);
