@@ -698,6 +698,19 @@ static void tell_note(struct managed *managed, const struct plan_note *note)
 		text_add(&fix, "ip link set %s nomaster", STR_ESCAPED(note->link));
 		managed_set_state(managed, NETWORK_DEGRADED);
 		break;
+	case PLAN_NOTE_ROUTE_INSIDE:
+		text_add(&text, "the host has a route to %s/%u%s%s, which is inside %s/%u: what is sent to guests with these addresses goes there; give the network another Address=",
+			 IP_TEXT(&note->address), note->prefix_length, note->link[0] ? " by " : "",
+			 note->link[0] ? STR_ESCAPED(note->link) : "", IP_TEXT(&note->own), note->own_length);
+		text_add(&fix, "guestnet edit %s", note->network);
+		managed_set_state(managed, NETWORK_DEGRADED);
+		break;
+	case PLAN_NOTE_ROUTE_WIDER:
+		text_add(&text, "the host has a route to %s/%u by %s, and this network is a part of that: others with addresses in %s/%u cannot be reached from here; give the network another Address= if they must be",
+			 IP_TEXT(&note->address), note->prefix_length, STR_ESCAPED(note->link), IP_TEXT(&note->own),
+			 note->own_length);
+		text_add(&fix, "guestnet edit %s", note->network);
+		break;
 	case PLAN_NOTE_MAX_:
 		break;
 	}

@@ -261,14 +261,14 @@ int dump_address(const struct nlmsghdr *message, struct netstate_address *ret_ad
 	return 0;
 }
 
-/* One RTM_NEWROUTE. -EPROTO for what is none, -ENOENT for one that nobody's prefix can clash with. */
+/* One RTM_NEWROUTE or RTM_DELROUTE. -EPROTO for what is none, -ENOENT for one that nobody's prefix can clash with. */
 int dump_route(const struct nlmsghdr *message, struct netstate_route *ret_route, int *ret_ifindex)
 {
 	const struct nlattr *table[RTA_MAX + 1];
 	struct rtmsg header;
 
 	memset(ret_route, 0, sizeof(*ret_route));
-	if (message->nlmsg_type != RTM_NEWROUTE || message->nlmsg_len < NLMSG_LENGTH(sizeof(header)) ||
+	if ((message->nlmsg_type != RTM_NEWROUTE && message->nlmsg_type != RTM_DELROUTE) || message->nlmsg_len < NLMSG_LENGTH(sizeof(header)) ||
 	    !nl_parse(message, sizeof(header), table, ARRAY_SIZE(table)))
 		return -EPROTO;
 	memcpy(&header, NLMSG_DATA(message), sizeof(header));

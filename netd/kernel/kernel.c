@@ -62,6 +62,7 @@ void dirt_add_link(struct dirt *dirt, int ifindex)
 
 void dirt_add(struct dirt *dirt, const struct dirt *more)
 {
+	dirt->overlap |= more->overlap;
 	/* An unknown commit stays one whatever comes later. */
 	if (more->parts & DIRTY_RULES)
 		dirt->generation = dirt->parts & DIRTY_RULES && !dirt->generation ? 0 : more->generation;

@@ -30,6 +30,7 @@ struct dirt {
 	unsigned int n_links;
 	int links[DIRT_LINKS];		/* interfaces to be read again, with their addresses */
 	uint32_t generation;		/* with DIRTY_RULES: of the last commit by others; 0: unknown */
+	bool overlap;			/* a route that leads to where one of our bridges is has come or gone */
 };
 
 #define DIRT_EVERYTHING	(struct dirt){ .parts = DIRTY_ALL }

@@ -20,6 +20,7 @@
 
 #include "../../lib/nl/socket.h"
 #include "../../lib/util.h"
+#include "dump.h"
 
 #define QUEUE_SIZE	(16 * 1024 * 1024)
 #define BUFFER_SIZE	(64 * 1024)
@@ -33,6 +34,7 @@ struct monitor {
 	struct mnl_socket *sockets[MONITOR_FDS];	/* owned: rtnetlink, nftables */
 	uint32_t own_ports[MONITOR_FDS];		/* of the sockets that our changes go through */
 	bool watches_tc;
+	const struct kernel *kernel;			/* borrowed: where our bridges are */
 	uint8_t buffer[BUFFER_SIZE];
 };
 
@@ -88,6 +90,7 @@ int monitor_open(const struct kernel *kernel, struct monitor **ret_monitor, stru
 
 	if (!monitor)
 		return failure_set(failure, -ENOMEM, "out of memory");
+	monitor->kernel = kernel;
 	monitor->own_ports[0] = kernel->rtnl.port;
 	monitor->own_ports[1] = kernel->nft.port;
 
@@ -188,10 +191,13 @@ static int read_interface(const struct nlmsghdr *message, unsigned int dirty)
 }
 
 /* Routes are dirty as a whole, too: those of interfaces that are no bridges of ours are read only when they are needed. */
-static void note_dirt(const struct nlmsghdr *message, unsigned int dirty, struct dirt *dirt)
+static void note_dirt(const struct monitor *monitor, const struct nlmsghdr *message, unsigned int dirty, struct dirt *dirt)
 {
-	int ifindex = read_interface(message, dirty);
+	int ifindex = read_interface(message, dirty), of_route;
+	struct netstate_route route;
 
+	if (dirty == DIRTY_ROUTES && !dirt->overlap && dump_route(message, &route, &of_route) == 0)
+		dirt->overlap = netstate_is_overlap(&monitor->kernel->view.state, &route);
 	if (ifindex > 0)
 		dirt_add_link(dirt, ifindex);
 	if (ifindex <= 0 || dirty == DIRTY_ROUTES)
@@ -211,11 +217,11 @@ static void read_events(const struct monitor *monitor, unsigned int i, size_t le
 		if (message->nlmsg_pid == monitor->own_ports[i]) {
 			news->n_own++;
 			if (dirty != DIRTY_RULES)	/* kernel/rules.c knows what they do */
-				note_dirt(message, dirty, &news->dirt);
+				note_dirt(monitor, message, dirty, &news->dirt);
 			continue;
 		}
 		news->n_events++;
-		note_dirt(message, dirty, &news->dirt);
+		note_dirt(monitor, message, dirty, &news->dirt);
 		news->dirty |= dirty;
 		if (dirty == DIRTY_RULES)
 			note_committer(message, news);

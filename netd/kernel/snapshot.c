@@ -561,7 +561,10 @@ static int read_routes(struct kernel *kernel)
 	return r == -EAFNOSUPPORT || r == -EOPNOTSUPP ? 0 : r;
 }
 
-/* What is not asked for, and dirty, is not there: the routes of interfaces that are no bridges of ours. */
+/*
+ * What is not asked for, and dirty, is not there: the routes of interfaces that are no bridges of ours; but for those that
+ * lead to where our bridges are: whether they change is known.
+ */
 static void drop_foreign_routes(struct view *view)
 {
 	struct netstate *state = &view->state;
@@ -570,7 +573,7 @@ static void drop_foreign_routes(struct view *view)
 	for (size_t i = 0; i < state->n_routes; i++) {
 		const struct netstate_bridge *bridge = netstate_find_bridge(state, state->routes[i].link);
 
-		if (!bridge || bridge->owner != NETSTATE_OURS)
+		if ((!bridge || bridge->owner != NETSTATE_OURS) && !netstate_is_overlap(state, &state->routes[i]))
 			continue;
 		if (i != n)
 			memcpy(&state->routes[n], &state->routes[i], sizeof(*state->routes));
@@ -644,6 +647,20 @@ static int find_devices(struct view *view)
 	return r;
 }
 
+/* An interface goes without a word about its IPv4 routes (fib_sync_down_dev()): were some of them in our way? */
+static bool has_overlap_on(const struct view *view, const struct dirt *dirt)
+{
+	for (unsigned int i = 0; i < dirt->n_links; i++) {
+		const struct view_link *link = find_link(view, dirt->links[i]);
+
+		for (size_t j = 0; link && !link->ours && j < view->state.n_routes; j++)
+			if (strcmp(view->state.routes[j].link, link->name) == 0 &&
+			    netstate_is_overlap(&view->state, &view->state.routes[j]))
+				return true;
+	}
+	return false;
+}
+
 static int look_once(struct kernel *kernel, unsigned int parts, const char **ret_what)
 {
 	struct view *view = &kernel->view;
@@ -656,6 +673,10 @@ static int look_once(struct kernel *kernel, unsigned int parts, const char **ret
 		if (view->forwards[i] == 1 && view->values_of_off[i])
 			kernel->dirt.parts |= DIRTY_LINKS;
 	dirt = kernel->dirt;
+	if (dirt.overlap || has_overlap_on(view, &dirt)) {
+		kernel->dirt.parts |= DIRTY_ROUTES;
+		parts |= SNAPSHOT_ROUTES;
+	}
 	*ret_what = "links";
 	r = dirt.parts & DIRTY_LINKS ? read_links(kernel) : 0;
 	if (r == 0 && dirt.n_links > 0 && (dirt.parts & (DIRTY_LINKS | DIRTY_ADDRESSES)) != (DIRTY_LINKS | DIRTY_ADDRESSES))
@@ -692,6 +713,7 @@ static int look_once(struct kernel *kernel, unsigned int parts, const char **ret
 		return r;
 	}
 	kernel->dirt.n_links = 0;
+	kernel->dirt.overlap = false;
 	kernel->dirt.parts &= ~(unsigned int)(DIRTY_LINKS | DIRTY_SYSCTLS | DIRTY_FILTERS | (parts & SNAPSHOT_ADDRESSES ? DIRTY_ADDRESSES : 0) |
 					      (parts & SNAPSHOT_RULES ? DIRTY_RULES : 0));
 	return 0;

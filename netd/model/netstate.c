@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ip.h"
+
 /* Frees everything; the state is then an empty one. */
 void netstate_deinit(struct netstate *state)
 {
@@ -327,4 +329,14 @@ void netstate_mark_routes_of(struct netstate *state, const char *link)
 	}
 	for (; low < state->n_addresses && strcmp(state->addresses[low].link, link) == 0; low++)
 		mark_route(state, &state->addresses[low], state->addresses[low].ours ? bridge : NULL);
+}
+
+/* Does a route, but for a default route, lead to where an address of a bridge of ours has its prefix, or to more? */
+bool netstate_is_overlap(const struct netstate *state, const struct netstate_route *route)
+{
+	for (size_t i = 0; route->prefix_length > 0 && i < state->n_addresses; i++)
+		if (state->addresses[i].ours && ip_overlaps(&state->addresses[i].address, state->addresses[i].prefix_length,
+							    &route->destination, route->prefix_length))
+			return true;
+	return false;
 }

@@ -90,6 +90,8 @@ enum plan_note_kind {
 	PLAN_NOTE_BRIDGE_DOUBLE,	/* a second bridge says that it is this network's */
 	PLAN_NOTE_ADDRESS_FOREIGN,	/* an address on our bridge that we did not put there */
 	PLAN_NOTE_PORT_PHYSICAL,	/* a network card in a bridge of ours */
+	PLAN_NOTE_ROUTE_WIDER,		/* a route of somebody else's leads to more than the network, and to all of it */
+	PLAN_NOTE_ROUTE_INSIDE,		/* a route of somebody else's leads to the network, or a part of it */
 	PLAN_NOTE_TABLE_OWNED,		/* another process owns the table: nothing at all can be done */
 	PLAN_NOTE_MAX_,
 };
@@ -98,8 +100,10 @@ struct plan_note {
 	uint8_t kind;			/* enum plan_note_kind */
 	char network[NETWORK_NAME_SIZE];
 	char link[IFNAME_SIZE];
-	struct ip address;		/* ADDRESS_FOREIGN */
+	struct ip address;		/* ADDRESS_FOREIGN, ROUTE_* */
 	uint8_t prefix_length;
+	struct ip own;			/* ROUTE_*: the network's address that it is about */
+	uint8_t own_length;
 };
 
 struct plan {

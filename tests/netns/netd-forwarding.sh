@@ -155,6 +155,36 @@ kill -HUP $netd_pid
 check guard-gone wait_for 20 eval '! guarded'
 check guard-gone-open wait_for 20 flow lan 198.51.100.1
 
+# Routes of others that lead where the network is: named as long as they are there, and also at the start.
+status() { client status default --json 2>/dev/null | jq -r ".[0].$1"; }
+told() { [ "$(status state)" = "$1" ] && [[ $(status problem) == *"$2"* ]]; }
+ip route add 10.0.0.0/8 dev lan0
+check route-wider wait_for 20 told running 'the host has a route to 10.0.0.0/8 by lan0, and this network is a part of that'
+check route-wider-flows wait_for 20 guest_works
+ip route add 10.70.1.128/25 dev lan0
+check route-inside wait_for 20 told degraded 'the host has a route to 10.70.1.128/25 by lan0, which is inside 10.70.1.0/24'
+equal route-fix 'guestnet edit default' "$(status fix)"
+ip route del 10.0.0.0/8 dev lan0
+kill_netd
+start_netd
+check route-at-start wait_for 20 told degraded 10.70.1.128/25
+ip route del 10.70.1.128/25 dev lan0
+ip route add fd70::/48 dev lan0
+check route-wider6 wait_for 20 told running 'fd70::/48 by lan0'
+ip route del fd70::/48 dev lan0
+# An interface that goes takes its routes along, and the kernel does not tell.
+ip link add gone0 type veth peer name gone1
+ip link set gone0 up
+ip link set gone1 up
+ip route add 10.70.1.64/26 dev gone0
+check route-before wait_for 20 told degraded 10.70.1.64/26
+ip route add 172.30.0.0/24 dev lan0
+ip link set gone0 mtu 1400
+check route-among-others told degraded 10.70.1.64/26
+ip link del gone0
+equal_to_none() { [ "$(status state) $(status problem)" = 'running ' ]; }
+check route-gone wait_for 20 equal_to_none
+
 # Nobody needs it: forwarding stays, and nothing is told to turn it on again.
 client stop default
 equal stopped-forwards 1 "$(value ipv4/ip_forward)"
