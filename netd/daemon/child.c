@@ -283,7 +283,8 @@ static _Noreturn void run_service(const struct child_order *order, int error_fd,
 /*
  * Reads what a child that starts has said; true when there is more to come. dnsmasq logs to syslog and complains to
  * standard error only until it serves; then it puts /dev/null there. So the end of this pipe says that its
- * sockets are bound (or that it has ended, which its pidfd says too).
+ * sockets are bound (or that it has ended, which its pidfd says too). The fd stays open: whoever watches it stops
+ * that first.
  */
 bool child_read_errors(struct child *child)
 {
@@ -311,7 +312,6 @@ bool child_read_errors(struct child *child)
 	}
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
-	child->error_fd = fd_close(child->error_fd);
 	child->ready = true;
 	return false;
 }

@@ -122,6 +122,16 @@ static void watch_free(void *data)
 	free(data);
 }
 
+/*
+ * A source goes before its fd is closed. An fd that a process just forked has, too, stays in the epoll set otherwise,
+ * with a source that is freed (epoll(7): closing a descriptor removes it when all that refer to its description are).
+ */
+static void forget_words(struct managed *managed)
+{
+	managed->words_source = sd_event_source_disable_unref(managed->words_source);
+	managed->child.error_fd = fd_close(managed->child.error_fd);
+}
+
 static void forget_sources(struct managed *managed)
 {
 	managed->child_source = sd_event_source_disable_unref(managed->child_source);
@@ -166,7 +176,7 @@ static int on_words(sd_event_source *source _unused_, int fd _unused_, uint32_t 
 
 	if (child_read_errors(&watch.managed->child))
 		return 0;
-	watch.managed->words_source = sd_event_source_disable_unref(watch.managed->words_source);
+	forget_words(watch.managed);
 	watch.services->changed(watch.managed, watch.services->data);
 	return 0;
 }
@@ -399,7 +409,7 @@ bool services_wait(struct services *services, struct managed *managed, uint64_t 
 	if (fds[0].revents)
 		end_child(services, managed);
 	else if (fds[1].revents && !child_read_errors(&managed->child))
-		managed->words_source = sd_event_source_disable_unref(managed->words_source);
+		forget_words(managed);
 	return true;
 }
 
