@@ -831,6 +831,24 @@ static void tell_taken(struct managed *managed)
 	managed_set_text(&managed->problem, buffer);
 }
 
+/* A peer that does not name this network, or is not there: nothing is opened, and somebody expects it to be. */
+static void tell_peers(const struct manager *manager, struct managed *managed)
+{
+	const struct network *network = &managed->network;
+
+	for (size_t i = 0; i < network->n_peers; i++) {
+		const struct managed *peer = managed_find(&manager->networks, network->peers[i]);
+		char buffer[128];
+
+		if (peer && network_has_peer(&peer->network, network->name))
+			continue;
+		snprintf(buffer, sizeof(buffer), peer ? "Peer=%s: network %s does not name this one as its peer, so nothing is opened" :
+			 "Peer=%s: there is no network %s", network->peers[i], network->peers[i]);
+		managed_set_text(&managed->problem, buffer);
+		return;
+	}
+}
+
 /* After a pass: what can be said of each network now. */
 static int update_states(struct manager *manager, const struct pass *pass)
 {
@@ -886,6 +904,8 @@ static int update_states(struct manager *manager, const struct pass *pass)
 				managed_set_text(&managed->problem, block);
 			else
 				tell_taken(managed);
+			if (!managed->problem[0])
+				tell_peers(manager, managed);
 			managed_set_state(managed, managed->config_problem[0] || block[0] || is_unchecked(manager, managed) ?
 					  NETWORK_DEGRADED : NETWORK_RUNNING);
 		}

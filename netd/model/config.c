@@ -50,6 +50,15 @@ bool network_name_is_valid(const char *name)
 	return true;
 }
 
+/* Does the network's file name this one as a peer? */
+bool network_has_peer(const struct network *network, const char *name)
+{
+	for (size_t i = 0; i < network->n_peers; i++)
+		if (strcmp(network->peers[i], name) == 0)
+			return true;
+	return false;
+}
+
 /* Parsing */
 
 struct parse {

@@ -276,6 +276,16 @@ static void add_forward_elements(struct build *build)
 		build->state->table.features |= RULESET_FORWARD;
 }
 
+/* Traffic from this network to one that wants it, too. Few networks have peers. */
+static void add_peer_elements(struct build *build, const struct network *const networks[], size_t n_networks)
+{
+	const struct network *network = build->network;
+
+	for (size_t i = 0; network->n_peers > 0 && i < n_networks; i++)
+		if (network_has_peer(network, networks[i]->name) && network_has_peer(networks[i], network->name))
+			add_element(build, NETSTATE_SET_PEER, 0, true, networks[i]->bridge, IFNAME_SIZE);
+}
+
 static void add_uplink_elements(struct build *build)
 {
 	const struct network *network = build->network;
@@ -483,8 +493,10 @@ int desired_build(const struct network *const networks[], size_t n_networks,
 		build.n_addresses = subnet_addresses(build.network, build.choice, build.addresses);
 		add_bridge(&build);
 		add_addresses(&build);
-		if (networks[i]->mode != NETWORK_OPEN && networks[i]->mode != NETWORK_BRIDGE)
+		if (networks[i]->mode != NETWORK_OPEN && networks[i]->mode != NETWORK_BRIDGE) {
 			add_elements(&build);
+			add_peer_elements(&build, networks, n_networks);
+		}
 		if (networks[i]->mode != NETWORK_BRIDGE)
 			add_sysctls(&build);
 		add_service(&build);

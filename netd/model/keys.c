@@ -459,6 +459,30 @@ static void reset_ports(struct network *network)
 	network->keeps_none = false;
 }
 
+static int parse_peer(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	if (!network_name_is_valid(value))
+		return -EINVAL;
+	if (strcmp(value, network->name) == 0) {
+		snprintf(why, KEY_WHY_SIZE, "; this is the network itself");
+		return -EINVAL;
+	}
+	if (network_has_peer(network, value))
+		return 0;
+	if (network->n_peers == LIMIT_NETWORK_PEERS) {
+		snprintf(why, KEY_WHY_SIZE, "; more than %d networks", LIMIT_NETWORK_PEERS);
+		return -EINVAL;
+	}
+	snprintf(network->peers[network->n_peers++], NETWORK_NAME_SIZE, "%s", value);
+	return 0;
+}
+
+static void reset_peer(struct network *network)
+{
+	memset(network->peers, 0, sizeof(network->peers));
+	network->n_peers = 0;
+}
+
 /* [Address] */
 
 static int verify_address(const struct ip *ip, uint8_t length, char why[static KEY_WHY_SIZE])
@@ -740,6 +764,11 @@ const struct key keys[KEY_MAX_] = {
 		"none, or a pattern of names, such as vnet* or tap?",
 		"Taps of other programs that are kept as guestnet's own are: when one of these names falls off the bridge, it is put back with its options. vnet* are libvirt's. Can be given several times.",
 		.only = OURS,
+	},
+	[KEY_PEER] = {
+		"Network", "Peer", parse_peer, reset_peer, true, "none", "", "the name of another network",
+		"Another network whose guests and this one's reach each other, under their own addresses. Both networks name each other: one alone opens nothing. Can be given several times.",
+		.only = OUTWARD,
 	},
 	[KEY_ADDRESS] = {
 		"Address", "Address", parse_address, reset_address, true, "auto", "",

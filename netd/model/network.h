@@ -16,6 +16,7 @@
 #define LIMIT_NETWORK_ADDRESSES		8
 #define LIMIT_NETWORK_FORWARDERS	8
 #define LIMIT_NETWORK_UPLINKS		4
+#define LIMIT_NETWORK_PEERS		16
 #define LIMIT_NETWORK_RANGES		16
 #define LIMIT_NETWORK_RECORDS		64	/* of each kind */
 #define LIMIT_NETWORK_HOSTS		2048
@@ -68,7 +69,7 @@ struct network_address {
 /* Every key of a file, in the order of the table in keys.c. */
 enum key_id {
 	KEY_MODE, KEY_BRIDGE, KEY_ALTERNATIVE_NAME, KEY_MAC_ADDRESS, KEY_MTU, KEY_AUTOSTART, KEY_IDLE_TIMEOUT, KEY_START_SERVICES, KEY_HOST_ACCESS, KEY_COEXIST,
-	KEY_FORWARD_GUARD, KEY_UPLINK, KEY_NAT_ADDRESS, KEY_NAT_PORTS, KEY_NAT66,
+	KEY_FORWARD_GUARD, KEY_UPLINK, KEY_NAT_ADDRESS, KEY_NAT_PORTS, KEY_NAT66, KEY_PEER,
 	KEY_CHECKSUM, KEY_PORTS,
 	KEY_ADDRESS,
 	KEY_DHCP_ENABLE, KEY_DHCP_RANGE, KEY_DHCP_LEASE_TIME, KEY_DHCP_ONLY_HOSTS, KEY_DHCP_IDENTITY, KEY_DHCP_ROUTER,
@@ -147,6 +148,8 @@ struct network {
 	struct ip nat_first[2], nat_last[2];	/* IPv4, IPv6; no family: the address of the way out */
 	uint16_t nat_ports[2];		/* first and last; 0: 1024 to 65535 */
 	bool nat66;
+	size_t n_peers;
+	char peers[LIMIT_NETWORK_PEERS][NETWORK_NAME_SIZE];	/* networks that are to be reached, when they want it too */
 
 	bool keeps_none;		/* Ports=none */
 	size_t n_kept_ports;
@@ -198,5 +201,6 @@ int config_parse(const char *name, const struct config_file *files, size_t n_fil
 		 struct failure *failure);
 int config_verify(struct network *networks, size_t n_networks);
 
+bool network_has_peer(const struct network *network, const char *name);
 const char *network_mode_name(enum network_mode mode);
 const char *network_host_access_name(enum network_host_access access);
