@@ -163,6 +163,8 @@ static int parse_bridge(struct network *network, const char *value, char why[sta
 {
 	if (parse_interface_name(value, why) < 0)
 		return -EINVAL;
+	/* All its bytes are a key of the ruleset: none of the name that it replaces may stay. */
+	memset(network->bridge, 0, sizeof(network->bridge));
 	snprintf(network->bridge, sizeof(network->bridge), "%s", value);
 	return 0;
 }

@@ -179,6 +179,21 @@ static void an_empty_file_is_a_nat_network(void **state _unused_)
 	assert_int_equal(network.n_forwarders, 0);
 }
 
+/* The name of a bridge is a key of the ruleset with all its bytes: a short one has nothing of a longer one behind it. */
+static void names_end_in_zeros(void **state _unused_)
+{
+	static const char text[] = "[Network]\nBridge=longer-than-it\nBridge=br0\n";
+	static const char zeros[IFNAME_SIZE];
+	const struct config_file file = { "moved.network", text, sizeof(text) - 1 };
+	struct network network = NETWORK_NULL;
+	struct failure failure = { 0 };
+
+	assert_int_equal(config_parse("moved", &file, 1, &network, &failure), 0);
+	assert_string_equal(network.bridge, "br0");
+	assert_memory_equal(network.bridge + 3, zeros, sizeof(network.bridge) - 3);
+	network_deinit(&network);
+}
+
 static void every_key(void **state _unused_)
 {
 	static const char text[] =
@@ -515,6 +530,7 @@ int main(void)
 		cmocka_unit_test(errors),
 		cmocka_unit_test(names),
 		cmocka_unit_test(an_empty_file_is_a_nat_network),
+		cmocka_unit_test(names_end_in_zeros),
 		cmocka_unit_test(every_key),
 		cmocka_unit_test(lease_times),
 		cmocka_unit_test(on_demand),
