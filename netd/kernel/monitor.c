@@ -35,7 +35,7 @@ struct monitor {
 	uint32_t own_ports[MONITOR_FDS];		/* of the sockets that our changes go through */
 	bool watches_tc;
 	const struct kernel *kernel;			/* borrowed: where our bridges are */
-	uint8_t buffer[BUFFER_SIZE];
+	_Alignas(NLMSG_ALIGNTO) uint8_t buffer[BUFFER_SIZE];
 };
 
 /* Closes and frees; NULL will do. Returns NULL. */
