@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <systemd/sd-journal.h>
@@ -26,6 +27,29 @@
 #define PORT_DNS	53
 #define PORT_DHCP	67
 
+/* By user, device and address: hosts with many networks have many sockets, and each network looks for some of them. */
+static int compare_sockets(const void *a, const void *b)
+{
+	const struct socket_entry *left = a, *right = b;
+
+	if (left->uid != right->uid)
+		return left->uid < right->uid ? -1 : 1;
+	if (left->ifindex != right->ifindex)
+		return left->ifindex < right->ifindex ? -1 : 1;
+	return memcmp(&left->address, &right->address, sizeof(left->address));
+}
+
+static void sort_sockets(struct socket_list *list)
+{
+	if (list->n > 0)
+		qsort(list->items, list->n, sizeof(*list->items), compare_sockets);
+}
+
+static bool has_socket(const struct socket_list *list, const struct socket_entry *key)
+{
+	return list->n > 0 && bsearch(key, list->items, list->n, sizeof(*list->items), compare_sockets);
+}
+
 /* Two dumps, however many networks there are. */
 void listen_view_read(struct listen_view *ret_view)
 {
@@ -33,6 +57,8 @@ void listen_view_read(struct listen_view *ret_view)
 
 	view.known = sockets_read(IPPROTO_UDP, PORT_DHCP, &view.dhcp) == 0 &&
 		     sockets_read(IPPROTO_UDP, PORT_DNS, &view.dns) == 0;
+	sort_sockets(&view.dhcp);
+	sort_sockets(&view.dns);
 	*ret_view = view;
 }
 
@@ -42,20 +68,19 @@ void listen_view_deinit(struct listen_view *view)
 	socket_list_deinit(&view->dns);
 }
 
+/* dnsmasq has one for all addresses, bound to the bridge. */
 static bool has_dhcp_socket(const struct listen_view *view, int ifindex, uint32_t uid)
 {
-	for (size_t i = 0; i < view->dhcp.n; i++)
-		if (view->dhcp.items[i].ifindex == ifindex && view->dhcp.items[i].uid == uid)
-			return true;
-	return false;
+	const struct socket_entry key = { .address = ip_v4(0), .ifindex = ifindex, .uid = uid };
+
+	return has_socket(&view->dhcp, &key);
 }
 
 static bool has_dns_socket(const struct listen_view *view, const struct ip *address, uint32_t uid)
 {
-	for (size_t i = 0; i < view->dns.n; i++)
-		if (memcmp(&view->dns.items[i].address, address, sizeof(*address)) == 0 && view->dns.items[i].uid == uid)
-			return true;
-	return false;
+	const struct socket_entry key = { .address = *address, .uid = uid };
+
+	return has_socket(&view->dns, &key);
 }
 
 /*

@@ -1126,15 +1126,19 @@ static bool answers_names(const struct managed *managed)
 /* A bridge that is missing now and comes back is a new one for resolved, too. */
 static void tell_resolved(struct manager *manager, const struct netstate *snapshot)
 {
-	_cleanup_(freep) struct resolved_link *links = calloc(manager->networks.n + 1, sizeof(*links));
+	_cleanup_(freep) struct resolved_link *links = NULL;
 	size_t n = 0;
 
-	if (!links || !manager->resolved)
+	if (!resolved_is_there(manager->resolved))
+		return;		/* its coming makes a pass */
+	links = calloc(manager->networks.n + 1, sizeof(*links));
+	if (!links)
 		return;
 	for (size_t i = 0; i < manager->networks.n; i++) {
 		const struct managed *managed = manager->networks.items[i];
 		const struct network *network = &managed->network;
 		const struct netstate_bridge *bridge = netstate_find_bridge(snapshot, network->bridge);
+		struct network_address addresses[SUBNET_ADDRESSES];
 		struct resolved_link *link = &links[n];
 
 		if (!bridge || !answers_names(managed))
@@ -1143,7 +1147,11 @@ static void tell_resolved(struct manager *manager, const struct netstate *snapsh
 		snprintf(link->domain, sizeof(link->domain), "%s", network->domain);
 		link->ifindex = bridge->ifindex;
 		link->n_addresses = subnet_addresses(network, subnet_find(manager->choices, manager->n_choices, network->name),
-						     link->addresses);
+						     addresses);
+		for (size_t j = 0; j < link->n_addresses; j++) {
+			link->addresses[j].ip = addresses[j].ip;
+			link->addresses[j].prefix_length = addresses[j].prefix_length;
+		}
 		n += link->n_addresses > 0;
 	}
 	(void)resolved_want(manager->resolved, links, n);
@@ -1301,13 +1309,9 @@ static int on_kernel_event(sd_event_source *source _unused_, int fd _unused_, ui
 	return 0;
 }
 
-/* It is in reports, and needs no pass. */
 static void on_resolved_changed(void *data)
 {
-	struct manager *manager = data;
-
-	if (manager->changed)
-		manager->changed(manager->changed_data);
+	want_pass(data);
 }
 
 static void on_firewalld_changed(void *data)

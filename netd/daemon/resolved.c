@@ -47,7 +47,7 @@ struct telling_link {
 struct resolved {
 	struct systembus_listener listener;
 	bool there;
-	struct telling_link **links;	/* owned, each of them too: calls under way point to them */
+	struct telling_link **links;	/* owned, each of them too: calls under way point to them; sorted by bridge */
 	size_t n_links;
 	sd_event_source *timer;		/* owned */
 	void (*changed)(void *data);
@@ -75,22 +75,22 @@ static int add_servers(sd_bus_message *message, const struct resolved_link *link
 }
 
 /* The zone of a prefix's addresses, where it ends between two labels: RFC 1035 section 3.5, RFC 3596 section 2.5. */
-static bool reverse_zone(const struct network_address *address, char *buffer, size_t size)
+static bool reverse_zone(const struct ip *ip, unsigned int prefix_length, char *buffer, size_t size)
 {
-	const uint8_t *bytes = address->ip.bytes_be;
+	const uint8_t *bytes = ip->bytes_be;
 	struct text text;
 
 	text_init(&text, buffer, size);
-	if (ip_is_v4(&address->ip)) {
-		if (address->prefix_length % 8 != 0 || address->prefix_length == 0)
+	if (ip_is_v4(ip)) {
+		if (prefix_length % 8 != 0 || prefix_length == 0)
 			return false;
-		for (unsigned int i = address->prefix_length / 8; i > 0; i--)
+		for (unsigned int i = prefix_length / 8; i > 0; i--)
 			text_add(&text, "%u.", bytes[i - 1]);
 		text_add(&text, "in-addr.arpa");
 	} else {
-		if (address->prefix_length % 4 != 0 || address->prefix_length == 0)
+		if (prefix_length % 4 != 0 || prefix_length == 0)
 			return false;
-		for (unsigned int i = address->prefix_length / 4; i > 0; i--)
+		for (unsigned int i = prefix_length / 4; i > 0; i--)
 			text_add(&text, "%x.", (unsigned int)(i % 2 ? bytes[(i - 1) / 2] >> 4 : bytes[(i - 1) / 2] & 15));
 		text_add(&text, "ip6.arpa");
 	}
@@ -107,7 +107,7 @@ static int add_domains(sd_bus_message *message, const struct resolved_link *link
 	for (size_t i = 0; r >= 0 && i < link->n_addresses; i++) {
 		char zone[80];
 
-		if (reverse_zone(&link->addresses[i], zone, sizeof(zone)))
+		if (reverse_zone(&link->addresses[i].ip, link->addresses[i].prefix_length, zone, sizeof(zone)))
 			r = sd_bus_message_append(message, "(sb)", zone, 1);
 	}
 	return r < 0 ? r : sd_bus_message_close_container(message);
@@ -305,18 +305,34 @@ struct resolved *resolved_free(struct resolved *resolved)
 	return NULL;
 }
 
+/* Where the link is in the sorted list, or would be. */
+static size_t place_of(const struct resolved *resolved, const char *bridge)
+{
+	size_t low = 0, high = resolved->n_links;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (strcmp(resolved->links[middle]->link.bridge, bridge) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 static struct telling_link *find(const struct resolved *resolved, const char *bridge)
 {
-	for (size_t i = 0; i < resolved->n_links; i++)
-		if (strcmp(resolved->links[i]->link.bridge, bridge) == 0)
-			return resolved->links[i];
-	return NULL;
+	size_t i = place_of(resolved, bridge);
+
+	return i < resolved->n_links && strcmp(resolved->links[i]->link.bridge, bridge) == 0 ? resolved->links[i] : NULL;
 }
 
 static int add(struct resolved *resolved, const char *bridge, struct telling_link **ret_link)
 {
 	struct telling_link *link = calloc(1, sizeof(*link));
 	struct telling_link **grown = reallocarray(resolved->links, resolved->n_links + 1, sizeof(*grown));
+	size_t i = place_of(resolved, bridge);
 
 	if (grown)
 		resolved->links = grown;
@@ -326,9 +342,17 @@ static int add(struct resolved *resolved, const char *bridge, struct telling_lin
 	}
 	snprintf(link->link.bridge, sizeof(link->link.bridge), "%s", bridge);
 	link->resolved = resolved;
-	grown[resolved->n_links++] = link;
+	memmove(&grown[i + 1], &grown[i], (resolved->n_links - i) * sizeof(*grown));
+	grown[i] = link;
+	resolved->n_links++;
 	*ret_link = link;
 	return 0;
+}
+
+/* Is there anybody to tell? When that changes, @changed of resolved_new() is called. */
+bool resolved_is_there(const struct resolved *resolved)
+{
+	return resolved && resolved->there;
 }
 
 /*

@@ -13,7 +13,7 @@ struct resolved_link {
 	char bridge[IFNAME_SIZE];
 	int ifindex;
 	char domain[LIMIT_NETWORK_DOMAIN];
-	struct network_address addresses[SUBNET_ADDRESSES];	/* the host's: servers, and what they know backwards */
+	struct { struct ip ip; uint8_t prefix_length; } addresses[SUBNET_ADDRESSES];	/* the host's: servers, and what they know backwards */
 	size_t n_addresses;
 };
 
@@ -27,5 +27,6 @@ static inline void resolved_freep(struct resolved **resolved)
 	*resolved = resolved_free(*resolved);
 }
 
+bool resolved_is_there(const struct resolved *resolved);
 int resolved_want(struct resolved *resolved, const struct resolved_link *links, size_t n);
 bool resolved_knows(const struct resolved *resolved, const char *bridge, const char **ret_why_not);
