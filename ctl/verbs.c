@@ -88,6 +88,11 @@ const struct verb verbs[] = {
 	  "The MAC address is the same each time, for you, this network and this machine.\n" },
 	{ "reload", NULL, "", "let the daemon read its configuration again", 0, 0, 0, networks_reload, "" },
 	{ "restart", NULL, "NETWORK", "take a network down and bring it up", 0, 1, 1, networks_restart, "" },
+	{ "setup", NULL, "", "what is needed before the first guest, after a few questions", USER | OPTION_BIT(OPTION_YES), 0, 0,
+	  setup_run,
+	  "Starts the network default now and at every boot, lets a user (--user, or whoever called sudo) start guests on it,\n"
+	  "puts our helper in the place of QEMU's own, and gives the network the name virbr0, too, where libvirt does not use it.\n"
+	  "Says first what it will do; does nothing twice; takes everything back when a step fails.\n" },
 	{ "start", NULL, "NETWORK", "bring a network up, until the next boot", 0, 1, 1, networks_start, "" },
 	{ "status", "info", "[NETWORK]", "how a network is, the problem first", JSON, 0, 1, networks_status,
 	  "Exit status: 0 all is well, 3 no such network, 5 something is wrong.\n" },

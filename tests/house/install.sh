@@ -38,6 +38,7 @@ equal destdir-list "$({
 	echo 644 etc/guestnet/bridge.conf
 	echo 755 usr/bin/guestnet
 	echo 755 usr/libexec/guestnet-bridge-helper
+	echo 755 usr/libexec/guestnet-divert
 	echo 777 usr/libexec/guestnet-ifdown
 	echo 755 usr/libexec/guestnet-ifup
 	echo 711 usr/libexec/guestnet-lookup

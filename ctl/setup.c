@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * guestnet setup: what stands between an installed program and the first guest.
+ *
+ * A list of steps. Each knows whether it is needed, says what it will do before anything is done, and takes itself back
+ * when a later one fails. What is done already is not done again.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../lib/fd.h"
+#include "../lib/nl/link.h"
+#include "../lib/str.h"
+#include "../policy/policy.h"
+#include "bus.h"
+#include "caller.h"
+#include "paths.h"
+
+#define NETWORK		"default"
+#define PATH_DROPINS	PATH_CONFIG_ROOT "/networks/" NETWORK ".network.d"
+#define PATH_VIRBR0	PATH_DROPINS "/virbr0.conf"
+#define LIMIT_TEXT	(1024 * 1024)
+
+struct setup {
+	const char *user;	/* borrowed: who is to start guests; NULL: nobody was named */
+	char *policy;		/* owned: the policy's text before it was changed; NULL: it was not */
+};
+
+/* Programs */
+
+/* Runs a program without words of its own on standard output. 0, or -EIO for one that did not succeed. */
+static int run(char *const argv[])
+{
+	int status = 0, null_fd;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return -errno;
+	if (pid == 0) {
+		null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		if (null_fd < 0 || dup2(null_fd, STDIN_FILENO) < 0 || dup2(null_fd, STDOUT_FILENO) < 0)
+			_exit(126);
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
+}
+
+#define RUN(...) run((char *const[]){ __VA_ARGS__, NULL })
+#define WORD(_text) ((char[]){ _text })
+
+/* Files */
+
+static int read_text(const char *path, char **ret_text)
+{
+	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	_cleanup_(freep) char *text = malloc(LIMIT_TEXT + 1);
+	size_t length = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	if (!text)
+		return -ENOMEM;
+	while ((n = read(fd, text + length, LIMIT_TEXT - length)) > 0)
+		length += (size_t)n;
+	if (n < 0)
+		return -errno;
+	text[length] = '\0';
+	if (length == LIMIT_TEXT || strlen(text) != length)
+		return -EFBIG;
+	*ret_text = steal_ptr(text);
+	return 0;
+}
+
+/* In the place of what stands there, in one step, with its mode. */
+static int write_text(const char *path, const char *text)
+{
+	_cleanup_(fd_closep) int fd = -EBADF;
+	char next[4096];
+	struct stat st = { .st_mode = 0644 };
+	size_t length = strlen(text);
+
+	(void)stat(path, &st);
+	snprintf(next, sizeof(next), "%s.new-setup", path);
+	fd = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, length) != (ssize_t)length || fchown(fd, st.st_uid, st.st_gid) < 0 ||
+	    fchmod(fd, st.st_mode & 07777) < 0 || fsync(fd) < 0 || rename(next, path) < 0) {
+		int r = -errno;
+
+		unlink(next);
+		return r < 0 ? r : -EIO;
+	}
+	return 0;
+}
+
+/* The service */
+
+static bool systemd_runs(void)
+{
+	return access("/run/systemd/system", F_OK) == 0;
+}
+
+static bool service_is_needed(struct setup *setup _unused_)
+{
+	return systemd_runs() && (RUN(WORD("systemctl"), WORD("--quiet"), WORD("is-enabled"), WORD("guestnetd")) < 0 ||
+				  RUN(WORD("systemctl"), WORD("--quiet"), WORD("is-active"), WORD("guestnetd")) < 0);
+}
+
+static int start_service(struct setup *setup _unused_, struct failure *failure)
+{
+	int r = RUN(WORD("systemctl"), WORD("enable"), WORD("--now"), WORD("guestnetd"), WORD("guestnetd-tap.socket"));
+
+	return r < 0 ? failure_set(failure, r, "systemctl enable --now guestnetd failed (systemctl status guestnetd says why)") : 0;
+}
+
+static void stop_service(struct setup *setup _unused_)
+{
+	(void)RUN(WORD("systemctl"), WORD("disable"), WORD("--now"), WORD("guestnetd-tap.socket"), WORD("guestnetd"));
+}
+
+/* The policy */
+
+static bool policy_is_needed(struct setup *setup)
+{
+	static const char *const names[] = { NETWORK, "gn-" NETWORK };
+	const struct policy_device device = { .names = names, .n_names = ARRAY_SIZE(names) };
+	_cleanup_(policy_deinit) struct policy policy = POLICY_NULL;
+	_cleanup_(caller_deinit) struct caller caller = CALLER_NULL;
+	struct failure ignored = { 0 };
+	struct policy_verdict verdict;
+
+	if (!setup->user)
+		return false;
+	if (caller_load(setup->user, &caller, &ignored) < 0 || policy_load(&policy, PATH_POLICY, 0, &ignored) < 0)
+		return true;	/* the step says what is wrong */
+	policy_resolve(&policy, NULL, PATH_LOOKUP);
+	policy_match(&policy, &caller.as, &device, &verdict);
+	return !verdict.allowed;
+}
+
+static int add_rule(struct setup *setup, struct failure *failure)
+{
+	_cleanup_(policy_deinit) struct policy policy = POLICY_NULL;
+	_cleanup_(caller_deinit) struct caller caller = CALLER_NULL;
+	_cleanup_(freep) char *text = NULL;
+	_cleanup_(freep) char *old = NULL;
+	int r;
+
+	if (caller_load(setup->user, &caller, failure) < 0)
+		return -ENOENT;
+	r = read_text(PATH_POLICY, &old);
+	if (r == -ENOENT)
+		old = strdup("");
+	if (r < 0 && r != -ENOENT)
+		return failure_set(failure, r, PATH_POLICY ": %s", strerror(-r));
+	if (!old || asprintf(&text, "%s%sallow " NETWORK " user=%u		# %s, by guestnet setup\n", old,
+			     *old && old[strlen(old) - 1] != '\n' ? "\n" : "", (unsigned int)caller.as.uid,
+			     STR_ESCAPED(setup->user)) < 0)
+		return failure_set(failure, -ENOMEM, "out of memory");
+	r = write_text(PATH_POLICY, text);
+	if (r < 0)
+		return failure_set(failure, r, PATH_POLICY ": %s", strerror(-r));
+	setup->policy = steal_ptr(old);
+	/* As the helper will read it; a deny rule, too, would make the new line worth nothing. */
+	r = policy_load(&policy, PATH_POLICY, 0, failure);
+	if (r == 0 && policy_is_needed(setup))
+		r = failure_set(failure, -EPERM, "the policy denies it all the same: guestnet policy why " NETWORK " --user %s",
+				STR_ESCAPED(setup->user));
+	if (r < 0)
+		(void)write_text(PATH_POLICY, setup->policy);
+	return r;
+}
+
+static void remove_rule(struct setup *setup)
+{
+	(void)write_text(PATH_POLICY, setup->policy);
+}
+
+/* The place of QEMU's own helper */
+
+static const char *find_qemu_helper(void)
+{
+	static const char *const usual[] = {
+		"/usr/lib/qemu/qemu-bridge-helper", "/usr/libexec/qemu-bridge-helper", "/usr/lib/qemu-bridge-helper",
+	};
+	const char *given = getenv("QEMU_HELPER");
+
+	if (given)
+		return given;
+	for (size_t i = 0; i < ARRAY_SIZE(usual); i++)
+		if (access(usual[i], F_OK) == 0)
+			return usual[i];
+	return NULL;
+}
+
+/* Beside the helper. */
+static void divert_path(char *buffer, size_t size, const char *program)
+{
+	snprintf(buffer, size, "%.*s%s", (int)(strrchr(PATH_HELPER, '/') - PATH_HELPER), PATH_HELPER, program);
+}
+
+static bool divert_is_needed(struct setup *setup _unused_)
+{
+	const char *path = find_qemu_helper();
+	char target[4096], program[4096];
+	ssize_t n = path ? readlink(path, target, sizeof(target) - 1) : -1;
+
+	divert_path(program, sizeof(program), "/guestnet-divert");
+	if (!path || access(program, X_OK) < 0)
+		return false;
+	target[n < 0 ? 0 : n] = '\0';
+	return strcmp(target, PATH_HELPER) != 0;
+}
+
+static int divert(struct setup *setup _unused_, struct failure *failure)
+{
+	char program[4096], folder[4096];
+	int r;
+
+	divert_path(program, sizeof(program), "/guestnet-divert");
+	divert_path(folder, sizeof(folder), "");
+	r = setenv("libexecdir", folder, 1) < 0 ? -errno : RUN(program);
+	return r < 0 ? failure_set(failure, r, "%s failed", program) : 0;
+}
+
+static void undivert(struct setup *setup _unused_)
+{
+	char program[4096];
+
+	divert_path(program, sizeof(program), "/guestnet-divert");
+	(void)RUN(program, WORD("--undo"));
+}
+
+/* The name virbr0 */
+
+/* libvirt's own network has it, or will have it after the next boot. */
+static bool virbr0_is_taken(void)
+{
+	_cleanup_(link_table_deinit) struct link_table links = LINK_TABLE_NULL;
+
+	return access("/etc/libvirt/qemu/networks/autostart/default.xml", F_OK) == 0 || link_table_load(&links) < 0 ||
+	       link_table_find(&links, "virbr0");
+}
+
+static bool virbr0_is_needed(struct setup *setup _unused_)
+{
+	return access(PATH_VIRBR0, F_OK) < 0 && !virbr0_is_taken();
+}
+
+static int reload(struct failure *failure)
+{
+	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	int r = bus_open(&bus, failure);
+
+	return r < 0 ? r : bus_call(bus, "Reload", &reply, failure, "");
+}
+
+static void drop_virbr0(struct setup *setup _unused_)
+{
+	struct failure ignored = { 0 };
+
+	unlink(PATH_VIRBR0);
+	(void)rmdir(PATH_DROPINS);
+	(void)reload(&ignored);
+}
+
+static int name_virbr0(struct setup *setup, struct failure *failure)
+{
+	int r = 0;
+
+	if ((mkdir(PATH_CONFIG_ROOT "/networks", 0755) < 0 && errno != EEXIST) || (mkdir(PATH_DROPINS, 0755) < 0 && errno != EEXIST))
+		r = -errno;
+	if (r == 0)
+		r = write_text(PATH_VIRBR0, "# For programs that know no other name; by guestnet setup.\n[Network]\nAlternativeName=virbr0\n");
+	if (r < 0)
+		return failure_set(failure, r, PATH_VIRBR0 ": %s", strerror(-r));
+	/* A daemon that does not run reads it when it starts. */
+	if (systemd_runs())
+		r = reload(failure);
+	if (r < 0)
+		drop_virbr0(setup);
+	return r;
+}
+
+/* The steps */
+
+static const struct step {
+	const char *what, *question;
+	bool (*is_needed)(struct setup *setup);
+	int (*act)(struct setup *setup, struct failure *failure);
+	void (*undo)(struct setup *setup);
+} steps[] = {
+	{ "start the network \"" NETWORK "\" now and at every boot (systemctl enable --now guestnetd)",
+	  "Start the network now and at every boot?", service_is_needed, start_service, stop_service },
+	{ "let the user start guests on \"" NETWORK "\" (a line in " PATH_POLICY ")",
+	  "Let this user start guests on it?", policy_is_needed, add_rule, remove_rule },
+	{ "put our helper in the place of QEMU's own (guestnet-divert)",
+	  "Let programs that call QEMU's helper get ours?", divert_is_needed, divert, undivert },
+	{ "give \"" NETWORK "\" the name virbr0, too, for programs that know no other (" PATH_VIRBR0 ")",
+	  "Let programs that expect libvirt's virbr0, such as GNOME Boxes, find it?", virbr0_is_needed, name_virbr0, drop_virbr0 },
+};
+
+/* Yes is what an empty line means, no what anything else does. */
+static bool ask(const char *question)
+{
+	char line[64];
+
+	printf("%s [Y/n] ", question);
+	fflush(stdout);
+	if (!fgets(line, sizeof(line), stdin))
+		return false;
+	return line[0] == '\n' || line[0] == 'y' || line[0] == 'Y';
+}
+
+static int carry_out(struct setup *setup, const bool chosen[], struct failure *failure)
+{
+	bool done[ARRAY_SIZE(steps)] = { false };
+
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		int r = chosen[i] ? steps[i].act(setup, failure) : 0;
+
+		if (r == 0) {
+			done[i] = chosen[i];
+			continue;
+		}
+		while (i-- > 0)
+			if (done[i]) {
+				printf("  undone  %s\n", steps[i].what);
+				steps[i].undo(setup);
+			}
+		return r;
+	}
+	return 0;
+}
+
+enum exit_status setup_run(const struct options *options, struct failure *failure)
+{
+	struct setup setup = { .user = options->user ?: getenv("SUDO_USER") };
+	bool chosen[ARRAY_SIZE(steps)], yes = option_is_set(options, OPTION_YES);
+	size_t n = 0;
+	int r;
+
+	if (setup.user && !*setup.user)
+		setup.user = NULL;
+	if (geteuid() != 0) {
+		failure_set(failure, -EPERM, "this is for root: sudo guestnet setup");
+		return STATUS_DENIED;
+	}
+	if (setup.user)
+		printf("For user %s (another one: --user NAME).\n", STR_ESCAPED(setup.user));
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		chosen[i] = steps[i].is_needed(&setup);
+		n += chosen[i];
+		if (chosen[i])
+			printf("  to do   %s\n", steps[i].what);
+	}
+	if (n == 0) {
+		printf("Nothing to do.\n");
+		return STATUS_OK;
+	}
+	if (!yes && !isatty(STDIN_FILENO)) {
+		failure_set(failure, -EINVAL, "nothing was done: there is nobody to ask (guestnet setup --yes does all of it)");
+		return STATUS_USAGE;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+		chosen[i] = chosen[i] && (yes || ask(steps[i].question));
+	fflush(stdout);
+	r = carry_out(&setup, chosen, failure);
+	free(setup.policy);
+	if (r < 0)
+		return STATUS_FAILED;
+	printf("Done. The arguments for a guest: guestnet qemu " NETWORK "\n");
+	return STATUS_OK;
+}

@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# guestnet setup, as root on a system of its own: it says what it will do, does it, does nothing twice, and takes back what
+# it has done when a step fails. systemctl is one that only notes what it is asked.
+suite=setup
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/world.bash"
+world_enter "$@"
+world_setup || exit 1
+
+guestnet=$BIN/guestnet
+libexec=$(dirname "$lookup")
+cp "$top/tools/divert" "$libexec/guestnet-divert"
+installed=$(world_path PATH_HELPER)
+install -m 755 "$BIN/guestnet-bridge-helper" "$installed"
+# Programs without dpkg's, whose list of diversions is the machine's.
+mkdir -p $world/bin $world/qemu /etc/guestnet/networks /run/systemd/system
+for program in bash sh env mv ln rm mkdir readlink dirname id cat touch; do ln -s "$(command -v $program)" $world/bin/; done
+cat >$world/bin/systemctl <<END
+#!/bin/bash
+echo "\$*" >>$tmp/asked
+case "\$*" in
+*is-enabled* | *is-active*) [ -e $tmp/enabled ] ;;
+*enable\ --now*) [ ! -e $tmp/broken ] && touch $tmp/enabled ;;
+*disable*) rm -f $tmp/enabled ;;
+esac
+END
+chmod 755 $world/bin/systemctl
+sed -i 's|^PATH=.*|PATH='$world/bin'|' "$libexec/guestnet-divert"
+printf '%s\n' '#!/bin/sh' >$world/qemu/qemu-bridge-helper
+setup() { PATH=$world/bin QEMU_HELPER=$world/qemu/qemu-bridge-helper GUESTNET_BUS=unix:path=/nonexistent SUDO_USER= "$guestnet" setup "$@" </dev/null 2>&1; }
+everything() { (cd / && find etc/guestnet run/world/qemu "$tmp" -name asked -prune -o -printf '%p %m %l\n' | LC_ALL=C sort; cat $policy_file); }
+
+world_policy 'allow lab user=1'
+before=$(everything)
+out=$(setup --user 4201); status=$?
+equal asks-status 2 $status
+matches asks-shows 'to do   start the network.*to do   let the user.*to do   put our helper.*to do   give' "$(tr '\n' ' ' <<<"$out")"
+equal asks-changes-nothing "$before" "$(everything)"
+out=$(setpriv --reuid=4201 --regid=4201 --clear-groups env PATH="$PATH" "$guestnet" setup --yes 2>&1); equal not-root 4 $?
+
+# The daemon cannot be asked to read the new file: the last step fails, and all that went before is taken back.
+out=$(setup --yes --user 4201); status=$?
+equal undo-status 1 $status
+matches undo-words 'undone  put our helper.*undone  let the user.*undone  start the network' "$(tr '\n' ' ' <<<"$out")"
+equal undo-all "$before" "$(everything)"
+touch $tmp/broken
+before=$(everything)
+out=$(setup --yes --user 4201); equal first-fails 1 $?
+matches first-words 'systemctl enable --now guestnetd failed' "$out"
+equal first-nothing "$before" "$(everything)"
+rm $tmp/broken
+
+# Without systemd the file is read when the daemon starts.
+rmdir /run/systemd/system
+out=$(setup --yes --user 4201); status=$?
+equal done-status 0 $status
+equal done-policy 'allow default user=4201' "$(sed -n 's/[[:blank:]]*#.*//; 2p' $policy_file)"
+equal done-policy-mode 'root 644' "$(stat -c '%U %a' $policy_file)"
+equal done-divert "$installed" "$(readlink $world/qemu/qemu-bridge-helper)"
+check done-virbr0 "$BIN/guestnetd" --check --config-root=/etc/guestnet --vendor-root="$top/netd" --state-root=$tmp --run-root=$tmp
+matches done-name 'AlternativeName=virbr0' "$(cat /etc/guestnet/networks/default.network.d/virbr0.conf)"
+before=$(everything)
+equal again 'Nothing to do.' "$(setup --yes --user 4201 | tail -n 1)"
+equal again-nothing "$before" "$(everything)"
+# A rule that denies would make the new line worth nothing.
+world_policy 'deny default user=4202'
+before=$(everything)
+out=$(setup --yes --user 4202); equal denied-status 1 $?
+matches denied-words 'denies it all the same: guestnet policy why default --user 4202' "$out"
+equal denied-nothing "$before" "$(everything)"
+# libvirt's own network has that name.
+rm -r /etc/guestnet/networks/default.network.d
+ip link add virbr0 type bridge
+equal libvirt 'Nothing to do.' "$(setup --yes | tail -n 1)"
+exit 0
