@@ -9,6 +9,7 @@
  *   netd-observe RUNS PAUSE_MS route NAME COMMAND      likewise an IPv4 route
  *   netd-observe RUNS PAUSE_MS netconf4|netconf6 all COMMAND   forwarding of all interfaces
  *   netd-observe RUNS PAUSE_MS rules all COMMAND       a commit by another program, then one by guestnetd
+ *   netd-observe RUNS PAUSE_MS quiet all COMMAND       from the first event of any kind to the last before half a second of none
  *   netd-observe RUNS PAUSE_MS process PIDFILE -       kills the process; until the file is replaced
  *   netd-observe RUNS PAUSE_MS socket PIDFILE NAME     kills it; until UDP port 67 is bound to the interface again
  *
@@ -41,10 +42,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#define QUIET_NS	500000000ULL
 #define TIMEOUT_NS	20000000000ULL
 
-enum kind { LINK, DELETED, ADDRESS, ROUTE, NETCONF4, NETCONF6, RULES, PROCESS, SOCKET };
-static const char *const kinds[] = { "link", "deleted", "address", "route", "netconf4", "netconf6", "rules", "process", "socket" };
+enum kind { LINK, DELETED, ADDRESS, ROUTE, NETCONF4, NETCONF6, RULES, QUIET, PROCESS, SOCKET };
+static const char *const kinds[] = { "link", "deleted", "address", "route", "netconf4", "netconf6", "rules", "quiet", "process",
+				     "socket" };
 
 /* What an interface is like, as text. */
 struct signature {
@@ -58,7 +61,7 @@ struct observation {
 	const char *target;
 	int ifindex;
 	struct signature before;
-	uint64_t broken_ns, repaired_ns;
+	uint64_t broken_ns, repaired_ns, last_ns;
 };
 
 static uint64_t now_ns(void)
@@ -243,6 +246,10 @@ static void see_commit(struct observation *seen, const struct nlmsghdr *message,
 
 static void see(struct observation *seen, const struct nlmsghdr *message, uint64_t now)
 {
+	if (seen->kind == QUIET && !seen->broken_ns)
+		seen->broken_ns = now;
+	if (seen->kind == QUIET)
+		seen->last_ns = now;
 	switch (message->nlmsg_type) {
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
@@ -319,6 +326,8 @@ static void observe_events(struct observation *seen, int fds[2], const char *com
 		for (int i = 0; i < 2; i++)
 			if (events[i].revents)
 				read_events(fds[i], seen);
+		if (seen->last_ns && now_ns() > seen->last_ns + QUIET_NS)
+			seen->repaired_ns = seen->last_ns;
 	}
 	waitpid(pid, &status, 0);
 	if (status != 0)
