@@ -45,7 +45,7 @@ dnsmasq_pid=$(dnsmasq)
 equal dnsmasq-user guestnet "$(stat -c %U "/proc/$dnsmasq_pid")"
 equal dnsmasq-capabilities 0000000000003400 "$(sed -n 's/^CapEff:\t//p' "/proc/$dnsmasq_pid/status")"
 equal descriptors-stored 1 "$(property NFileDescriptorStore)"
-equal no-complaint '' "$(journalctl -b -u guestnetd -p 4 --no-pager -q -o cat)"
+equal no-complaint '' "$(journalctl -b -u guestnetd _COMM=guestnetd -p 4 --no-pager -q -o cat)"
 
 # The neighbourhood: "internet" is behind the uplink, "guest" has a port on the bridge.
 ip netns add internet && ip netns add guest
