@@ -41,8 +41,37 @@ enum exit_status networks_restart(const struct options *options, struct failure 
 	return call_simple("Restart", options->operands[0], failure);
 }
 
-enum exit_status networks_reload(const struct options *options _unused_, struct failure *failure)
+/* What is printed is guestnetd --plan; that another process owns the firewall table is always so. */
+static enum exit_status dry_run(struct failure *failure)
 {
+	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	const char *plan, *end;
+	int right, n_lines = 0, r = bus_open(&bus, failure);
+
+	if (r >= 0)
+		r = bus_call(bus, "Plan", &reply, failure, "");
+	if (r >= 0)
+		r = sd_bus_message_read(reply, "sb", &plan, &right);
+	if (r < 0)
+		return bus_exit_status(r);
+	for (; *plan; plan = end) {
+		end = plan + strcspn(plan, "\n");
+		if (strncmp(plan, "note: table-owned", strlen("note: table-owned")) != 0) {
+			printf("%.*s\n", (int)(end - plan), plan);
+			n_lines++;
+		}
+		end += *end == '\n';
+	}
+	if (n_lines == 0)
+		puts("nothing would change");
+	return right ? STATUS_OK : STATUS_FAILED;
+}
+
+enum exit_status networks_reload(const struct options *options, struct failure *failure)
+{
+	if (option_is_set(options, OPTION_DRY_RUN))
+		return dry_run(failure);
 	return call_simple("Reload", NULL, failure);
 }
 

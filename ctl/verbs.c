@@ -23,6 +23,7 @@ const struct option_name option_names[] = {
 	[OPTION_WAIT] = { "--wait", "GUEST", "wait until this guest (its name or MAC) has a lease, and print its address" },
 	[OPTION_TIMEOUT] = { "--timeout", "SECONDS", "do not wait longer" },
 	[OPTION_DISABLE] = { "--disable", NULL, "not any more" },
+	[OPTION_DRY_RUN] = { "--dry-run", NULL, "do nothing, and say what would be done" },
 	[OPTION_DROP_IN] = { "--drop-in", NULL, "not its own file, but one beside it that outdoes it" },
 	[OPTION_MAC] = { "--mac", "ADDRESS", "the guest's MAC address, instead of one that is always the same for it" },
 	[OPTION_MODEL] = { "--model", "DEVICE", "virtio (the default), e1000, or another of QEMU's devices" },
@@ -86,7 +87,7 @@ const struct verb verbs[] = {
 	{ "qemu", NULL, "NETWORK", "the arguments that put a guest on the network", JSON | NIC, 1, 1, qemu_run,
 	  "  qemu-system-x86_64 -m 1G disk.img $(guestnet qemu default)\n\n"
 	  "The MAC address is the same each time, for you, this network and this machine.\n" },
-	{ "reload", NULL, "", "let the daemon read its configuration again", 0, 0, 0, networks_reload, "" },
+	{ "reload", NULL, "", "let the daemon read its configuration again", BIT(DRY_RUN), 0, 0, networks_reload, "" },
 	{ "restart", NULL, "NETWORK", "take a network down and bring it up", 0, 1, 1, networks_restart, "" },
 	{ "setup", NULL, "", "what is needed before the first guest, after a few questions", USER | OPTION_BIT(OPTION_YES), 0, 0,
 	  setup_run,

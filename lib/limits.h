@@ -33,6 +33,7 @@
 
 /* What a client of the daemon can make it hold. */
 #define LIMIT_DEFINITION	(64 * 1024)		/* bytes of a network's text that comes over the bus */
+#define LIMIT_DRYRUN		(256 * 1024)		/* bytes of what a reload would do, as text */
 #define LIMIT_BUS_PEERS		480			/* connections to its own socket, */
 #define LIMIT_BUS_PEERS_USER	256			/* those of one user that may only look, */
 #define LIMIT_BUS_PEERS_LOOK	448			/* and of all such users: some are left for those who may change things */

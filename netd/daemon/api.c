@@ -26,6 +26,7 @@
 #include "../../lib/fd.h"
 #include "../../lib/limits.h"
 #include "../../lib/str.h"
+#include "dryrun.h"
 #include "gate.h"
 #include "news.h"
 #include "objects.h"
@@ -309,7 +310,7 @@ int api_new(sd_event *event, struct manager *manager, struct systembus *systembu
 		return failure_set(failure, -ENOMEM, "out of memory");
 	api->event = event;
 	api->manager = manager;
-	api->objects = (struct objects){ .manager = manager, .subscribe = on_subscribe, .data = api };
+	api->objects = (struct objects){ .manager = manager, .event = event, .subscribe = on_subscribe, .data = api };
 	api->fd = -EBADF;
 	r = sd_id128_randomize(&api->id);
 	if (r >= 0)
@@ -340,6 +341,7 @@ struct api *api_free(struct api *api)
 		return NULL;
 	manager_listen(api->manager, NULL, NULL);
 	gate_free(api->gate);
+	dryrun_free(api->objects.dryrun);
 	sd_bus_close_unref(api->inside);
 	for (size_t i = 0; i < api->n_peers; i++)
 		peer_free(api->peers[i]);

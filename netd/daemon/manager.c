@@ -492,6 +492,11 @@ static int make_plan(struct manager *manager, struct pass *pass, bool same_netwo
 	if (r < 0)
 		return r;
 	netstate_sort_services(&pass->snapshot);
+	/* Only to say what would be done: by the daemon that owns the table. */
+	if (pass->only_look && pass->snapshot.table.foreign_owner) {
+		pass->snapshot.table.foreign_owner = false;
+		pass->snapshot.table.owned = true;
+	}
 	plan_deinit(&pass->plan);
 	return plan_build(&pass->desired, &pass->snapshot, &memory, (const char (*)[NETWORK_NAME_SIZE])pass->except,
 			  pass->n_except, pass->now_us, &pass->plan);
@@ -1603,6 +1608,8 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 		.since_us = managed->since_us,
 		.n_repairs = managed->n_repairs,
 		.repairs = managed->repairs,
+		.uplinks = (const char (*)[IFNAME_SIZE])managed->network.uplinks,
+		.n_uplinks = managed->network.n_uplinks,
 		.n_ports = managed->n_ports,
 		.ports = manager->ports,
 		.n_all_ports = manager->n_ports,

@@ -50,6 +50,8 @@ struct network_report {
 	const char *bridge;
 	char addresses[256];		/* separated by blanks */
 	char names[384];		/* how guests' names are found on the host; "" when it has none */
+	const char (*uplinks)[IFNAME_SIZE];	/* the ways out that its file names; none: all */
+	size_t n_uplinks;
 	const char *checksum;		/* the strategy in force; "" for a network that cannot be */
 	char checksum_reason[512];	/* why not one before it; "" when there is nothing to say */
 	const char *problem;		/* "" when there is none: what, and where */

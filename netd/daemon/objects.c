@@ -16,6 +16,7 @@
 
 #include "../../lib/str.h"
 #include "define.h"
+#include "dryrun.h"
 #include "managed.h"
 #include "paths.h"
 
@@ -25,7 +26,7 @@ static const struct {
 	enum access access;
 } accesses[] = {
 	{ "Start", ACCESS_MANAGE }, { "Stop", ACCESS_MANAGE }, { "Restart", ACCESS_MANAGE },
-	{ "BringUp", ACCESS_MANAGE }, { "Reload", ACCESS_MANAGE },
+	{ "BringUp", ACCESS_MANAGE }, { "Reload", ACCESS_MANAGE }, { "Plan", ACCESS_MANAGE },
 	{ "Define", ACCESS_DEFINE }, { "DefineTransient", ACCESS_DEFINE }, { "SetDropIn", ACCESS_DEFINE },
 	{ "Undefine", ACCESS_DEFINE }, { "SetAutostart", ACCESS_DEFINE },
 	{ "Introspect", ACCESS_NONE }, { "Ping", ACCESS_NONE }, { "GetMachineId", ACCESS_NONE },
@@ -128,6 +129,20 @@ static uint64_t digest_addresses(const struct network_report *report)
 	return hash(HASH_BEGIN, report->addresses, strlen(report->addresses));
 }
 
+static int append_uplinks(sd_bus_message *message, const struct network_report *report)
+{
+	int r = sd_bus_message_open_container(message, 'a', "s");
+
+	for (size_t i = 0; r >= 0 && i < report->n_uplinks; i++)
+		r = sd_bus_message_append(message, "s", report->uplinks[i]);
+	return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+static uint64_t digest_uplinks(const struct network_report *report)
+{
+	return hash(HASH_BEGIN, report->uplinks, report->n_uplinks * sizeof(*report->uplinks));
+}
+
 static int append_repairs(sd_bus_message *message, const struct network_report *report)
 {
 	int r = sd_bus_message_open_container(message, 'a', "{su}");
@@ -205,6 +220,7 @@ static const struct property {
 	{ "State", .text = get_state },
 	{ "Mode", .text = get_mode },
 	{ "Bridge", .text = get_bridge },
+	{ "Uplink", .append = append_uplinks, .number = digest_uplinks },
 	{ "Addresses", .append = append_addresses, .number = digest_addresses },
 	{ "Names", .text = get_names },
 	{ "ChecksumStrategy", .text = get_checksum },
@@ -372,6 +388,15 @@ static int method_reload(sd_bus_message *message, void *data, sd_bus_error *erro
 	struct failure failure = { 0 };
 
 	return answer(message, manager_reload(objects->manager, &failure), &failure, error);
+}
+
+/* Answers later. */
+static int method_plan(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	struct objects *objects = data;
+	int r = dryrun_start(objects->event, manager_get_options(objects->manager), message, &objects->dryrun);
+
+	return r == -EBUSY ? sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "another one asks that just now") : r;
 }
 
 static int define(sd_bus_message *message, void *data, enum define_file file, sd_bus_error *error)
@@ -554,6 +579,7 @@ static const sd_bus_vtable manager_vtable[] = {
 	METHOD("Restart", "s", P(name), "", , method_restart),
 	METHOD("BringUp", "s", P(name), "", , method_bring_up),
 	METHOD0("Reload", method_reload),
+	SD_BUS_METHOD_WITH_NAMES("Plan", "", , "sb", P(plan) P(files_right), method_plan, SD_BUS_VTABLE_UNPRIVILEGED),
 	METHOD("Define", "ss", P(name) P(text), "", , method_define),
 	METHOD("DefineTransient", "ss", P(name) P(text), "", , method_define_transient),
 	METHOD("SetDropIn", "ss", P(name) P(text), "", , method_set_dropin),
@@ -587,6 +613,7 @@ static const sd_bus_vtable network_vtable[] = {
 	PROPERTY("Mode", "s"),
 	PROPERTY("Bridge", "s"),
 	PROPERTY("Addresses", "as"),
+	PROPERTY("Uplink", "as"),
 	PROPERTY("Names", "s"),
 	PROPERTY("ChecksumStrategy", "s"),
 	PROPERTY("ChecksumReason", "s"),

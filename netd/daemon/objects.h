@@ -31,6 +31,8 @@ enum access {
 
 struct objects {
 	struct manager *manager;	/* borrowed */
+	sd_event *event;		/* borrowed */
+	struct dryrun *dryrun;		/* owned: one at a time */
 	/* A peer wants signals; called with the connection it has asked on. */
 	int (*subscribe)(void *data, sd_bus *bus);
 	void *data;
