@@ -13,6 +13,7 @@
 
 #include "../lib/str.h"
 #include "../netd/model/ip.h"
+#include "../netd/model/records.h"
 
 static void say(char words[static IMPORT_WORDS_SIZE], const char *format, ...) _printf_(2, 3);
 static void say(char words[static IMPORT_WORDS_SIZE], const char *format, ...)
@@ -279,14 +280,150 @@ static bool range_lease(struct import_build *build, xmlNode *lease, char words[s
 
 /* Names */
 
+/* For all names, or for those of a domain; a domain without a server is answered here alone. */
 static bool forwarder(struct import_build *build, xmlNode *element, char words[static IMPORT_WORDS_SIZE])
 {
-	char buffer[64];
+	char domain[256] = "", address[64] = "", port[16] = "", value[512];
+	bool v6;
 
-	if (xmlHasProp(element, (const xmlChar *)"domain") || xmlHasProp(element, (const xmlChar *)"port") ||
-	    !import_attribute(element, "addr", buffer, sizeof(buffer)))
+	import_attribute(element, "domain", domain, sizeof(domain));
+	import_attribute(element, "addr", address, sizeof(address));
+	import_attribute(element, "port", port, sizeof(port));
+	v6 = strchr(address, ':');
+	if (!address[0])
+		snprintf(value, sizeof(value), "%s none", domain);
+	else
+		snprintf(value, sizeof(value), "%s%s%s%s%s%s%s", domain, domain[0] ? " " : "", v6 && port[0] ? "[" : "", address,
+			 v6 && port[0] ? "]" : "", port[0] ? ":" : "", port);
+	return import_emit(build, 0, 0, "DNS", "Forwarder", value, words) == 0;
+}
+
+static bool txt(struct import_build *build, xmlNode *element, char words[static IMPORT_WORDS_SIZE])
+{
+	char record[256], text[1024], value[1300];
+
+	if (!import_attribute(element, "name", record, sizeof(record)) || !import_attribute(element, "value", text, sizeof(text)))
 		return false;
-	return import_emit(build, 0, 0, "DNS", "Forwarder", buffer, words) == 0;
+	snprintf(value, sizeof(value), "%s %s", record, text);
+	return import_emit(build, 0, 0, "DNS", "TXT", value, words) == 0;
+}
+
+/* The domain of the document's <domain>, or "". */
+static const char *own_domain(const struct import_build *build, char *buffer, size_t size)
+{
+	const xmlNode *domain = import_child(build->network, "domain");
+
+	return domain && import_attribute(domain, "name", buffer, size) ? buffer : "";
+}
+
+/* _SERVICE._PROTOCOL.DOMAIN TARGET PORT PRIORITY WEIGHT */
+static bool srv(struct import_build *build, xmlNode *element, char words[static IMPORT_WORDS_SIZE])
+{
+	char service[64], protocol[16], domain[256], own[256], target[256], port[16], priority[16], weight[16], value[1024];
+
+	if (!import_attribute(element, "service", service, sizeof(service)) ||
+	    !import_attribute(element, "protocol", protocol, sizeof(protocol)) ||
+	    !import_attribute(element, "target", target, sizeof(target)) || !import_attribute(element, "port", port, sizeof(port)))
+		return false;
+	if (!import_attribute(element, "domain", domain, sizeof(domain)))
+		snprintf(domain, sizeof(domain), "%s", own_domain(build, own, sizeof(own)));
+	if (!domain[0])
+		return false;
+	if (!import_attribute(element, "priority", priority, sizeof(priority)))
+		strcpy(priority, "0");
+	if (!import_attribute(element, "weight", weight, sizeof(weight)))
+		strcpy(weight, "0");
+	snprintf(value, sizeof(value), "_%s._%s.%s %s %s %s %s", service, protocol, domain, target, port, priority, weight);
+	return import_emit(build, 0, 0, "DNS", "SRV", value, words) == 0;
+}
+
+static bool dns_host(struct import_build *build, xmlNode *element, char words[static IMPORT_WORDS_SIZE])
+{
+	char address[64], buffer[1024];
+	struct text value;
+
+	if (!import_attribute(element, "ip", address, sizeof(address)) || !import_child(element, "hostname"))
+		return false;
+	text_init(&value, buffer, sizeof(buffer));
+	text_add(&value, "%s", address);
+	for (const xmlNode *child = import_child(element, "hostname"); child; child = import_next(child, "hostname")) {
+		char *text = import_own_text(child);
+
+		text_add(&value, " %s", text ? text : "");
+		free(text);
+	}
+	if (value.overflow)
+		return false;
+	return import_emit(build, 0, 0, "DNS", "Host", buffer, words) == 0;
+}
+
+/* Guests that are known */
+
+/* Is there a line of another guest that says this? */
+static bool is_taken(const struct import_build *build, const char *key, const char *value)
+{
+	for (size_t i = 0; i < build->n_lines; i++)
+		if (strcmp(build->lines[i].key->section, "Host") == 0 && strcmp(build->lines[i].key->name, key) == 0 &&
+		    strcmp(build->lines[i].value, value) == 0)
+			return true;
+	return false;
+}
+
+static int emit_host(struct import_build *build, const char *key, const char *value, char words[static IMPORT_WORDS_SIZE])
+{
+	if (is_taken(build, key, value)) {
+		say(words, "another guest has %s=%s already", key, STR_ESCAPED(value));
+		return -EINVAL;
+	}
+	return import_emit(build, build->n_instances, 0, "Host", key, value, words);
+}
+
+static int emit_guest(struct import_build *build, const xmlNode *element, const char *mac, char words[static IMPORT_WORDS_SIZE])
+{
+	char name[256], own[256], address[64], time[32];
+	const xmlNode *lease = import_child(element, "lease");
+	char what[IMPORT_WORDS_SIZE];
+	size_t length, n;
+
+	if (emit_host(build, "MACAddress", mac, words) < 0)
+		return -EINVAL;
+	snprintf(what, sizeof(what), "[Host] MACAddress=%s", mac);
+	if (import_attribute(element, "name", name, sizeof(name))) {
+		/* Names get the network's domain by themselves. */
+		length = strlen(own_domain(build, own, sizeof(own)));
+		n = strlen(name);
+		if (length > 0 && n > length + 1 && name[n - length - 1] == '.' && strcmp(name + n - length, own) == 0)
+			name[n - length - 1] = '\0';
+		if (emit_host(build, "Name", name, words) < 0)
+			return -EINVAL;
+	}
+	if (import_attribute(element, "ip", address, sizeof(address)) && emit_host(build, "Address", address, words) < 0)
+		return -EINVAL;
+	if (lease && (lease_time(lease, time, sizeof(time)) < 0 ||
+		      import_emit(build, build->n_instances, 0, "Host", "LeaseTime", time, words) < 0))
+		return -EINVAL;
+	memcpy(words, what, sizeof(what));
+	return 0;
+}
+
+/* A guest with a fixed address: all of it, or nothing. */
+static bool known_guest(struct import_build *build, xmlNode *element, char words[static IMPORT_WORDS_SIZE])
+{
+	size_t n_lines = build->n_lines;
+	char mac[32];
+
+	if (!import_attribute(element, "mac", mac, sizeof(mac)))
+		return false;
+	if (records_begin_section(&build->scratch, "Host", (struct network_place){ 0 }) < 0) {
+		say(words, "there are too many");
+		return false;
+	}
+	build->n_instances++;
+	if (emit_guest(build, element, mac, words) == 0)
+		return true;
+	while (build->n_lines > n_lines)
+		free(build->lines[--build->n_lines].value);
+	return false;
 }
 
 /*
@@ -341,12 +478,14 @@ static const struct import_row rows[] = {
 	{ "network/dns", same, .words = "" },
 	{ "network/dns@enable", copy, .section = "DNS", .key = "Enable", .words = "" },
 	{ "network/dns@forwardPlainNames", same, .when = "no", .words = "names without a domain are never asked for elsewhere" },
-	{ "network/dns/forwarder@addr", .group = forwarder, .words = "a server is for all names, and at port 53" },
-	{ "network/dns/forwarder@domain", .group = forwarder, .words = "a server is for all names, and at port 53" },
-	{ "network/dns/forwarder@port", .group = forwarder, .words = "a server is for all names, and at port 53" },
-	{ "network/dns/txt**", .words = "there are no TXT records" },
-	{ "network/dns/srv**", .words = "there are no SRV records" },
-	{ "network/dns/host**", .words = "there are no names besides those of the guests" },
+	{ "network/dns/forwarder@addr", .group = forwarder, .words = "" },
+	{ "network/dns/forwarder@domain", .group = forwarder, .words = "" },
+	{ "network/dns/forwarder@port", .group = forwarder, .words = "" },
+	{ "network/dns/txt@name", .group = txt, .words = "want name= and value=" },
+	{ "network/dns/txt@value", .group = txt, .words = "want name= and value=" },
+	{ "network/dns/srv**", .group = srv, .words = "a record of type SRV has a service, a protocol, a domain, a target and a port" },
+	{ "network/dns/host@ip", .group = dns_host, .words = "want ip= and names" },
+	{ "network/dns/host/hostname", .group = dns_host, .up = 1, .words = "want ip= and names" },
 
 	{ "network/ip@address", .group = address, .words = "" },
 	{ "network/ip@netmask", .group = address, .words = "" },
@@ -359,7 +498,12 @@ static const struct import_row rows[] = {
 	{ "network/ip/dhcp/range@end", .group = range, .words = "" },
 	{ "network/ip/dhcp/range/lease@expiry", .group = range_lease, .words = "" },
 	{ "network/ip/dhcp/range/lease@unit", .group = range_lease, .words = "" },
-	{ "network/ip/dhcp/host**", .words = "guests have no fixed addresses" },
+	{ "network/ip/dhcp/host@mac", .group = known_guest, .words = "" },
+	{ "network/ip/dhcp/host@name", .group = known_guest, .words = "a guest is known by its MAC address" },
+	{ "network/ip/dhcp/host@ip", .group = known_guest, .words = "a guest is known by its MAC address" },
+	{ "network/ip/dhcp/host@id", .words = "a guest is known by its MAC address; by ClientID= only where all are ([DHCP] Identity=client-id)" },
+	{ "network/ip/dhcp/host/lease@expiry", .group = known_guest, .up = 1, .words = "a guest is known by its MAC address" },
+	{ "network/ip/dhcp/host/lease@unit", .group = known_guest, .up = 1, .words = "a guest is known by its MAC address" },
 	{ "network/ip/dhcp/bootp**", .words = "guests are told nothing to boot from" },
 	{ "network/route**", .words = "there are no routes through guests" },
 	{ "network/dnsmasq:options**", .words = "lines for dnsmasq are not taken over: dnsmasq's configuration is made anew at each change" },
@@ -431,6 +575,20 @@ static bool has_line(const struct import_build *build, const char *key)
 	return false;
 }
 
+/* Addresses for known guests alone: <dhcp> with hosts and without a range, on IPv4. */
+static bool serves_only_hosts(const struct import_build *build)
+{
+	for (const xmlNode *element = import_child(build->network, "ip"); element; element = import_next(element, "ip")) {
+		const xmlNode *dhcp = import_child(element, "dhcp");
+		unsigned int length;
+		struct ip ip;
+
+		if (dhcp && read_address(element, &ip, &length) == 0 && ip_is_v4(&ip))
+			return !import_child(dhcp, "range") && import_child(dhcp, "host");
+	}
+	return false;
+}
+
 static void finish_addresses(struct import_build *build, const struct families *families)
 {
 	/* Address=auto is no translation of an address. */
@@ -451,6 +609,8 @@ static void finish_addresses(struct import_build *build, const struct families *
 		if (families->v6)
 			import_remark(build, "guests were given no IPv4 addresses, and IPv6 by router advertisements; [DHCP] Enable= is for both, and is no");
 	}
+	if (serves_only_hosts(build))
+		emit_implied(build, "DHCP", "OnlyHosts", "yes");
 	if ((families->v4 || families->v6) && !is_mode(build, "open"))
 		import_remark(build, "guests reached every service of the host; here they reach DHCP, DNS and ping of their gateway (HostAccess=all for the others)");
 }
