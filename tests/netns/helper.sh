@@ -725,7 +725,7 @@ test_daemon() {
 		fillers+=($!)
 	done
 	refused daemon_deaf "$none" --uid $alice $helper_plain --br=br0
-	kill "${fillers[@]}"
+	kill "${fillers[@]}" 2>/dev/null
 	wait "${fillers[@]}"
 	daemon_stop
 }
