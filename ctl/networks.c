@@ -22,6 +22,7 @@ static void print_json_report(struct json *json, const struct report *report)
 	json_string(json, "bridge", report->bridge);
 	json_string(json, "addresses", report->addresses);
 	json_string(json, "names", report->names);
+	json_string(json, "forwarding", report->forwarding);
 	json_string(json, "checksum", report->checksum);
 	json_string(json, "checksum_reason", report->checksum_reason);
 	json_string(json, "problem", report->problem);
@@ -64,6 +65,8 @@ static void print_status(const struct report *report)
 	if (report->names[0])
 		printf("  names      %s\n", report->names);
 	printf("  leases     %zu\n", report->n_leases);
+	if (report->forwarding[0])
+		printf("  forwarding %s, of the whole host\n", report->forwarding);
 	if (report->checksum[0])
 		printf("  checksum   %s%s%s%s\n", report->checksum, report->checksum_reason[0] ? " (" : "",
 		       report->checksum_reason, report->checksum_reason[0] ? ")" : "");

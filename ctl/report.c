@@ -86,6 +86,7 @@ static const struct field {
 	{ "Mode", "s", read_text, offsetof(struct report, mode) },
 	{ "Bridge", "s", read_text, offsetof(struct report, bridge) },
 	{ "Names", "s", read_text, offsetof(struct report, names) },
+	{ "Forwarding", "s", read_text, offsetof(struct report, forwarding) },
 	{ "ChecksumStrategy", "s", read_text, offsetof(struct report, checksum) },
 	{ "ChecksumReason", "s", read_text, offsetof(struct report, checksum_reason) },
 	{ "Problem", "s", read_text, offsetof(struct report, problem) },
@@ -170,7 +171,7 @@ static int read_all(struct reports *reports)
 			return -ENOMEM;
 		reports->items = items;
 		items[reports->n] = (struct report){
-			.name = "", .state = "", .mode = "", .bridge = "", .names = "", .checksum = "", .checksum_reason = "", .problem = "", .fix = "",
+			.name = "", .state = "", .mode = "", .bridge = "", .names = "", .forwarding = "", .checksum = "", .checksum_reason = "", .problem = "", .fix = "",
 		};
 		r = read_object(reports->reply, &items[reports->n], &is_network);
 		if (r >= 0)

@@ -1590,6 +1590,22 @@ static void print_names(const struct manager *manager, const struct managed *man
 		text_add(&text, "NAME.%s, by asking %s", network->domain, IP_TEXT(&addresses[0].ip));
 }
 
+/* Forwarding is never turned off by us: whoever wants to, sees here who needs it. */
+static const char *needed_forwarding(const struct managed *managed, const struct subnet_choice *choice)
+{
+	static const char *const words[] = { "", "ipv4", "ipv6", "ipv4 ipv6" };
+	struct network_address addresses[SUBNET_ADDRESSES];
+	unsigned int families = 0;
+	size_t n;
+
+	if (!managed->wanted || managed->network.mode == NETWORK_ISOLATED || managed->network.mode == NETWORK_BRIDGE)
+		return "";
+	n = subnet_addresses(&managed->network, choice, addresses);
+	for (size_t i = 0; i < n; i++)
+		families |= ip_is_v6(&addresses[i].ip) ? 2 : 1;
+	return words[families];
+}
+
 /* What can be said of network number @i, below manager_count(). */
 void manager_report(const struct manager *manager, size_t i, struct network_report *ret_report)
 {
@@ -1615,12 +1631,13 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 		.n_all_ports = manager->n_ports,
 		.leases = &managed->leases,
 	};
-	ret_report->checksum = "";
+	ret_report->checksum = ret_report->forwarding = "";
 	if (!managed->network.bridge[0])
 		return;
 	print_addresses(manager, managed, ret_report->addresses, sizeof(ret_report->addresses));
 	print_names(manager, managed, ret_report->names, sizeof(ret_report->names));
 	choice = subnet_find(manager->choices, manager->n_choices, managed->network.name);
+	ret_report->forwarding = needed_forwarding(managed, choice);
 	ret_report->checksum = checksum_strategy_name(checksums_in_force(&manager->checksums, &managed->network, choice));
 	checksums_explain(&manager->checksums, &managed->network, choice, ret_report->checksum_reason,
 			  sizeof(ret_report->checksum_reason));

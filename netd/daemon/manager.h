@@ -53,6 +53,7 @@ struct network_report {
 	const char (*uplinks)[IFNAME_SIZE];	/* the ways out that its file names; none: all */
 	size_t n_uplinks;
 	const char *checksum;		/* the strategy in force; "" for a network that cannot be */
+	const char *forwarding;		/* what the host must forward for it: "ipv4", "ipv6", "ipv4 ipv6" or "" */
 	char checksum_reason[512];	/* why not one before it; "" when there is nothing to say */
 	const char *problem;		/* "" when there is none: what, and where */
 	const char *fix;		/* "" or the command that mends it */

@@ -84,6 +84,10 @@ static const char *get_names(const struct network_report *report)
 {
 	return report->names;
 }
+static const char *get_forwarding(const struct network_report *report)
+{
+	return report->forwarding;
+}
 static const char *get_checksum(const struct network_report *report)
 {
 	return report->checksum;
@@ -223,6 +227,7 @@ static const struct property {
 	{ "Uplink", .append = append_uplinks, .number = digest_uplinks },
 	{ "Addresses", .append = append_addresses, .number = digest_addresses },
 	{ "Names", .text = get_names },
+	{ "Forwarding", .text = get_forwarding },
 	{ "ChecksumStrategy", .text = get_checksum },
 	{ "ChecksumReason", .text = get_checksum_reason },
 	{ "Problem", .text = get_problem },
@@ -615,6 +620,7 @@ static const sd_bus_vtable network_vtable[] = {
 	PROPERTY("Addresses", "as"),
 	PROPERTY("Uplink", "as"),
 	PROPERTY("Names", "s"),
+	PROPERTY("Forwarding", "s"),
 	PROPERTY("ChecksumStrategy", "s"),
 	PROPERTY("ChecksumReason", "s"),
 	PROPERTY("Problem", "s"),

@@ -93,11 +93,11 @@ static void put_altnames(struct nl_batch *batch, const struct netstate_bridge *b
 	}
 }
 
-static void put_addr_gen_mode(struct nl_batch *batch, const struct netstate_bridge *bridge, uint32_t tag)
+static void put_addr_gen_mode(struct nl_batch *batch, const struct netstate_bridge *bridge, int ifindex, uint32_t tag)
 {
 	size_t list, family;
 
-	begin_bridge(batch, RTM_SETLINK, 0, bridge, 0, tag);
+	begin_bridge(batch, RTM_SETLINK, 0, bridge, ifindex, tag);
 	list = nl_nest(batch, IFLA_AF_SPEC);
 	family = nl_nest(batch, AF_INET6);
 	nl_put_u8(batch, IFLA_INET6_ADDR_GEN_MODE, bridge->addr_gen_mode);
@@ -123,7 +123,7 @@ void link_put_bridge_create(struct nl_batch *batch, const struct netstate_bridge
 
 	put_alias(batch, bridge, 0, tag);
 	if (bridge->addr_gen_mode)
-		put_addr_gen_mode(batch, bridge, tag);
+		put_addr_gen_mode(batch, bridge, 0, tag);
 	put_altnames(batch, bridge, 0, tag);
 }
 
@@ -150,6 +150,8 @@ void link_put_bridge_set(struct nl_batch *batch, const struct netstate_bridge *b
 	}
 	if (fields & BRIDGE_FIELD_ALIAS)
 		put_alias(batch, bridge, ifindex, tag);
+	if (fields & BRIDGE_FIELD_ADDR_GEN)
+		put_addr_gen_mode(batch, bridge, ifindex, tag);
 	if (fields & BRIDGE_FIELD_ALTNAMES)
 		put_altnames(batch, bridge, ifindex, tag);
 }

@@ -512,6 +512,8 @@ static uint32_t compare_fields(const struct netstate_bridge *desired, const stru
 		fields |= BRIDGE_FIELD_DELAY;
 	if (desired->nf_call != actual->nf_call)
 		fields |= BRIDGE_FIELD_NF_CALL;
+	if (desired->addr_gen_mode != actual->addr_gen_mode)
+		fields |= BRIDGE_FIELD_ADDR_GEN;
 	if (actual->owner != NETSTATE_OURS || strcmp(desired->network, actual->network) != 0)
 		fields |= BRIDGE_FIELD_ALIAS;
 	/* Names that others have added are theirs. */

@@ -63,6 +63,7 @@ enum plan_bridge_fields {
 	BRIDGE_FIELD_ALIAS	= 1 << 4,
 	BRIDGE_FIELD_ALTNAMES	= 1 << 5,
 	BRIDGE_FIELD_NF_CALL	= 1 << 6,
+	BRIDGE_FIELD_ADDR_GEN	= 1 << 7,
 };
 
 struct plan_step {

@@ -274,7 +274,7 @@ int netstate_print(const struct netstate *state, char **ret_text)
 
 static void print_fields(FILE *file, uint32_t fields)
 {
-	static const char *const names[] = { "mac", "mtu", "stp", "delay", "alias", "altnames", "nf-call" };
+	static const char *const names[] = { "mac", "mtu", "stp", "delay", "alias", "altnames", "nf-call", "addr-gen" };
 	const char *before = " fields=";
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)

@@ -185,8 +185,11 @@ ip link del gone0
 equal_to_none() { [ "$(status state) $(status problem)" = 'running ' ]; }
 check route-gone wait_for 20 equal_to_none
 
+equal status-forwarding 'ipv4 ipv6' "$(status forwarding)"
+
 # Nobody needs it: forwarding stays, and nothing is told to turn it on again.
 client stop default
+equal stopped-status-forwarding '' "$(status forwarding)"
 equal stopped-forwards 1 "$(value ipv4/ip_forward)"
 equal stopped-snippet '' "$(grep -v '^#' $root/run/sysctl.conf)"
 stop_netd

@@ -127,6 +127,7 @@ disturb route6 ip -6 route del "$(ip -6 -j route show dev $bridge proto kernel |
 matches route6-back '^fd' "$(ip -6 route show dev $bridge proto kernel metric 256 | grep ^fd)"
 disturb link-down ip link set $bridge down
 disturb mtu ip link set $bridge mtu 1400
+disturb addr-gen ip link set $bridge addrgenmode none
 disturb mac ip link set $bridge address 52:54:00:00:00:99
 disturb stp ip link set $bridge type bridge stp_state 1
 disturb altname ip link property del dev $bridge altname default

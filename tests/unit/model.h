@@ -311,6 +311,8 @@ static inline void sim_set_bridge(struct netstate_bridge *bridge, const struct n
 		bridge->forward_delay_cs = wanted->forward_delay_cs;
 	if (fields & BRIDGE_FIELD_NF_CALL)
 		bridge->nf_call = wanted->nf_call;
+	if (fields & BRIDGE_FIELD_ADDR_GEN)
+		bridge->addr_gen_mode = wanted->addr_gen_mode;
 	if (fields & BRIDGE_FIELD_ALIAS) {
 		bridge->owner = NETSTATE_OURS;
 		memcpy(bridge->network, wanted->network, sizeof(bridge->network));
