@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# guestnetd on a distribution's kernel: one without tables that have an owner, with all ways to complete a checksum, and
-# with br_netfilter as a module. Those suites of tests/netns that differ by kernel, in one machine, one after the other.
+# guestnetd on a distribution's kernel: one without tables that have an owner, and with all ways to complete a checksum.
+# Suites of tests/netns, in one machine, one after the other; arguments choose others.
 # vm-programs: dnsmasq nft iptables-nft iptables-nft-restore ip6tables-nft ip6tables-nft-restore tc conntrack strace
 # vm-files: /usr/lib/x86_64-linux-gnu/xtables /usr/lib64/xtables
 # vm-modules: crc32c_generic nf_tables nft_compat nft_chain_nat nft_masq nft_nat nft_reject_inet nft_ct nft_queue nft_fib_inet
@@ -10,8 +10,8 @@
 [ -e /etc/guestnet-vm ] || exec "$(dirname "$0")/run" "$0" "$@"
 suite=vm.netd
 . "$(dirname "$0")/../lib.sh"
-export STORM_SECONDS=5 DRIVER=/guestnet/build/release/tests/netns/kernel-driver
-[ $# -gt 0 ] || set -- netd netd-kernel netd-flows netd-checksum
+export STORM_SECONDS=5 DRIVER=/guestnet/build/driver/kernel-driver
+[ $# -gt 0 ] || set -- netd netd-checksum
 for name; do
 	start=$SECONDS
 	SUITE_PREFIX=${SUITE_PREFIX-}vm. bash "$top/tests/netns/$name.sh" </dev/null || fail "$name-exit" "status $?"
