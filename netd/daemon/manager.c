@@ -41,6 +41,7 @@
 #include "checksums.h"
 #include "firewalld.h"
 #include "forwardfiles.h"
+#include "bootfiles.h"
 #include "managed.h"
 #include "resolved.h"
 #include "services.h"
@@ -905,6 +906,8 @@ static int update_states(struct manager *manager, const struct pass *pass)
 
 			if (!block[0])
 				block = managed->twins_problem;
+			if (!block[0])
+				block = managed->boot_problem;
 			if (block[0])
 				managed_set_text(&managed->problem, block);
 			else
@@ -1348,6 +1351,19 @@ static void on_leases_changed(void *data)
 		manager->changed(manager->changed_data);
 }
 
+static void look_at_boot_files(const struct manager *manager, struct managed *managed)
+{
+	bool root = geteuid() == 0;
+	char buffer[512];
+	struct text text;
+
+	text_init(&text, buffer, sizeof(buffer));
+	if (managed->network.bridge[0])
+		bootfiles_look(&managed->network, root ? manager->options.service_uid : geteuid(),
+			       root ? manager->options.service_gid : getegid(), &text);
+	managed_set_text(&managed->boot_problem, buffer);
+}
+
 /*
  * Reads the configuration again. Networks whose files are wrong stay as they are; that is no error here, it
  * is in their report. @failure and a negative errno when nothing could be read at all.
@@ -1364,6 +1380,8 @@ int manager_reload(struct manager *manager, struct failure *failure)
 
 		if (!manager->options.only_check)
 			services_adopt(&manager->services, managed);
+		if (!manager->options.only_check)
+			look_at_boot_files(manager, managed);
 		if (managed->config_problem[0])
 			sd_journal_send("MESSAGE=%s", managed->config_problem, "PRIORITY=3", "NETWORK=%s",
 					managed->network.name, NULL);

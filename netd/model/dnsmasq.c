@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "ip.h"
+#include "records.h"
 
 #define LEASES_MAX 65535
 #define TAG_FORMAT "host%02x%02x%02x%02x%02x%02x"
@@ -198,6 +199,64 @@ static void add_range_v6(const struct network *network, const struct network_add
 		text_add(text, "ra-param=%s,mtu:%u,0\n", network->bridge, network->mtu);
 }
 
+/*
+ * Clients by what they say they are: option 93 (RFC 4578), of DHCPv6 61 (RFC 5970); iPXE by option 175. Of two files
+ * that a client could have, dnsmasq takes one with a tag first, so a file for all others has none.
+ */
+static const struct {
+	uint8_t client;			/* enum boot_client */
+	uint16_t architecture;
+} boot_architectures[] = {
+	{ BOOT_BIOS, 0 }, { BOOT_UEFI_X86_64, 7 }, { BOOT_UEFI_X86_64, 9 }, { BOOT_UEFI_ARM64, 11 },
+	{ BOOT_HTTP_X86_64, 16 }, { BOOT_HTTP_ARM64, 19 },
+};
+
+static void add_boot_file(const struct network *network, enum boot_client client, const struct ip *server6, struct text *text)
+{
+	const char *file = network->boot_files[client], *name = records_boot_client_name(client);
+	bool not_ipxe = client != BOOT_IPXE && client != BOOT_ANY && network->boot_files[BOOT_IPXE];
+	char tags[64] = "";
+
+	if (!file)
+		return;
+	if (client != BOOT_ANY)
+		snprintf(tags, sizeof(tags), "%stag:boot-%s,", not_ipxe ? "tag:!boot-ipxe," : "", name);
+	text_add(text, "dhcp-boot=%s%s", tags, file);
+	if (network->boot_server.family)
+		text_add(text, ",,%s", IP_TEXT(&network->boot_server));
+	text_add(text, "\n");
+	/* UEFI takes an address of the web only from one who calls himself so (UEFI 2.10, section 24.7.3). */
+	if (client == BOOT_HTTP_X86_64 || client == BOOT_HTTP_ARM64)
+		text_add(text, "dhcp-option-force=tag:boot-%s,60,HTTPClient\n", name);
+	if (records_boot_is_url(file))
+		text_add(text, "dhcp-option=%soption6:bootfile-url,%s\n", tags, file);
+	else if (server6 && network->boot_root)
+		text_add(text, "dhcp-option=%soption6:bootfile-url,tftp://[%s]/%s\n", tags, IP_TEXT(server6), file);
+}
+
+static void add_boot(const struct network *network, const struct network_address *v6, struct text *text)
+{
+	bool any = false;
+
+	/* A folder that is not there is told by guestnetd; leases are given out in any case. */
+	if (network->boot_root)
+		text_add(text, "enable-tftp=%s\ntftp-root=%s\ntftp-no-fail\n", network->bridge, network->boot_root);
+	for (size_t i = 0; i < BOOT_CLIENT_MAX_; i++)
+		any |= network->boot_files[i] != NULL;
+	for (size_t i = 0; any && i < ARRAY_SIZE(boot_architectures); i++) {
+		const char *name = records_boot_client_name(boot_architectures[i].client);
+
+		if (!network->boot_files[boot_architectures[i].client])
+			continue;
+		text_add(text, "dhcp-match=set:boot-%s,option:client-arch,%u\n", name, boot_architectures[i].architecture);
+		text_add(text, "dhcp-match=set:boot-%s,option6:61,%u\n", name, boot_architectures[i].architecture);
+	}
+	if (network->boot_files[BOOT_IPXE])
+		text_add(text, "dhcp-match=set:boot-ipxe,175\n");
+	for (size_t i = BOOT_CLIENT_MAX_; i-- > 0;)
+		add_boot_file(network, i, v6 ? &v6->ip : NULL, text);
+}
+
 static void add_dhcp(const struct network *network, const struct subnet_choice *choice,
 		     const struct dnsmasq_options *options, struct text *text)
 {
@@ -232,6 +291,7 @@ static void add_dhcp(const struct network *network, const struct subnet_choice *
 		add_range_v4(network, v4, text);
 	if (v6)
 		add_range_v6(network, v6, text);
+	add_boot(network, v6, text);
 }
 
 /*

@@ -907,6 +907,24 @@ const struct key keys[KEY_MAX_] = {
 		"The guest that they lead to. A name or an Ethernet address is that of a [Host] or of a lease, and the forward follows it. Of several ports the first is named. What was forwarded and is no longer ends.",
 		.only = OUTWARD,
 	},
+	[KEY_BOOT_ROOT] = {
+		"Boot", "TFTPRoot", records_parse_boot_root, records_reset_boot_root, false, "none", "",
+		"the path of a folder, without blanks, quotes and commas",
+		"A folder whose files the gateway hands out by TFTP. The user that dnsmasq runs as must be able to read it: that is looked at when the file is read.",
+		.only = OURS,
+	},
+	[KEY_BOOT_FILE] = {
+		"Boot", "File", records_parse_boot_file, records_reset_boot_file, true, "none", "",
+		"FILE, or CLIENT:FILE with the CLIENT bios, uefi-x86_64, uefi-arm64, http-x86_64, http-arm64 or ipxe, such as bios:pxelinux.0 or ipxe:http://10.0.0.1/boot.ipxe",
+		"What guests boot from the network: the path of a file below TFTPRoot=, or of one that Server= has, or an address of the web. Once for each kind of client; the one without a client is for all others. ipxe is for iPXE itself, on whatever it runs, and comes before the others.",
+		.only = OURS,
+	},
+	[KEY_BOOT_SERVER] = {
+		"Boot", "Server", records_parse_boot_server, records_reset_boot_server, false, "the gateway", "",
+		"an IPv4 address",
+		"Where the files are, when it is not here.",
+		.only = OURS,
+	},
 };
 
 /* Section and name as written, case and all; NULL when there is no such key. */

@@ -77,6 +77,7 @@ enum key_id {
 	KEY_DNS_ENABLE, KEY_DNS_DOMAIN, KEY_DNS_FORWARDER, KEY_DNS_HOST, KEY_DNS_TXT, KEY_DNS_SRV,
 	KEY_HOST_MAC, KEY_HOST_CLIENT_ID, KEY_HOST_NAME, KEY_HOST_ADDRESS, KEY_HOST_LEASE_TIME, KEY_HOST_OPTION,
 	KEY_FORWARD_LISTEN, KEY_FORWARD_TO,
+	KEY_BOOT_ROOT, KEY_BOOT_FILE, KEY_BOOT_SERVER,
 	KEY_MAX_,
 };
 
@@ -106,6 +107,12 @@ struct network_forward {
 	struct mac mac;
 	char name[64];
 	uint16_t to[2];			/* 0: the same */
+};
+
+/* What boots: client architectures of RFC 4578 and its registry, and iPXE, whatever it runs on. */
+enum boot_client {
+	BOOT_ANY, BOOT_BIOS, BOOT_UEFI_X86_64, BOOT_UEFI_ARM64, BOOT_HTTP_X86_64, BOOT_HTTP_ARM64, BOOT_IPXE,
+	BOOT_CLIENT_MAX_,
 };
 
 /* A guest that is known. */
@@ -182,6 +189,9 @@ struct network {
 
 	struct network_host *hosts;	/* owned */
 	size_t n_hosts;
+	char *boot_root;		/* owned; NULL: no TFTP */
+	char *boot_files[BOOT_CLIENT_MAX_];	/* owned; paths below the root, or addresses of the web; NULL: none */
+	struct ip boot_server;		/* no family: the gateway */
 	struct network_forward *forwards;	/* owned */
 	size_t n_forwards;
 };

@@ -8,6 +8,7 @@
  */
 #include "records.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -584,6 +585,104 @@ void records_reset_forward_to(struct network *network)
 		current_forward(network)->guest = FORWARD_TO_NOBODY;
 }
 
+/* [Boot] */
+
+static const char *const boot_names[] = {
+	[BOOT_ANY] = "any", [BOOT_BIOS] = "bios", [BOOT_UEFI_X86_64] = "uefi-x86_64", [BOOT_UEFI_ARM64] = "uefi-arm64",
+	[BOOT_HTTP_X86_64] = "http-x86_64", [BOOT_HTTP_ARM64] = "http-arm64", [BOOT_IPXE] = "ipxe",
+};
+static_assert(ARRAY_SIZE(boot_names) == BOOT_CLIENT_MAX_, "a name for each client");
+
+const char *records_boot_client_name(enum boot_client client)
+{
+	return boot_names[client];
+}
+
+bool records_boot_is_url(const char *file)
+{
+	return strncmp(file, "http://", 7) == 0 || strncmp(file, "https://", 8) == 0;
+}
+
+/* As it may stand in a line of dnsmasq's configuration, and in an answer. */
+static bool is_plain_path(const char *path)
+{
+	for (const char *p = path; *p; p++)
+		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f || strchr(",\"\\#", *p))
+			return false;
+	return *path && strlen(path) < 128 && !strstr(path, "/../") && strncmp(path, "../", 3) != 0;
+}
+
+static int set_string(char **slot, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*slot);
+	*slot = copy;
+	return 0;
+}
+
+int records_parse_boot_root(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	return value[0] == '/' && is_plain_path(value) ? set_string(&network->boot_root, value) : -EINVAL;
+}
+
+void records_reset_boot_root(struct network *network)
+{
+	free(network->boot_root);
+	network->boot_root = NULL;
+}
+
+int records_parse_boot_file(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	enum boot_client client = BOOT_ANY;
+	const char *file = value;
+
+	for (enum boot_client i = BOOT_ANY + 1; i < BOOT_CLIENT_MAX_; i++)
+		if (str_has_prefix(value, boot_names[i], &file) && file[0] == ':') {
+			client = i;
+			file++;
+			break;
+		} else {
+			file = value;
+		}
+	if (!is_plain_path(file))
+		return -EINVAL;
+	if (network->boot_files[client]) {
+		snprintf(why, KEY_WHY_SIZE, "; there is one for %s already", client == BOOT_ANY ? "all others" : boot_names[client]);
+		return -EINVAL;
+	}
+	if ((client == BOOT_HTTP_X86_64 || client == BOOT_HTTP_ARM64) && !records_boot_is_url(file)) {
+		snprintf(why, KEY_WHY_SIZE, "; for HTTP boot it begins with http:// or https://");
+		return -EINVAL;
+	}
+	return set_string(&network->boot_files[client], file);
+}
+
+void records_reset_boot_file(struct network *network)
+{
+	for (size_t i = 0; i < BOOT_CLIENT_MAX_; i++) {
+		free(network->boot_files[i]);
+		network->boot_files[i] = NULL;
+	}
+}
+
+int records_parse_boot_server(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	struct ip ip;
+
+	if (ip_parse(value, &ip) < 0 || !ip_is_v4(&ip))
+		return -EINVAL;
+	network->boot_server = ip;
+	return 0;
+}
+
+void records_reset_boot_server(struct network *network)
+{
+	network->boot_server = (struct ip){ 0 };
+}
+
 /* All together */
 
 static void *begin_item(void **items, size_t *n, size_t max, size_t size, int *ret_error)
@@ -632,6 +731,8 @@ void records_deinit(struct network *network)
 	for (size_t i = 0; i < network->n_hosts; i++)
 		texts_deinit(&network->hosts[i].options);
 	free(network->hosts);
+	records_reset_boot_root(network);
+	records_reset_boot_file(network);
 	free(network->forwards);
 	network->hosts = NULL;
 	network->forwards = NULL;
@@ -792,10 +893,31 @@ int records_clash(const struct network *earlier, const struct network *later, st
 	return 0;
 }
 
+static int verify_boot(const struct network *network, struct failure *failure)
+{
+	if (network->boot_root && network->boot_server.family)
+		return record_failure(network, network->places[KEY_BOOT_SERVER], failure,
+				      "Server= of another host and TFTPRoot= of this one exclude each other");
+	if (network->boot_root && network->host_access == HOST_ACCESS_NONE)
+		return record_failure(network, network->places[KEY_BOOT_ROOT], failure,
+				      "TFTPRoot= and HostAccess=none exclude each other");
+	if (!network->dhcp && (network->boot_root || network->places[KEY_BOOT_FILE].line > 0))
+		return record_failure(network, network->places[network->boot_root ? KEY_BOOT_ROOT : KEY_BOOT_FILE], failure,
+				      "section [Boot] needs [DHCP] Enable=yes");
+	for (size_t i = 0; i < BOOT_CLIENT_MAX_; i++)
+		if (network->boot_files[i] && !records_boot_is_url(network->boot_files[i]) && !network->boot_root &&
+		    !network->boot_server.family)
+			return record_failure(network, network->places[KEY_BOOT_FILE], failure,
+					      "File=%s needs TFTPRoot= or Server=", network->boot_files[i]);
+	return 0;
+}
+
 /* Do these lists fit together with the rest of the network? -EINVAL with file and line. */
 int records_verify(const struct network *network, struct failure *failure)
 {
 	int r = verify_hosts(network, failure);
 
+	if (r == 0)
+		r = verify_boot(network, failure);
 	return r ? r : verify_forwards(network, failure);
 }

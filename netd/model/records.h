@@ -7,6 +7,8 @@
 
 #include "keys.h"
 
+bool records_boot_is_url(const char *file);
+const char *records_boot_client_name(enum boot_client client);
 int records_begin_section(struct network *network, const char *section, struct network_place place);
 void records_deinit(struct network *network);
 int records_verify(const struct network *network, struct failure *failure);
@@ -33,4 +35,7 @@ RECORD_KEY(host_lease_time)
 RECORD_KEY(host_option)
 RECORD_KEY(forward_listen)
 RECORD_KEY(forward_to)
+RECORD_KEY(boot_root)
+RECORD_KEY(boot_file)
+RECORD_KEY(boot_server)
 #undef RECORD_KEY
