@@ -176,6 +176,8 @@ static uint64_t digest_ports(const struct network_report *report)
 {
 	uint64_t value = HASH_BEGIN;
 
+	if (report->n_ports == 0)
+		return value;	/* the list is that of all networks */
 	for (size_t i = 0; i < report->n_all_ports; i++)
 		if (strcmp(report->ports[i].bridge, report->bridge) == 0) {
 			value = hash(value, &report->ports[i].ifindex, sizeof(report->ports[i].ifindex));
