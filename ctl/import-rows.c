@@ -278,6 +278,17 @@ static bool range_lease(struct import_build *build, xmlNode *lease, char words[s
 	return import_emit(build, 0, 0, "DHCP", "LeaseTime", value, words) == 0;
 }
 
+/* A folder is for what guests boot, and from here. */
+static bool tftp_root(struct import_build *build, const struct import_part *part, char words[static IMPORT_WORDS_SIZE])
+{
+	const xmlNode *dhcp = import_child(part->element->parent, "dhcp");
+	const xmlNode *bootp = dhcp ? import_child(dhcp, "bootp") : NULL;
+
+	if (!bootp || xmlHasProp((xmlNode *)bootp, (const xmlChar *)"server"))
+		return false;
+	return import_emit(build, 0, 0, "Boot", "TFTPRoot", part->value, words) == 0;
+}
+
 /* Names */
 
 /* For all names, or for those of a domain; a domain without a server is answered here alone. */
@@ -492,7 +503,7 @@ static const struct import_row rows[] = {
 	{ "network/ip@prefix", .group = address, .words = "" },
 	{ "network/ip@family", .group = address, .words = "" },
 	{ "network/ip@localPtr", same, .when = "no", .words = "names of addresses that are no guest's are asked for elsewhere" },
-	{ "network/ip/tftp**", .words = "there is no TFTP server" },
+	{ "network/ip/tftp@root", tftp_root, .words = "files are handed out for guests that boot from here: with a <bootp file=>, and no server=" },
 	{ "network/ip/dhcp", same, .words = "" },
 	{ "network/ip/dhcp/range@start", .group = range, .words = "" },
 	{ "network/ip/dhcp/range@end", .group = range, .words = "" },
@@ -504,7 +515,8 @@ static const struct import_row rows[] = {
 	{ "network/ip/dhcp/host@id", .words = "a guest is known by its MAC address; by ClientID= only where all are ([DHCP] Identity=client-id)" },
 	{ "network/ip/dhcp/host/lease@expiry", .group = known_guest, .up = 1, .words = "a guest is known by its MAC address" },
 	{ "network/ip/dhcp/host/lease@unit", .group = known_guest, .up = 1, .words = "a guest is known by its MAC address" },
-	{ "network/ip/dhcp/bootp**", .words = "guests are told nothing to boot from" },
+	{ "network/ip/dhcp/bootp@file", copy, .section = "Boot", .key = "File", .words = "" },
+	{ "network/ip/dhcp/bootp@server", copy, .section = "Boot", .key = "Server", .words = "" },
 	{ "network/route**", .words = "there are no routes through guests" },
 	{ "network/dnsmasq:options**", .words = "lines for dnsmasq are not taken over: dnsmasq's configuration is made anew at each change" },
 };
