@@ -93,6 +93,7 @@ answers listener-loses web internet 198.51.100.2 8080
 # --- changed and withdrawn, while others go on -------------------------------------------------
 in_ns web "$world/tools/netd-flow" serve 7778 >/dev/null 2>&1 &
 in_ns peer busybox nc -ll -p 7000 -e cat >/dev/null 2>&1 &
+wait_for 20 listens web 7778; wait_for 20 listens peer 7000
 network f "${f[@]}" "${forwards[@]}" '[Forward]' Listen=udp:7778 To=web '[Forward]' Listen=tcp:7778 To=web '[Forward]' Listen=tcp:7000 To=10.86.1.6
 check added netd_reload
 mkfifo $tmp/flow.in $tmp/long.in
