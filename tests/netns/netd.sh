@@ -131,9 +131,10 @@ disturb addr-gen ip link set $bridge addrgenmode none
 disturb mac ip link set $bridge address 52:54:00:00:00:99
 disturb stp ip link set $bridge type bridge stp_state 1
 disturb altname ip link property del dev $bridge altname default
-# Before Linux 6.2 a link must be down to be renamed.
-rename() { ip link set $bridge name gn-other || { ip link set $bridge down && ip link set $bridge name gn-other && ip link set gn-other up; }; }
-disturb rename rename
+# Before Linux 6.2 nobody can rename a link that is up, and ours is up again as soon as it is down.
+ip link add rename0 type bridge && ip link set rename0 up
+ip link set rename0 name rename1 2>/dev/null && disturb rename ip link set $bridge name gn-other
+ip link del rename0 2>/dev/null || ip link del rename1
 disturb dnsmasq sh -c "kill -9 \$(cut -d' ' -f1 $root/run/dnsmasq/default.pid)"
 disturb lease-file rm -f $root/state/dnsmasq/default.leases
 old_index=$(link $bridge .ifindex)
