@@ -305,7 +305,7 @@ int main(int argc, char *argv[])
 	int lock_fd = -EBADF, r;
 
 	/* Large arrays come and go with each change: they are given back, and do not tear holes. */
-	(void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
 	parse_options(argc, argv);
 	umask(0022);
 	activation_init(&activation);
