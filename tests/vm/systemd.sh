@@ -5,6 +5,7 @@
 #
 # It installs at the first boot, and tests after a reboot.
 suite=vm.systemd
+packages=dbus,polkitd
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/system.bash"
 system_enter
@@ -185,6 +186,29 @@ equal cold inactive "$(property ActiveState)"
 out=$(tap_words --no-new-privs)
 matches cold-tap '"status":0,"byte":0,"fd":true,"tap":"gn[0-9]+_[0-9]+"' "$out"
 essential start-after-teardown wait_for 30 running
+
+# Called over the system bus, a daemon that is down is started; so it is by the client.
+systemctl stop guestnetd
+called() { runuser -u alice -- busctl --json=short call org.guestnet1 /org/guestnet1 org.guestnet1.Manager GetNetwork s default; }
+check bus-activates wait_for 60 called
+equal bus-activated active "$(property ActiveState)"
+systemctl stop guestnetd
+check client-activates runuser -u alice -- guestnet status default
+equal client-activated active "$(property ActiveState)"
+essential start-by-bus wait_for 30 running
+# polkit: who has no session needs an administrator. In its sandbox the daemon writes where networks are declared.
+out=$(runuser -u alice -- guestnet stop default 2>&1 </dev/null); status=$?
+equal bus-denied 4 $status
+matches bus-denied-says 'action org.guestnet1.manage' "$out"
+printf '[Network]\nMode=isolated\n' >/run/lab.network
+check define guestnet define /run/lab.network
+check define-up wait_for 20 lab
+equal define-owner 'guestnet 644' "$(stat -c '%U %a' /etc/guestnet/networks/lab.network)"
+check define-again guestnet define /run/lab.network
+check autostart guestnet autostart default
+check undefine guestnet undefine lab
+check undefine-gone wait_for 20 no_lab
+rm -rf /etc/guestnet/networks/lab.network~ /etc/guestnet/networks/default.network.d
 
 # Removed again.
 exec 6>&- 7>&-
