@@ -36,7 +36,7 @@ static unsigned int state_bit(const struct packet *packet)
 static enum xt_answer match_conntrack(const struct evaluate *evaluate _unused_, const struct packet *packet, const void *info,
 				      size_t length)
 {
-	const unsigned int known = XT_CONNTRACK_STATE | XT_CONNTRACK_DIRECTION;
+	const unsigned int known = XT_CONNTRACK_STATE | XT_CONNTRACK_STATE_ALIAS | XT_CONNTRACK_DIRECTION;
 	unsigned int flags, inverted, states;
 
 	if (length >= sizeof(struct xt_conntrack_mtinfo2)) {	/* the third is longer at its end */

@@ -94,7 +94,7 @@ sources=(10.1.1.2 10.1.1.0/24 '!= 10.1.1.0/24' 10.1.0.0/16 198.51.1.1 '{ 10.1.1.
 sources6=(fd00:1:1::2 fd00:1:1::/64 '!= fd00:1::/32' 'fd00:9::/32' '{ fd00:1:2::2, fd00:9:1::/64 }')
 numbers=(53 7001 7002 '7000-7001' '{ 53, 7002 }' '!= 7001' '@someports')
 verdicts=(accept drop reject drop accept 'jump sub' 'goto sub' return 'counter drop' continue)
-xt_matches=('-m conntrack --ctstate NEW' '-m conntrack --ctstate RELATED,ESTABLISHED' '-m conntrack ! --ctstate NEW'
+xt_matches=('-m state --state NEW' '-m conntrack --ctstate NEW' '-m conntrack --ctstate RELATED,ESTABLISHED' '-m conntrack ! --ctstate NEW'
 	'-p udp --dport 7001' '-p tcp --dport 7001:7002' '-p tcp -m multiport --dports 53,7002' '-m state --state NEW'
 	'-m addrtype --dst-type LOCAL' '-m addrtype ! --dst-type LOCAL' '-m comment --comment some' '-i gn-a' '-o gn-b' '-i up+' '-s 10.1.1.0/24' '! -d 198.51.0.0/16'
 	'-m physdev --physdev-is-bridged' '-m mark --mark 0x1' '-m mark ! --mark 0x1' '-p tcp --syn')
