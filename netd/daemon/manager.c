@@ -608,6 +608,8 @@ static int pass_apply(struct manager *manager, const struct plan *plan)
 {
 	_cleanup_(freep) struct apply_result *results = calloc(plan->n_steps + 1, sizeof(*results));
 	const struct apply_services services = { .act = act_service, .data = manager };
+	const bool looked_at_all = manager->kernel.view.all_links;
+	bool again = false;
 	int r;
 
 	if (!results)
@@ -624,9 +626,21 @@ static int pass_apply(struct manager *manager, const struct plan *plan)
 		if (results[i].error == -ECANCELED ||
 		    checksums_note_failure(&manager->checksums, &plan->steps[i], &results[i]))
 			continue;
+		/*
+		 * The kernel is ahead of the events that have come so far: a port is let go before its bridge is seen to be
+		 * gone, say. A step fails only if it does so after a look at everything.
+		 */
+		if (!looked_at_all) {
+			again = true;
+			continue;
+		}
 		snprintf(text, sizeof(text), "%s%s%s: %s%s%s", plan_op_name(plan->steps[i].op), path[0] ? " " : "", path,
 			 strerror(-results[i].error), results[i].text[0] ? ": " : "", results[i].text);
 		note_failure(manager, plan->steps[i].network, text);
+	}
+	if (again) {
+		manager->kernel.dirt = DIRT_EVERYTHING;
+		want_pass(manager);
 	}
 	return r;
 }
