@@ -97,23 +97,14 @@ int change_read_text(const char *path, char **ret_text, struct failure *failure)
 {
 	bool is_stdin = strcmp(path, "-") == 0;
 	_cleanup_(fd_closep) int fd = is_stdin ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	_cleanup_(freep) char *text = malloc(TEXT_LIMIT + 2);
+	_cleanup_(freep) char *text = NULL;
 	size_t length = 0;
-	ssize_t n = 1;
+	int r = fd < 0 ? -errno : fd_read_stream(fd, TEXT_LIMIT, &text, &length);
 
-	if (fd < 0)
-		return failure_set(failure, -errno, "%s: %s", STR_ESCAPED(path), strerror(errno));
-	if (!text)
-		return failure_set(failure, -ENOMEM, "out of memory");
-	while (n > 0 && length <= TEXT_LIMIT) {
-		n = read(fd, text + length, TEXT_LIMIT + 1 - length);
-		if (n < 0)
-			return failure_set(failure, -errno, "%s: %s", STR_ESCAPED(path), strerror(errno));
-		length += (size_t)n;
-	}
-	if (length > TEXT_LIMIT)
-		return failure_set(failure, -EFBIG, "%s: longer than %d bytes", STR_ESCAPED(path), TEXT_LIMIT);
-	text[length] = '\0';
+	if (r == -EFBIG)
+		return failure_set(failure, r, "%s: longer than %d bytes", STR_ESCAPED(path), TEXT_LIMIT);
+	if (r < 0)
+		return failure_set(failure, r, "%s: %s", STR_ESCAPED(path), strerror(-r));
 	if (strlen(text) != length)
 		return failure_set(failure, -EINVAL, "%s: this is not a text: it has a zero byte", STR_ESCAPED(path));
 	*ret_text = steal_ptr(text);

@@ -20,27 +20,15 @@
 
 #define NETWORKS_DIRECTORY PATH_CONFIG_ROOT "/networks"
 
-/* Reads all of a file, "-" is standard input. More than a document may have is not read. */
+/* Reads all of a file, "-" is standard input. More than a document may have is not kept. */
 static int read_file(const char *path, char **ret_text, size_t *ret_length, struct failure *failure)
 {
 	_cleanup_(fd_closep) int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	_cleanup_(freep) char *text = malloc(LIMIT_IMPORT_BYTES + 1);
-	size_t length = 0;
-	ssize_t n = 1;
-	int r = fd < 0 ? -errno : !text ? -ENOMEM : 0;
+	int r = fd < 0 ? -errno : fd_read_stream(fd, LIMIT_IMPORT_BYTES, ret_text, ret_length);
 
-	while (r == 0 && n > 0 && length <= LIMIT_IMPORT_BYTES) {
-		n = read(fd, text + length, LIMIT_IMPORT_BYTES + 1 - length);
-		if (n < 0 && errno != EINTR)
-			r = -errno;
-		length += n > 0 ? (size_t)n : 0;
-		n = n < 0 ? 1 : n;
-	}
-	if (r < 0)
-		return failure_set(failure, r, "%s: %s", STR_ESCAPED(path), strerror(-r));
-	*ret_text = steal_ptr(text);
-	*ret_length = length;
-	return 0;
+	if (r == -EFBIG)
+		return failure_set(failure, r, "%s: it is larger than %d bytes", STR_ESCAPED(path), LIMIT_IMPORT_BYTES);
+	return r < 0 ? failure_set(failure, r, "%s: %s", STR_ESCAPED(path), strerror(-r)) : 0;
 }
 
 /* The report */

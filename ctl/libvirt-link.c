@@ -85,24 +85,12 @@ static int keep(const struct job *job, struct failure *failure)
 static int read_kept(const struct job *job, char **ret_text, struct failure *failure)
 {
 	_cleanup_(fd_closep) int fd = open(job->kept, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	_cleanup_(freep) char *text = malloc(LIMIT_VIRSH_OUTPUT + 1);
-	size_t length = 0;
-	ssize_t n = 1;
+	size_t length;
+	int r = fd < 0 ? -errno : fd_read_stream(fd, LIMIT_VIRSH_OUTPUT, ret_text, &length);
 
-	if (fd < 0 && errno == ENOENT)
-		return failure_set(failure, -ENOENT, "libvirt's network %s is no link of ours: there is no %s",
-				   STR_ESCAPED(job->name), job->kept);
-	if (fd < 0 || !text)
-		return failure_set(failure, fd < 0 ? -errno : -ENOMEM, "%s: %s", job->kept, strerror(errno));
-	while (n > 0 && length < LIMIT_VIRSH_OUTPUT) {
-		n = read(fd, text + length, LIMIT_VIRSH_OUTPUT - length);
-		length += n > 0 ? (size_t)n : 0;
-	}
-	if (n < 0)
-		return failure_set(failure, -errno, "%s: %s", job->kept, strerror(errno));
-	text[length] = '\0';
-	*ret_text = steal_ptr(text);
-	return 0;
+	if (r == -ENOENT)
+		return failure_set(failure, r, "libvirt's network %s is no link of ours: there is no %s", STR_ESCAPED(job->name), job->kept);
+	return r < 0 ? failure_set(failure, r, "%s: %s", job->kept, strerror(-r)) : 0;
 }
 
 /* One command of virsh about the network. */

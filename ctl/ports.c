@@ -35,7 +35,7 @@
 /* Addresses of one port that are kept, and devices and processes that are looked at. */
 #define PORT_MACS	8
 #define LIMIT_DEVICES	65536
-#define LIMIT_COMMAND	65536
+#define LIMIT_COMMAND	(1 << 20)
 
 struct device {
 	int ifindex, master;
@@ -233,16 +233,14 @@ static int load_devices(struct devices *devices)
 static void read_guest_name(pid_t pid, char *buffer, size_t size)
 {
 	_cleanup_(fd_closep) int fd = -EBADF;
-	_cleanup_(freep) char *text = malloc(LIMIT_COMMAND + 1);
+	_cleanup_(freep) char *text = NULL;
 	char path[64];
-	ssize_t n;
+	size_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	fd = text ? open(path, O_RDONLY | O_CLOEXEC) : -EBADF;
-	n = fd < 0 ? -1 : read(fd, text, LIMIT_COMMAND);
-	if (n <= 0)
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fd_read_stream(fd, LIMIT_COMMAND, &text, &n) < 0)
 		return;
-	text[n] = '\0';
 	for (const char *word = text; word < text + n; word += strlen(word) + 1) {
 		const char *name = word + strlen(word) + 1;
 

@@ -63,21 +63,14 @@ static int run(char *const argv[])
 static int read_text(const char *path, char **ret_text)
 {
 	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	_cleanup_(freep) char *text = malloc(LIMIT_TEXT + 1);
+	_cleanup_(freep) char *text = NULL;
 	size_t length = 0;
-	ssize_t n;
+	int r = fd < 0 ? -errno : fd_read_stream(fd, LIMIT_TEXT, &text, &length);
 
-	if (fd < 0)
-		return -errno;
-	if (!text)
-		return -ENOMEM;
-	while ((n = read(fd, text + length, LIMIT_TEXT - length)) > 0)
-		length += (size_t)n;
-	if (n < 0)
-		return -errno;
-	text[length] = '\0';
-	if (length == LIMIT_TEXT || strlen(text) != length)
-		return -EFBIG;
+	if (r < 0)
+		return r;
+	if (strlen(text) != length)
+		return -EINVAL;
 	*ret_text = steal_ptr(text);
 	return 0;
 }

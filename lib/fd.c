@@ -140,3 +140,33 @@ int fd_read_text(int fd, const struct stat *st, size_t limit, char **ret_text, s
 	*ret_length = (size_t)n;
 	return 0;
 }
+
+/*
+ * Reads to the end of whatever @fd is (a pipe, a terminal, a file of /proc), and terminates it: the text is the caller's.
+ * -EFBIG when there are more than @limit bytes: then some were read.
+ */
+int fd_read_stream(int fd, size_t limit, char **ret_text, size_t *ret_length)
+{
+	_cleanup_(freep) char *text = malloc(limit + 1);
+	size_t length = 0;
+
+	if (!text)
+		return -ENOMEM;
+	for (;;) {
+		ssize_t n = read(fd, text + length, limit + 1 - length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		length += (size_t)n;
+		if (length > limit)
+			return -EFBIG;
+	}
+	text[length] = '\0';
+	*ret_text = steal_ptr(text);
+	*ret_length = length;
+	return 0;
+}

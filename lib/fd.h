@@ -38,6 +38,7 @@ static inline int steal_fd(int *fd)
 
 struct stat;
 int fd_read_text(int fd, const struct stat *st, size_t limit, char **ret_text, size_t *ret_length);
+int fd_read_stream(int fd, size_t limit, char **ret_text, size_t *ret_length);
 
 int fd_send(int socket_fd, int fd, const void *bytes, size_t length, int timeout_ms);
 int fd_receive(int socket_fd, void *bytes, size_t size, int *ret_fd, size_t *ret_length);

@@ -10,7 +10,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/netfilter.h>
@@ -205,26 +204,12 @@ static void check_stp(struct doctor *doctor)
 {
 	for (size_t i = 0; i < doctor->look.links.n_links; i++) {
 		const struct link *link = &doctor->look.links.links[i];
-		char path[128], text[16] = "";
 		long stp, delay;
-		int fd;
 
 		if (!is_link_kind(link, "bridge"))
 			continue;
-		stp = delay = 0;
-		snprintf(path, sizeof(path), "/sys/class/net/%s/bridge/stp_state", link->names[0]);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
-			stp = strtol(text, NULL, 10);
-		if (fd >= 0)
-			close(fd);
-		memset(text, 0, sizeof(text));
-		snprintf(path, sizeof(path), "/sys/class/net/%s/bridge/forward_delay", link->names[0]);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0)
-			delay = strtol(text, NULL, 10);
-		if (fd >= 0)
-			close(fd);
+		stp = look_number("/sys/class/net/%s/bridge/stp_state", link->names[0]);
+		delay = look_number("/sys/class/net/%s/bridge/forward_delay", link->names[0]);	/* hundredths of a second */
 		if (stp > 0)
 			fix(add(doctor, delay > 200 ? VERDICT_PROBLEM : VERDICT_NOTE,
 				"bridge %s uses STP: a new port says nothing for %ld s, and a guest without patience gets no lease",
@@ -252,7 +237,7 @@ static bool is_stopped(struct doctor *doctor, struct packet *packet, int hook, c
 	if (evaluate_hook(&evaluate, packet, hook) || strcmp(evaluate.stopped.chain->table, "guestnet") == 0)
 		return false;
 	text_init(&text, buffer, size);
-	describe_place(&doctor->rules, &evaluate.stopped, &text);
+	describe_place(&evaluate.stopped, &text);
 	return true;
 }
 
@@ -365,19 +350,12 @@ static void check_bridge_netfilter(struct doctor *doctor)
 /* An Ethernet device of /dev/net/tun: those of VPNs that carry IP are something else. */
 static bool is_tap(const struct link *link)
 {
-	char path[128], text[32] = "";
-	int fd;
+	long flags;
 
 	if (!is_link_kind(link, "tun"))
 		return false;
-	snprintf(path, sizeof(path), "/sys/class/net/%s/tun_flags", link->names[0]);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	if (read(fd, text, sizeof(text) - 1) < 0)
-		text[0] = '\0';
-	close(fd);
-	return strtol(text, NULL, 0) & IFF_TAP;
+	flags = look_number("/sys/class/net/%s/tun_flags", link->names[0]);
+	return flags >= 0 && flags & IFF_TAP;
 }
 
 static void check_taps(struct doctor *doctor)

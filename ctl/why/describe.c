@@ -28,8 +28,6 @@ struct field {
 };
 
 struct describer {
-	const struct rules *rules;
-	const struct rules_chain *chain;
 	struct text *text;
 	struct field fields[N_REGISTERS];
 };
@@ -323,9 +321,9 @@ static const struct {
 };
 
 /* The rule, on one line. */
-void describe_rule(const struct rules *rules, const struct rules_chain *chain, const struct rules_rule *rule, struct text *text)
+void describe_rule(const struct rules_rule *rule, struct text *text)
 {
-	struct describer describer = { .rules = rules, .chain = chain, .text = text };
+	struct describer describer = { .text = text };
 	const struct nlattr *expression = NULL, *outer[NFTA_EXPR_MAX + 1];
 
 	while (rule->expressions && (expression = nl_next(rule->expressions, expression))) {
@@ -350,7 +348,7 @@ void describe_rule(const struct rules *rules, const struct rules_chain *chain, c
 }
 
 /* "rule 3 of chain forward in table inet guestnet: ..." or "the policy of chain ..." */
-void describe_place(const struct rules *rules, const struct evaluate_place *place, struct text *text)
+void describe_place(const struct evaluate_place *place, struct text *text)
 {
 	const struct rules_chain *chain = place->chain;
 
@@ -359,5 +357,5 @@ void describe_place(const struct rules *rules, const struct evaluate_place *plac
 		return;
 	}
 	text_add(text, "rule %zu of chain %s in table %s %s: ", place->number, chain->name, rules_family_name(chain->family), chain->table);
-	describe_rule(rules, chain, place->rule, text);
+	describe_rule(place->rule, text);
 }

@@ -8,5 +8,5 @@
 #include "../../lib/str.h"
 #include "evaluate.h"
 
-void describe_rule(const struct rules *rules, const struct rules_chain *chain, const struct rules_rule *rule, struct text *text);
-void describe_place(const struct rules *rules, const struct evaluate_place *place, struct text *text);
+void describe_rule(const struct rules_rule *rule, struct text *text);
+void describe_place(const struct evaluate_place *place, struct text *text);

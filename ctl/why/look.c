@@ -208,21 +208,21 @@ bool look_bridge_calls_iptables(struct look *look, int bridge, uint8_t family)
 					  family == AF_INET ? IFLA_BR_NF_CALL_IPTABLES : IFLA_BR_NF_CALL_IP6TABLES);
 }
 
-/* A number below /proc/sys/net; negative when there is none. */
-long look_sysctl(const char *format, ...)
+/* The number in a file of /proc or /sys, decimal or as C writes it; negative when there is none. */
+long look_number(const char *format, ...)
 {
-	char path[160] = "/proc/sys/net/", text[32] = "";
+	char path[160], text[32] = "";
 	va_list arguments;
 	ssize_t n;
 	int fd;
 
 	va_start(arguments, format);
-	vsnprintf(path + strlen(path), sizeof(path) - strlen(path), format, arguments);
+	vsnprintf(path, sizeof(path), format, arguments);
 	va_end(arguments);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
 	n = read(fd, text, sizeof(text) - 1);
 	close(fd);
-	return n > 0 ? strtol(text, NULL, 10) : -1;
+	return n > 0 ? strtol(text, NULL, 0) : -1;
 }

@@ -37,4 +37,5 @@ bool look_neighbour(struct look *look, uint8_t family, const uint8_t *address, i
 int look_bridge_port(struct look *look, int bridge, const struct mac *mac);
 bool look_port_is_isolated(struct look *look, int port);
 bool look_bridge_calls_iptables(struct look *look, int bridge, uint8_t family);
-long look_sysctl(const char *format, ...) _printf_(1, 2);
+long look_number(const char *format, ...) _printf_(1, 2);
+#define look_sysctl(_format, ...) look_number("/proc/sys/net/" _format, ##__VA_ARGS__)

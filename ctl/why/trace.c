@@ -146,12 +146,12 @@ static bool pass_hook(struct trace *trace, struct packet *packet, int hook)
 
 	text_init(&text, place, sizeof(place));
 	if (evaluate.unsure.chain) {
-		describe_place(&trace->rules, &evaluate.unsure, &text);
+		describe_place(&evaluate.unsure, &text);
 		be_unsure(trace, "it depends on \"%s\" in %s", evaluate.unsure_text, place);
 		text_init(&text, place, sizeof(place));
 	}
 	if (!passes) {
-		describe_place(&trace->rules, &evaluate.stopped, &text);
+		describe_place(&evaluate.stopped, &text);
 		suggest(&evaluate.stopped, packet, fix, sizeof(fix));
 		ours = explain_ours(&evaluate.stopped);
 		say(trace, "%s: stopped by %s", hook_names[hook], place);
@@ -159,11 +159,11 @@ static bool pass_hook(struct trace *trace, struct packet *packet, int hook)
 			    ours && ours[0] ? ": " : "", ours ?: "");
 	}
 	if (evaluate.nat.chain) {
-		describe_place(&trace->rules, &evaluate.nat, &text);
+		describe_place(&evaluate.nat, &text);
 		say(trace, "%s: translated by %s%s%s", hook_names[hook], place, packet->translated && !evaluate.masqueraded ? ", now to " : "",
 		    packet->translated && !evaluate.masqueraded ? ADDRESS(packet, packet->target) : "");
 	} else if (evaluate.accepted.chain) {
-		describe_place(&trace->rules, &evaluate.accepted, &text);
+		describe_place(&evaluate.accepted, &text);
 		say(trace, "%s: accepted by %s", hook_names[hook], place);
 	}
 	return true;

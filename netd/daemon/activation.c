@@ -10,7 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include "../../lib/fd.h"
 
@@ -51,4 +55,30 @@ int activation_take(struct activation *activation, const char *name)
 		if (activation->items[i].fd >= 0 && strcmp(activation->items[i].name, name) == 0)
 			return steal_fd(&activation->items[i].fd);
 	return -EBADF;
+}
+
+/*
+ * A Unix socket of @type (SOCK_STREAM, SOCK_SEQPACKET) that listens at @path, for everybody: who is there is asked of each
+ * connection. A socket that a daemon before us has left there is replaced; -EEXIST for anything else.
+ */
+int activation_listen(const char *path, int type, int *ret_fd)
+{
+	_cleanup_(fd_closep) int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (snprintf(address.sun_path, sizeof(address.sun_path), "%s", path) >= (int)sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	if (lstat(path, &st) == 0) {
+		if (!S_ISSOCK(st.st_mode))
+			return -EEXIST;
+		if (unlink(path) < 0)
+			return -errno;
+	}
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || chmod(path, 0666) < 0 || listen(fd, SOMAXCONN) < 0)
+		return -errno;
+	*ret_fd = steal_fd(&fd);
+	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The fds that the service manager hands over at the start, by their names.
+ * The fds that the service manager hands over at the start, by their names; and a socket of our own where it gave none.
  */
 #pragma once
 
@@ -16,3 +16,4 @@ struct activation {
 void activation_init(struct activation *activation);
 void activation_deinit(struct activation *activation);
 int activation_take(struct activation *activation, const char *name);
+int activation_listen(const char *path, int type, int *ret_fd);

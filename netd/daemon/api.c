@@ -17,8 +17,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-id128.h>
 #include <unistd.h>
@@ -26,6 +24,7 @@
 #include "../../lib/fd.h"
 #include "../../lib/limits.h"
 #include "../../lib/str.h"
+#include "activation.h"
 #include "dryrun.h"
 #include "gate.h"
 #include "news.h"
@@ -250,31 +249,6 @@ static int on_connection(sd_event_source *source _unused_, int listen_fd, uint32
 	return 0;
 }
 
-static int listen_at(const char *path, int *ret_fd)
-{
-	_cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct stat st;
-
-	if (fd < 0)
-		return -errno;
-	if (snprintf(address.sun_path, sizeof(address.sun_path), "%s", path) >= (int)sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	if (lstat(path, &st) == 0) {
-		if (!S_ISSOCK(st.st_mode))
-			return -EEXIST;
-		if (unlink(path) < 0)
-			return -errno;
-	}
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return -errno;
-	/* Everybody may look; what changes something is decided for each call. */
-	if (chmod(path, 0666) < 0 || listen(fd, 256) < 0)
-		return -errno;
-	*ret_fd = steal_fd(&fd);
-	return 0;
-}
-
 /* The system bus: a peer that may do everything, since its other end asks who may. */
 static int add_gate(struct api *api, struct systembus *systembus)
 {
@@ -321,8 +295,9 @@ int api_new(sd_event *event, struct manager *manager, struct systembus *systembu
 		r = sd_event_source_set_enabled(api->sweep_source, SD_EVENT_OFF);
 	if (r >= 0)
 		r = add_gate(api, systembus);
+	/* Everybody may look; what changes something is decided for each call. */
 	if (r >= 0)
-		r = listen_at(socket_path, &api->fd);
+		r = activation_listen(socket_path, SOCK_STREAM, &api->fd);
 	if (r >= 0)
 		snprintf(api->path, sizeof(api->path), "%s", socket_path);
 	if (r >= 0)

@@ -64,57 +64,14 @@ static uint64_t hash(uint64_t value, const void *bytes, size_t length)
 
 #define HASH_BEGIN 0xcbf29ce484222325
 
-static const char *get_name(const struct network_report *report)
+static int append_state(sd_bus_message *message, const struct network_report *report)
 {
-	return report->name;
+	return sd_bus_message_append(message, "s", network_state_name(report->state));
 }
-static const char *get_state(const struct network_report *report)
+
+static uint64_t digest_state(const struct network_report *report)
 {
-	return network_state_name(report->state);
-}
-static const char *get_mode(const struct network_report *report)
-{
-	return report->mode;
-}
-static const char *get_bridge(const struct network_report *report)
-{
-	return report->bridge;
-}
-static const char *get_names(const struct network_report *report)
-{
-	return report->names;
-}
-static const char *get_forwarding(const struct network_report *report)
-{
-	return report->forwarding;
-}
-static const char *get_checksum(const struct network_report *report)
-{
-	return report->checksum;
-}
-static const char *get_checksum_reason(const struct network_report *report)
-{
-	return report->checksum_reason;
-}
-static const char *get_problem(const struct network_report *report)
-{
-	return report->problem;
-}
-static const char *get_fix(const struct network_report *report)
-{
-	return report->fix;
-}
-static uint64_t get_autostart(const struct network_report *report)
-{
-	return report->autostart;
-}
-static uint64_t get_since(const struct network_report *report)
-{
-	return report->since_us;
-}
-static uint64_t get_repairs(const struct network_report *report)
-{
-	return report->n_repairs;
+	return report->state;
 }
 
 static int append_addresses(sd_bus_message *message, const struct network_report *report)
@@ -214,58 +171,73 @@ static uint64_t digest_leases(const struct network_report *report)
 	return hash(HASH_BEGIN, report->leases->items, report->leases->n * sizeof(*report->leases->items));
 }
 
-/* One of text, number and append. */
+/* Every kind of step counts in the number of all. */
+static uint64_t digest_repairs(const struct network_report *report)
+{
+	return report->n_repairs;
+}
+
+/* A member of the report, by its type and place; or what two functions make of the report. */
 static const struct property {
 	const char *name;
-	const char *(*text)(const struct network_report *report);
-	uint64_t (*number)(const struct network_report *report);	/* and the digest where append is used */
-	char type;							/* of the number */
+	char type;							/* s, t, b; 0: by functions */
+	size_t offset;
 	int (*append)(sd_bus_message *message, const struct network_report *report);
+	uint64_t (*digest)(const struct network_report *report);
 } properties[] = {
-	{ "Name", .text = get_name },
-	{ "State", .text = get_state },
-	{ "Mode", .text = get_mode },
-	{ "Bridge", .text = get_bridge },
-	{ "Uplink", .append = append_uplinks, .number = digest_uplinks },
-	{ "Addresses", .append = append_addresses, .number = digest_addresses },
-	{ "Names", .text = get_names },
-	{ "Forwarding", .text = get_forwarding },
-	{ "ChecksumStrategy", .text = get_checksum },
-	{ "ChecksumReason", .text = get_checksum_reason },
-	{ "Problem", .text = get_problem },
-	{ "Fix", .text = get_fix },
-	{ "Since", .number = get_since, .type = 't' },
-	{ "Autostart", .number = get_autostart, .type = 'b' },
-	{ "RepairCount", .number = get_repairs, .type = 't' },
-	{ "Repairs", .append = append_repairs, .number = get_repairs },
-	{ "Ports", .append = append_ports, .number = digest_ports },
-	{ "Leases", .append = append_leases, .number = digest_leases },
+#define MEMBER(_type, _member) .type = _type, .offset = offsetof(struct network_report, _member)
+	{ "Name", MEMBER('s', name) },
+	{ "State", .append = append_state, .digest = digest_state },
+	{ "Mode", MEMBER('s', mode) },
+	{ "Bridge", MEMBER('s', bridge) },
+	{ "Uplink", .append = append_uplinks, .digest = digest_uplinks },
+	{ "Addresses", .append = append_addresses, .digest = digest_addresses },
+	{ "Names", MEMBER('s', names) },
+	{ "Forwarding", MEMBER('s', forwarding) },
+	{ "ChecksumStrategy", MEMBER('s', checksum) },
+	{ "ChecksumReason", MEMBER('s', checksum_reason) },
+	{ "Problem", MEMBER('s', problem) },
+	{ "Fix", MEMBER('s', fix) },
+	{ "Since", MEMBER('t', since_us) },
+	{ "Autostart", MEMBER('b', autostart) },
+	{ "RepairCount", MEMBER('t', n_repairs) },
+	{ "Repairs", .append = append_repairs, .digest = digest_repairs },
+	{ "Ports", .append = append_ports, .digest = digest_ports },
+	{ "Leases", .append = append_leases, .digest = digest_leases },
 };
 _Static_assert(ARRAY_SIZE(properties) <= API_PROPERTIES, "a digest has room for every property");
 
+#define MEMBER_OF(_report, _property, _type) (*(const _type *)((const char *)(_report) + (_property)->offset))
+
 static int append_property(const struct property *property, sd_bus_message *message, const struct network_report *report)
 {
-	uint64_t number;
+	switch (property->type) {
+	case 's': return sd_bus_message_append(message, "s", MEMBER_OF(report, property, char *const));
+	case 't': return sd_bus_message_append(message, "t", MEMBER_OF(report, property, uint64_t));
+	case 'b': return sd_bus_message_append(message, "b", (int)MEMBER_OF(report, property, bool));
+	default: return property->append(message, report);
+	}
+}
 
-	if (property->text)
-		return sd_bus_message_append(message, "s", property->text(report));
-	if (property->append)
-		return property->append(message, report);
-	number = property->number(report);
-	if (property->type == 'b')
-		return sd_bus_message_append(message, "b", (int)number);
-	return sd_bus_message_append(message, "t", number);
+static uint64_t digest_property(const struct property *property, const struct network_report *report)
+{
+	const char *text;
+
+	switch (property->type) {
+	case 's':
+		text = MEMBER_OF(report, property, char *const);
+		return hash(HASH_BEGIN, text, strlen(text));
+	case 't': return MEMBER_OF(report, property, uint64_t);
+	case 'b': return MEMBER_OF(report, property, bool);
+	default: return property->digest(report);
+	}
 }
 
 void objects_digest(const struct network_report *report, struct object_digest *ret_digest)
 {
 	*ret_digest = (struct object_digest){ 0 };
-	for (size_t i = 0; i < ARRAY_SIZE(properties); i++) {
-		const struct property *property = &properties[i];
-
-		ret_digest->properties[i] = property->number ? property->number(report) :
-			hash(HASH_BEGIN, property->text(report), strlen(property->text(report)));
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(properties); i++)
+		ret_digest->properties[i] = digest_property(&properties[i], report);
 }
 
 /* The names of the properties that have changed, and NULL behind them; borrowed for ever. Returns how many. */

@@ -23,9 +23,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-journal.h>
@@ -36,6 +34,7 @@
 #include "../../lib/str.h"
 #include "../../lib/tapsocket.h"
 #include "../model/network.h"
+#include "activation.h"
 
 /* Connections, and helpers that run at one time: in all, and for one uid. */
 #define CLIENTS			384
@@ -489,31 +488,6 @@ static int on_connection(sd_event_source *source _unused_, int listen_fd, uint32
 	return 0;
 }
 
-static int listen_at(const char *path, int *ret_fd)
-{
-	_cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct stat st;
-
-	if (fd < 0)
-		return -errno;
-	if (snprintf(address.sun_path, sizeof(address.sun_path), "%s", path) >= (int)sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	if (lstat(path, &st) == 0) {
-		if (!S_ISSOCK(st.st_mode))
-			return -EEXIST;
-		if (unlink(path) < 0)
-			return -errno;
-	}
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return -errno;
-	/* Everybody may ask: the policy decides. */
-	if (chmod(path, 0666) < 0 || listen(fd, SOMAXCONN) < 0)
-		return -errno;
-	*ret_fd = steal_fd(&fd);
-	return 0;
-}
-
 static uid_t read_overflow_uid(void)
 {
 	_cleanup_(fd_closep) int fd = open("/proc/sys/kernel/overflowuid", O_RDONLY | O_CLOEXEC);
@@ -552,7 +526,8 @@ int tapserver_new(sd_event *event, struct manager *manager, const struct tapserv
 	if (server->fd >= 0 && r == 0 && fcntl(server->fd, F_SETFL, O_NONBLOCK) < 0)
 		r = -errno;
 	if (server->fd < 0) {
-		r = listen_at(options->path, &server->fd);
+		/* Everybody may ask: the policy decides. */
+		r = activation_listen(options->path, SOCK_SEQPACKET, &server->fd);
 		if (r == 0)
 			snprintf(server->path, sizeof(server->path), "%s", options->path);
 	}

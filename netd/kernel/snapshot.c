@@ -251,20 +251,10 @@ static int ask_links(struct kernel *kernel, const struct dirt *dirt, struct aski
 
 static void remove_addresses(struct netstate *state, const char *link)
 {
-	size_t first = 0, end = state->n_addresses;
+	size_t n, first = netstate_addresses_of(state, link, &n);
 
-	while (first < end) {
-		size_t middle = (first + end) / 2;
-
-		if (strcmp(state->addresses[middle].link, link) < 0)
-			first = middle + 1;
-		else
-			end = middle;
-	}
-	for (end = first; end < state->n_addresses && strcmp(state->addresses[end].link, link) == 0; end++)
-		;
-	memmove(&state->addresses[first], &state->addresses[end], (state->n_addresses - end) * sizeof(*state->addresses));
-	state->n_addresses -= end - first;
+	memmove(&state->addresses[first], &state->addresses[first + n], (state->n_addresses - first - n) * sizeof(*state->addresses));
+	state->n_addresses -= n;
 }
 
 static void remove_port(struct netstate *state, int ifindex)

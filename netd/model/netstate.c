@@ -313,11 +313,10 @@ void netstate_mark_routes(struct netstate *state)
 	}
 }
 
-/* The same for the addresses of one link. */
-void netstate_mark_routes_of(struct netstate *state, const char *link)
+/* Where the addresses of a link begin; how many there are is *ret_n. */
+size_t netstate_addresses_of(const struct netstate *state, const char *link, size_t *ret_n)
 {
-	const struct netstate_bridge *bridge = netstate_find_bridge(state, link);
-	size_t low = 0, high = state->n_addresses;
+	size_t low = 0, high = state->n_addresses, end;
 
 	while (low < high) {
 		size_t middle = (low + high) / 2;
@@ -327,8 +326,20 @@ void netstate_mark_routes_of(struct netstate *state, const char *link)
 		else
 			high = middle;
 	}
-	for (; low < state->n_addresses && strcmp(state->addresses[low].link, link) == 0; low++)
-		mark_route(state, &state->addresses[low], state->addresses[low].ours ? bridge : NULL);
+	for (end = low; end < state->n_addresses && strcmp(state->addresses[end].link, link) == 0; end++)
+		;
+	*ret_n = end - low;
+	return low;
+}
+
+/* The same for the addresses of one link. */
+void netstate_mark_routes_of(struct netstate *state, const char *link)
+{
+	const struct netstate_bridge *bridge = netstate_find_bridge(state, link);
+	size_t n, first = netstate_addresses_of(state, link, &n);
+
+	for (size_t i = first; i < first + n; i++)
+		mark_route(state, &state->addresses[i], state->addresses[i].ours ? bridge : NULL);
 }
 
 /* Does a route, but for a default route, lead to where an address of a bridge of ours has its prefix, or to more? */

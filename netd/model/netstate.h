@@ -263,6 +263,7 @@ int netstate_compare_elements(const struct netstate_element *a, const struct net
 
 const struct netstate_element *netstate_find_element(const struct netstate *state, const struct netstate_element *element);
 void netstate_mark_routes(struct netstate *state);
+size_t netstate_addresses_of(const struct netstate *state, const char *link, size_t *ret_n);
 void netstate_mark_routes_of(struct netstate *state, const char *link);
 bool netstate_is_overlap(const struct netstate *state, const struct netstate_route *route);
 const struct netstate_address *netstate_find_address(const struct netstate *state, const struct netstate_address *address);

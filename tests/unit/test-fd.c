@@ -387,6 +387,35 @@ static void owning(void **state _unused_)
 	check_int("errno stays", errno, ENOENT);
 }
 
+/* What comes in pieces is read to its end, up to the limit and not a byte more. */
+static void reads_streams(void **state _unused_)
+{
+	static const size_t limits[] = { 5, 6, 100, 4 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		char *text = NULL;
+		size_t length;
+		int pair[2], r;
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+		assert_int_equal(send(pair[0], "12", 2, 0), 2);
+		assert_int_equal(send(pair[0], "345", 3, 0), 3);
+		close(pair[0]);
+		r = fd_read_stream(pair[1], limits[i], &text, &length);
+		close(pair[1]);
+		if (limits[i] < 5) {
+			assert_int_equal(r, -EFBIG);
+			assert_null(text);
+			continue;
+		}
+		assert_int_equal(r, 0);
+		assert_int_equal(length, 5);
+		assert_string_equal(text, "12345");
+		free(text);
+	}
+	assert_int_equal(fd_read_stream(-1, 5, &(char *){ NULL }, &(size_t){ 0 }), -EBADF);
+}
+
 static void reads_text(void **state _unused_)
 {
 	char path[] = "/tmp/guestnet-test-XXXXXX", *text = NULL;
@@ -439,6 +468,7 @@ int main(void)
 		cmocka_unit_test(full_socket_then_dead_peer),
 		cmocka_unit_test(owning),
 		cmocka_unit_test(reads_text),
+		cmocka_unit_test(reads_streams),
 	};
 
 	return cmocka_run_group_tests_name("fd", tests, NULL, NULL);
