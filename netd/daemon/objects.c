@@ -177,60 +177,83 @@ static uint64_t digest_repairs(const struct network_report *report)
 	return report->n_repairs;
 }
 
-/* A member of the report, by its type and place; or what two functions make of the report. */
+enum member {
+	MEMBER_NONE,		/* what two functions make of the report */
+	MEMBER_TEXT,		/* const char * */
+	MEMBER_ARRAY,		/* char [] */
+	MEMBER_NUMBER,
+	MEMBER_BOOL,
+};
+
+/* A member of the report, by its place; its type is the compiler's answer, never said twice. */
 static const struct property {
 	const char *name;
-	char type;							/* s, t, b; 0: by functions */
+	enum member member;
 	size_t offset;
 	int (*append)(sd_bus_message *message, const struct network_report *report);
 	uint64_t (*digest)(const struct network_report *report);
 } properties[] = {
-#define MEMBER(_type, _member) .type = _type, .offset = offsetof(struct network_report, _member)
-	{ "Name", MEMBER('s', name) },
+#define MEMBER(_member) \
+	.member = _Generic(((struct network_report *)NULL)->_member, \
+			   const char *: MEMBER_TEXT, char *: MEMBER_ARRAY, uint64_t: MEMBER_NUMBER, bool: MEMBER_BOOL), \
+	.offset = offsetof(struct network_report, _member)
+	{ "Name", MEMBER(name) },
 	{ "State", .append = append_state, .digest = digest_state },
-	{ "Mode", MEMBER('s', mode) },
-	{ "Bridge", MEMBER('s', bridge) },
+	{ "Mode", MEMBER(mode) },
+	{ "Bridge", MEMBER(bridge) },
 	{ "Uplink", .append = append_uplinks, .digest = digest_uplinks },
 	{ "Addresses", .append = append_addresses, .digest = digest_addresses },
-	{ "Names", MEMBER('s', names) },
-	{ "Forwarding", MEMBER('s', forwarding) },
-	{ "ChecksumStrategy", MEMBER('s', checksum) },
-	{ "ChecksumReason", MEMBER('s', checksum_reason) },
-	{ "Problem", MEMBER('s', problem) },
-	{ "Fix", MEMBER('s', fix) },
-	{ "Since", MEMBER('t', since_us) },
-	{ "Autostart", MEMBER('b', autostart) },
-	{ "RepairCount", MEMBER('t', n_repairs) },
+	{ "Names", MEMBER(names) },
+	{ "Forwarding", MEMBER(forwarding) },
+	{ "ChecksumStrategy", MEMBER(checksum) },
+	{ "ChecksumReason", MEMBER(checksum_reason) },
+	{ "Problem", MEMBER(problem) },
+	{ "Fix", MEMBER(fix) },
+	{ "Since", MEMBER(since_us) },
+	{ "Autostart", MEMBER(autostart) },
+	{ "RepairCount", MEMBER(n_repairs) },
 	{ "Repairs", .append = append_repairs, .digest = digest_repairs },
 	{ "Ports", .append = append_ports, .digest = digest_ports },
 	{ "Leases", .append = append_leases, .digest = digest_leases },
 };
 _Static_assert(ARRAY_SIZE(properties) <= API_PROPERTIES, "a digest has room for every property");
 
-#define MEMBER_OF(_report, _property, _type) (*(const _type *)((const char *)(_report) + (_property)->offset))
+static const char *text_of(const struct network_report *report, const struct property *property)
+{
+	const char *place = (const char *)report + property->offset;
+
+	return property->member == MEMBER_ARRAY ? place : *(const char *const *)place;
+}
+
+static uint64_t number_of(const struct network_report *report, const struct property *property)
+{
+	const char *place = (const char *)report + property->offset;
+
+	return property->member == MEMBER_BOOL ? *(const bool *)place : *(const uint64_t *)place;
+}
 
 static int append_property(const struct property *property, sd_bus_message *message, const struct network_report *report)
 {
-	switch (property->type) {
-	case 's': return sd_bus_message_append(message, "s", MEMBER_OF(report, property, char *const));
-	case 't': return sd_bus_message_append(message, "t", MEMBER_OF(report, property, uint64_t));
-	case 'b': return sd_bus_message_append(message, "b", (int)MEMBER_OF(report, property, bool));
-	default: return property->append(message, report);
+	switch (property->member) {
+	case MEMBER_NONE: break;
+	case MEMBER_TEXT:
+	case MEMBER_ARRAY: return sd_bus_message_append(message, "s", text_of(report, property));
+	case MEMBER_NUMBER: return sd_bus_message_append(message, "t", number_of(report, property));
+	case MEMBER_BOOL: return sd_bus_message_append(message, "b", (int)number_of(report, property));
 	}
+	return property->append(message, report);
 }
 
 static uint64_t digest_property(const struct property *property, const struct network_report *report)
 {
-	const char *text;
-
-	switch (property->type) {
-	case 's':
-		text = MEMBER_OF(report, property, char *const);
-		return hash(HASH_BEGIN, text, strlen(text));
-	case 't': return MEMBER_OF(report, property, uint64_t);
-	case 'b': return MEMBER_OF(report, property, bool);
-	default: return property->digest(report);
+	switch (property->member) {
+	case MEMBER_NONE: break;
+	case MEMBER_TEXT:
+	case MEMBER_ARRAY: return hash(HASH_BEGIN, text_of(report, property), strlen(text_of(report, property)));
+	case MEMBER_NUMBER:
+	case MEMBER_BOOL: return number_of(report, property);
 	}
+	return property->digest(report);
 }
 
 void objects_digest(const struct network_report *report, struct object_digest *ret_digest)
