@@ -5,7 +5,7 @@
 #pragma once
 
 #include "../model/forwarding.h"
-#include "manager.h"
+#include "options.h"
 
 void forwardfiles_load(const struct manager_options *options, struct forwarding *forwarding);
 int forwardfiles_save_found(const struct manager_options *options, const struct forwarding *forwarding);

@@ -14,6 +14,20 @@
 
 #include "../../lib/fd.h"
 
+static const char *const state_names[] = {
+	[NETWORK_STOPPED] = "stopped",
+	[NETWORK_STARTING] = "starting",
+	[NETWORK_RUNNING] = "running",
+	[NETWORK_DEGRADED] = "degraded",
+	[NETWORK_FAILED] = "failed",
+};
+_Static_assert(ARRAY_SIZE(state_names) == NETWORK_STATE_MAX_, "every state has a name");
+
+const char *network_state_name(enum network_state state)
+{
+	return state_names[state];
+}
+
 /* Mostly there is none, and then it takes no memory. Without memory for a text there is none either. */
 void managed_set_text(const char **text, const char *value)
 {

@@ -6,11 +6,24 @@
 
 #include <systemd/sd-event.h>
 
+#include "../../lib/failure.h"
 #include "../model/network.h"
+#include "../model/plan.h"
 #include "child.h"
 #include "files.h"
 #include "leases.h"
-#include "manager.h"
+#include "options.h"
+
+enum network_state {
+	NETWORK_STOPPED,	/* not to be up */
+	NETWORK_STARTING,	/* to be up, and some step is still missing */
+	NETWORK_RUNNING,	/* everything is as declared */
+	NETWORK_DEGRADED,	/* up, but something declared cannot be done */
+	NETWORK_FAILED,		/* its file is wrong, or the kernel refused a step: tried again */
+	NETWORK_STATE_MAX_,
+};
+
+const char *network_state_name(enum network_state state);
 
 struct managed {
 	struct network network;		/* owned; what is in force */

@@ -7,38 +7,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 #include <systemd/sd-event.h>
 
 #include "../../lib/failure.h"
-#include "../model/leasefile.h"
-#include "../model/netstate.h"
+#include "managed.h"
+#include "options.h"
 #include "systembus.h"
-#include "../model/plan.h"
-
-/* Where things are and how to behave; from the command line. All borrowed. */
-struct manager_options {
-	const char *config_root;	/* "/etc/guestnet" */
-	const char *vendor_root;	/* the data directory's guestnet/ */
-	const char *state_root;		/* "/var/lib/guestnet" */
-	const char *run_root;		/* "/run/guestnet" */
-	const char *dnsmasq;		/* its path */
-	uid_t service_uid;		/* who dnsmasq runs as when we are root */
-	gid_t service_gid;
-	int nft_fd;			/* the netlink socket that was kept for us; -EBADF: none; owned by the manager */
-	bool only_check;		/* the configuration is read, and nothing else done: needs no privilege */
-};
-
-enum network_state {
-	NETWORK_STOPPED,	/* not to be up */
-	NETWORK_STARTING,	/* to be up, and some step is still missing */
-	NETWORK_RUNNING,	/* everything is as declared */
-	NETWORK_DEGRADED,	/* up, but something declared cannot be done */
-	NETWORK_FAILED,		/* its file is wrong, or the kernel refused a step: tried again */
-	NETWORK_STATE_MAX_,
-};
-
-const char *network_state_name(enum network_state state);
 
 /* What can be said of a network; texts are borrowed from the manager until it runs again. */
 struct network_report {
@@ -66,7 +40,6 @@ struct network_report {
 	const struct leases *leases;
 };
 
-struct network;
 struct manager;
 
 int manager_new(sd_event *event, const struct manager_options *options, struct manager **ret_manager,
@@ -94,7 +67,6 @@ int manager_settle(struct manager *manager);
 int manager_set_running(struct manager *manager, const char *network, bool running, struct failure *failure);
 const struct network *manager_find_declared(const struct manager *manager, const char *name);
 int manager_demand(struct manager *manager, const char *network, struct failure *failure);
-struct managed_list;
 const struct managed_list *manager_get_networks(const struct manager *manager);
 const struct manager_options *manager_get_options(const struct manager *manager);
 const char *manager_status_text(const struct manager *manager);

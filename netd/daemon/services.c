@@ -14,9 +14,9 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <systemd/sd-journal.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../../lib/clock.h"
 #include "../../lib/fd.h"
 #include "../../lib/str.h"
 #include "listen.h"
@@ -33,14 +33,6 @@
 #define CHILD_DEAF_US		1000000
 /* A port that somebody else holds is tried again after so long, doubled each time up to 64 times as long. */
 #define WITHHELD_TRY_US		1000000
-
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static struct child_order child_order(const struct services *services, const struct managed *managed,
 				      const struct netstate_service *service)
@@ -107,7 +99,7 @@ static void note_child_failures(struct managed *managed, unsigned int n, const c
 	managed->n_child_failures = n;
 	if (n < 2)
 		return;
-	managed->child_retry_at_us = now_us() + ((uint64_t)CHILD_BACKOFF_US << (doublings < 6 ? doublings : 6));
+	managed->child_retry_at_us = clock_us() + ((uint64_t)CHILD_BACKOFF_US << (doublings < 6 ? doublings : 6));
 	managed_set_text(&managed->child_problem, text);
 }
 
@@ -141,7 +133,7 @@ static void forget_sources(struct managed *managed)
 /* It has ended: why, and when it may start again. */
 static void end_child(struct services *services, struct managed *managed)
 {
-	uint64_t lived_us = now_us() - managed->child_started_us;
+	uint64_t lived_us = clock_us() - managed->child_started_us;
 	char how[64] = "ended", text[384];
 	const char *words = managed->child.last_words;
 	unsigned int n_failures;
@@ -252,7 +244,7 @@ void services_adopt(struct services *services, struct managed *managed)
 
 	if (managed->child.pidfd >= 0 || child_adopt(&order, &managed->child) < 0)
 		return;
-	managed->child_started_us = now_us();
+	managed->child_started_us = clock_us();
 	(void)watch_child(services, managed);
 	read_leases(services, managed);
 }
@@ -275,13 +267,13 @@ static void look_at(struct managed *managed, uint64_t when_us)
 
 static bool is_deaf(const struct managed *managed)
 {
-	return managed->deaf_since_us && now_us() >= managed->deaf_since_us + CHILD_DEAF_US;
+	return managed->deaf_since_us && clock_us() >= managed->deaf_since_us + CHILD_DEAF_US;
 }
 
 /* It runs and serves nobody: that is a failure like its end. */
 static void note_deafness(struct managed *managed)
 {
-	bool settled = now_us() > managed->child_started_us + CHILD_SETTLED_US;
+	bool settled = clock_us() > managed->child_started_us + CHILD_SETTLED_US;
 	char text[256];
 
 	snprintf(text, sizeof(text), "dnsmasq of network %s does not listen on %s", managed->network.name,
@@ -365,7 +357,7 @@ void services_review(const struct services *services, const struct netstate *sna
 		     const struct subnet_choice *choices, size_t n_choices)
 {
 	struct listen_view view = LISTEN_VIEW_NULL;
-	uint64_t now = now_us();
+	uint64_t now = clock_us();
 
 	for (size_t i = 0; i < services->list->n && !view.known; i++)
 		if (services->list->items[i]->child.ready)
@@ -395,7 +387,7 @@ bool services_wait(struct services *services, struct managed *managed, uint64_t 
 		{ .fd = managed->child.pidfd, .events = POLLIN },
 		{ .fd = managed->child.error_fd, .events = POLLIN },	/* negative, and ignored, when it is ready */
 	};
-	uint64_t now = now_us();
+	uint64_t now = clock_us();
 	int left_ms;
 
 	if (managed->child.pidfd < 0 || now >= end_us)
@@ -581,6 +573,6 @@ int services_apply(struct services *services, const struct plan_step *step, stru
 		cannot_start(managed, failure->text[0] ? failure->text : strerror(-r));
 		return 0;
 	}
-	managed->child_started_us = now_us();
+	managed->child_started_us = clock_us();
 	return watch_child(services, managed);
 }

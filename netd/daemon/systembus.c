@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <systemd/sd-journal.h>
-#include <time.h>
 
+#include "../../lib/clock.h"
 #include "../../lib/str.h"
 #include "../../lib/util.h"
 
@@ -35,14 +35,6 @@ struct systembus {
 	sd_event_source *timer;			/* owned: when to connect again */
 	struct systembus_listener *listeners;	/* borrowed */
 };
-
-static uint64_t clock_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static void forget_slots(struct systembus_listener *listener)
 {

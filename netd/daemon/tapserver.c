@@ -27,9 +27,9 @@
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-journal.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "../../lib/clock.h"
 #include "../../lib/fd.h"
 #include "../../lib/str.h"
 #include "../../lib/tapsocket.h"
@@ -86,14 +86,6 @@ struct tapserver {
 	uint64_t next_turn;
 	struct client clients[CLIENTS];
 };
-
-static uint64_t clock_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 /*
  * Ends a conversation. What the client has sent besides is read away first: a socket that is closed with unread

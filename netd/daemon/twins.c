@@ -9,8 +9,8 @@
 #include <net/if.h>
 #include <string.h>
 #include <systemd/sd-journal.h>
-#include <time.h>
 
+#include "../../lib/clock.h"
 #include "../../lib/nl/socket.h"
 #include "../../lib/str.h"
 #include "../kernel/neighbours.h"
@@ -32,14 +32,6 @@ struct twins {
 	size_t n_bridges;
 	struct doubles doubles;
 };
-
-static uint64_t now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 /* The bridge's network, by the bridge's present name. */
 static struct managed *find_network(const struct twins *twins, int bridge)
@@ -124,7 +116,7 @@ static void see(const struct neighbour *neighbour, void *data)
 	} else {
 		key.mac = neighbour->mac;
 	}
-	entry = doubles_see(&twins->doubles, &key, &place, now_us());
+	entry = doubles_see(&twins->doubles, &key, &place, clock_us());
 	if (!entry)
 		return;
 	if (key.ip.family)

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What should be: the networks of a pass, their prefixes, and the state that follows from them, kept until what it
+ * follows from is not the same any more.
+ * Event loop context.
+ */
+#include "manager-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-journal.h>
+
+#include "../../lib/util.h"
+#include "../kernel/sysctl.h"
+#include "../model/forwards.h"
+#include "forwardfiles.h"
+#include "services.h"
+
+/* Which networks should be up, and which are left out of this pass; the pass owns both lists. -ENOMEM only. */
+int manager_select_networks(struct manager *manager, struct pass *pass)
+{
+	pass->wanted = calloc(manager->networks.n + 1, sizeof(*pass->wanted));
+	pass->except = calloc(manager->networks.n + 1, sizeof(*pass->except));
+	if (!pass->wanted || !pass->except)
+		return -ENOMEM;
+	for (size_t i = 0; i < manager->networks.n; i++) {
+		struct managed *managed = manager->networks.items[i];
+
+		/* One that has never been read well has nothing to be made of. */
+		if (managed->wanted && managed->network.bridge[0])
+			pass->wanted[pass->n_wanted++] = &managed->network;
+		if (managed->retry_at_us > pass->now_us) {
+			memcpy(pass->except[pass->n_except++], managed->network.name, NETWORK_NAME_SIZE);
+			manager_want_pass_at(manager, managed->retry_at_us);
+		} else {
+			managed->retry_at_us = 0;
+		}
+		if (managed->child_retry_at_us > pass->now_us)
+			manager_want_pass_at(manager, managed->child_retry_at_us);
+		else
+			managed->child_retry_at_us = 0;
+	}
+	return 0;
+}
+
+/* Prefixes for Address=auto, and kept in a file when they are others than before. -ENOMEM only. */
+int manager_choose_subnets(struct manager *manager, struct pass *pass)
+{
+	struct subnet_choice *choices;
+	size_t n;
+	bool changed;
+	int r;
+
+	r = subnet_choose(pass->wanted, pass->n_wanted, manager->machine_id, &pass->snapshot, manager->choices,
+			  manager->n_choices, &choices, &n);
+	if (r < 0)
+		return r;
+	changed = n != manager->n_choices || (n > 0 && memcmp(choices, manager->choices, n * sizeof(*choices)) != 0);
+	free(manager->choices);
+	manager->choices = choices;
+	manager->n_choices = n;
+	if (changed && manager_save_choices(manager) < 0)
+		sd_journal_send("MESSAGE=cannot write %s/subnets: %m", manager->options.state_root, "PRIORITY=4", NULL);
+	return 0;
+}
+
+/* Are the networks that should be up those that the desire was built for? */
+bool manager_wants_the_same(const struct manager *manager, const struct pass *pass)
+{
+	const struct desire *desire = &manager->desire;
+
+	return desire->known && desire->serial == manager->networks.serial && desire->n_networks == pass->n_wanted &&
+	       memcmp(desire->networks, pass->wanted, pass->n_wanted * sizeof(*pass->wanted)) == 0;
+}
+
+static uint64_t add_hash(uint64_t hash, uint64_t number)
+{
+	return (hash ^ number) * UINT64_C(1099511628211);
+}
+
+/* How the services do, as a number; @part is what of it desired_build() asks for. */
+uint64_t manager_hash_services(const struct manager *manager, bool part)
+{
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < manager->networks.n; i++) {
+		const struct managed *managed = manager->networks.items[i];
+
+		hash = add_hash(hash, managed->withheld + ((uint64_t)managed->service_idle << 8));
+		if (!part)
+			hash = add_hash(hash, managed->listens + (managed->deaf_since_us << 1));
+	}
+	return hash;
+}
+
+/* A number for what the options point to: all that is known of the host's forwarding, what is withheld of services. */
+static uint64_t hash_pointed_to(const struct manager *manager)
+{
+	const struct forwarding *forwarding = &manager->forwarding;
+	const struct { const void *bytes; size_t n; } parts[] = {
+		{ &forwarding->found4, sizeof(forwarding->found4) }, { &forwarding->found6, sizeof(forwarding->found6) },
+		{ forwarding->off, forwarding->n_off * sizeof(*forwarding->off) },
+		{ forwarding->cards, forwarding->n_cards * sizeof(*forwarding->cards) },
+		{ forwarding->uplinks, forwarding->n_uplinks * sizeof(*forwarding->uplinks) },
+	};
+	uint64_t hash = manager_hash_services(manager, true);
+
+	for (size_t i = 0; i < manager->networks.n; i++) {
+		const struct managed *managed = manager->networks.items[i];
+
+		if (managed->network.n_forwards > 0)
+			hash = add_hash(hash, forwards_hash(&managed->network, &managed->leases));
+	}
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		hash = add_hash(hash, siphash24(parts[i].n ? parts[i].bytes : "", parts[i].n, manager->machine_id) + parts[i].n);
+	return hash;
+}
+
+static const struct leases *leases_of(const char *network, const void *data)
+{
+	const struct managed *managed = managed_find(data, network);
+
+	return managed ? &managed->leases : NULL;
+}
+
+/* Builds what should be, unless it would be what it was. -ENOMEM, or what desired_build() says. */
+int manager_build_desire(struct manager *manager, const struct pass *pass, bool same_networks)
+{
+	_cleanup_(freep) const struct network **networks = NULL;
+	const uint64_t pointed_to = hash_pointed_to(manager);
+	struct desire *desire = &manager->desire;
+	struct netstate state;
+	struct desired_options options;
+	int r;
+
+	memset(&options, 0, sizeof(options));	/* compared as bytes */
+	options.checksums = checksums_choose(&manager->checksums, pass->wanted, pass->n_wanted, manager->choices,
+					     manager->n_choices, same_networks, pass->only_look);
+	options.dnsmasq = services_dnsmasq_options(&manager->services);
+	options.forwarding = &manager->forwarding;
+	options.withheld = services_withheld;
+	options.withheld_data = &manager->networks;
+	options.leases = leases_of;
+	options.leases_data = &manager->networks;
+	memcpy(options.machine_id, manager->machine_id, sizeof(options.machine_id));
+	if (same_networks && pointed_to == desire->pointed_to && memcmp(&options, &desire->options, sizeof(options)) == 0)
+		return 0;
+	desire->known = false;
+	networks = calloc(pass->n_wanted + 1, sizeof(*networks));
+	if (!networks)
+		return -ENOMEM;
+	memcpy(networks, pass->wanted, pass->n_wanted * sizeof(*networks));
+	r = desired_build(pass->wanted, pass->n_wanted, manager->choices, manager->n_choices, &options, &state);
+	if (r < 0)
+		return r;
+	netstate_deinit(&desire->state);
+	free(desire->networks);
+	*desire = (struct desire){
+		.state = state,
+		.known = true,
+		.version = desire->version + 1,
+		.networks = steal_ptr(networks),
+		.n_networks = pass->n_wanted,
+		.serial = manager->networks.serial,
+		.pointed_to = pointed_to,
+	};
+	memcpy(&desire->options, &options, sizeof(options));
+	return 0;
+}
+
+/* What the snapshot says of the host's forwarding; of a family that no network has needed yet, what it is now. */
+int manager_update_forwarding(struct manager *manager, const struct netstate *snapshot)
+{
+	struct forwarding *forwarding = &manager->forwarding;
+	bool changed;
+	int r, value;
+
+	if (!forwarding->kept4 && sysctl_read(&manager->kernel, "ipv4/ip_forward", &value) == 0)
+		forwarding->found4 = value ? FORWARDING_ON : FORWARDING_OFF;
+	if (!forwarding->kept6 && sysctl_read(&manager->kernel, "ipv6/conf/all/forwarding", &value) == 0)
+		forwarding->found6 = value ? FORWARDING_ON : FORWARDING_OFF;
+	r = forwarding_update(forwarding, snapshot, &changed);
+	if (changed && forwardfiles_save_uplinks(&manager->options, forwarding) < 0)
+		sd_journal_send("MESSAGE=cannot write %s/uplinks: %m", manager->options.state_root, "PRIORITY=4", NULL);
+	return r;
+}
+
+/* Before forwarding is turned on: what it was before, and what is not to turn it off again. */
+void manager_keep_forwarding(struct manager *manager, const struct netstate *desired)
+{
+	struct forwarding *forwarding = &manager->forwarding;
+	const struct families need = forwarding_needed(desired);
+
+	if ((need.v4 && !forwarding->kept4) || (need.v6 && !forwarding->kept6)) {
+		forwarding->kept4 |= need.v4;
+		forwarding->kept6 |= need.v6;
+		if (forwardfiles_save_found(&manager->options, forwarding) < 0)
+			sd_journal_send("MESSAGE=cannot write %s/forwarding: %m", manager->options.run_root, "PRIORITY=4", NULL);
+	}
+	if (manager->snippet_written && need.v4 == manager->snippet.v4 && need.v6 == manager->snippet.v6)
+		return;
+	if (forwardfiles_write_snippet(&manager->options, &need) < 0)
+		sd_journal_send("MESSAGE=cannot write %s/sysctl.conf: %m", manager->options.run_root, "PRIORITY=4", NULL);
+	manager->snippet = need;
+	manager->snippet_written = true;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Another program that undoes what is repaired: seen, said once, and answered more slowly.
+ * Event loop context.
+ */
+#include "manager-internal.h"
+
+#include <systemd/sd-journal.h>
+
+/* So many passes with something to repair within so long are a fight with another program. */
+#define FIGHT_PASSES	16
+#define FIGHT_WINDOW_US	2000000
+
+/* Has one been seen that is not over? Its end is noticed here, and said. */
+bool manager_fight_goes_on(struct manager *manager, uint64_t now_us)
+{
+	if (manager->fight && now_us - manager->last_repair_us >= FIGHT_OVER_US) {
+		sd_journal_send("MESSAGE=nothing undoes the repairs any more", "PRIORITY=5", NULL);
+		manager->fight = false;
+		manager->window_passes = 0;
+	}
+	return manager->fight;
+}
+
+/* Undone, redone, undone: is somebody else at work? Then once in the log, and slower until it is over. */
+bool manager_in_a_fight(struct manager *manager, const struct pass *pass)
+{
+	bool fight = manager_fight_goes_on(manager, pass->now_us);
+
+	manager->last_repair_us = pass->now_us;
+	if (fight)
+		return true;
+	if (pass->now_us - manager->window_start_us > FIGHT_WINDOW_US) {
+		manager->window_start_us = pass->now_us;
+		manager->window_passes = 0;
+	}
+	if (++manager->window_passes < FIGHT_PASSES)
+		return false;
+	if (!manager->fight) {
+		sd_journal_send("MESSAGE=something undoes what is repaired, again and again: repairing once a second (the last to change the firewall was %s, pid %u)",
+				manager->culprit.committer_name[0] ? manager->culprit.committer_name : "nobody else",
+				manager->culprit.committer_pid, "PRIORITY=4", NULL);
+		manager->fight = true;
+	}
+	return true;
+}
+
+/* Whom repairs are a fight with, "" for nobody known; NULL while there is no fight. */
+const char *manager_fights(const struct manager *manager, uint32_t *ret_pid)
+{
+	if (!manager->fight)
+		return NULL;
+	*ret_pid = manager->culprit.committer_pid;
+	return manager->culprit.committer_name;
+}

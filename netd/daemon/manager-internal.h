@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The manager's inside: what its parts share. Included by manager*.c only.
+ */
+#pragma once
+
+#include "../kernel/coexist.h"
+#include "../kernel/kernel.h"
+#include "../kernel/monitor.h"
+#include "../model/desired.h"
+#include "../model/forwarding.h"
+#include "../model/plan.h"
+#include "../model/siphash.h"
+#include "../model/subnet.h"
+#include "checksums.h"
+#include "managed.h"
+#include "manager.h"
+#include "services.h"
+
+/* A network whose step failed is tried again after so long, doubled each time up to 64 times as long. */
+#define RETRY_US	500000
+/* In a fight with another program repairs come so far apart; it is over when nothing had to be repaired for so long. */
+#define FIGHT_PAUSE_US	1000000
+#define FIGHT_OVER_US	5000000
+
+/* What should be is a pure function of what follows it here, and is built again when that is not the same any more. */
+struct desire {
+	struct netstate state;			/* owned */
+	bool known;
+	uint64_t version;			/* another number for another state */
+	const struct network **networks;	/* owned array of borrowed networks */
+	size_t n_networks;
+	uint64_t serial;			/* of the list: the networks' contents */
+	struct desired_options options;
+	uint64_t pointed_to;			/* what the options point to, as a number */
+};
+
+struct manager {
+	sd_event *event;			/* borrowed */
+	struct manager_options options;
+	struct managed_list networks;		/* owned */
+	char file_problems[1024];		/* files that belong to no network */
+	struct services services;
+	struct kernel kernel;			/* owned */
+	struct monitor *monitor;		/* owned */
+	struct twins *twins;			/* owned; NULL: only the configuration is read */
+	struct monitor_news culprit;		/* of the last foreign change of rules */
+
+	struct coexist_result coexist;		/* owned: what other firewalls do to us */
+	uint32_t coexist_generation;		/* of the rules that it is about; 0: unknown */
+	uint64_t coexist_desire;
+	struct firewalld *firewalld;		/* owned; NULL without an event loop */
+	struct resolved *resolved;		/* owned; likewise */
+
+	struct forwarding forwarding;		/* owned */
+	struct families snippet;		/* what RUN/sysctl.conf says */
+	bool snippet_written;
+
+	struct subnet_choice *choices;		/* owned */
+	size_t n_choices;
+	struct desire desire;			/* what should be, and what it was built of */
+	uint8_t machine_id[SIPHASH_KEY_SIZE];
+	struct checksums checksums;		/* owned */
+
+	struct netstate_port *ports;		/* owned: ours, as last seen in place */
+	size_t n_ports;
+	struct netstate_bridge *bridges;	/* owned: ours, as last seen */
+	size_t n_bridges;
+	struct netstate_address *addresses;	/* owned: those that we have put on bridges */
+	size_t n_addresses;
+	uint64_t remembered;			/* view.changes when all that was remembered */
+	uint64_t remembered_addresses, remembered_desire;
+
+	sd_event_source *pass_source;		/* owned: enabled when a pass is due */
+	sd_event_source *timer_source;		/* owned */
+	sd_event_source *monitor_sources[MONITOR_FDS];
+	uint64_t window_start_us;		/* of the fight detection */
+	unsigned int window_passes;
+	uint64_t last_repair_us;
+	bool fight;				/* it goes on, and has been said */
+	bool settling;				/* the pass that is due follows one that changed something */
+	char shared_problem[APPLY_TEXT_SIZE + 128];	/* of the last pass, in what belongs to all; "" for none */
+	unsigned int n_shared_failures;		/* passes in a row */
+
+	void (*changed)(void *data);		/* called after each pass */
+	void *changed_data;
+
+	char status_text[256];
+};
+
+/* What one pass works with. */
+struct pass {
+	uint64_t now_us;
+	bool only_look;				/* it is not carried out */
+	struct netstate snapshot;		/* borrowed from the kernel's view, but for the services */
+	struct netstate desired;		/* borrowed from the manager's desire */
+	struct plan plan;			/* owned */
+	const struct network **wanted;		/* owned array of borrowed networks */
+	size_t n_wanted;
+	char (*except)[NETWORK_NAME_SIZE];	/* owned; sorted, as the list is */
+	size_t n_except;
+};
+
+/* manager.c */
+void manager_want_pass(struct manager *manager);
+void manager_want_pass_at(struct manager *manager, uint64_t when_us);
+
+/* manager-pass.c */
+int manager_read_news(struct manager *manager, struct monitor_news *ret_news);
+
+/* manager-fight.c */
+bool manager_fight_goes_on(struct manager *manager, uint64_t now_us);
+bool manager_in_a_fight(struct manager *manager, const struct pass *pass);
+
+/* manager-desire.c */
+int manager_select_networks(struct manager *manager, struct pass *pass);
+int manager_choose_subnets(struct manager *manager, struct pass *pass);
+bool manager_wants_the_same(const struct manager *manager, const struct pass *pass);
+uint64_t manager_hash_services(const struct manager *manager, bool part);
+int manager_build_desire(struct manager *manager, const struct pass *pass, bool same_networks);
+int manager_update_forwarding(struct manager *manager, const struct netstate *snapshot);
+void manager_keep_forwarding(struct manager *manager, const struct netstate *desired);
+
+/* manager-memory.c */
+void manager_load_choices(struct manager *manager);
+int manager_save_choices(const struct manager *manager);
+int manager_remember(struct manager *manager, const struct netstate *snapshot, const struct plan *plan);
+int manager_remember_addresses(struct manager *manager, const struct pass *pass);
+
+/* manager-state.c */
+void manager_note_failure(struct manager *manager, const char *network, const char *text);
+void manager_tell_notes(struct manager *manager, const struct plan *plan);
+void manager_watch_idle(struct manager *manager, const struct pass *pass);
+int manager_update_states(struct manager *manager, const struct pass *pass);
+void manager_update_status_text(struct manager *manager);
+
+/* manager-others.c */
+int manager_sweep_flows(struct manager *manager, const struct pass *pass);
+void manager_tell_resolved(struct manager *manager, const struct netstate *snapshot);
+int manager_coexist(struct manager *manager, const struct pass *pass);
+void manager_leave_firewalld(const struct manager *manager);

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What outlives a pass: prefixes that were chosen (in a file), ports and bridges as last seen, addresses put on bridges.
+ * Event loop context.
+ */
+#include "manager-internal.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../lib/clock.h"
+#include "../model/ip.h"
+
+/* Another program's tap that is on no bridge may be on its way to another one; then it is there within so long. */
+#define KEPT_PORT_US	1000000
+
+/* The choices of Address=auto are kept over restarts: one line "NETWORK IPV4 IPV6" each. */
+
+static void choices_path(const struct manager *manager, char *buffer, size_t size)
+{
+	snprintf(buffer, size, "%s/subnets", manager->options.state_root);
+}
+
+/* What cannot be read is chosen anew. */
+void manager_load_choices(struct manager *manager)
+{
+	char path[4096], line[256];
+	FILE *file;
+
+	choices_path(manager, path, sizeof(path));
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		struct subnet_choice choice = { 0 }, *choices;
+		char v4[64], v6[64];
+
+		if (sscanf(line, "%12s %63s %63s", choice.network, v4, v6) != 3)
+			continue;
+		if (strcmp(v4, "-") != 0 && ip_parse(v4, &choice.address4) < 0)
+			continue;
+		if (strcmp(v6, "-") != 0 && ip_parse(v6, &choice.address6) < 0)
+			continue;
+		choices = reallocarray(manager->choices, manager->n_choices + 1, sizeof(*choices));
+		if (!choices)
+			break;
+		manager->choices = choices;
+		choices[manager->n_choices++] = choice;
+	}
+	if (file)
+		fclose(file);
+}
+
+/* Negative errno of the file; the old one stays then. */
+int manager_save_choices(const struct manager *manager)
+{
+	char path[4096], next[4104];
+	FILE *file;
+
+	choices_path(manager, path, sizeof(path));
+	snprintf(next, sizeof(next), "%s.new", path);
+	file = fopen(next, "we");
+	if (!file)
+		return -errno;
+	for (size_t i = 0; i < manager->n_choices; i++) {
+		const struct subnet_choice *choice = &manager->choices[i];
+
+		fprintf(file, "%s %s %s\n", choice->network, choice->address4.family ? IP_TEXT(&choice->address4) : "-",
+			choice->address6.family ? IP_TEXT(&choice->address6) : "-");
+	}
+	if (fclose(file) != 0 || rename(next, path) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Is this a port of another program that its network keeps as if it were ours? */
+static bool is_kept(const struct manager *manager, const struct netstate_port *port)
+{
+	for (size_t i = 0; i < manager->networks.n; i++) {
+		const struct network *network = &manager->networks.items[i]->network;
+
+		for (size_t j = 0; j < network->n_kept_ports && strcmp(network->bridge, port->bridge) == 0; j++)
+			if (fnmatch(network->kept_ports[j], port->name, 0) == 0)
+				return true;
+	}
+	return false;
+}
+
+static bool is_put_back(const struct plan *plan, int ifindex)
+{
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (plan->steps[i].op == PLAN_PORT_PUT_BACK && plan->steps[i].port.ifindex == ifindex)
+			return true;
+	return false;
+}
+
+/* Keeps what the next plan needs to put things back: our ports that are in place, our bridges. */
+int manager_remember(struct manager *manager, const struct netstate *snapshot, const struct plan *plan)
+{
+	struct netstate_port *ports = calloc(snapshot->n_ports + manager->n_ports + 1, sizeof(*ports));
+	struct netstate_bridge *bridges = calloc(snapshot->n_bridges + manager->n_bridges + 1, sizeof(*bridges));
+	size_t n_ports = 0, n_bridges = 0;
+
+	if (!ports || !bridges) {
+		free(ports);
+		free(bridges);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < snapshot->n_ports; i++) {
+		const struct netstate_port *port = &snapshot->ports[i];
+
+		if (port->master) {
+			ports[n_ports] = *port;
+			ports[n_ports].kept = port->owner != NETSTATE_OURS && port->tap && is_kept(manager, port);
+			n_ports++;
+			continue;
+		}
+		/* Fallen off: what it was like is only in memory. */
+		for (size_t j = 0; j < manager->n_ports; j++) {
+			const struct netstate_port *before = &manager->ports[j];
+
+			if (before->ifindex != port->ifindex || (before->owner != NETSTATE_OURS && !before->kept))
+				continue;
+			if (before->kept && !before->off)
+				manager_want_pass_at(manager, clock_us() + KEPT_PORT_US);
+			ports[n_ports] = *before;
+			ports[n_ports++].off = !is_put_back(plan, port->ifindex);
+		}
+	}
+	for (size_t i = 0; i < snapshot->n_bridges; i++)
+		if (snapshot->bridges[i].owner == NETSTATE_OURS)
+			bridges[n_bridges++] = snapshot->bridges[i];
+	/* A bridge that is gone comes back with its index, so it is not forgotten while it is declared. */
+	for (size_t i = 0; i < manager->n_bridges; i++) {
+		const struct netstate_bridge *bridge = &manager->bridges[i];
+
+		if (!netstate_find_bridge(snapshot, bridge->name) && managed_find(&manager->networks, bridge->network))
+			bridges[n_bridges++] = *bridge;
+	}
+	free(manager->ports);
+	free(manager->bridges);
+	manager->ports = ports;
+	manager->n_ports = n_ports;
+	manager->bridges = bridges;
+	manager->n_bridges = n_bridges;
+	manager->remembered = manager->kernel.view.changes;
+	return 0;
+}
+
+/* An address that we have put somewhere may be taken away again; so it is remembered until it is gone. */
+int manager_remember_addresses(struct manager *manager, const struct pass *pass)
+{
+	const struct netstate *desired = &pass->desired, *snapshot = &pass->snapshot;
+	struct netstate_address *addresses;
+	size_t n = 0;
+
+	if (manager->remembered_addresses == manager->kernel.view.changes && manager->remembered_desire == manager->desire.version)
+		return 0;
+	addresses = calloc(desired->n_addresses + manager->n_addresses + 1, sizeof(*addresses));
+	if (!addresses)
+		return -ENOMEM;
+	manager->remembered_addresses = manager->kernel.view.changes;
+	manager->remembered_desire = manager->desire.version;
+	for (size_t i = 0; i < desired->n_addresses; i++)
+		addresses[n++] = desired->addresses[i];
+	for (size_t i = 0; i < manager->n_addresses; i++) {
+		const struct netstate_address *address = &manager->addresses[i];
+
+		if (netstate_find_address(snapshot, address) && !netstate_find_address(desired, address))
+			addresses[n++] = *address;
+	}
+	free(manager->addresses);
+	manager->addresses = addresses;
+	manager->n_addresses = n;
+	return 0;
+}

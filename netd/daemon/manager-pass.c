@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One pass: look, plan, act, and when to look again.
+ * Event loop context.
+ *
+ * Theory of operation. Nothing here reacts to an event by its content. Whatever happens (a netlink event, a
+ * child's end, a reload, a timer after a failure) marks the pass as due; the pass takes a snapshot of what is,
+ * builds what should be, plans the difference, carries it out and throws the plan away. A pass that has
+ * changed something is followed by another one: it must find nothing to do, or the network is said to be
+ * degraded. A network whose step has failed is left out for a while, and the others go on.
+ */
+#include "manager-internal.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-journal.h>
+
+#include "../../lib/clock.h"
+#include "../../lib/str.h"
+#include "../kernel/apply.h"
+#include "../kernel/snapshot.h"
+#include "../model/print.h"
+#include "services.h"
+#include "twins.h"
+
+static void pass_deinit(struct pass *pass)
+{
+	free(pass->snapshot.services);
+	plan_deinit(&pass->plan);
+	free(pass->wanted);
+	free(pass->except);
+}
+
+/* What has happened since the last look, by us or by others. Negative when that cannot be known. */
+int manager_read_news(struct manager *manager, struct monitor_news *ret_news)
+{
+	struct monitor_news news = { 0 };
+	int r = monitor_read(manager->monitor, &news);
+
+	/* What cannot be read may have been anything. */
+	if (r < 0)
+		news = (struct monitor_news){ .dirty = DIRTY_ALL, .dirt = DIRT_EVERYTHING };
+	dirt_add(&manager->kernel.dirt, &news.dirt);
+	if (news.committer_pid)
+		manager->culprit = news;
+	*ret_news = news;
+	return r;
+}
+
+/* The view's arrays may have moved since they were lent; the services are the pass's own. */
+static void lend_snapshot(struct manager *manager, struct pass *pass)
+{
+	struct netstate_service *services = pass->snapshot.services;
+	size_t n_services = pass->snapshot.n_services;
+
+	pass->snapshot = manager->kernel.view.state;
+	pass->snapshot.services = services;
+	pass->snapshot.n_services = n_services;
+}
+
+/* What should be, and the steps to it from what the last look has found. */
+static int make_plan(struct manager *manager, struct pass *pass, bool same_networks)
+{
+	const struct plan_memory memory = {
+		.ports = manager->ports, .n_ports = manager->n_ports,
+		.bridges = manager->bridges, .n_bridges = manager->n_bridges,
+		.addresses = manager->addresses, .n_addresses = manager->n_addresses,
+	};
+	int r;
+
+	lend_snapshot(manager, pass);
+	r = manager_update_forwarding(manager, &pass->snapshot);
+	if (r == 0 && !same_networks)
+		r = manager_choose_subnets(manager, pass);	/* what was chosen stays while the networks are the same */
+	services_note_idle(&manager->services, &pass->snapshot);
+	if (r == 0)
+		r = manager_build_desire(manager, pass, same_networks);
+	if (r < 0)
+		return r;
+	pass->desired = manager->desire.state;
+
+	r = kernel_look_at_sysctls(&manager->kernel, &pass->desired);
+	if (r < 0)
+		return r;
+	lend_snapshot(manager, pass);
+	free(pass->snapshot.services);
+	pass->snapshot.services = NULL;
+	pass->snapshot.n_services = 0;
+	r = services_add_to_snapshot(&manager->services, &pass->desired, &pass->snapshot);
+	if (r < 0)
+		return r;
+	netstate_sort_services(&pass->snapshot);
+	/* Only to say what would be done: by the daemon that owns the table. */
+	if (pass->only_look && pass->snapshot.table.foreign_owner) {
+		pass->snapshot.table.foreign_owner = false;
+		pass->snapshot.table.owned = true;
+	}
+	plan_deinit(&pass->plan);
+	return plan_build(&pass->desired, &pass->snapshot, &memory, (const char (*)[NETWORK_NAME_SIZE])pass->except,
+			  pass->n_except, pass->now_us, &pass->plan);
+}
+
+static bool has_deaf_service(const struct manager *manager)
+{
+	for (size_t i = 0; i < manager->networks.n; i++)
+		if (manager->networks.items[i]->deaf_since_us)
+			return true;
+	return false;
+}
+
+/* What no event tells of: values of interfaces, the sockets of services. A plan that was made without is made again. */
+static int look_further(struct manager *manager, struct pass *pass, unsigned int parts, struct failure *failure)
+{
+	const uint64_t changes = manager->kernel.view.changes, services = manager_hash_services(manager, false);
+	uint64_t look_us;
+	int r = 0;
+
+	if (!manager->kernel.view.all_links) {
+		manager->kernel.dirt.parts |= DIRTY_LINKS;
+		r = kernel_look(&manager->kernel, parts, failure);
+	}
+	lend_snapshot(manager, pass);
+	if (r < 0)
+		return r;
+	services_review(&manager->services, &pass->snapshot, manager->choices, manager->n_choices);
+	look_us = twins_review(manager->twins, &pass->snapshot, pass->now_us);
+	if (look_us)
+		manager_want_pass_at(manager, look_us);
+	if (changes == manager->kernel.view.changes && services == manager_hash_services(manager, false) && !has_deaf_service(manager))
+		return 0;
+	return make_plan(manager, pass, true);
+}
+
+/*
+ * Looks, and plans. First only at what events have named: what has to be repaired then is repaired at once, and the
+ * pass that follows looks further.
+ */
+static int pass_prepare(struct manager *manager, struct pass *pass)
+{
+	const unsigned int parts = SNAPSHOT_ADDRESSES | SNAPSHOT_RULES;
+	struct failure failure = { 0 };
+	struct monitor_news news;
+	bool same;
+	int r;
+
+	pass->now_us = clock_us();
+	r = manager_select_networks(manager, pass);
+	if (r < 0)
+		return r;
+	(void)manager_read_news(manager, &news);
+	same = manager_wants_the_same(manager, pass);
+	/* Routes of others count only where a prefix is to be chosen. */
+	r = kernel_look(&manager->kernel, parts | (same ? 0 : SNAPSHOT_ROUTES), &failure);
+	if (r == 0)
+		r = make_plan(manager, pass, same);
+	return r < 0 || pass->plan.n_steps > 0 ? r : look_further(manager, pass, parts, &failure);
+}
+
+/* The steps that are about processes; kernel/apply.c calls this in the order of the plan. */
+static int act_service(void *data, const struct plan_step *step, struct apply_result *result)
+{
+	struct manager *manager = data;
+	struct managed *managed = managed_find(&manager->networks, step->network);
+	struct failure failure = { 0 };
+	struct text text;
+	int r;
+
+	if (!managed)
+		return -ENOENT;
+	r = services_apply(&manager->services, step, managed,
+			   subnet_find(manager->choices, manager->n_choices, step->network), &failure);
+	if (r < 0) {
+		text_init(&text, result->text, sizeof(result->text));
+		text_add(&text, "%s", failure.text);
+	}
+	return r;
+}
+
+/* Carries the plan out, and notes what has failed: the first failed step of a network is the reason. */
+static int pass_apply(struct manager *manager, const struct plan *plan)
+{
+	_cleanup_(freep) struct apply_result *results = calloc(plan->n_steps + 1, sizeof(*results));
+	const struct apply_services services = { .act = act_service, .data = manager };
+	const bool looked_at_all = manager->kernel.view.all_links;
+	bool again = false;
+	int r;
+
+	if (!results)
+		return -ENOMEM;
+	/* What it returns is the first failure of a step, and those are gone through one by one. */
+	r = apply_plan(&manager->kernel, plan, &services, results);
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const char *path = plan->steps[i].op == PLAN_SYSCTL_SET ? plan->steps[i].sysctl.path : "";
+		char text[APPLY_TEXT_SIZE + 128];
+
+		if (results[i].error >= 0)
+			continue;
+		r = 0;
+		if (results[i].error == -ECANCELED ||
+		    checksums_note_failure(&manager->checksums, &plan->steps[i], &results[i]))
+			continue;
+		/*
+		 * The kernel is ahead of the events that have come so far: a port is let go before its bridge is seen to be
+		 * gone, say. A step fails only if it does so after a look at everything.
+		 */
+		if (!looked_at_all) {
+			again = true;
+			continue;
+		}
+		snprintf(text, sizeof(text), "%s%s%s: %s%s%s", plan_op_name(plan->steps[i].op), path[0] ? " " : "", path,
+			 strerror(-results[i].error), results[i].text[0] ? ": " : "", results[i].text);
+		manager_note_failure(manager, plan->steps[i].network, text);
+	}
+	if (again) {
+		manager->kernel.dirt = DIRT_EVERYTHING;
+		manager_want_pass(manager);
+	}
+	return r;
+}
+
+/* When to look again after this pass: at once when it changed something, later when that failed for all. */
+static void want_next_pass(struct manager *manager, const struct pass *pass, const char *problem_before)
+{
+	if (manager->shared_problem[0]) {
+		unsigned int doublings = manager->n_shared_failures++;
+
+		if (strcmp(manager->shared_problem, problem_before) != 0)
+			sd_journal_send("MESSAGE=%s", manager->shared_problem, "PRIORITY=3", NULL);
+		manager_want_pass_at(manager, clock_us() + ((uint64_t)RETRY_US << (doublings < 6 ? doublings : 6)));
+		return;
+	}
+	manager->n_shared_failures = 0;
+	if (pass->plan.n_steps == 0) {
+		/* Peace is worth a line, too. */
+		if (manager_fight_goes_on(manager, pass->now_us))
+			manager_want_pass_at(manager, manager->last_repair_us + FIGHT_OVER_US);
+		return;
+	}
+	if (manager_in_a_fight(manager, pass))
+		manager_want_pass_at(manager, pass->now_us + FIGHT_PAUSE_US);
+	else
+		manager_want_pass(manager);
+}
+
+/* One pass. An error is about the pass as a whole: it is due again a little later. */
+int manager_run_pass(struct manager *manager)
+{
+	_cleanup_(pass_deinit) struct pass pass = { 0 };
+	char problem_before[sizeof(manager->shared_problem)];
+	int r;
+
+	memcpy(problem_before, manager->shared_problem, sizeof(problem_before));
+	manager->shared_problem[0] = '\0';
+	r = pass_prepare(manager, &pass);
+	if (r == 0)
+		manager_keep_forwarding(manager, &pass.desired);
+	if (r == 0)
+		r = pass_apply(manager, &pass.plan);
+	if (r == 0 && manager->remembered != manager->kernel.view.changes)
+		r = manager_remember(manager, &pass.snapshot, &pass.plan);
+	if (r == 0)
+		r = manager_sweep_flows(manager, &pass);
+	if (r == 0)
+		r = manager_coexist(manager, &pass);
+	if (r < 0) {
+		sd_journal_send("MESSAGE=cannot look at the network or change it: %s", strerror(-r), "PRIORITY=3", NULL);
+		manager_want_pass_at(manager, clock_us() + RETRY_US);
+		return r == -ENOMEM ? r : 0;
+	}
+
+	r = manager_update_states(manager, &pass);
+	manager_tell_resolved(manager, &pass.snapshot);
+	manager_watch_idle(manager, &pass);
+	manager_tell_notes(manager, &pass.plan);
+	if (r == 0)
+		r = manager_remember_addresses(manager, &pass);
+	managed_list_sweep(&manager->networks);
+	monitor_watch_tc(manager->monitor, manager->kernel.tc_used);
+	want_next_pass(manager, &pass, problem_before);
+	if (manager->settling && pass.plan.n_steps == 0)
+		(void)malloc_trim(0);	/* what the changes took: it may be needed again in a year */
+	manager->settling = pass.plan.n_steps > 0;
+	manager_update_status_text(manager);
+	/* A pass that follows at once has the same to say, and more. */
+	if (manager->changed && (pass.plan.n_steps == 0 || manager->fight || manager->shared_problem[0]))
+		manager->changed(manager->changed_data);
+	return r;
+}
+
+/* What would be done now, as text. The caller owns it. */
+int manager_print_plan(struct manager *manager, char **ret_text)
+{
+	_cleanup_(pass_deinit) struct pass pass = { .only_look = true };
+	int r = pass_prepare(manager, &pass);
+
+	return r < 0 ? r : plan_print(&pass.plan, ret_text);
+}
+
+/* Runs passes until one finds nothing to do, or for a while. */
+int manager_settle(struct manager *manager)
+{
+	for (int i = 0; i < 4; i++) {
+		int r = manager_run_pass(manager);
+
+		if (r < 0 || !manager->settling)
+			return r;
+	}
+	return 0;
+}

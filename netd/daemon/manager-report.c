@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the daemon tells of its networks: to the bus, and to whoever asks for one that is not there.
+ * Nothing is changed.
+ */
+#include "manager-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../lib/str.h"
+#include "../model/ip.h"
+#include "../model/print.h"
+#include "resolved.h"
+
+/* Files that belong to no network: a line each, or "". Borrowed until the next reload. */
+const char *manager_file_problems(const struct manager *manager)
+{
+	return manager->file_problems;
+}
+
+/* How many networks there are. */
+size_t manager_count(const struct manager *manager)
+{
+	return manager->networks.n;
+}
+
+static void print_addresses(const struct manager *manager, const struct managed *managed, char *buffer, size_t size)
+{
+	struct network_address addresses[SUBNET_ADDRESSES];
+	struct text text;
+	size_t n;
+
+	n = subnet_addresses(&managed->network, subnet_find(manager->choices, manager->n_choices, managed->network.name),
+			     addresses);
+	text_init(&text, buffer, size);
+	for (size_t i = 0; i < n; i++)
+		text_add(&text, "%s%s/%u", i ? " " : "", IP_TEXT(&addresses[i].ip), addresses[i].prefix_length);
+}
+
+/* How guests' names are found on the host; "" where the network has none. */
+static void print_names(const struct manager *manager, const struct managed *managed, char *buffer, size_t size)
+{
+	struct network_address addresses[SUBNET_ADDRESSES];
+	const struct network *network = &managed->network;
+	const char *why_not;
+	struct text text;
+
+	text_init(&text, buffer, size);
+	if (!network->dns)
+		return;
+	if (resolved_knows(manager->resolved, network->bridge, &why_not))
+		text_add(&text, "NAME.%s, by systemd-resolved", network->domain);
+	else if (why_not[0])
+		text_add(&text, "systemd-resolved does not take them: %s", why_not);
+	else if (subnet_addresses(network, subnet_find(manager->choices, manager->n_choices, network->name), addresses) > 0)
+		text_add(&text, "NAME.%s, by asking %s", network->domain, IP_TEXT(&addresses[0].ip));
+}
+
+/* Forwarding is never turned off by us: whoever wants to, sees here who needs it. */
+static const char *needed_forwarding(const struct managed *managed, const struct subnet_choice *choice)
+{
+	static const char *const words[] = { "", "ipv4", "ipv6", "ipv4 ipv6" };
+	struct network_address addresses[SUBNET_ADDRESSES];
+	unsigned int families = 0;
+	size_t n;
+
+	if (!managed->wanted || managed->network.mode == NETWORK_ISOLATED || managed->network.mode == NETWORK_BRIDGE)
+		return "";
+	n = subnet_addresses(&managed->network, choice, addresses);
+	for (size_t i = 0; i < n; i++)
+		families |= ip_is_v6(&addresses[i].ip) ? 2 : 1;
+	return words[families];
+}
+
+/* What can be said of network number @i, below manager_count(). */
+void manager_report(const struct manager *manager, size_t i, struct network_report *ret_report)
+{
+	const struct managed *managed = manager->networks.items[i];
+	const struct subnet_choice *choice;
+
+	*ret_report = (struct network_report){
+		.name = managed->network.name,
+		.state = managed->state,
+		.autostart = managed->network.autostart,
+		.on_demand = managed->network.on_demand,
+		.mode = managed->network.bridge[0] ? network_mode_name(managed->network.mode) : "",
+		.bridge = managed->network.bridge,
+		.problem = managed->config_problem[0] ? managed->config_problem : managed->problem,
+		.fix = managed->fix,
+		.since_us = managed->since_us,
+		.n_repairs = managed->n_repairs,
+		.repairs = managed->repairs,
+		.uplinks = (const char (*)[IFNAME_SIZE])managed->network.uplinks,
+		.n_uplinks = managed->network.n_uplinks,
+		.n_ports = managed->n_ports,
+		.ports = manager->ports,
+		.n_all_ports = manager->n_ports,
+		.leases = &managed->leases,
+	};
+	ret_report->checksum = ret_report->forwarding = "";
+	if (!managed->network.bridge[0])
+		return;
+	print_addresses(manager, managed, ret_report->addresses, sizeof(ret_report->addresses));
+	print_names(manager, managed, ret_report->names, sizeof(ret_report->names));
+	choice = subnet_find(manager->choices, manager->n_choices, managed->network.name);
+	ret_report->forwarding = needed_forwarding(managed, choice);
+	ret_report->checksum = checksum_strategy_name(checksums_in_force(&manager->checksums, &managed->network, choice));
+	checksums_explain(&manager->checksums, &managed->network, choice, ret_report->checksum_reason,
+			  sizeof(ret_report->checksum_reason));
+}
+
+/* What can be said of the network of that name; false when there is none. */
+bool manager_find(const struct manager *manager, const char *network, struct network_report *ret_report)
+{
+	for (size_t i = 0; i < manager->networks.n; i++)
+		if (strcmp(manager->networks.items[i]->network.name, network) == 0) {
+			manager_report(manager, i, ret_report);
+			return true;
+		}
+	return false;
+}
+
+/* -ENOENT, with what was probably meant. */
+int manager_no_such(const struct manager *manager, const char *network, struct failure *failure)
+{
+	_cleanup_(freep) const char **names = calloc(manager->networks.n + 1, sizeof(*names));
+	const char *nearest;
+
+	for (size_t i = 0; names && i < manager->networks.n; i++)
+		names[i] = manager->networks.items[i]->network.name;
+	nearest = names ? str_nearest(network, names, manager->networks.n) : NULL;
+	return failure_set(failure, -ENOENT, "there is no network \"%s\"%s%s%s", STR_ESCAPED(network),
+			   nearest ? ", did you mean \"" : "", nearest ?: "", nearest ? "\"?" : " (guestnet list shows them)");
+}

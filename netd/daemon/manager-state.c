@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What a pass says of each network: its state, its problem and what mends it.
+ * Event loop context.
+ */
+#include "manager-internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-journal.h>
+
+#include "../../lib/clock.h"
+#include "../../lib/str.h"
+#include "../model/ip.h"
+#include "firewalld.h"
+#include "services.h"
+#include "taken.h"
+
+/* A guest that has asked for a network has its port after so long, or is not coming: a request for a tap takes 5 s at most. */
+#define DEMAND_US	10000000
+
+/* A step of a network has failed: it is left out for a while, and says why. */
+void manager_note_failure(struct manager *manager, const char *network, const char *text)
+{
+	struct managed *managed = managed_find(&manager->networks, network);
+	unsigned int doublings;
+
+	/* What belongs to all is every network's problem; the pass as a whole is tried again later. */
+	if (!managed) {
+		if (!manager->shared_problem[0])
+			snprintf(manager->shared_problem, sizeof(manager->shared_problem), "%s", text);
+		return;
+	}
+	if (managed->retry_at_us)
+		return;		/* the first failed step of a pass is the reason, and counts */
+	if (strcmp(managed->problem, text) != 0)
+		sd_journal_send("MESSAGE=network %s: %s", network, text, "PRIORITY=3", "NETWORK=%s", network,
+				"BRIDGE=%s", managed->network.bridge, NULL);
+	managed_set_text(&managed->problem, text);
+	doublings = managed->n_failures++;
+	managed->retry_at_us = clock_us() + ((uint64_t)RETRY_US << (doublings < 6 ? doublings : 6));
+	managed_set_state(managed, NETWORK_FAILED);
+	manager_want_pass_at(manager, managed->retry_at_us);
+}
+
+/* What a plan does for whom: a bit for each kind of step. */
+struct touched {
+	uint64_t *ops;			/* owned; by a network's place in the list */
+	uint64_t shared;		/* for what belongs to all */
+};
+_Static_assert(PLAN_OP_MAX_ <= 64, "a bit for each kind of step");
+
+static int list_touched(const struct manager *manager, const struct plan *plan, struct touched *ret_touched)
+{
+	struct touched touched = { .ops = calloc(manager->networks.n + 1, sizeof(*touched.ops)) };
+
+	if (!touched.ops)
+		return -ENOMEM;
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const struct plan_step *step = &plan->steps[i];
+		size_t place;
+
+		if (!step->network[0])
+			touched.shared |= UINT64_C(1) << step->op;
+		else if (managed_find_place(&manager->networks, step->network, &place))
+			touched.ops[place] |= UINT64_C(1) << step->op;
+	}
+	*ret_touched = touched;
+	return 0;
+}
+
+/* A repair, by what it consisted of. */
+static void count_repair(struct managed *managed, uint64_t ops)
+{
+	managed->n_repairs++;
+	for (unsigned int op = 0; op < PLAN_OP_MAX_; op++)
+		managed->repairs[op] += ops >> op & 1;
+}
+
+/* What the planner leaves alone, in words; what keeps a network from being is its problem. */
+static void tell_note(struct managed *managed, const struct plan_note *note)
+{
+	char problem[512] = "", mend[128] = "";
+	struct text text, fix;
+
+	text_init(&text, problem, sizeof(problem));
+	text_init(&fix, mend, sizeof(mend));
+	switch ((enum plan_note_kind)note->kind) {
+	case PLAN_NOTE_BRIDGE_FOREIGN:
+		text_add(&text, "there is an interface %s already that is not ours: delete or rename it, or give the network another Bridge=",
+			 STR_ESCAPED(note->link));
+		managed_set_state(managed, NETWORK_FAILED);
+		break;
+	case PLAN_NOTE_BRIDGE_MISSING:
+		text_add(&text, "there is no bridge %s: Mode=bridge uses one that exists, and makes none", STR_ESCAPED(note->link));
+		text_add(&fix, "ip link add %s up type bridge", STR_ESCAPED(note->link));
+		managed_set_state(managed, NETWORK_FAILED);
+		break;
+	case PLAN_NOTE_TABLE_OWNED:
+		text_add(&text, "another process owns the firewall table inet guestnet: is a second guestnetd running?");
+		managed_set_state(managed, NETWORK_FAILED);
+		break;
+	case PLAN_NOTE_BRIDGE_DOUBLE:
+		text_add(&text, "a second bridge, %s, is marked as this network's: delete it", STR_ESCAPED(note->link));
+		text_add(&fix, "ip link delete %s", STR_ESCAPED(note->link));
+		break;
+	case PLAN_NOTE_ADDRESS_FOREIGN:
+		text_add(&text, "%s has an address that is not ours: %s/%u", STR_ESCAPED(note->link), IP_TEXT(&note->address),
+			 note->prefix_length);
+		text_add(&fix, "ip address delete %s/%u dev %s", IP_TEXT(&note->address), note->prefix_length,
+			 STR_ESCAPED(note->link));
+		break;
+	case PLAN_NOTE_PORT_PHYSICAL:
+		text_add(&text, "the network card %s is a port of this network's bridge: it does not belong there",
+			 STR_ESCAPED(note->link));
+		text_add(&fix, "ip link set %s nomaster", STR_ESCAPED(note->link));
+		managed_set_state(managed, NETWORK_DEGRADED);
+		break;
+	case PLAN_NOTE_ROUTE_INSIDE:
+		text_add(&text, "the host has a route to %s/%u%s%s, which is inside %s/%u: what is sent to guests with these addresses goes there; give the network another Address=",
+			 IP_TEXT(&note->address), note->prefix_length, note->link[0] ? " by " : "",
+			 note->link[0] ? STR_ESCAPED(note->link) : "", IP_TEXT(&note->own), note->own_length);
+		text_add(&fix, "guestnet edit %s", note->network);
+		managed_set_state(managed, NETWORK_DEGRADED);
+		break;
+	case PLAN_NOTE_ROUTE_WIDER:
+		text_add(&text, "the host has a route to %s/%u by %s, and this network is a part of that: others with addresses in %s/%u cannot be reached from here; give the network another Address= if they must be",
+			 IP_TEXT(&note->address), note->prefix_length, STR_ESCAPED(note->link), IP_TEXT(&note->own),
+			 note->own_length);
+		text_add(&fix, "guestnet edit %s", note->network);
+		break;
+	case PLAN_NOTE_MAX_:
+		break;
+	}
+	managed_set_text(&managed->problem, problem);
+	managed_set_text(&managed->fix, mend);
+}
+
+/* What the planner left alone becomes the problem of its network, or of all. */
+void manager_tell_notes(struct manager *manager, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->n_notes; i++) {
+		const struct plan_note *note = &plan->notes[i];
+		struct managed *managed = note->network[0] ? managed_find(&manager->networks, note->network) : NULL;
+
+		if (managed && managed->wanted)
+			tell_note(managed, note);
+		for (size_t j = 0; !note->network[0] && j < manager->networks.n; j++)
+			if (manager->networks.items[j]->wanted)
+				tell_note(manager->networks.items[j], note);
+	}
+}
+
+/* How many ports the bridge of each network has. */
+static void count_ports(struct manager *manager, const struct pass *pass)
+{
+	for (size_t i = 0; i < manager->networks.n; i++)
+		manager->networks.items[i]->n_ports = 0;
+	for (size_t i = 0; i < pass->snapshot.n_ports; i++) {
+		const char *bridge = pass->snapshot.ports[i].bridge;
+		const struct netstate_bridge *desired = netstate_find_bridge(&pass->desired, bridge);
+		struct managed *managed = desired ? managed_find(&manager->networks, desired->network) : NULL;
+
+		if (managed)
+			managed->n_ports++;
+		for (size_t j = 0; !desired && j < manager->networks.n; j++)
+			manager->networks.items[j]->n_ports += strcmp(manager->networks.items[j]->network.bridge, bridge) == 0;
+	}
+}
+
+/* How long a network that is there on demand stays without a port: a guest that is on its way has the time it may take. */
+static uint64_t idle_end_us(const struct managed *managed)
+{
+	uint64_t end_us = managed->idle_since_us + (uint64_t)managed->network.idle_timeout_s * 1000000;
+	uint64_t guest_us = managed->demanded_at_us ? managed->demanded_at_us + DEMAND_US : 0;
+
+	return end_us > guest_us ? end_us : guest_us;
+}
+
+/* Networks that are there on demand go when they have had no port for long enough. */
+void manager_watch_idle(struct manager *manager, const struct pass *pass)
+{
+	for (size_t i = 0; i < manager->networks.n; i++) {
+		struct managed *managed = manager->networks.items[i];
+
+		if (!managed->network.on_demand || !managed->wanted || managed->n_ports > 0 ||
+		    managed->network.idle_timeout_s == NETWORK_NEVER) {
+			managed->idle_since_us = 0;
+			continue;
+		}
+		if (managed->idle_since_us == 0)
+			managed->idle_since_us = pass->now_us;
+		if (pass->now_us < idle_end_us(managed)) {
+			manager_want_pass_at(manager, idle_end_us(managed));
+			continue;
+		}
+		sd_journal_send("MESSAGE=network %s has had no port for %u s: it goes until a guest asks for it", managed->network.name,
+				managed->network.idle_timeout_s, "PRIORITY=6", "NETWORK=%s", managed->network.name,
+				"BRIDGE=%s", managed->network.bridge, NULL);
+		managed->wanted = false;
+		managed->idle_since_us = 0;
+		(void)managed_remember_wanted(managed, &manager->options);
+		manager_want_pass(manager);
+	}
+}
+
+/* What its service lacks is the network's state. A start is over when the service is there. */
+static bool tell_service(struct managed *managed)
+{
+	const char *fix, *problem = services_problem(managed, &fix);
+
+	if (problem[0]) {
+		managed_set_text(&managed->problem, problem);
+		managed_set_text(&managed->fix, fix);
+		managed_set_state(managed, NETWORK_DEGRADED);
+		return true;
+	}
+	if (services_are_ready(managed) || managed->state == NETWORK_RUNNING)
+		return false;
+	managed_set_text(&managed->problem, "");
+	managed_set_state(managed, NETWORK_STARTING);
+	return true;
+}
+
+/*
+ * Are replies left with unfinished checksums? That is a problem of few guests, and worth a word; where the
+ * network's file asks for a way that cannot be had, something declared is missing.
+ */
+static bool is_unchecked(const struct manager *manager, struct managed *managed)
+{
+	const struct subnet_choice *choice = subnet_find(manager->choices, manager->n_choices, managed->network.name);
+
+	char problem[512] = "";
+
+	if (managed->problem[0] ||
+	    !checksums_problem(&manager->checksums, &managed->network, choice, problem, sizeof(problem)))
+		return false;
+	managed_set_text(&managed->problem, problem);
+	return managed->network.checksum != NETWORK_CHECKSUM_AUTO;
+}
+
+/* Whoever of the host listens where a forward leads to a guest: worth a word, and no failure. */
+static void tell_taken(struct managed *managed)
+{
+	char buffer[512];
+	struct text text;
+
+	text_init(&text, buffer, sizeof(buffer));
+	taken_look(&managed->network, &text);
+	managed_set_text(&managed->problem, buffer);
+}
+
+/* A peer that does not name this network, or is not there: nothing is opened, and somebody expects it to be. */
+static void tell_peers(const struct manager *manager, struct managed *managed)
+{
+	const struct network *network = &managed->network;
+
+	for (size_t i = 0; i < network->n_peers; i++) {
+		const struct managed *peer = managed_find(&manager->networks, network->peers[i]);
+		char buffer[128];
+
+		if (peer && network_has_peer(&peer->network, network->name))
+			continue;
+		snprintf(buffer, sizeof(buffer), peer ? "Peer=%s: network %s does not name this one as its peer, so nothing is opened" :
+			 "Peer=%s: there is no network %s", network->peers[i], network->peers[i]);
+		managed_set_text(&managed->problem, buffer);
+		return;
+	}
+}
+
+/* After a pass: what can be said of each network now. */
+int manager_update_states(struct manager *manager, const struct pass *pass)
+{
+	struct touched list;
+	int r;
+
+	r = list_touched(manager, &pass->plan, &list);
+	if (r < 0)
+		return r;
+	count_ports(manager, pass);
+	for (size_t i = 0; i < manager->networks.n; i++) {
+		struct managed *managed = manager->networks.items[i];
+		const char *name = managed->network.name;
+		bool touched = list.ops[i] != 0;
+
+		managed_set_text(&managed->fix, "");
+		if (managed->state == NETWORK_RUNNING && (touched || list.shared) && managed->wanted && !manager->settling) {
+			count_repair(managed, list.ops[i] | list.shared);
+			sd_journal_send("MESSAGE=network %s repaired (plan %llu)", name, (unsigned long long)pass->plan.id,
+					"PRIORITY=5", "NETWORK=%s", name, "BRIDGE=%s", managed->network.bridge, NULL);
+		}
+		if (managed->look_at_us)
+			manager_want_pass_at(manager, managed->look_at_us);
+		if (managed->retry_at_us)
+			continue;
+		if (manager->shared_problem[0] && managed->wanted) {
+			managed_set_text(&managed->problem, manager->shared_problem);
+			managed_set_state(managed, NETWORK_DEGRADED);
+			continue;
+		}
+		if (touched) {	/* the next pass says whether it is settled */
+			if (managed->wanted && managed->state == NETWORK_STOPPED)
+				managed_set_state(managed, NETWORK_STARTING);
+			continue;
+		}
+		managed->n_failures = 0;
+		if (managed->wanted && managed->network.bridge[0] && tell_service(managed))
+			continue;
+		if (managed->config_problem[0] && !managed->network.bridge[0]) {
+			managed_set_state(managed, NETWORK_FAILED);
+		} else if (!managed->wanted) {
+			managed_set_state(managed, NETWORK_STOPPED);
+			managed_set_text(&managed->problem, "");
+		} else {
+			const char *block = firewalld_problem_of(manager->firewalld, managed->network.bridge);
+
+			if (!block[0])
+				block = coexist_block_of(&manager->coexist, managed->network.bridge);
+
+			if (!block[0])
+				block = managed->twins_problem;
+			if (!block[0])
+				block = managed->boot_problem;
+			if (block[0])
+				managed_set_text(&managed->problem, block);
+			else
+				tell_taken(managed);
+			if (!managed->problem[0])
+				tell_peers(manager, managed);
+			managed_set_state(managed, managed->config_problem[0] || block[0] || is_unchecked(manager, managed) ?
+					  NETWORK_DEGRADED : NETWORK_RUNNING);
+		}
+	}
+	free(list.ops);
+	return 0;
+}
+
+/* One line for systemctl status. */
+void manager_update_status_text(struct manager *manager)
+{
+	size_t n_running = 0, n_wanted = 0;
+	const char *problem = "";
+	struct text text;
+
+	for (size_t i = 0; i < manager->networks.n; i++) {
+		const struct managed *managed = manager->networks.items[i];
+
+		n_wanted += managed->wanted;
+		n_running += managed->state == NETWORK_RUNNING;
+		if (managed->config_problem[0])
+			problem = managed->config_problem;
+		else if (managed->state == NETWORK_FAILED)
+			problem = managed->problem;
+	}
+	text_init(&text, manager->status_text, sizeof(manager->status_text));
+	text_add(&text, "%zu of %zu networks running%s%s", n_running, n_wanted, problem[0] ? "; " : "", problem);
+}
+
+/* Borrowed until the manager runs again. */
+const char *manager_status_text(const struct manager *manager)
+{
+	return manager->status_text;
+}

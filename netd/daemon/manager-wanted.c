@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Networks started and stopped: by hand, and for a guest that is on its way.
+ * Event loop context.
+ */
+#include "manager-internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "../../lib/clock.h"
+#include "../../lib/str.h"
+#include "services.h"
+
+/* Who starts a network waits so long for its service at most. */
+#define START_WAIT_US	5000000
+
+/* Carries out what a change of `wanted` needs, and remembers it when it is one, or is somebody's word. */
+static int change_wanted(struct manager *manager, struct managed *managed, bool wanted, bool by_hand, struct failure *failure)
+{
+	bool to_remember = by_hand || managed->wanted != wanted;
+	char name[NETWORK_NAME_SIZE];
+	int r;
+
+	memcpy(name, managed->network.name, sizeof(name));
+	managed->wanted = wanted;
+	managed->retry_at_us = managed->child_retry_at_us = 0;
+	managed->n_failures = managed->n_child_failures = 0;
+	r = to_remember ? managed_remember_wanted(managed, &manager->options) : 0;
+	if (r < 0)
+		return failure_set(failure, r, "%s/%s.wanted: %s", manager->options.run_root, name, strerror(-r));
+	r = manager_settle(manager);
+	if (r < 0)
+		return failure_set(failure, r, "%s", strerror(-r));
+	managed = managed_find(&manager->networks, name);
+	if (managed && managed->state == NETWORK_FAILED)
+		return failure_set(failure, -EIO, "%s", managed->problem);
+	return 0;
+}
+
+/* A start is over when the service is there, or cannot be: then -EIO with the reason. */
+static int await_service(struct manager *manager, const char *network, struct failure *failure)
+{
+	const uint64_t end_us = clock_us() + START_WAIT_US;
+	const char *problem = "", *fix;
+	struct managed *managed;
+
+	while ((managed = managed_find(&manager->networks, network)) && managed->wanted &&
+	       managed->state == NETWORK_STARTING && services_wait(&manager->services, managed, end_us)) {
+		int r = manager_run_pass(manager);
+
+		if (r < 0)
+			return failure_set(failure, r, "%s", strerror(-r));
+	}
+	if (!managed || !managed->wanted)
+		return 0;
+	problem = services_problem(managed, &fix);
+	if (problem[0])
+		return failure_set(failure, -EIO, "network %s is up, but degraded: %s", network, problem);
+	if (managed->state == NETWORK_STARTING)
+		return failure_set(failure, -EIO, "network %s is up, but its dnsmasq has not begun to serve", network);
+	return 0;
+}
+
+/*
+ * Starts or stops a network, and remembers that until the next boot. Returns when the steps have been
+ * carried out. -ENOENT when there is no such network; -EIO with the reason when it did not come up.
+ */
+int manager_set_running(struct manager *manager, const char *network, bool running, struct failure *failure)
+{
+	struct managed *managed = managed_find(&manager->networks, network);
+	int r;
+
+	if (!managed)
+		return manager_no_such(manager, network, failure);
+	if (running && !managed->network.bridge[0])
+		return failure_set(failure, -EINVAL, "%s", managed->config_problem);
+	managed->stopped_by_hand = !running && !managed->network.on_demand;
+	r = change_wanted(manager, managed, running, true, failure);
+	return r < 0 || !running ? r : await_service(manager, network, failure);
+}
+
+static bool is_meant(const struct network *network, const char *name)
+{
+	if (strcmp(network->name, name) == 0 || strcmp(network->bridge, name) == 0)
+		return true;
+	for (size_t i = 0; i < network->n_altnames; i++)
+		if (strcmp(network->altnames[i], name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Which declared network is meant by this name, its own or one of its bridge's? NULL: none. Borrowed until the
+ * manager runs again.
+ */
+const struct network *manager_find_declared(const struct manager *manager, const char *name)
+{
+	for (size_t i = 0; i < manager->networks.n; i++) {
+		const struct managed *managed = manager->networks.items[i];
+
+		if (managed->declared && managed->network.bridge[0] && is_meant(&managed->network, name))
+			return &managed->network;
+	}
+	return NULL;
+}
+
+/*
+ * A guest whose owner may use this network asks for it: it is brought up when it is down. Returns when its bridge
+ * is there. -EPERM when an administrator has stopped it; other errors as manager_set_running() has them.
+ */
+int manager_demand(struct manager *manager, const char *network, struct failure *failure)
+{
+	struct managed *managed = managed_find(&manager->networks, network);
+	struct failure cause = { 0 };
+
+	if (!managed || !managed->declared)
+		return failure_set(failure, -ENOENT, "failed to get mtu of bridge `%s': No such device: the network is not declared any more",
+				   STR_ESCAPED(network));
+	if (!managed->wanted && managed->stopped_by_hand)
+		return failure_set(failure, -EPERM, "failed to get mtu of bridge `%s': No such device: the network was stopped by hand: guestnet start %s",
+				   STR_ESCAPED(network), STR_ESCAPED(network));
+	managed->demanded_at_us = clock_us();
+	if (change_wanted(manager, managed, true, false, &cause) < 0)
+		return failure_set(failure, -EIO, "failed to get mtu of bridge `%s': the network does not come up: %s",
+				   STR_ESCAPED(network), cause.text);
+	return 0;
+}
