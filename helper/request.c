@@ -60,6 +60,21 @@ static int parse_internal(struct request *request, const char *option, struct fa
 }
 
 /*
+ * What only guestnetd may say counts only behind --client=, which serve_client() believes nobody else. Without it these
+ * words would be the caller's own: another name for a bridge that no rule allows.
+ */
+static int verify_internal(const struct request *request, struct failure *failure)
+{
+	if (request->for_client)
+		return 0;
+	if (request->n_will_be > 0)
+		return failure_set(failure, -EINVAL, "unknown argument \"--will-be=%s\" without --client=", request->will_be[0]);
+	if (request->for_parent)
+		return failure_set(failure, -EINVAL, "unknown argument \"--for-parent\" without --client=");
+	return 0;
+}
+
+/*
  * Reads the command line; of options that are repeated the last one counts. @argv must outlive the
  * request. -EINVAL with a text for everything that is not exactly
  * [--use-vnet] --br=NAME --fd=FD, --help or --version, or what guestnetd says.
@@ -92,6 +107,8 @@ int request_parse(int argc, char *const argv[], struct request *ret_request, str
 		return failure_set(failure, -EINVAL, "no bridge is named: --br=NAME is missing");
 	if (request.kind == REQUEST_ATTACH && request.reply_fd < 0)
 		return failure_set(failure, -EINVAL, "no socket is named: --fd=FD is missing");
+	if (request.kind == REQUEST_ATTACH && verify_internal(&request, failure) < 0)
+		return -EINVAL;
 
 	*ret_request = request;
 	return 0;

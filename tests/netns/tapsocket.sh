@@ -172,6 +172,17 @@ part_forged() {
 	refused forged-no-new-privs 'is for guestnetd' --raw --uid $alice --no-new-privs $helper --client=@ --br=default
 	refused forged-setuid 'is for guestnetd' --raw --uid $alice $helper_setuid --client=@ --br=default
 	refused forged-plain 'is for guestnetd' --raw --uid $alice $helper_plain --client=@ --br=default
+	# What only guestnetd may say is nobody else's: least of all another name for a bridge that no rule allows.
+	world_policy "allow br1 user=$alice"
+	ip link add br1 type bridge && ip link add br2 type bridge && ip link set br1 up && ip link set br2 up
+	for words in --will-be=br1 --for-parent; do
+		for kind in helper helper_setuid; do
+			launch --uid $alice ${!kind} $words --br=br2
+			matches "forged-direct-$kind$words" "^1 false  unknown argument \"$words\" without --client=" \
+				"$reply_status $reply_fd $reply_stdout $reply_stderr"
+		done
+	done
+	ip link del br1 && ip link del br2
 	stop_netd
 }
 

@@ -176,6 +176,17 @@ static void from_the_daemon(void **state _unused_)
 	argv[5] = NULL;
 	check_int("nobody's", request_parse(4, argv, &request, &failure), 0);
 	check_int("for itself", request.for_client, false);
+
+	/* Said by anybody else these are refused, wherever they stand. */
+	argv[4] = (char *)"--for-parent";
+	failure = (struct failure){ 0 };
+	check_int("parent", request_parse(5, argv, &request, &failure), -EINVAL);
+	check_string("parent", failure.text, "unknown argument \"--for-parent\" without --client=");
+	argv[4] = argv[1];
+	argv[1] = (char *)"--will-be=default";
+	failure = (struct failure){ 0 };
+	check_int("another name", request_parse(5, argv, &request, &failure), -EINVAL);
+	check_string("another name", failure.text, "unknown argument \"--will-be=default\" without --client=");
 }
 
 int main(void)
