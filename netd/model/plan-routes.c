@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Routes of others that lead where a network is. They are never touched.
+ * Pure: no system calls.
+ */
+#include "plan-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "ip.h"
+
+#define MAIN_TABLE	254		/* RT_TABLE_MAIN: others are looked at only by rules that somebody made */
+
+/* Those that may be in the way: not the default route, and none of our own. The caller frees. */
+static const struct netstate_route **find_foreign_routes(struct planner *planner, size_t *ret_n)
+{
+	const struct netstate *snapshot = planner->snapshot;
+	const struct netstate_route **routes = calloc(snapshot->n_routes + 1, sizeof(*routes));
+
+	*ret_n = 0;
+	if (!routes)
+		planner->error = -ENOMEM;
+	for (size_t i = 0; routes && i < snapshot->n_routes; i++) {
+		const struct netstate_route *route = &snapshot->routes[i];
+
+		if (route->table == MAIN_TABLE && route->prefix_length > 0 && !planner_network_of_link(planner, route->link))
+			routes[(*ret_n)++] = route;
+	}
+	return routes;
+}
+
+/* One that leads into the network counts more than one that leads to more than it; one of them is enough. */
+static const struct netstate_route *find_overlap(const struct netstate_route *const routes[], size_t n,
+						 const struct netstate_address *address)
+{
+	const struct netstate_route *wider = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct netstate_route *route = routes[i];
+
+		if (!ip_overlaps(&route->destination, route->prefix_length, &address->address, address->prefix_length))
+			continue;
+		if (route->prefix_length >= address->prefix_length)
+			return route;
+		/* One that leads nowhere keeps strangers' traffic from leaving; the network's own is the better one. */
+		if (route->link[0])
+			wider = route;
+	}
+	return wider;
+}
+
+static void note_overlaps_of_kind(struct planner *planner, const struct netstate_route *const routes[], size_t n,
+				  enum plan_note_kind kind)
+{
+	for (size_t i = 0; n > 0 && i < planner->desired->n_addresses; i++) {
+		const struct netstate_address *address = &planner->desired->addresses[i];
+		const struct netstate_route *route = find_overlap(routes, n, address);
+		const struct netstate_bridge *bridge = route ? netstate_find_bridge(planner->desired, address->link) : NULL;
+		bool inside = route && route->prefix_length >= address->prefix_length;
+		struct plan_note *note;
+
+		if (!bridge || inside != (kind == PLAN_NOTE_ROUTE_INSIDE) || !planner_is_wanted(planner, bridge->network))
+			continue;
+		planner_add_note(planner, kind, bridge->network, route->link, NULL);
+		if (planner->error < 0)
+			break;
+		note = &planner->plan.notes[planner->plan.n_notes - 1];
+		note->address = route->destination;
+		note->prefix_length = route->prefix_length;
+		note->own = ip_mask(&address->address, address->prefix_length);
+		note->own_length = address->prefix_length;
+	}
+}
+
+/* The last note of a network is what its status tells: the worse ones come behind. */
+void plan_routes(struct planner *planner)
+{
+	size_t n;
+	const struct netstate_route **routes = find_foreign_routes(planner, &n);
+
+	if (n > 0) {
+		note_overlaps_of_kind(planner, routes, n, PLAN_NOTE_ROUTE_WIDER);
+		note_overlaps_of_kind(planner, routes, n, PLAN_NOTE_ROUTE_INSIDE);
+	}
+	free(routes);
+}

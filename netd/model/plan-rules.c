@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The table with its elements, and the rules for the checksums of DHCP replies.
+ * Pure: no system calls.
+ */
+#include "plan-internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "../../lib/util.h"
+#include "ip.h"
+#include "ruleset.h"
+
+static bool has_link_name(const struct netstate_element *element)
+{
+	return ruleset_set_key(element->set)[0] == 'n';
+}
+
+/* Whose a forward was is not in its key; and nothing is lost when it goes at once. */
+static bool is_forward(const struct netstate_element *element)
+{
+	return ruleset_set_feature(element->set) == RULESET_FORWARD;
+}
+
+static const char *network_of_address(const struct planner *planner, const struct netstate *state,
+				      const struct netstate_element *element)
+{
+	for (size_t i = 0; i < state->n_addresses; i++) {
+		const struct netstate_address *address = &state->addresses[i];
+
+		if (ip_is_v4(&address->address) && memcmp(address->address.bytes_be, element->key, 4) == 0)
+			return planner_network_of_link(planner, address->link);
+	}
+	return NULL;
+}
+
+/* Whose an element of the snapshot is; NULL when nobody's any more. */
+static const char *network_of_element(const struct planner *planner, const struct netstate_element *element)
+{
+	char link[IFNAME_SIZE];
+	const char *network;
+
+	if (has_link_name(element)) {
+		memcpy(link, element->key, sizeof(link));
+		link[sizeof(link) - 1] = '\0';
+		return planner_network_of_link(planner, link);
+	}
+	if (element->set == NETSTATE_SET_GUARD)
+		return NULL;
+	network = network_of_address(planner, planner->desired, element);
+	return network ? network : network_of_address(planner, planner->snapshot, element);
+}
+
+static bool is_desired_element(const struct planner *planner, const struct netstate_element *element, bool with_excepted)
+{
+	const struct job *job = planner_find_job(planner, element->network);
+
+	/* What belongs to all is there as long as one of them is. */
+	if (!element->network[0])
+		return true;
+	return job && !job->blocked && (with_excepted || !job->excepted);
+}
+
+static void plan_stale_element(struct planner *planner, const struct netstate_element *element)
+{
+	const char *network = is_forward(element) ? NULL : network_of_element(planner, element);
+	bool wanted = is_forward(element) || (network && planner_is_wanted(planner, network));
+
+	if (network && planner_is_excepted(planner, network))
+		return;
+	/* What a network loses while it lives, it loses with the same batch; else not before it is down. */
+	planner_add_element_step(planner, wanted ? PHASE_RULES : PHASE_REMOVE_RULES, PLAN_ELEMENT_REMOVE, OUTCOME_DELETE,
+				 network ? network : "", element);
+}
+
+static bool same_data(const struct netstate_element *a, const struct netstate_element *b)
+{
+	return a->data_length == b->data_length && memcmp(a->data, b->data, sizeof(a->data)) == 0;
+}
+
+/* A key of a map cannot be given another value: it goes and comes in one transaction, in this order. */
+static void plan_changed_element(struct planner *planner, const struct netstate_element *want,
+				 const struct netstate_element *have)
+{
+	planner_add_element_step(planner, PHASE_RULES, PLAN_ELEMENT_REMOVE, OUTCOME_UPDATE, want->network, have);
+	planner_add_element_step(planner, PHASE_RULES, PLAN_ELEMENT_ADD, OUTCOME_UPDATE, want->network, want);
+}
+
+static void plan_element_changes(struct planner *planner)
+{
+	const struct netstate *desired = planner->desired, *snapshot = planner->snapshot;
+	size_t i = 0, j = 0;
+
+	while (i < desired->n_elements || j < snapshot->n_elements) {
+		const struct netstate_element *want = i < desired->n_elements ? &desired->elements[i] : NULL;
+		const struct netstate_element *have = j < snapshot->n_elements ? &snapshot->elements[j] : NULL;
+		int order = !want ? 1 : !have ? -1 : netstate_compare_elements(want, have);
+
+		if (order < 0) {
+			if (is_desired_element(planner, want, false))
+				planner_add_element_step(planner, PHASE_RULES, PLAN_ELEMENT_ADD, OUTCOME_CREATE, want->network, want);
+			i++;
+		} else if (order > 0) {
+			plan_stale_element(planner, have);
+			j++;
+		} else {
+			/* A network that cannot be has no elements either. */
+			if (!is_desired_element(planner, want, true))
+				plan_stale_element(planner, have);
+			else if (!same_data(want, have) && is_desired_element(planner, want, false))
+				plan_changed_element(planner, want, have);
+			i++;
+			j++;
+		}
+	}
+}
+
+/* Has anything but what leaves later to be changed? Looks at steps from @first on. */
+static bool has_changes_now(const struct planner *planner, size_t first)
+{
+	for (size_t i = first; i < planner->plan.n_steps; i++)
+		if (planner->plan.steps[i].phase == PHASE_RULES)
+			return true;
+	return false;
+}
+
+static bool covers_prefixes(const struct netstate_table *table, const struct netstate_table *wanted)
+{
+	bool covers = !(wanted->prefixes4 & ~table->prefixes4) && !(wanted->features & ~table->features);
+
+	for (size_t i = 0; i < ARRAY_SIZE(table->prefixes6); i++)
+		covers &= !(wanted->prefixes6[i] & ~table->prefixes6[i]);
+	return covers;
+}
+
+static bool same_prefixes(const struct netstate_table *a, const struct netstate_table *b)
+{
+	return a->prefixes4 == b->prefixes4 && a->features == b->features &&
+	       memcmp(a->prefixes6, b->prefixes6, sizeof(a->prefixes6)) == 0;
+}
+
+/* Are the rules those that we would make? More prefix lengths and features than needed do no harm. */
+static bool has_our_rules(const struct netstate_table *actual, const struct netstate_table *wanted)
+{
+	if (actual->state != NETSTATE_TABLE_EQUAL || !covers_prefixes(actual, wanted))
+		return false;
+	return !actual->fingerprint || !wanted->fingerprint || !same_prefixes(actual, wanted) ||
+	       actual->fingerprint == wanted->fingerprint;
+}
+
+/* A bridge that is about to go: a member of the set of bridges, of no other, and that until it is down. */
+static void add_closing_element(struct planner *planner, const struct seen *seen)
+{
+	struct netstate_element element = { .set = NETSTATE_SET_BRIDGES, .key_length = IFNAME_SIZE };
+
+	memcpy(element.key, seen->bridge->name, IFNAME_SIZE);
+	snprintf(element.network, sizeof(element.network), "%s", seen->network);
+	planner_add_element_step(planner, PHASE_RULES, PLAN_ELEMENT_ADD, OUTCOME_DELETE, seen->network, &element);
+	planner_add_element_step(planner, PHASE_REMOVE_RULES, PLAN_ELEMENT_REMOVE, OUTCOME_DELETE, seen->network, &element);
+}
+
+/*
+ * The table anew, in one batch with every element: those of networks that are left out of this pass too,
+ * because they would be without a filter otherwise.
+ */
+static void plan_table_replace(struct planner *planner)
+{
+	const struct netstate *desired = planner->desired;
+	bool absent = planner->snapshot->table.state == NETSTATE_TABLE_ABSENT;
+	struct netstate_table table = desired->table;
+
+	table.handle = planner->snapshot->table.handle;
+	planner_add_table_step(planner, PHASE_RULES, PLAN_TABLE_REPLACE, absent ? OUTCOME_CREATE : OUTCOME_UPDATE, "", &table);
+	for (size_t i = 0; i < desired->n_elements; i++)
+		if (is_desired_element(planner, &desired->elements[i], true))
+			planner_add_element_step(planner, PHASE_RULES, PLAN_ELEMENT_ADD, OUTCOME_CREATE,
+						 desired->elements[i].network, &desired->elements[i]);
+	for (size_t i = 0; i < planner->n_seen; i++)
+		if (planner_is_leaving(planner, &planner->seen[i]) &&
+		    !planner_find_desired(planner, planner->seen[i].bridge->name))
+			add_closing_element(planner, &planner->seen[i]);
+}
+
+/* The table as it is with other elements; or, when it is not as we would make it, made anew. */
+void plan_table(struct planner *planner)
+{
+	const struct netstate_table *actual = &planner->snapshot->table, *wanted = &planner->desired->table;
+	size_t first = planner->plan.n_steps;
+	bool excepted = false;
+
+	if (wanted->state == NETSTATE_TABLE_ABSENT) {
+		for (size_t i = 0; i < planner->n_seen; i++)
+			excepted |= planner_is_excepted(planner, planner->seen[i].network);
+		if (actual->state != NETSTATE_TABLE_ABSENT && !excepted)
+			planner_add_table_step(planner, PHASE_REMOVE_RULES, PLAN_TABLE_DELETE, OUTCOME_DELETE, "", actual);
+		return;
+	}
+	if (!has_our_rules(actual, wanted)) {
+		plan_table_replace(planner);
+		return;
+	}
+	plan_element_changes(planner);
+	if (!actual->orphan)
+		return;
+	/* Anybody could have written to an orphan: it is taken over as it should be, or not at all. */
+	if (has_changes_now(planner, first)) {
+		planner->plan.n_steps = first;
+		plan_table_replace(planner);
+	} else {
+		planner_add_table_step(planner, PHASE_RULES, PLAN_TABLE_ADOPT, OUTCOME_KEEP, "", actual);
+	}
+}
+
+/* The rules for DHCP checksums, by bridge; the snapshot may have a bridge twice. */
+
+static bool is_wanted_link(const struct planner *planner, const char *link)
+{
+	const struct netstate_bridge *bridge = planner_find_desired(planner, link);
+
+	return bridge && planner_is_wanted(planner, bridge->network);
+}
+
+static const struct netstate_checksum *find_checksum(const struct netstate *state, const char *bridge)
+{
+	size_t low = 0, high = state->n_checksums;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (strcmp(state->checksums[middle].bridge, bridge) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < state->n_checksums && strcmp(state->checksums[low].bridge, bridge) == 0 ? &state->checksums[low] : NULL;
+}
+
+/* Which of the rules for this bridge stays: the first with the right strategy. */
+static const struct netstate_checksum *find_kept_checksum(const struct planner *planner, const struct netstate_checksum *want)
+{
+	const struct netstate *snapshot = planner->snapshot;
+	const struct netstate_checksum *have = find_checksum(snapshot, want->bridge);
+
+	for (; have && have < snapshot->checksums + snapshot->n_checksums && strcmp(have->bridge, want->bridge) == 0; have++)
+		if (have->strategy == want->strategy)
+			return have;
+	return NULL;
+}
+
+/* A rule for each bridge that should have one, and no other. */
+void plan_checksums(struct planner *planner)
+{
+	const struct netstate *desired = planner->desired, *snapshot = planner->snapshot;
+
+	for (size_t i = 0; i < desired->n_checksums; i++) {
+		const struct netstate_checksum *want = &desired->checksums[i];
+
+		if (is_wanted_link(planner, want->bridge) && !find_kept_checksum(planner, want))
+			planner_add_checksum_step(planner, PHASE_RULES, PLAN_CHECKSUM_ADD, OUTCOME_CREATE,
+						  planner_network_of_link(planner, want->bridge), want);
+	}
+	for (size_t i = 0; i < snapshot->n_checksums; i++) {
+		const struct netstate_checksum *have = &snapshot->checksums[i];
+		const struct netstate_checksum *want = find_checksum(desired, have->bridge);
+		const char *network = planner_network_of_link(planner, have->bridge);
+		bool wanted = is_wanted_link(planner, have->bridge);
+
+		if (network && planner_is_excepted(planner, network))
+			continue;
+		if (wanted && want && find_kept_checksum(planner, want) == have)
+			continue;
+		planner_add_checksum_step(planner, wanted ? PHASE_RULES : PHASE_REMOVE_RULES, PLAN_CHECKSUM_REMOVE,
+					  OUTCOME_DELETE, network ? network : "", have);
+	}
+}
