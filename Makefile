@@ -27,7 +27,7 @@ POLICY_SOURCES := policy/policy.c policy/parse.c policy/match.c policy/owner.c p
 HELPER_SOURCES := helper/privileges.c helper/request.c helper/rtnetlink.c helper/bridge.c helper/attach.c \
 	helper/explain.c helper/journal.c helper/tapclient.c
 IFUP_SOURCES := helper/ifup.c helper/rtnetlink.c helper/bridge.c
-NL_SOURCES := lib/nl/socket.c lib/nl/link.c
+NL_SOURCES := lib/nl/wire.c lib/nl/socket.c lib/nl/link.c
 # A line for each capability of the client.
 CTL_SOURCES := ctl/main.c ctl/verbs.c ctl/complete.c ctl/table.c ctl/json.c \
 	ctl/policy.c ctl/check.c ctl/why.c ctl/list.c ctl/source.c ctl/caller.c \

@@ -31,6 +31,9 @@
 /* Messages to the kernel that are in memory at one time. */
 #define LIMIT_NL_BATCH		(64 * 1024 * 1024)
 
+/* Bytes of what guestnetd --record writes. */
+#define LIMIT_RECORD		(64 * 1024 * 1024)
+
 /* What a client of the daemon can make it hold. */
 #define LIMIT_DEFINITION	(64 * 1024)		/* bytes of a network's text that comes over the bus */
 #define LIMIT_DRYRUN		(256 * 1024)		/* bytes of what a reload would do, as text */

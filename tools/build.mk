@@ -121,15 +121,15 @@ NETD_DAEMON_SOURCES := netd/daemon/main.c netd/daemon/manager.c netd/daemon/mana
 	netd/daemon/services.c netd/daemon/child.c netd/daemon/leases.c netd/daemon/listen.c netd/daemon/taken.c netd/daemon/bootfiles.c netd/daemon/holder.c netd/daemon/twins.c netd/daemon/resolved.c \
 	netd/daemon/api.c netd/daemon/objects.c netd/daemon/define.c netd/daemon/news.c netd/daemon/gate.c netd/daemon/dryrun.c \
 	netd/daemon/systembus.c netd/daemon/activation.c netd/daemon/tapserver.c
-NETD_DAEMON_SOURCES += netd/daemon/forwardfiles.c netd/daemon/firewalld.c netd/daemon/checksums.c
-NETD_KERNEL_SOURCES ?= $(sort $(wildcard netd/kernel/*.c)) lib/nl/batch.c lib/nl/socket.c
+NETD_DAEMON_SOURCES += netd/daemon/recorded.c netd/daemon/forwardfiles.c netd/daemon/firewalld.c netd/daemon/checksums.c
+NETD_KERNEL_SOURCES ?= $(sort $(wildcard netd/kernel/*.c)) lib/nl/batch.c lib/nl/socket.c lib/nl/wire.c
 $(BIN)/guestnetd: $(call objects,$(NETD_DAEMON_SOURCES) $(NETD_KERNEL_SOURCES) $(NETD_MODEL_SOURCES) $(LIB_SOURCES))
 	$(link) -pie $(call pkg_flags,--libs,libnftnl libmnl libsystemd) -lcap
 
 include ctl/import.mk
 include ctl/doctor/doctor.mk
 
-NETD_TESTS := $(NETD_MODEL_TESTS) $(NETD_KERNEL_TESTS) $(NETD_FILE_TESTS) $(NETD_BUS_TESTS)
+NETD_TESTS := $(NETD_MODEL_TESTS) $(NETD_KERNEL_TESTS) $(NETD_FILE_TESTS) $(NETD_BUS_TESTS) test-record
 
 # Tests: a unit test or fuzzer links everything that is not a main program.
 TESTED := $(LIB_SOURCES) $(POLICY_SOURCES) helper/request.c helper/rtnetlink.c helper/bridge.c

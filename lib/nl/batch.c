@@ -21,6 +21,7 @@
 #include "../limits.h"
 #include "../util.h"
 #include "socket.h"
+#include "wire.h"
 
 #define RECEIVE_SIZE	(64 * 1024)
 #define DATAGRAM_SIZE	(64 * 1024)	/* where a batch may be cut */
@@ -128,6 +129,8 @@ void nl_put(struct nl_batch *batch, uint16_t type, const void *data, size_t leng
 	if (!batch->message || length > UINT16_MAX - MNL_ATTR_HDRLEN ||
 	    !mnl_attr_put_check(batch->message, NL_MESSAGE_SIZE, type, length, data))
 		nl_fail(batch, -EMSGSIZE);
+	else	/* libmnl before 1.0.5 leaves there whatever was in memory */
+		memset((uint8_t *)batch->message + batch->message->nlmsg_len - (MNL_ALIGN(length) - length), 0, MNL_ALIGN(length) - length);
 }
 
 void nl_put_u8(struct nl_batch *batch, uint16_t type, uint8_t value)
@@ -335,23 +338,15 @@ static int receive_answers(struct nl_channel *channel, struct exchange *exchange
 	int result = 0;
 
 	for (;;) {
-		struct sockaddr_nl sender;
-		struct iovec vector = { channel->buffer, RECEIVE_SIZE };
-		struct msghdr header = { .msg_name = &sender, .msg_namelen = sizeof(sender),
-					 .msg_iov = &vector, .msg_iovlen = 1 };
-		ssize_t n = recvmsg(nl_channel_fd(channel), &header, MSG_DONTWAIT);
-		int r = n < 0 ? -errno : 0;
+		size_t n = 0;
+		int r = nl_wire_receive(nl_channel_fd(channel), NL_WIRE_ANSWER, MSG_DONTWAIT, channel->buffer, RECEIVE_SIZE, &n);
 
 		if (r == -EINTR)
 			continue;
 		if (r == -EAGAIN)
 			break;
-		if (r == 0 && header.msg_namelen == sizeof(sender) && sender.nl_pid != 0)
-			continue;
-		if (r == 0 && header.msg_flags & MSG_TRUNC)
-			r = -EMSGSIZE;
 		if (r == 0)
-			r = read_answers(exchange, channel->buffer, (size_t)n);
+			r = read_answers(exchange, channel->buffer, n);
 		if (r < 0 && result == 0)
 			result = r;
 		/* A socket that is broken in a way that lasts must not turn this into a loop. */
@@ -385,14 +380,10 @@ static int send_messages(struct nl_channel *channel, const void *bytes, size_t l
 	/* The kernel refuses what is longer than the queue for sending; twice, for its own accounting. */
 	const int queue = (int)(length * 2 + 65536);
 	int fd = nl_channel_fd(channel);
-	ssize_t n;
 
 	if (length > DATAGRAM_SIZE + NL_MESSAGE_SIZE)
 		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &queue, sizeof(queue));
-	n = mnl_socket_sendto(channel->socket, bytes, length);
-	if (n < 0)
-		return -errno;
-	return (size_t)n == length ? 0 : -EIO;
+	return nl_wire_send(fd, bytes, length);
 }
 
 /*

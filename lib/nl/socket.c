@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 
 #include "../util.h"
+#include "wire.h"
 
 /* Closes and frees; NULL will do. Returns NULL. */
 struct mnl_socket *nlsocket_free(struct mnl_socket *socket)
@@ -40,33 +41,6 @@ int nlsocket_open(int protocol, struct mnl_socket **ret_socket)
 		return -errno;
 	*ret_socket = steal_ptr(socket);
 	return 0;
-}
-
-/* One datagram from the kernel, whole. What comes from elsewhere is skipped. */
-static int receive(const struct mnl_socket *socket, void *buffer, size_t size, size_t *ret_length)
-{
-	for (;;) {
-		struct sockaddr_nl sender;
-		struct iovec vector = { buffer, size };
-		struct msghdr header = {
-			.msg_name = &sender,
-			.msg_namelen = sizeof(sender),
-			.msg_iov = &vector,
-			.msg_iovlen = 1,
-		};
-		ssize_t n = recvmsg(mnl_socket_get_fd(socket), &header, 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (header.msg_namelen != sizeof(sender) || sender.nl_pid != 0)
-			continue;
-		if (header.msg_flags & MSG_TRUNC)
-			return -EMSGSIZE;
-		*ret_length = (size_t)n;
-		return 0;
-	}
 }
 
 struct dump {
@@ -120,11 +94,14 @@ int nlsocket_dump(struct mnl_socket *socket, struct nlmsghdr *request,
 
 	/* A number per attempt: what is left of an older dump is not taken for this one's. */
 	request->nlmsg_seq = dump.sequence;
-	if (mnl_socket_sendto(socket, request, request->nlmsg_len) < 0)
-		return -errno;
+	r = nl_wire_send(mnl_socket_get_fd(socket), request, request->nlmsg_len);
+	if (r < 0)
+		return r;
 
 	while (!dump.done) {
-		r = receive(socket, buffer, sizeof(buffer), &length);
+		r = nl_wire_receive(mnl_socket_get_fd(socket), NL_WIRE_ANSWER, 0, buffer, sizeof(buffer), &length);
+		if (r == -EINTR)
+			continue;
 		if (r < 0)
 			return r;
 		r = read_messages(&dump, buffer, length);

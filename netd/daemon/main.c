@@ -21,6 +21,7 @@
 
 #include "../../lib/str.h"
 #include "../../lib/util.h"
+#include "../kernel/record.h"
 #include "activation.h"
 #include "api.h"
 #include "child.h"
@@ -36,6 +37,7 @@ static const char *arg_run_root = PATH_RUN_ROOT;
 static const char *arg_dnsmasq = "/usr/sbin/dnsmasq";
 static const char *arg_helper = PATH_HELPER;
 static const char *arg_service_user = "guestnet";
+static const char *arg_record;
 static enum { MODE_RUN, MODE_CHECK, MODE_PLAN, MODE_TEARDOWN } arg_mode = MODE_RUN;
 
 static const char help[] =
@@ -53,12 +55,13 @@ static const char help[] =
 	"  --dnsmasq=PATH       instead of /usr/sbin/dnsmasq\n"
 	"  --helper=PATH        instead of " PATH_HELPER "\n"
 	"  --service-user=USER  who dnsmasq runs as when guestnetd is root (a name or a number)\n"
+	"  --record=FILE        write what the kernel tells and what is made of it to a new file\n"
 	"  --help, --version\n"
 	"\n"
 	"SIGHUP reads the configuration again. SIGTERM ends the daemon and leaves the networks up.\n";
 
 enum { OPTION_CONFIG = 256, OPTION_VENDOR, OPTION_STATE, OPTION_RUN, OPTION_DNSMASQ, OPTION_HELPER, OPTION_USER,
-       OPTION_CHECK, OPTION_PLAN, OPTION_TEARDOWN, OPTION_HELP, OPTION_VERSION };
+       OPTION_RECORD, OPTION_CHECK, OPTION_PLAN, OPTION_TEARDOWN, OPTION_HELP, OPTION_VERSION };
 
 static const struct option options[] = {
 	{ "config-root",	required_argument,	NULL,	OPTION_CONFIG },
@@ -68,6 +71,7 @@ static const struct option options[] = {
 	{ "dnsmasq",		required_argument,	NULL,	OPTION_DNSMASQ },
 	{ "helper",		required_argument,	NULL,	OPTION_HELPER },
 	{ "service-user",	required_argument,	NULL,	OPTION_USER },
+	{ "record",		required_argument,	NULL,	OPTION_RECORD },
 	{ "check",		no_argument,		NULL,	OPTION_CHECK },
 	{ "plan",		no_argument,		NULL,	OPTION_PLAN },
 	{ "teardown",		no_argument,		NULL,	OPTION_TEARDOWN },
@@ -102,6 +106,9 @@ static void parse_options(int argc, char *argv[])
 			break;
 		case OPTION_USER:
 			arg_service_user = optarg;
+			break;
+		case OPTION_RECORD:
+			arg_record = optarg;
 			break;
 		case OPTION_CHECK:
 			arg_mode = MODE_CHECK;
@@ -294,6 +301,7 @@ static int serve_taps(sd_event *event, struct manager *manager, const char *path
 int main(int argc, char *argv[])
 {
 	_cleanup_(sd_event_unrefp) sd_event *event = NULL;
+	_cleanup_(recorder_freep) struct recorder *recorder = NULL;
 	_cleanup_(systembus_freep) struct systembus *systembus = NULL;
 	_cleanup_(manager_freep) struct manager *manager = NULL;
 	_cleanup_(api_freep) struct api *api = NULL;
@@ -317,6 +325,12 @@ int main(int argc, char *argv[])
 	manager_options.dnsmasq = arg_dnsmasq;
 	manager_options.nft_fd = activation_take(&activation, "nft");
 	manager_options.only_check = arg_mode == MODE_CHECK;
+	/* Before root becomes somebody else: the file is the caller's. */
+	if (arg_record && arg_mode != MODE_CHECK && recorder_open(arg_record, &recorder, &failure) < 0) {
+		fprintf(stderr, "guestnetd: %s\n", failure.text);
+		return EXIT_FAILURE;
+	}
+	manager_options.recorder = recorder;
 	if ((arg_mode == MODE_PLAN || arg_mode == MODE_TEARDOWN) && become_owner() < 0)
 		return EXIT_FAILURE;
 	if (arg_mode == MODE_RUN || arg_mode == MODE_TEARDOWN) {

@@ -23,6 +23,7 @@
 #include "../kernel/apply.h"
 #include "../kernel/snapshot.h"
 #include "../model/print.h"
+#include "recorded.h"
 #include "services.h"
 #include "twins.h"
 
@@ -99,8 +100,12 @@ static int make_plan(struct manager *manager, struct pass *pass, bool same_netwo
 		pass->snapshot.table.owned = true;
 	}
 	plan_deinit(&pass->plan);
-	return plan_build(&pass->desired, &pass->snapshot, &memory, (const char (*)[NETWORK_NAME_SIZE])pass->except,
-			  pass->n_except, pass->now_us, &pass->plan);
+	r = plan_build(&pass->desired, &pass->snapshot, &memory, (const char (*)[NETWORK_NAME_SIZE])pass->except,
+		       pass->n_except, pass->now_us, &pass->plan);
+	if (r == 0)
+		r = record_plan(manager->options.recorder, &pass->desired, &pass->snapshot, &memory,
+				(const char (*)[NETWORK_NAME_SIZE])pass->except, pass->n_except, pass->now_us, &pass->plan);
+	return r;
 }
 
 static bool has_deaf_service(const struct manager *manager)

@@ -179,6 +179,7 @@ static int open_kernel(struct manager *manager, struct failure *failure)
 	r = kernel_open(steal_fd(&manager->options.nft_fd), &manager->kernel, failure);
 	if (r < 0)
 		return r;
+	manager->kernel.recorder = manager->options.recorder;
 	r = monitor_open(&manager->kernel, &manager->monitor, failure);
 	if (r >= 0)
 		r = twins_new(manager->event, &manager->kernel, &manager->networks, on_twins, manager, &manager->twins, failure);

@@ -744,6 +744,7 @@ int apply_plan(struct kernel *kernel, const struct plan *plan, const struct appl
 
 	if (plan->n_steps == 0)
 		return 0;
+	recorder_add(kernel->recorder, RECORD_APPLY, NULL, 0);
 	memset(results, 0, plan->n_steps * sizeof(*results));
 	applying.steps = calloc(plan->n_steps, sizeof(*applying.steps));
 	applying.failed = calloc(plan->n_steps, sizeof(*applying.failed));

@@ -13,6 +13,7 @@
 
 #include "../../lib/fd.h"
 #include "nft.h"
+#include "sysctl.h"
 
 /* Should this change fail, for a test? Every change of the kernel's state asks once. */
 bool kernel_injected(struct kernel *kernel)
@@ -97,8 +98,7 @@ int kernel_open(int nft_fd, struct kernel *ret_kernel, struct failure *failure)
 	}
 	/* A kernel without IPv6 has only one of them. */
 	for (size_t i = 0; r == 0 && i < 2; i++)
-		kernel.forwarding_fds[i] = openat(kernel.sysctl_fd, i ? "ipv6/conf/all/forwarding" : "ipv4/ip_forward",
-						  O_RDONLY | O_CLOEXEC);
+		kernel.forwarding_fds[i] = openat(kernel.sysctl_fd, sysctl_forwarding[i], O_RDONLY | O_CLOEXEC);
 	if (r == 0) {
 		what = "open the nftables socket";
 		r = nft_fd >= 0 ? nl_channel_adopt(nft_fd, &kernel.nft) : nl_channel_open(NETLINK_NETFILTER, &kernel.nft);

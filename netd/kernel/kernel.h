@@ -11,6 +11,7 @@
 #include "../../lib/failure.h"
 #include "../../lib/nl/batch.h"
 #include "../model/netstate.h"
+#include "record.h"
 
 /* What of the kernel's state is different from what was read last, or may be. */
 enum kernel_dirty {
@@ -72,6 +73,8 @@ struct kernel {
 	bool checksums_changed;		/* by us: they are to be read again */
 	bool queue_native;		/* the kernel has nftables' expression `queue`; known after checksum_probe() */
 	bool tc_used;			/* there may be filters of ours, see tc.c */
+
+	struct recorder *recorder;	/* borrowed; NULL: nothing is recorded */
 
 	/* For tests: a message for which it returns true reaches the kernel as one that it does not know. */
 	bool (*inject)(void *data, unsigned int message);

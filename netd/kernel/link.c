@@ -19,13 +19,14 @@
 
 #include "../../lib/addr.h"
 #include "../../lib/limits.h"
+#include "../../lib/nl/wire.h"
 #include "../../lib/util.h"
 #include "dump.h"
 
 /* The index of a link by its name, or by an alternative one; 0 when there is none. */
 int link_index(const char *name)
 {
-	return (int)if_nametoindex(name);
+	return nl_wire_index(name);
 }
 
 static void begin_link(struct nl_batch *batch, uint16_t type, uint16_t flags, const struct ifinfomsg *header, uint32_t tag)

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 
 #include "../../lib/nl/socket.h"
+#include "../../lib/nl/wire.h"
 #include "../../lib/util.h"
 #include "dump.h"
 
@@ -191,22 +192,23 @@ static int read_interface(const struct nlmsghdr *message, unsigned int dirty)
 }
 
 /* Routes are dirty as a whole, too: those of interfaces that are no bridges of ours are read only when they are needed. */
-static void note_dirt(const struct monitor *monitor, const struct nlmsghdr *message, unsigned int dirty, struct dirt *dirt)
+static void note_dirt(const struct kernel *kernel, const struct nlmsghdr *message, unsigned int dirty, struct dirt *dirt)
 {
 	int ifindex = read_interface(message, dirty), of_route;
 	struct netstate_route route;
 
 	if (dirty == DIRTY_ROUTES && !dirt->overlap && dump_route(message, &route, &of_route) == 0)
-		dirt->overlap = netstate_is_overlap(&monitor->kernel->view.state, &route);
+		dirt->overlap = netstate_is_overlap(&kernel->view.state, &route);
 	if (ifindex > 0)
 		dirt_add_link(dirt, ifindex);
 	if (ifindex <= 0 || dirty == DIRTY_ROUTES)
 		dirt->parts |= dirty;
 }
 
-static void read_events(const struct monitor *monitor, unsigned int i, size_t length, struct monitor_news *news)
+/* Adds to @news what one datagram of events says. Changes made through the socket @own_port of ours are known for our own. */
+void monitor_note(const struct kernel *kernel, uint32_t own_port, const void *bytes, size_t length, struct monitor_news *news)
 {
-	const struct nlmsghdr *message = (const struct nlmsghdr *)monitor->buffer;
+	const struct nlmsghdr *message = bytes;
 	int left = (int)length;
 
 	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
@@ -214,14 +216,14 @@ static void read_events(const struct monitor *monitor, unsigned int i, size_t le
 
 		if (dirty == 0)
 			continue;
-		if (message->nlmsg_pid == monitor->own_ports[i]) {
+		if (message->nlmsg_pid == own_port) {
 			news->n_own++;
 			if (dirty != DIRTY_RULES)	/* kernel/rules.c knows what they do */
-				note_dirt(monitor, message, dirty, &news->dirt);
+				note_dirt(kernel, message, dirty, &news->dirt);
 			continue;
 		}
 		news->n_events++;
-		note_dirt(monitor, message, dirty, &news->dirt);
+		note_dirt(kernel, message, dirty, &news->dirt);
 		news->dirty |= dirty;
 		if (dirty == DIRTY_RULES)
 			note_committer(message, news);
@@ -231,18 +233,14 @@ static void read_events(const struct monitor *monitor, unsigned int i, size_t le
 static int read_socket(struct monitor *monitor, unsigned int i, struct monitor_news *news)
 {
 	for (unsigned int n = 0; n < READ_LIMIT; n++) {
-		struct sockaddr_nl sender;
-		struct iovec vector = { monitor->buffer, sizeof(monitor->buffer) };
-		struct msghdr header = { .msg_name = &sender, .msg_namelen = sizeof(sender),
-					 .msg_iov = &vector, .msg_iovlen = 1 };
-		ssize_t length = recvmsg(monitor_fd(monitor, i), &header, MSG_DONTWAIT);
-		int r = length < 0 ? -errno : 0;
+		size_t length = 0;
+		int r = nl_wire_receive(monitor_fd(monitor, i), NL_WIRE_EVENT, MSG_DONTWAIT, monitor->buffer, BUFFER_SIZE, &length);
 
 		if (r == -EAGAIN)
 			return 0;
 		if (r == -EINTR)
 			continue;
-		if (r == -ENOBUFS || (r == 0 && header.msg_flags & MSG_TRUNC)) {
+		if (r == -ENOBUFS || r == -EMSGSIZE) {
 			news->lost = true;
 			news->dirty = DIRTY_ALL;
 			news->dirt = DIRT_EVERYTHING;
@@ -250,8 +248,7 @@ static int read_socket(struct monitor *monitor, unsigned int i, struct monitor_n
 		}
 		if (r < 0)
 			return r;
-		if (sender.nl_pid == 0)
-			read_events(monitor, i, (size_t)length, news);
+		monitor_note(monitor->kernel, monitor->own_ports[i], monitor->buffer, length, news);
 	}
 	return 0;
 }

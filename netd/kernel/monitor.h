@@ -34,4 +34,5 @@ void monitor_watch_tc(struct monitor *monitor, bool watch);
 /* Two fds to wait for; both are read by monitor_read(). */
 #define MONITOR_FDS	2
 int monitor_fd(const struct monitor *monitor, unsigned int i);
+void monitor_note(const struct kernel *kernel, uint32_t own_port, const void *bytes, size_t length, struct monitor_news *news);
 int monitor_read(struct monitor *monitor, struct monitor_news *ret_news);

@@ -573,19 +573,6 @@ static void drop_foreign_routes(struct view *view)
 	view->foreign_routes = false;
 }
 
-/* The host's own switches: what no message of a link says, and what is undone most often. */
-static void read_forwarding(const struct kernel *kernel, int ret_forwards[2])
-{
-	for (size_t i = 0; i < 2; i++) {
-		char text[16];
-		ssize_t n = kernel->forwarding_fds[i] < 0 ? -1 : pread(kernel->forwarding_fds[i], text, sizeof(text) - 1, 0);
-
-		if (n > 0)
-			text[n] = '\0';
-		ret_forwards[i] = n > 0 ? atoi(text) : -1;
-	}
-}
-
 /*
  * While the host's switch is off, nothing can be said of who is taken out of forwarding, and when it goes on all are put
  * into it: what was read of interfaces before is then worth nothing. -EINTR when it went on or off while they were read.
@@ -597,7 +584,7 @@ static int check_forwarding(struct kernel *kernel, bool links_read, bool all_rea
 
 	if (!links_read)
 		return 0;
-	read_forwarding(kernel, now);
+	sysctl_read_forwarding(kernel, now);
 	if (memcmp(now, view->forwards, sizeof(now)) != 0)
 		return -EINTR;
 	for (size_t i = 0; i < ARRAY_SIZE(now); i++)
@@ -658,7 +645,7 @@ static int look_once(struct kernel *kernel, unsigned int parts, const char **ret
 	bool all = false;
 	int r;
 
-	read_forwarding(kernel, view->forwards);
+	sysctl_read_forwarding(kernel, view->forwards);
 	for (size_t i = 0; i < ARRAY_SIZE(view->forwards); i++)
 		if (view->forwards[i] == 1 && view->values_of_off[i])
 			kernel->dirt.parts |= DIRTY_LINKS;
@@ -719,6 +706,7 @@ int kernel_look(struct kernel *kernel, unsigned int parts, struct failure *failu
 	const char *what = "";
 	int r = -EINTR;
 
+	recorder_add_look(kernel->recorder, kernel, parts);
 	kernel->view.all_links = false;
 	for (unsigned int i = 0; r == -EINTR && i < ATTEMPTS; i++)
 		r = look_once(kernel, parts, &what);

@@ -26,12 +26,12 @@
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/tc_act/tc_csum.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "../../lib/util.h"
+#include "link.h"
 
 #define PRIORITY	26478		/* "gn" in ASCII; others begin at 49152 and count down, or at 1 */
 #define INFO		TC_H_MAKE((uint32_t)PRIORITY << 16, htons(ETH_P_IP))
@@ -304,7 +304,7 @@ static void undo_qdisc(struct kernel *kernel, int ifindex)
 static void add_filter(struct kernel *kernel, const char *bridge, struct apply_result *result)
 {
 	_cleanup_(nl_batch_deinit) struct nl_batch qdisc = NL_BATCH_NULL, filter = NL_BATCH_NULL;
-	struct found found = { .ifindex = (int)if_nametoindex(bridge) };
+	struct found found = { .ifindex = link_index(bridge) };
 	bool made;
 	int r;
 

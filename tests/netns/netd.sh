@@ -34,8 +34,12 @@ ip -n internet link set eth0 up
 ip -n internet link set lo up
 ip netns exec internet busybox nc -ll -p 7777 -e /bin/sh -c 'echo $BUSYBOX_NC_PEER; cat' >/dev/null 2>&1 &
 
+# Every daemon of this suite is recorded; at the end what it did is gone through again.
+mkdir $root/records
+n_started=0
 start_netd() {
-	"$BIN/guestnetd" "${roots[@]}" >>$root/log 2>&1 &
+	n_started=$((n_started + 1))
+	"$BIN/guestnetd" "${roots[@]}" --record=$root/records/$n_started >>$root/log 2>&1 &
 	netd_pid=$!
 	wait_for 10 test -S $root/run/bus.sock
 }
@@ -216,5 +220,20 @@ kill $netd_pid; wait $netd_pid
 check teardown netd --teardown
 check teardown-bridge gone
 equal teardown-table '' "$(nft list tables | grep guestnet)"
+
+# The records: the same plans come out of them. One is never written over, is not for others to read, and ends where the
+# disk is full, and the daemon goes on.
+objects=$(dirname "$BIN")
+[ "$(basename "$objects")" != build ] || objects+=/release
+replayed=$(for record in $root/records/*; do RECORD=$record "$objects/tests/unit/test-record" 2>&1 || echo "FAILED: $record"; done)
+equal record-replayed $n_started "$(grep -c 'plans with' <<<"$replayed")"
+equal record-same-plans '' "$(grep -A4 -E 'FAILED:|others now' <<<"$replayed" | cut -c 1-2000)"
+equal record-mode 600 "$(stat -c %a $root/records/1)"
+matches record-exists 'cannot record to .*/1: File exists; name a new file' "$(netd --plan --record=$root/records/1 2>&1)"
+check record-plan netd --plan --record=$root/records/plan
+check record-plan-replayed env RECORD=$root/records/plan "$objects/tests/unit/test-record"
+mkdir $root/small && mount -t tmpfs -o size=8k tmpfs $root/small
+check record-disk-full-plan netd --plan --record=$root/small/plan
+matches record-disk-full 'the record ends here' "$(rm $root/small/plan; netd --plan --record=$root/small/plan 2>&1 >/dev/null)"
 grep -E 'ERROR|Sanitizer' $root/log && fail log "$(grep -E 'ERROR|Sanitizer' $root/log | head -3)"
 exit 0
