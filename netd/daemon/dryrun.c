@@ -16,7 +16,7 @@
 
 #include "../../lib/fd.h"
 #include "../../lib/limits.h"
-#include "objects.h"
+#include "api-names.h"
 
 struct dryrun {
 	struct dryrun **place;		/* where it stands; NULL there when it is through */

@@ -101,14 +101,12 @@ struct pass {
 	size_t n_except;
 };
 
-/* manager.c */
-void manager_want_pass(struct manager *manager);
-void manager_want_pass_at(struct manager *manager, uint64_t when_us);
-
 /* manager-pass.c */
 int manager_read_news(struct manager *manager, struct monitor_news *ret_news);
 
-/* manager-fight.c */
+/* manager-due.c */
+void manager_want_pass(struct manager *manager);
+void manager_want_pass_at(struct manager *manager, uint64_t when_us);
 bool manager_fight_goes_on(struct manager *manager, uint64_t now_us);
 bool manager_in_a_fight(struct manager *manager, const struct pass *pass);
 

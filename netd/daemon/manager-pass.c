@@ -230,11 +230,9 @@ static int pass_apply(struct manager *manager, const struct plan *plan)
 static void want_next_pass(struct manager *manager, const struct pass *pass, const char *problem_before)
 {
 	if (manager->shared_problem[0]) {
-		unsigned int doublings = manager->n_shared_failures++;
-
 		if (strcmp(manager->shared_problem, problem_before) != 0)
 			sd_journal_send("MESSAGE=%s", manager->shared_problem, "PRIORITY=3", NULL);
-		manager_want_pass_at(manager, clock_us() + ((uint64_t)RETRY_US << (doublings < 6 ? doublings : 6)));
+		manager_want_pass_at(manager, clock_us() + backoff_us(RETRY_US, manager->n_shared_failures++));
 		return;
 	}
 	manager->n_shared_failures = 0;

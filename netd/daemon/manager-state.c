@@ -25,7 +25,6 @@
 void manager_note_failure(struct manager *manager, const char *network, const char *text)
 {
 	struct managed *managed = managed_find(&manager->networks, network);
-	unsigned int doublings;
 
 	/* What belongs to all is every network's problem; the pass as a whole is tried again later. */
 	if (!managed) {
@@ -39,8 +38,7 @@ void manager_note_failure(struct manager *manager, const char *network, const ch
 		sd_journal_send("MESSAGE=network %s: %s", network, text, "PRIORITY=3", "NETWORK=%s", network,
 				"BRIDGE=%s", managed->network.bridge, NULL);
 	managed_set_text(&managed->problem, text);
-	doublings = managed->n_failures++;
-	managed->retry_at_us = clock_us() + ((uint64_t)RETRY_US << (doublings < 6 ? doublings : 6));
+	managed->retry_at_us = clock_us() + backoff_us(RETRY_US, managed->n_failures++);
 	managed_set_state(managed, NETWORK_FAILED);
 	manager_want_pass_at(manager, managed->retry_at_us);
 }

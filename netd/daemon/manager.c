@@ -23,26 +23,6 @@
 #include "services.h"
 #include "twins.h"
 
-/* A pass is due when all that is pending has been seen. */
-void manager_want_pass(struct manager *manager)
-{
-	(void)sd_event_source_set_enabled(manager->pass_source, SD_EVENT_ONESHOT);
-}
-
-/* A pass is due at @when_us of CLOCK_MONOTONIC at the latest; it looks at everything. */
-void manager_want_pass_at(struct manager *manager, uint64_t when_us)
-{
-	uint64_t set_us = 0;
-	int enabled = SD_EVENT_OFF;
-
-	(void)sd_event_source_get_enabled(manager->timer_source, &enabled);
-	(void)sd_event_source_get_time(manager->timer_source, &set_us);
-	if (enabled != SD_EVENT_OFF && set_us <= when_us)
-		return;
-	(void)sd_event_source_set_time(manager->timer_source, when_us);
-	(void)sd_event_source_set_enabled(manager->timer_source, SD_EVENT_ONESHOT);
-}
-
 static int on_pass(sd_event_source *source _unused_, void *data)
 {
 	struct manager *manager = data;

@@ -94,12 +94,10 @@ static int on_inotify(sd_event_source *source _unused_, int fd, uint32_t events 
 /* How long it is left alone after that many failures in a row; the first one costs nothing. */
 static void note_child_failures(struct managed *managed, unsigned int n, const char *text)
 {
-	unsigned int doublings = n < 2 ? 0 : n - 2;
-
 	managed->n_child_failures = n;
 	if (n < 2)
 		return;
-	managed->child_retry_at_us = clock_us() + ((uint64_t)CHILD_BACKOFF_US << (doublings < 6 ? doublings : 6));
+	managed->child_retry_at_us = clock_us() + backoff_us(CHILD_BACKOFF_US, n - 2);
 	managed_set_text(&managed->child_problem, text);
 }
 
@@ -323,11 +321,8 @@ static void review_withheld(struct managed *managed, const struct subnet_choice 
 	listen_try(managed, choice, managed->withheld);
 	if (!managed->withheld)
 		return;
-	if (now >= managed->withheld_try_us) {
-		unsigned int doublings = managed->n_withheld_tries++;
-
-		managed->withheld_try_us = now + ((uint64_t)WITHHELD_TRY_US << (doublings < 6 ? doublings : 6));
-	}
+	if (now >= managed->withheld_try_us)
+		managed->withheld_try_us = now + backoff_us(WITHHELD_TRY_US, managed->n_withheld_tries++);
 	look_at(managed, managed->withheld_try_us);
 }
 

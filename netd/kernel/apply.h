@@ -6,14 +6,7 @@
 
 #include "../model/plan.h"
 #include "kernel.h"
-
-#define APPLY_TEXT_SIZE	192
-
-/* What became of one step. */
-struct apply_result {
-	int error;			/* 0, or a negative errno; -ECANCELED: left out, something it needs has failed */
-	char text[APPLY_TEXT_SIZE];	/* the kernel's words, or ours; "" when there are none */
-};
+#include "result.h"
 
 /* Who carries out the steps that are about processes. 0 or a negative errno; may fill in the text. */
 struct apply_services {

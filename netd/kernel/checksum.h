@@ -5,8 +5,8 @@
 #pragma once
 
 #include "../model/plan.h"
-#include "apply.h"
 #include "kernel.h"
+#include "result.h"
 
 bool checksum_probe(struct kernel *kernel, enum checksum_strategy strategy, char *ret_reason, size_t size);
 

@@ -5,8 +5,8 @@
 #pragma once
 
 #include "../model/plan.h"
-#include "apply.h"
 #include "kernel.h"
+#include "result.h"
 
 int tc_read(struct kernel *kernel, const struct netstate *links, struct netstate *state);
 void tc_apply(struct kernel *kernel, const struct plan *plan, const size_t *steps, size_t n_steps,

@@ -9,7 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "netstate.h"
+#include "../../lib/addr.h"
+
+/* An IPv4 or IPv6 address, network byte order. */
+struct ip {
+	uint8_t family;			/* AF_INET or AF_INET6; 0: none */
+	uint8_t bytes_be[16];		/* 4 or 16 of them; the rest zero */
+};
 
 #define IP_TEXT_SIZE	64	/* an address, or an address with its length */
 

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "../../lib/addr.h"
+#include "ip.h"
 
 #define NETWORK_NAME_SIZE	13	/* 1-12 bytes and the end */
 #define NETSTATE_ALIAS_SIZE	256	/* IFALIASZ */
@@ -25,12 +26,6 @@
 enum netstate_owner {
 	NETSTATE_FOREIGN,
 	NETSTATE_OURS,		/* marked: alias "guestnet net=NAME" on a bridge, the helper's alias on a tap */
-};
-
-/* An IPv4 or IPv6 address, network byte order. */
-struct ip {
-	uint8_t family;			/* AF_INET or AF_INET6; 0: none */
-	uint8_t bytes_be[16];		/* 4 or 16 of them; the rest zero */
 };
 
 /* Identity: name (desired has no ifindex; a snapshot has both). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Another program that undoes what is repaired: seen, said once, and answered more slowly.
+ * When the next pass is due; and another program that undoes what is repaired: seen, said once, and answered more slowly.
  * Event loop context.
  */
 #include "manager-internal.h"
@@ -11,7 +11,27 @@
 #define FIGHT_PASSES	16
 #define FIGHT_WINDOW_US	2000000
 
-/* Has one been seen that is not over? Its end is noticed here, and said. */
+/* A pass is due when all that is pending has been seen. */
+void manager_want_pass(struct manager *manager)
+{
+	(void)sd_event_source_set_enabled(manager->pass_source, SD_EVENT_ONESHOT);
+}
+
+/* A pass is due at @when_us of CLOCK_MONOTONIC at the latest; it looks at everything. */
+void manager_want_pass_at(struct manager *manager, uint64_t when_us)
+{
+	uint64_t set_us = 0;
+	int enabled = SD_EVENT_OFF;
+
+	(void)sd_event_source_get_enabled(manager->timer_source, &enabled);
+	(void)sd_event_source_get_time(manager->timer_source, &set_us);
+	if (enabled != SD_EVENT_OFF && set_us <= when_us)
+		return;
+	(void)sd_event_source_set_time(manager->timer_source, when_us);
+	(void)sd_event_source_set_enabled(manager->timer_source, SD_EVENT_ONESHOT);
+}
+
+/* Has a fight been seen that is not over? Its end is noticed here, and said. */
 bool manager_fight_goes_on(struct manager *manager, uint64_t now_us)
 {
 	if (manager->fight && now_us - manager->last_repair_us >= FIGHT_OVER_US) {
