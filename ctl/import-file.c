@@ -1,92 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The network file that an import makes: its lines, each through the parser of its key, and its text.
+ * The network file that an import makes, as text, and as its parser sees it.
  * Pure: no system calls.
  */
+#include "import-file.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "../lib/str.h"
 #include "../netd/model/keys.h"
-#include "import-rows.h"
-
-/* May this text stand behind "Key=" and be read again as it is? */
-static bool is_line_value(const char *value)
-{
-	size_t length = strlen(value);
-
-	if (length == 0 || length > LIMIT_NETWORK_LINE / 2 || value[0] == ' ' || value[length - 1] == ' ' ||
-	    value[length - 1] == '\\')
-		return false;
-	for (const char *p = value; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			return false;
-	return true;
-}
-
-/* The line of a key, with this value if one is given. */
-static const struct import_line *find_line(const struct import_build *build, unsigned int instance, const struct key *key,
-					   const char *value)
-{
-	for (size_t i = 0; i < build->n_lines; i++)
-		if (build->lines[i].key == key && build->lines[i].instance == instance &&
-		    (!value || strcmp(build->lines[i].value, value) == 0))
-			return &build->lines[i];
-	return NULL;
-}
-
-static int add_line(struct import_build *build, const struct import_line *line)
-{
-	struct import_line *lines = reallocarray(build->lines, build->n_lines + 1, sizeof(*lines));
-
-	if (!lines) {
-		free(line->value);
-		return -ENOMEM;
-	}
-	build->lines = lines;
-	lines[build->n_lines++] = *line;
-	return 0;
-}
-
-/*
- * Puts "Key=Value" into the file, when the key's parser takes it. Returns 0 with the line in @words; -ENOENT, and
- * @words as it was, when there is no such key; -EINVAL with the reason in @words.
- */
-int import_emit(struct import_build *build, unsigned int instance, int rank, const char *section, const char *name,
-		const char *value, char words[static IMPORT_WORDS_SIZE])
-{
-	const struct key *key = keys_find(section, name);
-	const struct import_line *before;
-	char why[KEY_WHY_SIZE] = "";
-	struct import_line line;
-
-	if (!key)
-		return -ENOENT;
-	if (!is_line_value(value)) {
-		snprintf(words, IMPORT_WORDS_SIZE, "%s= cannot have this value", name);
-		return -EINVAL;
-	}
-	before = find_line(build, instance, key, key->list ? value : NULL);
-	if (before && strcmp(before->value, value) != 0) {
-		snprintf(words, IMPORT_WORDS_SIZE, "%s= is there once only, and is %s already", name, STR_ESCAPED(before->value));
-		return -EINVAL;
-	}
-	if (!before && key->parse(&build->scratch, value, why) < 0) {
-		snprintf(words, IMPORT_WORDS_SIZE, "%s=%s is not possible: want %s%s", name, STR_ESCAPED(value), key->want, why);
-		return -EINVAL;
-	}
-	snprintf(words, IMPORT_WORDS_SIZE, "[%s] %s=%s", key->section, key->name, STR_ESCAPED(value));
-	if (before)
-		return 0;
-
-	line = (struct import_line){ key, strdup(value), instance, rank };
-	if (!line.value || add_line(build, &line) < 0)
-		build->error = -ENOMEM;
-	return 0;
-}
-
-/* The text */
 
 static bool is_later(const struct import_line *a, const struct import_line *b)
 {

@@ -14,7 +14,6 @@
 #include "import.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,6 +21,7 @@
 
 #include "../lib/str.h"
 #include "../netd/model/keys.h"
+#include "import-file.h"
 #include "import-rows.h"
 
 #define DNSMASQ_NAMESPACE "http://libvirt.org/schemas/network/dnsmasq/1.0"
@@ -41,120 +41,6 @@ void import_deinit(struct import *import)
 	free(import->text);
 	free(import->problem);
 	*import = IMPORT_NULL;
-}
-
-static void build_deinit(struct import_build *build)
-{
-	for (size_t i = 0; i < build->n_lines; i++)
-		free(build->lines[i].value);
-	free(build->lines);
-	for (size_t i = 0; i < build->n_verdicts; i++)
-		free(build->verdicts[i].words);
-	free(build->verdicts);
-	network_deinit(&build->scratch);
-}
-
-/* What the rows' functions do their work with */
-
-/* Says what is different although no item of the document says so. */
-void import_remark(struct import_build *build, const char *format, ...)
-{
-	struct import *import = build->import;
-	char **remarks = reallocarray(import->remarks, import->n_remarks + 1, sizeof(*remarks));
-	va_list args;
-	int n;
-
-	if (!remarks) {
-		build->error = -ENOMEM;
-		return;
-	}
-	import->remarks = remarks;
-	va_start(args, format);
-	n = vasprintf(&remarks[import->n_remarks], format, args);
-	va_end(args);
-	if (n < 0)
-		build->error = -ENOMEM;
-	else
-		import->n_remarks++;
-}
-
-/* Says why the network as a whole cannot be ours. The first reason stays. */
-void import_problem(struct import_build *build, const char *format, ...)
-{
-	va_list args;
-
-	if (build->import->problem)
-		return;
-	va_start(args, format);
-	if (vasprintf(&build->import->problem, format, args) < 0) {
-		build->import->problem = NULL;
-		build->error = -ENOMEM;
-	}
-	va_end(args);
-}
-
-/* The value of an attribute in @buffer; NULL when there is none, or it does not fit. */
-const char *import_attribute(const xmlNode *element, const char *name, char *buffer, size_t size)
-{
-	xmlChar *value = xmlGetNoNsProp((xmlNode *)element, (const xmlChar *)name);
-	bool fits = value && strlen((const char *)value) < size;
-
-	if (fits)
-		strcpy(buffer, (const char *)value);
-	xmlFree(value);
-	return fits ? buffer : NULL;
-}
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-/* All text that stands directly in an element, without the blanks around it; the caller owns it. NULL: out of memory. */
-char *import_own_text(const xmlNode *element)
-{
-	size_t length = 0, first = 0;
-	char *text;
-
-	for (const xmlNode *node = element->children; node; node = node->next)
-		if (node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE)
-			length += strlen((const char *)node->content);
-	text = malloc(length + 1);
-	if (!text)
-		return NULL;
-	length = 0;
-	for (const xmlNode *node = element->children; node; node = node->next)
-		if (node->type == XML_TEXT_NODE || node->type == XML_CDATA_SECTION_NODE) {
-			strcpy(text + length, (const char *)node->content);
-			length += strlen((const char *)node->content);
-		}
-	text[length] = '\0';
-	while (length > 0 && is_blank(text[length - 1]))
-		text[--length] = '\0';
-	while (is_blank(text[first]))
-		first++;
-	memmove(text, text + first, length - first + 1);
-	return text;
-}
-
-static xmlNode *first_of(xmlNode *node, const char *name)
-{
-	for (; node; node = node->next)
-		if (node->type == XML_ELEMENT_NODE && !node->ns && strcmp((const char *)node->name, name) == 0)
-			return node;
-	return NULL;
-}
-
-/* The first element of this name in another one, or NULL. */
-xmlNode *import_child(const xmlNode *element, const char *name)
-{
-	return first_of(element->children, name);
-}
-
-/* The next element of this name beside another one, or NULL. */
-xmlNode *import_next(const xmlNode *element, const char *name)
-{
-	return first_of(element->next, name);
 }
 
 /* The walk */
@@ -439,7 +325,7 @@ int import_parse(const char *xml, size_t length, const struct import_options *op
 		 struct failure *failure)
 {
 	_cleanup_(import_deinit) struct import import = IMPORT_NULL;
-	_cleanup_(build_deinit) struct import_build build = { .import = &import, .options = options };
+	_cleanup_(import_build_deinit) struct import_build build = { .import = &import, .options = options };
 	xmlParserCtxt *context;
 	xmlDoc *document;
 	int r;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The client's verbs about libvirt. Included by tools/build.mk. Only these files know libxml2.
 
-IMPORT_CORE_SOURCES := ctl/import.c ctl/import-rows.c ctl/import-file.c
+IMPORT_CORE_SOURCES := ctl/import.c ctl/import-rows.c ctl/import-build.c ctl/import-file.c
 IMPORT_SOURCES := $(IMPORT_CORE_SOURCES) ctl/import-verb.c ctl/libvirt-virsh.c ctl/libvirt-xml.c ctl/libvirt-link.c
 
 $(call objects,$(IMPORT_CORE_SOURCES) ctl/libvirt-xml.c): EXTRA_CFLAGS = $(call pkg_flags,--cflags,libxml-2.0)

@@ -405,11 +405,11 @@ static enum result run_fib(struct machine *machine, const struct nlattr *data)
 	const struct nlattr *table[NFTA_FIB_MAX + 1];
 	uint32_t flags, result, value;
 
-	if (!PARSE(data, table) || !evaluate->fib)
+	if (!PARSE(data, table) || !evaluate->fib.ask)
 		return UNSURE;
 	flags = nl_get_u32_be(table[NFTA_FIB_FLAGS], 0);
 	result = nl_get_u32_be(table[NFTA_FIB_RESULT], 0);
-	if (result == NFT_FIB_RESULT_OIFNAME || !evaluate->fib(evaluate->data, machine->packet, flags, result, &value))
+	if (result == NFT_FIB_RESULT_OIFNAME || !evaluate->fib.ask(evaluate->fib.data, machine->packet, flags, result, &value))
 		return UNSURE;
 	if (flags & NFTA_FIB_F_PRESENT)
 		value = value != 0;
@@ -490,7 +490,7 @@ static enum result run_match(struct machine *machine, const struct nlattr *data)
 
 	if (!PARSE(data, table) || !table[NFTA_MATCH_INFO])
 		return UNSURE;
-	switch (xt_match(machine->evaluate, machine->packet, nl_get_string(table[NFTA_MATCH_NAME]) ?: "",
+	switch (xt_match(&machine->evaluate->fib, machine->packet, nl_get_string(table[NFTA_MATCH_NAME]) ?: "",
 			 nl_data(table[NFTA_MATCH_INFO]), nl_length(table[NFTA_MATCH_INFO]))) {
 	case XT_YES: return GO_ON;
 	case XT_NO: return NO_MATCH;

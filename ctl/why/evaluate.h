@@ -17,9 +17,7 @@ struct evaluate_place {
 
 struct evaluate {
 	const struct rules *rules;		/* borrowed */
-	/* nft's `fib`: NFT_FIB_RESULT_*, NFTA_FIB_F_*; false when it cannot be told. */
-	bool (*fib)(void *data, const struct packet *packet, uint32_t flags, uint32_t result, uint32_t *ret_value);
-	void *data;
+	struct packet_fib fib;
 
 	/* Results; they add up over calls. */
 	struct evaluate_place stopped;		/* by a drop or a reject */

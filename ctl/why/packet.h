@@ -23,6 +23,12 @@ struct packet {
 	bool translated;		/* the flow has a new target (dnat) */
 };
 
+/* nft's `fib`: NFT_FIB_RESULT_*, NFTA_FIB_F_*; false when it cannot be told. Without a function nothing can be told. */
+struct packet_fib {
+	bool (*ask)(void *data, const struct packet *packet, uint32_t flags, uint32_t result, uint32_t *ret_value);
+	void *data;
+};
+
 static inline size_t packet_address_length(const struct packet *packet)
 {
 	return packet->family == AF_INET ? 4 : 16;

@@ -138,7 +138,7 @@ static const char *const hook_names[] = {
 /* All rules at a hook. False when they stop the packet. */
 static bool pass_hook(struct trace *trace, struct packet *packet, int hook)
 {
-	struct evaluate evaluate = { .rules = &trace->rules, .fib = fib, .data = trace };
+	struct evaluate evaluate = { .rules = &trace->rules, .fib = { fib, trace } };
 	bool passes = evaluate_hook(&evaluate, packet, hook);
 	const char *what = packet->reply ? "the answer" : "the packet", *ours;
 	char place[384] = "", fix[320];

@@ -33,7 +33,7 @@ static unsigned int state_bit(const struct packet *packet)
 	return packet->established ? 2 : 8;
 }
 
-static enum xt_answer match_conntrack(const struct evaluate *evaluate _unused_, const struct packet *packet, const void *info,
+static enum xt_answer match_conntrack(const struct packet_fib *fib _unused_, const struct packet *packet, const void *info,
 				      size_t length)
 {
 	const unsigned int known = XT_CONNTRACK_STATE | XT_CONNTRACK_STATE_ALIAS | XT_CONNTRACK_DIRECTION;
@@ -67,7 +67,7 @@ static enum xt_answer match_conntrack(const struct evaluate *evaluate _unused_, 
 	return flags & ~known ? XT_UNSURE : XT_YES;
 }
 
-static enum xt_answer match_state(const struct evaluate *evaluate _unused_, const struct packet *packet, const void *info,
+static enum xt_answer match_state(const struct packet_fib *fib _unused_, const struct packet *packet, const void *info,
 				  size_t length)
 {
 	const struct xt_state_info *match = info;
@@ -80,7 +80,7 @@ static bool in_range(uint16_t port, const uint16_t range[2], bool inverted)
 	return (port >= range[0] && port <= range[1]) ^ inverted;
 }
 
-static enum xt_answer match_tcp(const struct evaluate *evaluate _unused_, const struct packet *packet, const void *info,
+static enum xt_answer match_tcp(const struct packet_fib *fib _unused_, const struct packet *packet, const void *info,
 				size_t length)
 {
 	const struct xt_tcp *match = info;
@@ -96,7 +96,7 @@ static enum xt_answer match_tcp(const struct evaluate *evaluate _unused_, const 
 	return match->option ? XT_UNSURE : XT_YES;
 }
 
-static enum xt_answer match_udp(const struct evaluate *evaluate _unused_, const struct packet *packet, const void *info,
+static enum xt_answer match_udp(const struct packet_fib *fib _unused_, const struct packet *packet, const void *info,
 				size_t length)
 {
 	const struct xt_udp *match = info;
@@ -113,7 +113,7 @@ struct icmp_match {
 	uint8_t type, code[2], invflags;
 };
 
-static enum xt_answer match_icmp(const struct evaluate *evaluate _unused_, const struct packet *packet, const void *info,
+static enum xt_answer match_icmp(const struct packet_fib *fib _unused_, const struct packet *packet, const void *info,
 				 size_t length)
 {
 	const struct icmp_match *match = info;
@@ -127,7 +127,7 @@ static enum xt_answer match_icmp(const struct evaluate *evaluate _unused_, const
 			match->code[1] >= packet->target_port)) ^ !!(match->invflags & 1));
 }
 
-static enum xt_answer match_multiport(const struct evaluate *evaluate _unused_, const struct packet *packet, const void *info,
+static enum xt_answer match_multiport(const struct packet_fib *fib _unused_, const struct packet *packet, const void *info,
 				      size_t length)
 {
 	const struct xt_multiport_v1 *match = info;
@@ -148,25 +148,25 @@ static enum xt_answer match_multiport(const struct evaluate *evaluate _unused_, 
 	return answer(found ^ match->invert);
 }
 
-static enum xt_answer match_addrtype(const struct evaluate *evaluate, const struct packet *packet, const void *info, size_t length)
+static enum xt_answer match_addrtype(const struct packet_fib *fib, const struct packet *packet, const void *info, size_t length)
 {
 	const struct xt_addrtype_info_v1 *match = info;
 	uint32_t type, interface = 0;
 
-	if (length < sizeof(*match) || !evaluate->fib)
+	if (length < sizeof(*match) || !fib->ask)
 		return XT_UNSURE;
 	if (match->flags & XT_ADDRTYPE_LIMIT_IFACE_IN)
 		interface = NFTA_FIB_F_IIF;
 	if (match->flags & XT_ADDRTYPE_LIMIT_IFACE_OUT)
 		interface = NFTA_FIB_F_OIF;
 	if (match->source) {
-		if (!evaluate->fib(evaluate->data, packet, NFTA_FIB_F_SADDR | interface, NFT_FIB_RESULT_ADDRTYPE, &type))
+		if (!fib->ask(fib->data, packet, NFTA_FIB_F_SADDR | interface, NFT_FIB_RESULT_ADDRTYPE, &type))
 			return XT_UNSURE;
 		if (!(match->source >> type & 1) ^ !!(match->flags & XT_ADDRTYPE_INVERT_SOURCE))
 			return XT_NO;
 	}
 	if (match->dest) {
-		if (!evaluate->fib(evaluate->data, packet, NFTA_FIB_F_DADDR | interface, NFT_FIB_RESULT_ADDRTYPE, &type))
+		if (!fib->ask(fib->data, packet, NFTA_FIB_F_DADDR | interface, NFT_FIB_RESULT_ADDRTYPE, &type))
 			return XT_UNSURE;
 		if (!(match->dest >> type & 1) ^ !!(match->flags & XT_ADDRTYPE_INVERT_DEST))
 			return XT_NO;
@@ -175,7 +175,7 @@ static enum xt_answer match_addrtype(const struct evaluate *evaluate, const stru
 }
 
 /* Which ports of the bridge is not known here; whether it is bridged, is. */
-static enum xt_answer match_physdev(const struct evaluate *evaluate _unused_, const struct packet *packet, const void *info,
+static enum xt_answer match_physdev(const struct packet_fib *fib _unused_, const struct packet *packet, const void *info,
 				    size_t length)
 {
 	const struct xt_physdev_info *match = info;
@@ -188,7 +188,7 @@ static enum xt_answer match_physdev(const struct evaluate *evaluate _unused_, co
 	return answer((match->invert & simple) == 0);
 }
 
-static enum xt_answer match_mark(const struct evaluate *evaluate _unused_, const struct packet *packet _unused_, const void *info,
+static enum xt_answer match_mark(const struct packet_fib *fib _unused_, const struct packet *packet _unused_, const void *info,
 				 size_t length)
 {
 	const struct xt_mark_mtinfo1 *match = info;
@@ -196,7 +196,7 @@ static enum xt_answer match_mark(const struct evaluate *evaluate _unused_, const
 	return length < sizeof(*match) ? XT_UNSURE : answer((match->mark == 0) ^ match->invert);
 }
 
-static enum xt_answer match_always(const struct evaluate *evaluate _unused_, const struct packet *packet _unused_,
+static enum xt_answer match_always(const struct packet_fib *fib _unused_, const struct packet *packet _unused_,
 				   const void *info _unused_, size_t length _unused_)
 {
 	return XT_YES;
@@ -204,7 +204,7 @@ static enum xt_answer match_always(const struct evaluate *evaluate _unused_, con
 
 static const struct {
 	const char *name;
-	enum xt_answer (*match)(const struct evaluate *evaluate, const struct packet *packet, const void *info, size_t length);
+	enum xt_answer (*match)(const struct packet_fib *fib, const struct packet *packet, const void *info, size_t length);
 } matches[] = {
 	{ "addrtype", match_addrtype }, { "comment", match_always }, { "conntrack", match_conntrack },
 	{ "icmp", match_icmp }, { "icmp6", match_icmp }, { "limit", match_always }, { "mark", match_mark },
@@ -213,12 +213,12 @@ static const struct {
 };
 
 /* Does the packet match? A limit is thought of as not reached. */
-enum xt_answer xt_match(const struct evaluate *evaluate, const struct packet *packet, const char *name, const void *info,
+enum xt_answer xt_match(const struct packet_fib *fib, const struct packet *packet, const char *name, const void *info,
 			size_t length)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(matches); i++)
 		if (strcmp(name, matches[i].name) == 0)
-			return matches[i].match(evaluate, packet, info, length);
+			return matches[i].match(fib, packet, info, length);
 	return XT_UNSURE;
 }
 

@@ -7,11 +7,11 @@
 
 #include <stddef.h>
 
-#include "evaluate.h"
+#include "packet.h"
 
 enum xt_answer { XT_NO, XT_YES, XT_UNSURE };
 enum xt_effect { XT_CONTINUE, XT_DROPS, XT_TRANSLATES, XT_UNKNOWN };
 
-enum xt_answer xt_match(const struct evaluate *evaluate, const struct packet *packet, const char *name, const void *info,
+enum xt_answer xt_match(const struct packet_fib *fib, const struct packet *packet, const char *name, const void *info,
 			size_t length);
 enum xt_effect xt_target(struct packet *packet, const char *name, uint32_t revision, const void *info, size_t length);
