@@ -3,8 +3,8 @@
 
 # The model: pure, needs libc only.
 NETD_MODEL_SOURCES := netd/model/netstate.c netd/model/ip.c netd/model/siphash.c netd/model/keys.c \
-	netd/model/config.c netd/model/records.c netd/model/forwards.c netd/model/subnet.c netd/model/dnsmasq.c netd/model/desired.c netd/model/plan.c \
-	$(patsubst %,netd/model/plan-%.c,addresses bridges owners ports routes rules services steps sysctls) \
+	netd/model/config.c netd/model/records.c netd/model/forwards.c netd/model/routes.c netd/model/subnet.c netd/model/dnsmasq.c netd/model/desired.c netd/model/plan.c \
+	$(patsubst %,netd/model/plan-%.c,addresses bridges guest-routes owners ports routes rules services steps sysctls) \
 	netd/model/print.c netd/model/ruleset.c netd/model/leasefile.c netd/model/flows.c netd/model/coexist.c netd/model/doubles.c netd/model/forwarding.c
 NETD_MODEL_TESTS := test-doubles test-config test-subnet test-dnsmasq test-desired test-plan test-flows test-coexist test-forwarding
 

@@ -12,6 +12,7 @@
 #include <systemd/sd-journal.h>
 
 #include "../../lib/util.h"
+#include "../kernel/snapshot.h"
 #include "../kernel/sysctl.h"
 #include "../model/forwards.h"
 #include "forwardfiles.h"
@@ -155,6 +156,11 @@ int manager_build_desire(struct manager *manager, const struct pass *pass, bool 
 	r = desired_build(pass->wanted, pass->n_wanted, manager->choices, manager->n_choices, &options, &state);
 	if (r < 0)
 		return r;
+	r = kernel_watch_routes(&manager->kernel, &state);
+	if (r < 0) {
+		netstate_deinit(&state);
+		return r;
+	}
 	netstate_deinit(&desire->state);
 	free(desire->networks);
 	*desire = (struct desire){

@@ -116,6 +116,20 @@ static void tell_note(struct managed *managed, const struct plan_note *note)
 		text_add(&fix, "ip link set %s nomaster", STR_ESCAPED(note->link));
 		managed_set_state(managed, NETWORK_DEGRADED);
 		break;
+	case PLAN_NOTE_GUEST_ROUTE_FOREIGN:
+		text_add(&text, "the host has a route to %s/%u%s%s that is not ours: %s", IP_TEXT(&note->address), note->prefix_length,
+			 note->link[0] ? " by " : "", note->link[0] ? STR_ESCAPED(note->link) : "", note->harmless ?
+			 "it leads where [Route] says, and stays when that is gone" : "it comes before the one of [Route]");
+		text_add(&fix, "ip route delete %s/%u%s%s", IP_TEXT(&note->address), note->prefix_length, note->link[0] ? " dev " : "",
+			 note->link[0] ? STR_ESCAPED(note->link) : "");
+		if (!note->harmless)
+			managed_set_state(managed, NETWORK_DEGRADED);
+		break;
+	case PLAN_NOTE_GUEST_ROUTE_TAKEN:
+		text_add(&text, "[Route] Destination=%s/%u has addresses that the network of %s chose by itself: give that one an Address= of its own",
+			 IP_TEXT(&note->address), note->prefix_length, STR_ESCAPED(note->link));
+		managed_set_state(managed, NETWORK_DEGRADED);
+		break;
 	case PLAN_NOTE_ROUTE_INSIDE:
 		text_add(&text, "the host has a route to %s/%u%s%s, which is inside %s/%u: what is sent to guests with these addresses goes there; give the network another Address=",
 			 IP_TEXT(&note->address), note->prefix_length, note->link[0] ? " by " : "",

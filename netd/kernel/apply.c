@@ -120,7 +120,10 @@ static bool is_harmless(const struct plan_step *step, int error)
 	case PLAN_ADDRESS_REMOVE:
 		return error == -EADDRNOTAVAIL || error == -ENODEV;
 	case PLAN_ROUTE_ADD:
+	case PLAN_GUEST_ROUTE_ADD:
 		return error == -EEXIST;
+	case PLAN_GUEST_ROUTE_REMOVE:
+		return error == -ESRCH || error == -ENODEV;
 	case PLAN_ELEMENT_REMOVE:
 	case PLAN_TABLE_DELETE:
 		return error == -ENOENT;
@@ -283,6 +286,10 @@ static void put_link_step(struct nl_batch *batch, const struct plan_step *step, 
 		break;
 	case PLAN_ROUTE_ADD:
 		link_put_route(batch, &step->address, tag);
+		break;
+	case PLAN_GUEST_ROUTE_ADD:
+	case PLAN_GUEST_ROUTE_REMOVE:
+		link_put_guest_route(batch, step->op == PLAN_GUEST_ROUTE_ADD, &step->route, tag);
 		break;
 	case PLAN_SERVICE_STOP:
 	case PLAN_SERVICE_START:

@@ -284,6 +284,9 @@ int dump_route(const struct nlmsghdr *message, struct netstate_route *ret_route,
 	ret_route->prefix_length = header.rtm_dst_len;
 	ret_route->table = nl_get_u32(table[RTA_TABLE], header.rtm_table);
 	ret_route->metric = nl_get_u32(table[RTA_PRIORITY], 0);
+	ret_route->ours = header.rtm_protocol == NETSTATE_ROUTE_PROTOCOL;
+	if (table[RTA_GATEWAY] && !read_ip(table[RTA_GATEWAY], header.rtm_family, &ret_route->gateway))
+		return -EPROTO;
 	*ret_ifindex = (int)nl_get_u32(table[RTA_OIF], 0);
 	return 0;
 }

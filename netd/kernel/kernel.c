@@ -119,6 +119,7 @@ void kernel_deinit(struct kernel *kernel)
 	netstate_deinit(&kernel->view.added);
 	netstate_deinit(&kernel->view.removed);
 	free(kernel->view.links);
+	free(kernel->view.watched);
 	kernel->view = (struct view){ 0 };
 	nl_channel_deinit(&kernel->rtnl);
 	nl_channel_deinit(&kernel->nft);

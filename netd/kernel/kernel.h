@@ -47,6 +47,8 @@ struct view {
 	struct netstate added, removed;	/* owned; elements, by transactions of ours since the last look */
 	struct view_link *links;	/* owned: all interfaces, by index */
 	size_t n_links;
+	struct netstate_route *watched;	/* owned: what is wanted of routes; those of others to there are kept and looked for */
+	size_t n_watched;
 	uint64_t changes;		/* to links, ports and addresses: another number, another state */
 	bool all_links;			/* the last look was at all links */
 	int forwards[2];		/* the host's switches for IPv4 and IPv6; -1: there is none */

@@ -245,6 +245,33 @@ void link_put_route(struct nl_batch *batch, const struct netstate_address *addre
 		nl_put_u32(batch, RTA_PRIORITY, IP6_RT_PRIO_ADDRCONF);
 }
 
+/*
+ * A route through a guest, ours by its protocol. A new one comes beside what is there (fib_table_insert() with
+ * NLM_F_APPEND; fib6_add_rt2node(), where two ways of one metric become one route with both): a change of the gateway is
+ * the new one and then the old one's end, and never a moment without. What is taken away is named in full, so that it is
+ * ours and no other.
+ */
+void link_put_guest_route(struct nl_batch *batch, bool add, const struct netstate_route *route, uint32_t tag)
+{
+	const struct rtmsg header = {
+		.rtm_family = route->destination.family,
+		.rtm_dst_len = route->prefix_length,
+		.rtm_table = RT_TABLE_MAIN,
+		.rtm_protocol = NETSTATE_ROUTE_PROTOCOL,
+		.rtm_scope = RT_SCOPE_UNIVERSE,
+		.rtm_type = RTN_UNICAST,
+	};
+	size_t length = route->destination.family == AF_INET ? 4 : 16;
+
+	nl_begin(batch, add ? RTM_NEWROUTE : RTM_DELROUTE, add ? NLM_F_CREATE | NLM_F_APPEND : 0, tag, &header, sizeof(header));
+	nl_put(batch, RTA_DST, route->destination.bytes_be, length);
+	if (route->gateway.family)
+		nl_put(batch, RTA_GATEWAY, route->gateway.bytes_be, length);
+	nl_put_u32(batch, RTA_OIF, (uint32_t)link_index(route->link));
+	if (route->metric)
+		nl_put_u32(batch, RTA_PRIORITY, route->metric);
+}
+
 static void put_vlan(struct nl_batch *batch, uint16_t type, int ifindex, uint16_t vid, uint16_t flags, uint32_t tag)
 {
 	const struct ifinfomsg header = { .ifi_family = AF_BRIDGE, .ifi_index = ifindex };

@@ -16,4 +16,5 @@ void link_put_bridge_delete(struct nl_batch *batch, int ifindex, uint32_t tag);
 void link_put_flags(struct nl_batch *batch, int ifindex, bool up, uint32_t tag);
 void link_put_address(struct nl_batch *batch, bool add, const struct netstate_address *address, uint32_t tag);
 void link_put_route(struct nl_batch *batch, const struct netstate_address *address, uint32_t tag);
+void link_put_guest_route(struct nl_batch *batch, bool add, const struct netstate_route *route, uint32_t tag);
 void link_put_port_back(struct nl_batch *batch, const struct netstate_port *port, int bridge, uint32_t tag);

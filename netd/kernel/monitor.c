@@ -22,6 +22,7 @@
 #include "../../lib/nl/wire.h"
 #include "../../lib/util.h"
 #include "dump.h"
+#include "snapshot.h"
 
 #define QUEUE_SIZE	(16 * 1024 * 1024)
 #define BUFFER_SIZE	(64 * 1024)
@@ -198,7 +199,7 @@ static void note_dirt(const struct kernel *kernel, const struct nlmsghdr *messag
 	struct netstate_route route;
 
 	if (dirty == DIRTY_ROUTES && !dirt->overlap && dump_route(message, &route, &of_route) == 0)
-		dirt->overlap = netstate_is_overlap(&kernel->view.state, &route);
+		dirt->overlap = kernel_is_overlap(kernel, &route);
 	if (ifindex > 0)
 		dirt_add_link(dirt, ifindex);
 	if (ifindex <= 0 || dirty == DIRTY_ROUTES)

@@ -552,18 +552,51 @@ static int read_routes(struct kernel *kernel)
 }
 
 /*
- * What is not asked for, and dirty, is not there: the routes of interfaces that are no bridges of ours; but for those that
- * lead to where our bridges are: whether they change is known.
+ * Routes that @desired has: those of others to the same places are kept in the view, and looked for when they come or go.
+ * To be called when @desired is another one. -ENOMEM only.
  */
-static void drop_foreign_routes(struct view *view)
+int kernel_watch_routes(struct kernel *kernel, const struct netstate *desired)
 {
+	struct view *view = &kernel->view;
+	struct netstate_route *watched = NULL;
+
+	if (desired->n_routes > 0) {
+		watched = calloc(desired->n_routes, sizeof(*watched));
+		if (!watched)
+			return -ENOMEM;
+		memcpy(watched, desired->routes, desired->n_routes * sizeof(*watched));
+	}
+	free(view->watched);
+	view->watched = watched;
+	view->n_watched = desired->n_routes;
+	return 0;
+}
+
+/* Does a route, but for a default route, lead to where an address or a route of ours is, or to more? */
+bool kernel_is_overlap(const struct kernel *kernel, const struct netstate_route *route)
+{
+	const struct view *view = &kernel->view;
+
+	for (size_t i = 0; route->prefix_length > 0 && i < view->n_watched; i++)
+		if (netstate_routes_overlap(&view->watched[i], route))
+			return true;
+	return netstate_is_overlap(&view->state, route);
+}
+
+/*
+ * What is not asked for, and dirty, is not there: the routes of interfaces that are no bridges of ours; but for those that
+ * lead to where our bridges or routes are: whether they change is known.
+ */
+static void drop_foreign_routes(struct kernel *kernel)
+{
+	struct view *view = &kernel->view;
 	struct netstate *state = &view->state;
 	size_t n = 0;
 
 	for (size_t i = 0; i < state->n_routes; i++) {
 		const struct netstate_bridge *bridge = netstate_find_bridge(state, state->routes[i].link);
 
-		if ((!bridge || bridge->owner != NETSTATE_OURS) && !netstate_is_overlap(state, &state->routes[i]))
+		if ((!bridge || bridge->owner != NETSTATE_OURS) && !kernel_is_overlap(kernel, &state->routes[i]))
 			continue;
 		if (i != n)
 			memcpy(&state->routes[n], &state->routes[i], sizeof(*state->routes));
@@ -625,14 +658,16 @@ static int find_devices(struct view *view)
 }
 
 /* An interface goes without a word about its IPv4 routes (fib_sync_down_dev()): were some of them in our way? */
-static bool has_overlap_on(const struct view *view, const struct dirt *dirt)
+static bool has_overlap_on(const struct kernel *kernel, const struct dirt *dirt)
 {
+	const struct view *view = &kernel->view;
+
 	for (unsigned int i = 0; i < dirt->n_links; i++) {
 		const struct view_link *link = find_link(view, dirt->links[i]);
 
 		for (size_t j = 0; link && !link->ours && j < view->state.n_routes; j++)
 			if (strcmp(view->state.routes[j].link, link->name) == 0 &&
-			    netstate_is_overlap(&view->state, &view->state.routes[j]))
+			    kernel_is_overlap(kernel, &view->state.routes[j]))
 				return true;
 	}
 	return false;
@@ -650,7 +685,7 @@ static int look_once(struct kernel *kernel, unsigned int parts, const char **ret
 		if (view->forwards[i] == 1 && view->values_of_off[i])
 			kernel->dirt.parts |= DIRTY_LINKS;
 	dirt = kernel->dirt;
-	if (dirt.overlap || has_overlap_on(view, &dirt)) {
+	if (dirt.overlap || has_overlap_on(kernel, &dirt)) {
 		kernel->dirt.parts |= DIRTY_ROUTES;
 		parts |= SNAPSHOT_ROUTES;
 	}
@@ -676,7 +711,7 @@ static int look_once(struct kernel *kernel, unsigned int parts, const char **ret
 	if (r == 0 && all)
 		netstate_mark_routes(&view->state);
 	if (r == 0 && kernel->dirt.parts & DIRTY_ROUTES && view->foreign_routes)
-		drop_foreign_routes(view);
+		drop_foreign_routes(kernel);
 	if (r == 0)
 		r = check_forwarding(kernel, dirt.parts & DIRTY_LINKS || dirt.n_links > 0, dirt.parts & DIRTY_LINKS);
 	if (r == 0)

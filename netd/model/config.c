@@ -19,6 +19,7 @@
 #include "ip.h"
 #include "keys.h"
 #include "records.h"
+#include "routes.h"
 
 void network_deinit(struct network *network)
 {
@@ -550,6 +551,14 @@ static int verify_forwards(const struct network *earlier, struct network *later)
 	return records_clash(earlier, later, &place, &other, what) ? mark_bad(later, place, earlier, other, what) : 0;
 }
 
+static int verify_routes(const struct network *earlier, struct network *later)
+{
+	struct network_place place, other;
+	char what[256];
+
+	return routes_clash(earlier, later, &place, &other, what) ? mark_bad(later, place, earlier, other, what) : 0;
+}
+
 /* What a network takes for itself: a name, an Ethernet address, a prefix. */
 struct claim {
 	uint8_t kind;			/* 0: a name, 1: an Ethernet address, else the family of a prefix */
@@ -594,6 +603,12 @@ static size_t list_claims(const struct network *networks, size_t n_networks, str
 			add_claim(claims, &n, i, prefix.family, prefix.bytes_be, sizeof(prefix.bytes_be));
 			claims[n - 1].length = address->prefix_length;
 		}
+		for (size_t j = 0; j < network->n_routes; j++) {
+			const struct network_route *route = &network->routes[j];
+
+			add_claim(claims, &n, i, route->destination.family, route->destination.bytes_be, sizeof(route->destination.bytes_be));
+			claims[n - 1].length = route->prefix_length;
+		}
 	}
 	return n;
 }
@@ -619,9 +634,12 @@ static bool do_clash(const struct claim *a, const struct claim *b)
 /* Marks the networks that clash with some other one. In the order of claims the widest prefix comes first. */
 static int find_suspects(const struct network *networks, size_t n_networks, bool *suspects)
 {
-	_cleanup_(freep) struct claim *claims = calloc(n_networks * (3 + LIMIT_NETWORK_ADDRESSES) + 1, sizeof(*claims));
-	size_t n, widest = 0;
+	_cleanup_(freep) struct claim *claims = NULL;
+	size_t n = n_networks * (3 + LIMIT_NETWORK_ADDRESSES) + 1, widest = 0;
 
+	for (size_t i = 0; i < n_networks; i++)
+		n += networks[i].n_routes;
+	claims = calloc(n, sizeof(*claims));
 	if (!claims)
 		return -ENOMEM;
 	n = list_claims(networks, n_networks, claims);
@@ -648,12 +666,14 @@ static int verify_pair(const struct network *earlier, struct network *later)
 		r = verify_mac(earlier, later);
 	if (r == 0 && !later->problem)
 		r = verify_forwards(earlier, later);
+	if (r == 0 && !later->problem)
+		r = verify_routes(earlier, later);
 	return r;
 }
 
 /*
  * Compares networks with each other: overlapping prefixes, one name twice, one Ethernet address twice, a port
- * that is forwarded twice. Of
+ * that is forwarded twice, a prefix behind guests that is somebody else's. Of
  * two that clash the later one in the array gets a `problem` with file:line; all others stay as they are,
  * and those that have a problem already hinder nobody. -ENOMEM only.
  */

@@ -11,12 +11,14 @@
 
 #include "forwards.h"
 #include "ip.h"
+#include "routes.h"
 #include "ruleset.h"
 
 /* One network on its way into the state. Errors latch: the caller tests once. */
 struct build {
 	const struct network *network;
-	const struct subnet_choice *choice;
+	const struct subnet_choice *choice, *choices;	/* its own; those of all */
+	size_t n_choices;
 	const struct desired_options *options;
 	struct netstate *state;
 	struct mac mac;
@@ -302,6 +304,31 @@ static void add_uplink_elements(struct build *build)
 	}
 }
 
+/* What is behind guests has their sources, and their ways. */
+static void add_route_prefixes(struct build *build)
+{
+	const struct network *network = build->network;
+
+	for (size_t i = 0; i < network->n_routes; i++) {
+		const struct network_address behind = {
+			.ip = network->routes[i].destination, .prefix_length = network->routes[i].prefix_length,
+		};
+
+		if (!routes_is_repeated(network, i) &&
+		    !routes_is_chosen(network, &network->routes[i], build->choices, build->n_choices))
+			add_prefix(build, &behind);
+	}
+}
+
+static void add_routes(struct build *build)
+{
+	for (size_t i = 0; i < build->network->n_routes; i++) {
+		const struct netstate_route route = routes_build(&build->network->routes[i], build->network->bridge);
+
+		latch(build, netstate_add_route(build->state, &route));
+	}
+}
+
 static void add_elements(struct build *build)
 {
 	const struct network *network = build->network;
@@ -311,6 +338,7 @@ static void add_elements(struct build *build)
 	add_element(build, NETSTATE_SET_SAME, 0, true, network->bridge, IFNAME_SIZE);
 	for (size_t i = 0; i < build->n_addresses; i++)
 		add_address_elements(build, &build->addresses[i]);
+	add_route_prefixes(build);
 	/* Router advertisements name this one as the gateway and as the DNS server. */
 	add_element(build, NETSTATE_SET_LOCAL6, 0, true, link_local.bytes_be, 16);
 	if (network->mode == NETWORK_NAT) {
@@ -485,6 +513,8 @@ int desired_build(const struct network *const networks[], size_t n_networks,
 		struct build build = {
 			.network = networks[i],
 			.choice = subnet_find(choices, n_choices, networks[i]->name),
+			.choices = choices,
+			.n_choices = n_choices,
 			.options = options,
 			.state = &state,
 			.mac = desired_mac(networks[i], options->machine_id),
@@ -493,6 +523,7 @@ int desired_build(const struct network *const networks[], size_t n_networks,
 		build.n_addresses = subnet_addresses(build.network, build.choice, build.addresses);
 		add_bridge(&build);
 		add_addresses(&build);
+		add_routes(&build);
 		if (networks[i]->mode != NETWORK_OPEN && networks[i]->mode != NETWORK_BRIDGE) {
 			add_elements(&build);
 			add_peer_elements(&build, networks, n_networks);

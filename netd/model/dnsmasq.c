@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "ip.h"
+#include "routes.h"
 #include "records.h"
 
 #define LEASES_MAX 65535
@@ -334,6 +335,12 @@ static void print_addresses(FILE *file, const char *name, const struct ip *addre
 
 static void print_options(const struct network *network, FILE *file)
 {
+	char routes[LIMIT_NETWORK_ROUTES * 2 * IP_TEXT_SIZE];
+	struct text text;
+
+	text_init(&text, routes, sizeof(routes));
+	routes_print_option(network, &text);
+	fputs(routes, file);
 	if (network->router.family)
 		fprintf(file, "option:router,%s\n", IP_TEXT(&network->router));
 	print_addresses(file, "ntp-server", network->ntp, network->n_ntp, false);

@@ -53,8 +53,9 @@ static int compare_ips(const struct ip *a, const struct ip *b)
 static int compare_prefixes(const void *a, const void *b)
 {
 	const struct flow_prefix *left = a, *right = b;
+	int r = compare_ips(&left->prefix, &right->prefix);
 
-	return compare_ips(&left->prefix, &right->prefix);
+	return r ? r : left->prefix_length - right->prefix_length;
 }
 
 static int compare_hosts(const void *a, const void *b)
@@ -312,6 +313,21 @@ static void add_present(struct flow_rules *rules, const struct netstate *desired
 	}
 }
 
+/* A prefix behind one guest may be a part of one behind another: the wider one says all, for they are of one network. */
+static void drop_inner(struct flow_rules *rules)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < rules->n_prefixes; i++) {
+		const struct flow_prefix *wider = n > 0 ? &rules->prefixes[n - 1] : NULL;
+
+		if (!wider || !ip_overlaps(&wider->prefix, wider->prefix_length, &rules->prefixes[i].prefix,
+					   rules->prefixes[i].prefix_length))
+			rules->prefixes[n++] = rules->prefixes[i];
+	}
+	rules->n_prefixes = n;
+}
+
 /* Somebody else's network may have taken the addresses over. */
 static bool is_taken(const struct netstate *snapshot, const struct flow_prefix *prefix)
 {
@@ -389,8 +405,9 @@ int flow_rules_build(const struct netstate *desired, const struct netstate *snap
 		return -ENOMEM;
 	}
 	add_present(&rules, desired);
+	qsort(rules.prefixes, rules.n_prefixes, sizeof(*rules.prefixes), compare_prefixes);
+	drop_inner(&rules);
 	n_present = rules.n_prefixes;
-	qsort(rules.prefixes, n_present, sizeof(*rules.prefixes), compare_prefixes);
 	for (size_t i = 0; i < snapshot->n_elements; i++)
 		if (read_prefix(&snapshot->elements[i], &prefix))
 			add_gone(&rules, n_present, snapshot, &prefix);

@@ -14,6 +14,7 @@
 #include "../../lib/str.h"
 #include "ip.h"
 #include "records.h"
+#include "routes.h"
 
 static const char *const mode_names[] = {
 	[NETWORK_NAT] = "nat", [NETWORK_ISOLATED] = "isolated", [NETWORK_ROUTE] = "route", [NETWORK_OPEN] = "open",
@@ -61,7 +62,7 @@ static int parse_word(const char *value, const char *const *names, size_t n_name
 }
 
 /* systemd.syntax(7) takes these words, in any case. */
-static int parse_boolean(const char *value, bool *ret_value)
+int keys_parse_boolean(const char *value, bool *ret_value)
 {
 	static const char *const yes[] = { "yes", "true", "on", "1", "y", "t" };
 	static const char *const no[] = { "no", "false", "off", "0", "n", "f" };
@@ -235,7 +236,7 @@ static int parse_autostart(struct network *network, const char *value, char why[
 		return 0;
 	}
 	network->on_demand = false;
-	return parse_boolean(value, &network->autostart);
+	return keys_parse_boolean(value, &network->autostart);
 }
 
 static void reset_autostart(struct network *network)
@@ -291,7 +292,7 @@ static void reset_start_services(struct network *network)
 
 static int parse_coexist(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return parse_boolean(value, &network->coexist);
+	return keys_parse_boolean(value, &network->coexist);
 }
 
 static void reset_coexist(struct network *network)
@@ -301,7 +302,7 @@ static void reset_coexist(struct network *network)
 
 static int parse_forward_guard(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return parse_boolean(value, &network->forward_guard);
+	return keys_parse_boolean(value, &network->forward_guard);
 }
 
 static void reset_forward_guard(struct network *network)
@@ -411,7 +412,7 @@ static void reset_nat_ports(struct network *network)
 
 static int parse_nat66(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return parse_boolean(value, &network->nat66);
+	return keys_parse_boolean(value, &network->nat66);
 }
 
 static void reset_nat66(struct network *network)
@@ -556,7 +557,7 @@ static void reset_address(struct network *network)
 
 static int parse_dhcp_enable(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return parse_boolean(value, &network->dhcp);
+	return keys_parse_boolean(value, &network->dhcp);
 }
 
 static void reset_dhcp_enable(struct network *network)
@@ -592,7 +593,7 @@ static void reset_dhcp_lease_time(struct network *network)
 
 static int parse_dhcp_only_hosts(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return parse_boolean(value, &network->only_hosts);
+	return keys_parse_boolean(value, &network->only_hosts);
 }
 
 static void reset_dhcp_only_hosts(struct network *network)
@@ -620,7 +621,7 @@ static void reset_dhcp_identity(struct network *network)
 
 static int parse_dns_enable(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return parse_boolean(value, &network->dns);
+	return keys_parse_boolean(value, &network->dns);
 }
 
 static void reset_dns_enable(struct network *network)
@@ -906,6 +907,28 @@ const struct key keys[KEY_MAX_] = {
 		"a guest's name, Ethernet address or address, with a port where it is another one, such as web:80, 52:54:00:12:34:56:80 or [fd00:1::5]:80",
 		"The guest that they lead to. A name or an Ethernet address is that of a [Host] or of a lease, and the forward follows it. Of several ports the first is named. What was forwarded and is no longer ends.",
 		.only = OUTWARD,
+	},
+	[KEY_ROUTE_DESTINATION] = {
+		"Route", "Destination", routes_parse_destination, routes_reset_destination, false, "none", "",
+		"a prefix, such as 10.50.0.0/16 or fd00:50::/48",
+		"What is reached through a guest. The host sends it there, and believes packets with sources in this prefix when they come from this network; they leave as the network's own do, translated with Mode=nat. It must not overlap with what other networks have.",
+		.only = OURS,
+	},
+	[KEY_ROUTE_GATEWAY] = {
+		"Route", "Gateway", routes_parse_gateway, routes_reset_gateway, false, "none", "",
+		"the address of a guest, such as 10.0.0.5, or for IPv6 also its link-local one",
+		"The guest that forwards. Its address lies in the prefix of an Address= of this network; it is best given to it by a [Host].",
+		.only = OURS,
+	},
+	[KEY_ROUTE_METRIC] = {
+		"Route", "Metric", routes_parse_metric, routes_reset_metric, false, "0; 1024 for IPv6", "", "a number from 1 to 4294967295",
+		"Of several routes to one prefix the kernel takes the one with the smallest number.",
+		.only = OURS,
+	},
+	[KEY_ROUTE_ADVERTISE] = {
+		"Route", "Advertise", routes_parse_advertise, routes_reset_advertise, false, "no", "", BOOLEAN,
+		"Whether guests are told of this route by DHCP (option 121, IPv4 only), so that they send to that guest directly. Without it they send to the gateway, which sends it on; where they have no gateway (Mode=isolated), they reach the prefix only so.",
+		.only = OURS,
 	},
 	[KEY_BOOT_ROOT] = {
 		"Boot", "TFTPRoot", records_parse_boot_root, records_reset_boot_root, false, "none", "",

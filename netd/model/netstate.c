@@ -263,14 +263,12 @@ const struct netstate_address *netstate_find_address(const struct netstate *stat
 	return SEARCH(state, addresses, address, search_address);
 }
 
-static bool has_route(const struct netstate *state, const struct netstate_address *address)
+/* Where the routes to a prefix begin in a sorted state, in all tables; how many there are is *ret_n. */
+size_t netstate_routes_to(const struct netstate *state, const struct ip *destination, uint8_t prefix_length, size_t *ret_n)
 {
-	struct netstate_route key = { .prefix_length = address->prefix_length };
-	size_t low = 0, high = state->n_routes;
+	const struct netstate_route key = { .destination = *destination, .prefix_length = prefix_length };
+	size_t low = 0, high = state->n_routes, end;
 
-	key.destination.family = address->address.family;
-	for (unsigned int i = 0; i < address->prefix_length; i++)
-		key.destination.bytes_be[i / 8] |= (uint8_t)(address->address.bytes_be[i / 8] & (0x80 >> i % 8));
 	/* The first one that does not stand before it: table and metric are 0, its link is "". */
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -280,14 +278,21 @@ static bool has_route(const struct netstate *state, const struct netstate_addres
 		else
 			high = middle;
 	}
-	for (; low < state->n_routes; low++) {
-		const struct netstate_route *route = &state->routes[low];
+	for (end = low; end < state->n_routes; end++)
+		if (compare_ips(&state->routes[end].destination, destination) != 0 || state->routes[end].prefix_length != prefix_length)
+			break;
+	*ret_n = end - low;
+	return low;
+}
 
-		if (compare_ips(&route->destination, &key.destination) != 0 || route->prefix_length != key.prefix_length)
-			return false;
-		if (strcmp(route->link, address->link) == 0)
+static bool has_route(const struct netstate *state, const struct netstate_address *address)
+{
+	const struct ip prefix = ip_mask(&address->address, address->prefix_length);
+	size_t n, first = netstate_routes_to(state, &prefix, address->prefix_length, &n);
+
+	for (size_t i = first; i < first + n; i++)
+		if (strcmp(state->routes[i].link, address->link) == 0)
 			return true;
-	}
 	return false;
 }
 
@@ -340,6 +345,12 @@ void netstate_mark_routes_of(struct netstate *state, const char *link)
 
 	for (size_t i = first; i < first + n; i++)
 		mark_route(state, &state->addresses[i], state->addresses[i].ours ? bridge : NULL);
+}
+
+/* Do they lead to a place in common? */
+bool netstate_routes_overlap(const struct netstate_route *a, const struct netstate_route *b)
+{
+	return ip_overlaps(&a->destination, a->prefix_length, &b->destination, b->prefix_length);
 }
 
 /* Does a route, but for a default route, lead to where an address of a bridge of ours has its prefix, or to more? */

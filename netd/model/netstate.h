@@ -85,11 +85,16 @@ struct netstate_device {
 	bool off4, off6;		/* does not forward; of others than "all" only while that one does */
 };
 
-/* Identity: family, destination, length, table, metric. Snapshot only: to see overlaps. */
+#define NETSTATE_MAIN_TABLE	254	/* RT_TABLE_MAIN: others are looked at only by rules that somebody made */
+#define NETSTATE_ROUTE_PROTOCOL	71	/* rtm_protocol of what is ours: linux/rtnetlink.h has no name for it, nor iproute2 */
+
+/* Identity: family, destination, length, table, metric. Desired: those through guests; snapshot: to see overlaps, too. */
 struct netstate_route {
 	struct ip destination;
 	uint8_t prefix_length;
+	bool ours;			/* marked by its protocol */
 	uint32_t table, metric;
+	struct ip gateway;		/* no family: none, or of the other family, or several */
 	char link[IFNAME_SIZE];
 };
 
@@ -260,5 +265,7 @@ const struct netstate_element *netstate_find_element(const struct netstate *stat
 void netstate_mark_routes(struct netstate *state);
 size_t netstate_addresses_of(const struct netstate *state, const char *link, size_t *ret_n);
 void netstate_mark_routes_of(struct netstate *state, const char *link);
+bool netstate_routes_overlap(const struct netstate_route *a, const struct netstate_route *b);
+size_t netstate_routes_to(const struct netstate *state, const struct ip *destination, uint8_t prefix_length, size_t *ret_n);
 bool netstate_is_overlap(const struct netstate *state, const struct netstate_route *route);
 const struct netstate_address *netstate_find_address(const struct netstate *state, const struct netstate_address *address);

@@ -22,6 +22,7 @@
 #define LIMIT_NETWORK_HOSTS		2048
 #define LIMIT_NETWORK_KEPT_PORTS	8
 #define LIMIT_NETWORK_FORWARDS		256
+#define LIMIT_NETWORK_ROUTES		64
 #define LIMIT_NETWORK_FORWARD_PORTS	2048	/* of all forwards together */
 #define LIMIT_NETWORK_DOMAIN		254	/* a domain name and its end */
 #define LIMIT_NETWORK_LINE		4096	/* bytes of one line of a file, continuations included */
@@ -77,6 +78,7 @@ enum key_id {
 	KEY_DNS_ENABLE, KEY_DNS_DOMAIN, KEY_DNS_FORWARDER, KEY_DNS_HOST, KEY_DNS_TXT, KEY_DNS_SRV,
 	KEY_HOST_MAC, KEY_HOST_CLIENT_ID, KEY_HOST_NAME, KEY_HOST_ADDRESS, KEY_HOST_LEASE_TIME, KEY_HOST_OPTION,
 	KEY_FORWARD_LISTEN, KEY_FORWARD_TO,
+	KEY_ROUTE_DESTINATION, KEY_ROUTE_GATEWAY, KEY_ROUTE_METRIC, KEY_ROUTE_ADVERTISE,
 	KEY_BOOT_ROOT, KEY_BOOT_FILE, KEY_BOOT_SERVER,
 	KEY_MAX_,
 };
@@ -107,6 +109,15 @@ struct network_forward {
 	struct mac mac;
 	char name[64];
 	uint16_t to[2];			/* 0: the same */
+};
+
+/* A prefix behind a guest. */
+struct network_route {
+	struct network_place place;
+	struct ip destination, gateway;
+	uint8_t prefix_length;
+	bool advertise;			/* to other guests, by DHCP */
+	uint32_t metric;		/* 0: the kernel's own */
 };
 
 /* What boots: client architectures of RFC 4578 and its registry, and iPXE, whatever it runs on. */
@@ -194,6 +205,8 @@ struct network {
 	struct ip boot_server;		/* no family: the gateway */
 	struct network_forward *forwards;	/* owned */
 	size_t n_forwards;
+	struct network_route *routes;	/* owned */
+	size_t n_routes;
 };
 
 #define NETWORK_NULL (struct network){ 0 }

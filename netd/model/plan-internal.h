@@ -69,7 +69,7 @@ void planner_add_note(struct planner *planner, enum plan_note_kind kind, const c
 int planner_sort_steps(struct plan *plan);
 
 /* planner_add_bridge_step() and so on: a step with its object, a netstate_bridge and so on. */
-#define PLANNER_KINDS(X)	X(bridge) X(port) X(address) X(element) X(checksum) X(sysctl) X(service) X(table)
+#define PLANNER_KINDS(X)	X(bridge) X(port) X(address) X(route) X(element) X(checksum) X(sysctl) X(service) X(table)
 #define DECLARE_ADD_STEP(kind)									\
 void planner_add_##kind##_step(struct planner *planner, enum plan_phase phase, enum plan_op op,	\
 			       enum plan_outcome outcome, const char *network, const struct netstate_##kind *object);
@@ -85,6 +85,7 @@ int planner_see_bridges(struct planner *planner);
 struct job *planner_find_job(const struct planner *planner, const char *network);
 bool planner_is_wanted(const struct planner *planner, const char *network);
 const char *planner_network_of_link(const struct planner *planner, const char *link);
+struct seen *planner_find_seen_name(const struct planner *planner, const char *name);
 bool planner_is_leaving(const struct planner *planner, const struct seen *seen);
 int planner_make_jobs(struct planner *planner);
 int planner_old_index(const struct planner *planner, const char *network);
@@ -94,6 +95,7 @@ void plan_bridge(struct planner *planner, const struct job *job);
 void plan_leaving_bridge(struct planner *planner, const struct seen *seen);
 void plan_addresses(struct planner *planner, const struct job *job);
 void plan_leaving_addresses(struct planner *planner, const struct seen *seen);
+void plan_guest_routes(struct planner *planner);
 void plan_table(struct planner *planner);
 void plan_checksums(struct planner *planner);
 void plan_sysctls(struct planner *planner);

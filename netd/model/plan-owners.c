@@ -152,7 +152,8 @@ int planner_see_bridges(struct planner *planner)
 	return 0;
 }
 
-static struct seen *find_seen_name(const struct planner *planner, const char *name)
+/* The bridge of ours that is called so now; NULL when it is none. */
+struct seen *planner_find_seen_name(const struct planner *planner, const char *name)
 {
 	const struct netstate_bridge *bridge = planner_find_actual(planner, name);
 	size_t i = bridge ? planner->seen_of[bridge - planner->snapshot->bridges] : 0;
@@ -193,7 +194,7 @@ const char *planner_network_of_link(const struct planner *planner, const char *l
 
 	if (desired)
 		return desired->network;
-	seen = find_seen_name(planner, link);
+	seen = planner_find_seen_name(planner, link);
 	if (seen)
 		return seen->network;
 	for (size_t i = 0; i < planner->memory->n_bridges; i++)
@@ -272,7 +273,7 @@ static void clear_name(struct planner *planner, struct job *job)
 {
 	const struct netstate_bridge *desired = job->desired;
 	const struct netstate_bridge *holder = planner_find_actual(planner, desired->name);
-	struct seen *seen = holder ? find_seen_name(planner, desired->name) : NULL;
+	struct seen *seen = holder ? planner_find_seen_name(planner, desired->name) : NULL;
 
 	if (desired->existing) {
 		job->blocked = !seen || seen != job->seen;

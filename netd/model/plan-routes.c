@@ -10,8 +10,6 @@
 
 #include "ip.h"
 
-#define MAIN_TABLE	254		/* RT_TABLE_MAIN: others are looked at only by rules that somebody made */
-
 /* Those that may be in the way: not the default route, and none of our own. The caller frees. */
 static const struct netstate_route **find_foreign_routes(struct planner *planner, size_t *ret_n)
 {
@@ -24,7 +22,7 @@ static const struct netstate_route **find_foreign_routes(struct planner *planner
 	for (size_t i = 0; routes && i < snapshot->n_routes; i++) {
 		const struct netstate_route *route = &snapshot->routes[i];
 
-		if (route->table == MAIN_TABLE && route->prefix_length > 0 && !planner_network_of_link(planner, route->link))
+		if (route->table == NETSTATE_MAIN_TABLE && route->prefix_length > 0 && !planner_network_of_link(planner, route->link))
 			routes[(*ret_n)++] = route;
 	}
 	return routes;

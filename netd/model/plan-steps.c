@@ -142,6 +142,7 @@ static const char *const op_names[] = {
 	[PLAN_BRIDGE_UP] = "bridge-up", [PLAN_BRIDGE_DOWN] = "bridge-down", [PLAN_BRIDGE_DELETE] = "bridge-delete",
 	[PLAN_ADDRESS_ADD] = "address-add", [PLAN_ADDRESS_REMOVE] = "address-remove",
 	[PLAN_ROUTE_ADD] = "route-add",
+	[PLAN_GUEST_ROUTE_ADD] = "guest-route-add", [PLAN_GUEST_ROUTE_REMOVE] = "guest-route-remove",
 	[PLAN_TABLE_ADOPT] = "table-adopt", [PLAN_TABLE_REPLACE] = "table-replace", [PLAN_TABLE_DELETE] = "table-delete",
 	[PLAN_ELEMENT_ADD] = "element-add", [PLAN_ELEMENT_REMOVE] = "element-remove",
 	[PLAN_CHECKSUM_ADD] = "checksum-add", [PLAN_CHECKSUM_REMOVE] = "checksum-remove",
@@ -158,6 +159,7 @@ static_assert(ARRAY_SIZE(outcome_names) == OUTCOME_FOREIGN + 1, "a name for each
 static const char *const note_names[] = {
 	[PLAN_NOTE_BRIDGE_FOREIGN] = "bridge-foreign", [PLAN_NOTE_BRIDGE_MISSING] = "bridge-missing", [PLAN_NOTE_BRIDGE_DOUBLE] = "bridge-double",
 	[PLAN_NOTE_ADDRESS_FOREIGN] = "address-foreign", [PLAN_NOTE_PORT_PHYSICAL] = "port-physical",
+	[PLAN_NOTE_GUEST_ROUTE_FOREIGN] = "guest-route-foreign", [PLAN_NOTE_GUEST_ROUTE_TAKEN] = "guest-route-taken",
 	[PLAN_NOTE_ROUTE_WIDER] = "route-wider", [PLAN_NOTE_ROUTE_INSIDE] = "route-inside",
 	[PLAN_NOTE_TABLE_OWNED] = "table-owned",
 };

@@ -82,6 +82,7 @@ int plan_build(const struct netstate *desired, const struct netstate *snapshot, 
 		if (r < 0)
 			return r;
 		plan_networks(&planner);
+		plan_guest_routes(&planner);
 		plan_table(&planner);
 		plan_checksums(&planner);
 		plan_sysctls(&planner);

@@ -41,6 +41,8 @@ enum plan_op {
 	PLAN_BRIDGE_CREATE, PLAN_BRIDGE_SET, PLAN_BRIDGE_RENAME, PLAN_BRIDGE_UP, PLAN_BRIDGE_DOWN, PLAN_BRIDGE_DELETE,
 	PLAN_ADDRESS_ADD, PLAN_ADDRESS_REMOVE,
 	PLAN_ROUTE_ADD,			/* of an address that has lost the route to its prefix */
+	PLAN_GUEST_ROUTE_ADD,		/* [Route]: beside what is there, so that none is missed while its gateway changes */
+	PLAN_GUEST_ROUTE_REMOVE,
 	PLAN_TABLE_ADOPT,		/* alone in its batch */
 	PLAN_TABLE_REPLACE,		/* delete where there is one, and make it anew with all elements */
 	PLAN_TABLE_DELETE,
@@ -76,6 +78,7 @@ struct plan_step {
 		struct netstate_bridge bridge;	/* as desired; with the ifindex to work on (or to ask for, CREATE) */
 		struct netstate_port port;	/* as desired; by ifindex */
 		struct netstate_address address;
+		struct netstate_route route;
 		struct netstate_element element;
 		struct netstate_checksum checksum;
 		struct netstate_sysctl sysctl;
@@ -91,6 +94,8 @@ enum plan_note_kind {
 	PLAN_NOTE_BRIDGE_DOUBLE,	/* a second bridge says that it is this network's */
 	PLAN_NOTE_ADDRESS_FOREIGN,	/* an address on our bridge that we did not put there */
 	PLAN_NOTE_PORT_PHYSICAL,	/* a network card in a bridge of ours */
+	PLAN_NOTE_GUEST_ROUTE_FOREIGN,	/* somebody else's route is there instead of, or comes before, one through a guest */
+	PLAN_NOTE_GUEST_ROUTE_TAKEN,	/* a prefix behind a guest has addresses of another network, which chose them */
 	PLAN_NOTE_ROUTE_WIDER,		/* a route of somebody else's leads to more than the network, and to all of it */
 	PLAN_NOTE_ROUTE_INSIDE,		/* a route of somebody else's leads to the network, or a part of it */
 	PLAN_NOTE_TABLE_OWNED,		/* another process owns the table: nothing at all can be done */
@@ -99,9 +104,10 @@ enum plan_note_kind {
 
 struct plan_note {
 	uint8_t kind;			/* enum plan_note_kind */
+	bool harmless;			/* GUEST_ROUTE_FOREIGN: it leads the same way */
 	char network[NETWORK_NAME_SIZE];
 	char link[IFNAME_SIZE];
-	struct ip address;		/* ADDRESS_FOREIGN, ROUTE_* */
+	struct ip address;		/* ADDRESS_FOREIGN, ROUTE_*, GUEST_ROUTE_*: the destination */
 	uint8_t prefix_length;
 	struct ip own;			/* ROUTE_*: the network's address that it is about */
 	uint8_t own_length;

@@ -129,7 +129,10 @@ static void print_route(FILE *file, const struct netstate_route *route)
 	fprintf(file, "route %s/%u", IP_TEXT(&route->destination), route->prefix_length);
 	print_number(file, "table", route->table);
 	print_number(file, "metric", route->metric);
+	if (route->gateway.family)
+		fprintf(file, " via=%s", IP_TEXT(&route->gateway));
 	print_string(file, "dev", route->link);
+	print_flag(file, "ours", route->ours);
 }
 
 static void print_device(FILE *file, const struct netstate_device *device)
@@ -305,6 +308,10 @@ static void print_object(FILE *file, const struct plan_step *step)
 	case PLAN_ADDRESS_REMOVE:
 	case PLAN_ROUTE_ADD:
 		print_address(file, &step->address);
+		break;
+	case PLAN_GUEST_ROUTE_ADD:
+	case PLAN_GUEST_ROUTE_REMOVE:
+		print_route(file, &step->route);
 		break;
 	case PLAN_TABLE_ADOPT:
 	case PLAN_TABLE_REPLACE:
@@ -566,7 +573,9 @@ static void parse_route(struct line *line, struct netstate_route *route)
 			route->metric = (uint32_t)read_number(line, value, 10, UINT32_MAX);
 		else if (is_key(word, "dev", &value))
 			read_name(line, value, route->link);
-		else
+		else if (is_key(word, "via", &value))
+			line->bad |= ip_parse(value, &route->gateway) < 0;
+		else if (!is_flag(word, "ours", &route->ours))
 			line->bad = true;
 	}
 }

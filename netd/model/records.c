@@ -17,6 +17,7 @@
 
 #include "../../lib/str.h"
 #include "ip.h"
+#include "routes.h"
 
 /* Lists of texts */
 
@@ -718,6 +719,8 @@ int records_begin_section(struct network *network, const char *section, struct n
 				     sizeof(*forward), &r);
 		if (forward)
 			forward->place = place;
+	} else if (strcmp(section, "Route") == 0) {
+		r = routes_begin(network, place);
 	}
 	return r;
 }
@@ -734,9 +737,11 @@ void records_deinit(struct network *network)
 	records_reset_boot_root(network);
 	records_reset_boot_file(network);
 	free(network->forwards);
+	free(network->routes);
 	network->hosts = NULL;
 	network->forwards = NULL;
-	network->n_hosts = network->n_forwards = 0;
+	network->routes = NULL;
+	network->n_hosts = network->n_forwards = network->n_routes = 0;
 }
 
 #define record_failure(network, where, failure, format, ...)					\
@@ -919,5 +924,7 @@ int records_verify(const struct network *network, struct failure *failure)
 
 	if (r == 0)
 		r = verify_boot(network, failure);
+	if (r == 0)
+		r = routes_verify(network, failure);
 	return r ? r : verify_forwards(network, failure);
 }

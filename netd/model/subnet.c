@@ -96,15 +96,17 @@ static int collect_foreign(const struct netstate *snapshot, struct taken *taken)
 
 static int collect_written(const struct network *const networks[], size_t n_networks, struct taken *taken)
 {
-	for (size_t i = 0; i < n_networks; i++)
-		for (size_t j = 0; j < networks[i]->n_addresses; j++) {
-			const struct network_address *address = &networks[i]->addresses[j];
-			int r = taken_add(taken, &address->ip, address->prefix_length);
+	int r = 0;
 
-			if (r < 0)
-				return r;
-		}
-	return 0;
+	for (size_t i = 0; i < n_networks; i++) {
+		const struct network *network = networks[i];
+
+		for (size_t j = 0; r == 0 && j < network->n_addresses; j++)
+			r = taken_add(taken, &network->addresses[j].ip, network->addresses[j].prefix_length);
+		for (size_t j = 0; r == 0 && j < network->n_routes; j++)
+			r = taken_add(taken, &network->routes[j].destination, network->routes[j].prefix_length);
+	}
+	return r;
 }
 
 static uint64_t hash_name(const char *purpose, const char *name, const uint8_t machine_id[static SIPHASH_KEY_SIZE])

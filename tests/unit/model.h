@@ -251,6 +251,9 @@ static inline void sim_delete_bridge(struct netstate *state, struct netstate_bri
 	for (size_t i = state->n_addresses; i-- > 0;)
 		if (strcmp(state->addresses[i].link, bridge->name) == 0)
 			sim_remove(state, addresses, &state->addresses[i]);
+	for (size_t i = state->n_routes; i-- > 0;)
+		if (strcmp(state->routes[i].link, bridge->name) == 0)
+			sim_remove(state, routes, &state->routes[i]);
 	for (size_t i = 0; i < state->n_ports; i++)
 		if (state->ports[i].master == bridge->ifindex)
 			state->ports[i].master = 0;
@@ -267,6 +270,11 @@ static inline void sim_rename_bridge(struct netstate *state, struct netstate_bri
 		if (strcmp(state->addresses[i].link, bridge->name) == 0) {
 			memset(state->addresses[i].link, 0, IFNAME_SIZE);
 			snprintf(state->addresses[i].link, IFNAME_SIZE, "%s", name);
+		}
+	for (size_t i = 0; i < state->n_routes; i++)
+		if (strcmp(state->routes[i].link, bridge->name) == 0) {
+			memset(state->routes[i].link, 0, IFNAME_SIZE);
+			snprintf(state->routes[i].link, IFNAME_SIZE, "%s", name);
 		}
 	sim_forget_sysctls(state, bridge->name);
 	memset(bridge->name, 0, IFNAME_SIZE);
@@ -399,6 +407,28 @@ static inline void sim_address(struct netstate *state, const struct plan_step *s
 	}
 }
 
+/* The kernel takes a gateway only on a link that is up, where it has an address of its own. */
+static inline void sim_guest_route(struct netstate *state, const struct plan_step *step)
+{
+	const struct netstate_route *route = &step->route;
+	const struct netstate_bridge *bridge = NULL;
+
+	for (size_t i = 0; i < state->n_bridges; i++)
+		if (strcmp(state->bridges[i].name, route->link) == 0)
+			bridge = &state->bridges[i];
+	assert_true(bridge && bridge->up);
+	if (step->op == PLAN_GUEST_ROUTE_ADD) {
+		netstate_add_route(state, route);
+		return;
+	}
+	for (size_t i = 0; i < state->n_routes; i++)
+		if (memcmp(&state->routes[i], route, sizeof(*route)) == 0) {
+			sim_remove(state, routes, &state->routes[i]);
+			return;
+		}
+	fail_msg("guest-route-remove: there is none");
+}
+
 static inline void sim_put_back(struct netstate *state, const struct netstate_port *wanted)
 {
 	struct netstate_bridge on = { .ifindex = 0 };
@@ -484,6 +514,10 @@ static inline void sim_step(struct netstate *state, const struct plan_step *step
 		netstate_sort(state);
 		assert_non_null(netstate_find_address(state, &step->address));
 		((struct netstate_address *)netstate_find_address(state, &step->address))->no_route = false;
+		break;
+	case PLAN_GUEST_ROUTE_ADD:
+	case PLAN_GUEST_ROUTE_REMOVE:
+		sim_guest_route(state, step);
 		break;
 	case PLAN_TABLE_ADOPT:
 	case PLAN_TABLE_REPLACE:

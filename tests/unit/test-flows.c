@@ -70,6 +70,15 @@ static const struct flow_case flow_cases[] = {
 	{ "from outside, announced", false, IPPROTO_TCP, IPS_EXPECTED, SERVER " 20", "10.1.0.5 999" },
 	{ "from a foreign network", true, IPPROTO_TCP, 0, "192.168.122.7 999", "10.1.0.5 80" },
 
+	/* behind guests of gn-g: one prefix in another, and one that is gone */
+	{ "behind a guest", false, IPPROTO_UDP, SNAT, "10.40.2.5 999", SERVER " 53", SERVER " 53", UPLINK " 1999" },
+	{ "behind two guests", false, IPPROTO_UDP, SNAT, "10.40.1.5 999", SERVER " 53", SERVER " 53", UPLINK " 1999" },
+	{ "behind a guest, not translated", true, IPPROTO_UDP, 0, "10.40.2.5 999", SERVER " 53" },
+	{ "behind a guest, to another network", true, IPPROTO_TCP, 0, "10.40.2.5 999", "10.1.0.5 80" },
+	{ "behind a guest, to a neighbour", false, IPPROTO_TCP, 0, "10.40.2.5 999", "10.7.0.9 80" },
+	{ "to behind a guest, from outside", true, IPPROTO_TCP, 0, SERVER " 999", "10.40.1.5 80" },
+	{ "behind a guest, no longer", true, IPPROTO_UDP, SNAT, "10.41.2.5 999", SERVER " 53", SERVER " 53", UPLINK " 1999" },
+
 	/* routed networks: gn-d was a NAT network before */
 	{ "routed out", false, IPPROTO_UDP, 0, "10.4.0.5 999", SERVER " 53" },
 	{ "routed out, IPv6", false, IPPROTO_UDP, 0, "fd04::5 999", SERVER6 " 53" },
@@ -237,6 +246,8 @@ static void build(struct world *world, struct flow_rules *rules)
 	world_add(world, "d", "[Network]\nBridge=gn-d\nMode=route\n[Address]\nAddress=10.4.0.1/24\nAddress=fd04::1/64\n");
 	world_add(world, "e", "[Network]\nBridge=gn-e\nNATAddress=192.0.2.7-192.0.2.9\nNAT66=no\n[Address]\nAddress=10.5.0.1/24\nAddress=fd05::1/64\n");
 	world_add(world, "f", "[Network]\nBridge=gn-f\nMode=open\n[Address]\nAddress=10.6.0.1/24\n");
+	world_add(world, "g", "[Network]\nBridge=gn-g\n[Address]\nAddress=10.7.0.1/24\n[Route]\nDestination=10.40.0.0/16\nGateway=10.7.0.5\n"
+		  "[Route]\nDestination=10.40.1.0/24\nGateway=10.7.0.6\n");
 	world_build(world, NULL);
 
 	netstate_deinit(&snapshot);
@@ -248,6 +259,8 @@ static void build(struct world *world, struct flow_rules *rules)
 	add_address(&snapshot, "gn-a", "10.1.0.1/24", true);
 	add_source4(&snapshot, "gn-a", "10.1.0.0/24");
 	add_source4(&snapshot, "gn-older", "10.8.0.0/24");
+	add_source4(&snapshot, "gn-g", "10.40.1.0/24");
+	add_source4(&snapshot, "gn-g", "10.41.0.0/16");
 	add_named(&snapshot, NETSTATE_SET_NAT, "gn-d");
 	add_forward(&snapshot, 8080, 0x0a010005);
 	add_forward(&snapshot, 8081, 0x0a010006);

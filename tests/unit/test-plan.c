@@ -114,6 +114,39 @@ static void cases(void **state _unused_)
 	golden_each("tests/data/plan", run_case);
 }
 
+/* A prefix that another network chose for itself, before the [Route] was written, is left to it. */
+static void chosen_prefixes_are_left_alone(void **state _unused_)
+{
+	struct netstate_element source = { .set = NETSTATE_SET_SOURCE4, .prefix_length = 10, .key_length = 20, .key = "gn-c" };
+	_cleanup_(netstate_deinit) struct netstate snapshot = NETSTATE_NULL;
+	_cleanup_(plan_deinit) struct plan plan = PLAN_NULL;
+	struct world world = { .n = 0 };
+	const uint8_t prefix[] = { 10, 64, 0, 0 };
+
+	world_add(&world, "b", "");
+	world_build(&world, NULL);
+	world_add(&world, "c", "[Address]\nAddress=10.0.0.1/24\n[Route]\nDestination=10.64.0.0/10\nGateway=10.0.0.5\n");
+	world_build(&world, NULL);
+	memcpy(source.key + IFNAME_SIZE, prefix, sizeof(prefix));
+	assert_null(netstate_find_element(&world.desired, &source));
+	settle(&world.desired, &snapshot);
+	assert_int_equal(snapshot.n_routes, 0);
+	/* One that is there all the same goes. */
+	assert_int_equal(netstate_add_route(&snapshot, &world.desired.routes[0]), 0);
+	assert_int_equal(plan_build(&world.desired, &snapshot, NULL, NULL, 0, 7, &plan), 0);
+	assert_int_equal(plan.n_steps, 1);
+	assert_int_equal(plan.steps[0].op, PLAN_GUEST_ROUTE_REMOVE);
+	assert_int_equal(plan.n_notes, 1);
+	assert_int_equal(plan.notes[0].kind, PLAN_NOTE_GUEST_ROUTE_TAKEN);
+	assert_string_equal(plan.notes[0].link, "gn-b");
+	plan_deinit(&plan);
+	snapshot.n_routes = 0;
+	assert_int_equal(plan_build(&world.desired, &snapshot, NULL, NULL, 0, 7, &plan), 0);
+	assert_int_equal(plan.n_steps, 0);
+	assert_int_equal(plan.n_notes, 1);
+	world_deinit(&world);
+}
+
 /* Text that came from print is read back as the same state. */
 static void round_trip(void **state _unused_)
 {
@@ -125,6 +158,7 @@ static void round_trip(void **state _unused_)
 		"address gn-a 10.0.0.1/24 ours\n"
 		"address gn-a fd00::1/64 ours\n"
 		"route 10.0.0.0/8 table=254 metric=100 dev=eth0\n"
+		"route 10.50.0.0/16 table=254 metric=7 via=10.0.0.5 dev=gn-a ours\n"
 		"route ::/0 table=254 dev=eth0\n"
 		"element bridges gn-a\n"
 		"element source4/24 gn-a 10.0.0.0 net=a\n"
@@ -621,6 +655,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cases),
+		cmocka_unit_test(chosen_prefixes_are_left_alone),
 		cmocka_unit_test(round_trip),
 		cmocka_unit_test(bad_text),
 		cmocka_unit_test(random_disturbances_are_planned_back),
