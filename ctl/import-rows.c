@@ -417,6 +417,13 @@ static int emit_guest(struct import_build *build, const xmlNode *element, const 
 	return 0;
 }
 
+/* Takes back what was written since there were @n lines. */
+static void drop_lines(struct import_build *build, size_t n)
+{
+	while (build->n_lines > n)
+		free(build->lines[--build->n_lines].value);
+}
+
 /* A guest with a fixed address: all of it, or nothing. */
 static bool known_guest(struct import_build *build, xmlNode *element, char words[static IMPORT_WORDS_SIZE])
 {
@@ -432,8 +439,49 @@ static bool known_guest(struct import_build *build, xmlNode *element, char words
 	build->n_instances++;
 	if (emit_guest(build, element, mac, words) == 0)
 		return true;
-	while (build->n_lines > n_lines)
-		free(build->lines[--build->n_lines].value);
+	drop_lines(build, n_lines);
+	return false;
+}
+
+/* Prefixes behind guests */
+
+static int emit_route(struct import_build *build, const xmlNode *element, char words[static IMPORT_WORDS_SIZE])
+{
+	char value[IP_TEXT_SIZE + 8], gateway[64], metric[16];
+	unsigned int length;
+	struct ip ip;
+
+	if (read_address(element, &ip, &length) < 0) {
+		say(words, "the address, its prefix length and its family do not fit together");
+		return -EINVAL;
+	}
+	if (!import_attribute(element, "gateway", gateway, sizeof(gateway))) {
+		say(words, "a route has a gateway");
+		return -EINVAL;
+	}
+	/* What stands behind the length says nothing. */
+	ip = ip_mask(&ip, length);
+	snprintf(value, sizeof(value), "%s/%u", IP_TEXT(&ip), length);
+	if (import_emit(build, build->n_instances, 0, "Route", "Gateway", gateway, words) < 0 ||
+	    (import_attribute(element, "metric", metric, sizeof(metric)) &&
+	     import_emit(build, build->n_instances, 0, "Route", "Metric", metric, words) < 0))
+		return -EINVAL;
+	return import_emit(build, build->n_instances, 0, "Route", "Destination", value, words);
+}
+
+/* A route: all of it, or nothing. */
+static bool guest_route(struct import_build *build, xmlNode *element, char words[static IMPORT_WORDS_SIZE])
+{
+	size_t n_lines = build->n_lines;
+
+	if (records_begin_section(&build->scratch, "Route", (struct network_place){ 0 }) < 0) {
+		say(words, "there are too many");
+		return false;
+	}
+	build->n_instances++;
+	if (emit_route(build, element, words) == 0)
+		return true;
+	drop_lines(build, n_lines);
 	return false;
 }
 
@@ -517,7 +565,12 @@ static const struct import_row rows[] = {
 	{ "network/ip/dhcp/host/lease@unit", .group = known_guest, .up = 1, .words = "a guest is known by its MAC address" },
 	{ "network/ip/dhcp/bootp@file", copy, .section = "Boot", .key = "File", .words = "" },
 	{ "network/ip/dhcp/bootp@server", copy, .section = "Boot", .key = "Server", .words = "" },
-	{ "network/route**", .words = "there are no routes through guests" },
+	{ "network/route@family", .group = guest_route, .words = "" },
+	{ "network/route@address", .group = guest_route, .words = "" },
+	{ "network/route@netmask", .group = guest_route, .words = "" },
+	{ "network/route@prefix", .group = guest_route, .words = "" },
+	{ "network/route@gateway", .group = guest_route, .words = "" },
+	{ "network/route@metric", .group = guest_route, .words = "" },
 	{ "network/dnsmasq:options**", .words = "lines for dnsmasq are not taken over: dnsmasq's configuration is made anew at each change" },
 };
 
