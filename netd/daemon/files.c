@@ -53,12 +53,54 @@ static bool has_suffix(const char *string, const char *suffix, size_t *ret_stem)
 	return true;
 }
 
-static struct network_files *find_network(struct network_files_list *list, const char *name)
+static int compare_networks(const void *a, const void *b)
 {
-	for (size_t i = 0; i < list->n; i++)
-		if (strcmp(list->items[i].name, name) == 0)
-			return &list->items[i];
-	return NULL;
+	return strcmp(((const struct network_files *)a)->name, ((const struct network_files *)b)->name);
+}
+
+/* What a directory has been seen to hold: NAME.network.d, which need not be looked for then. */
+struct folder {
+	char network[NETWORK_NAME_SIZE];
+	size_t directory;
+};
+
+struct scan {
+	struct network_files_list list;		/* owned */
+	struct folder *folders;			/* owned; sorted */
+	size_t n_folders;
+};
+
+static void scan_deinit(struct scan *scan)
+{
+	network_files_list_deinit(&scan->list);
+	free(scan->folders);
+}
+
+static int compare_folders(const void *a, const void *b)
+{
+	const struct folder *left = a, *right = b;
+	int r = strcmp(left->network, right->network);
+
+	return r ? r : (left->directory > right->directory) - (left->directory < right->directory);
+}
+
+static bool has_folder(const struct scan *scan, size_t directory, const char *network)
+{
+	struct folder key = { .directory = directory };
+
+	snprintf(key.network, sizeof(key.network), "%s", network);
+	return scan->n_folders > 0 && bsearch(&key, scan->folders, scan->n_folders, sizeof(key), compare_folders);
+}
+
+static int compare_name(const void *name, const void *item)
+{
+	return strcmp(name, ((const struct network_files *)item)->name);
+}
+
+/* Among the first @n, which are sorted. */
+static bool is_hidden(const struct network_files_list *list, size_t n, const char *name)
+{
+	return n > 0 && bsearch(name, list->items, n, sizeof(*list->items), compare_name);
 }
 
 static void add_problem(struct network_files_list *list, const char *directory, const char *name, const char *what)
@@ -152,37 +194,59 @@ static bool is_network_name(const char *name, size_t length)
 	return true;
 }
 
-static int scan_networks(const char *directory, struct network_files_list *list)
+static int add_folder(struct scan *scan, size_t directory, const char *name, size_t length)
 {
-	DIR *dir = opendir(directory);
+	struct folder *folders = reallocarray(scan->folders, scan->n_folders + 1, sizeof(*folders));
+
+	if (!folders)
+		return -ENOMEM;
+	scan->folders = folders;
+	folders[scan->n_folders] = (struct folder){ .directory = directory };
+	memcpy(folders[scan->n_folders++].network, name, length);
+	return 0;
+}
+
+/* One name of a directory. @n_earlier networks are those of directories before it. */
+static int scan_name(struct scan *scan, const char *path, size_t directory, const char *file, size_t n_earlier)
+{
+	struct network_files_list *list = &scan->list;
+	char name[NETWORK_NAME_SIZE], whole[4096];
+	size_t stem;
+
+	if (has_suffix(file, ".network.d", &stem) && is_network_name(file, stem))
+		return add_folder(scan, directory, file, stem);
+	if (!has_suffix(file, ".network", &stem))
+		return 0;
+	if (!is_network_name(file, stem)) {
+		add_problem(list, path, file, "the name of a network has 1 to 12 letters, digits, '-', '_' or '.'");
+		return 0;
+	}
+	memcpy(name, file, stem);
+	name[stem] = '\0';
+	if (is_hidden(list, n_earlier, name))
+		return 0;
+	if (list->n == NETWORKS_LIMIT) {
+		add_problem(list, path, file, "too many networks");
+		return 0;
+	}
+	snprintf(whole, sizeof(whole), "%s/%s", path, file);
+	return add_network(list, name, whole);
+}
+
+static int scan_directory(struct scan *scan, const char *path, size_t directory)
+{
+	const size_t n_earlier = scan->list.n;
+	DIR *dir = opendir(path);
 	struct dirent *entry;
 	int r = 0;
 
 	if (!dir)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
-	while (r == 0 && (entry = readdir(dir))) {
-		char path[4096], name[NETWORK_NAME_SIZE];
-		size_t stem;
-
-		if (!has_suffix(entry->d_name, ".network", &stem))
-			continue;
-		if (!is_network_name(entry->d_name, stem)) {
-			add_problem(list, directory, entry->d_name,
-				    "the name of a network has 1 to 12 letters, digits, '-', '_' or '.'");
-			continue;
-		}
-		memcpy(name, entry->d_name, stem);
-		name[stem] = '\0';
-		if (find_network(list, name))
-			continue;	/* hidden by an earlier directory */
-		if (list->n == NETWORKS_LIMIT) {
-			add_problem(list, directory, entry->d_name, "too many networks");
-			break;
-		}
-		snprintf(path, sizeof(path), "%s/%s", directory, entry->d_name);
-		r = add_network(list, name, path);
-	}
+	while (r == 0 && (entry = readdir(dir)))
+		r = scan_name(scan, path, directory, entry->d_name, n_earlier);
 	closedir(dir);
+	if (scan->list.n > n_earlier)
+		qsort(scan->list.items, scan->list.n, sizeof(*scan->list.items), compare_networks);
 	return r;
 }
 
@@ -196,7 +260,7 @@ static int compare_dropins(const void *a, const void *b)
 	return strcmp(((const struct dropin *)a)->name, ((const struct dropin *)b)->name);
 }
 
-static int add_dropins(const char *const directories[], size_t n_directories, struct network_files *files)
+static int add_dropins(const struct scan *scan, const char *const directories[], size_t n_directories, struct network_files *files)
 {
 	_cleanup_(freep) struct dropin *dropins = calloc(PARTS_LIMIT, sizeof(*dropins));
 	size_t n = 0;
@@ -208,6 +272,8 @@ static int add_dropins(const char *const directories[], size_t n_directories, st
 		struct dirent *entry;
 		DIR *dir;
 
+		if (!has_folder(scan, i, files->name))
+			continue;
 		snprintf(path, sizeof(path), "%s/%s.network.d", directories[i], files->name);
 		dir = opendir(path);
 		if (!dir && errno != ENOENT && errno != ENOTDIR)
@@ -243,11 +309,6 @@ static int add_dropins(const char *const directories[], size_t n_directories, st
 	return 0;
 }
 
-static int compare_networks(const void *a, const void *b)
-{
-	return strcmp(((const struct network_files *)a)->name, ((const struct network_files *)b)->name);
-}
-
 /* A file that is empty, or a link to /dev/null, says that there is no such network. */
 static void drop_masked(struct network_files_list *list)
 {
@@ -271,24 +332,24 @@ static void drop_masked(struct network_files_list *list)
  */
 int network_files_load(const char *const directories[], size_t n_directories, struct network_files_list *ret_list)
 {
-	_cleanup_(network_files_list_deinit) struct network_files_list list = NETWORK_FILES_LIST_NULL;
+	_cleanup_(scan_deinit) struct scan scan = { 0 };
 
 	for (size_t i = 0; i < n_directories; i++) {
-		int r = scan_networks(directories[i], &list);
+		int r = scan_directory(&scan, directories[i], i);
 
 		if (r < 0)
 			return r;
 	}
-	drop_masked(&list);
-	if (list.n > 0)
-		qsort(list.items, list.n, sizeof(*list.items), compare_networks);
-	for (size_t i = 0; i < list.n; i++) {
-		int r = list.items[i].problem[0] ? 0 : add_dropins(directories, n_directories, &list.items[i]);
+	drop_masked(&scan.list);
+	if (scan.n_folders > 0)
+		qsort(scan.folders, scan.n_folders, sizeof(*scan.folders), compare_folders);
+	for (size_t i = 0; scan.n_folders > 0 && i < scan.list.n; i++) {
+		int r = scan.list.items[i].problem[0] ? 0 : add_dropins(&scan, directories, n_directories, &scan.list.items[i]);
 
 		if (r < 0)
 			return r;
 	}
-	*ret_list = list;
-	list = NETWORK_FILES_LIST_NULL;
+	*ret_list = scan.list;
+	scan.list = NETWORK_FILES_LIST_NULL;
 	return 0;
 }
