@@ -36,6 +36,7 @@ struct peer {
 	uid_t uid;
 	bool may_change;
 	bool subscribed;		/* wants signals */
+	bool is_bus;			/* the system bus: it does while there is one */
 	bool lost;			/* to be closed as soon as nobody works with it */
 };
 
@@ -46,6 +47,7 @@ struct api {
 	struct news *news;		/* owned */
 	struct gate *gate;		/* owned */
 	sd_bus *inside;			/* owned: our own end of the peer that is the system bus */
+	struct systembus_listener listener;
 	sd_event_source *source;	/* owned: the socket */
 	sd_event_source *sweep_source;	/* owned: enabled when a peer is lost */
 	struct peer *peers[LIMIT_BUS_PEERS];	/* owned; the first n_peers */
@@ -136,9 +138,30 @@ static int on_subscribe(void *data, sd_bus *bus)
 			continue;
 		if (!peer->may_change && !peer->subscribed && count_subscribers(api, peer->uid) >= LIMIT_BUS_SUBSCRIBERS_USER)
 			return -EUSERS;
+		(void)news_begin(api->news, api->manager);
 		peer->subscribed = true;
 	}
 	return 0;
+}
+
+static void subscribe_bus(struct api *api, bool subscribed)
+{
+	for (size_t i = 0; i < api->n_peers; i++)
+		if (api->peers[i]->is_bus && !api->peers[i]->lost)
+			api->peers[i]->subscribed = subscribed;
+}
+
+static void on_bus_connected(void *data, sd_bus *bus _unused_)
+{
+	struct api *api = data;
+
+	(void)news_begin(api->news, api->manager);
+	subscribe_bus(api, true);
+}
+
+static void on_bus_disconnected(void *data)
+{
+	subscribe_bus(data, false);
 }
 
 /* After each pass: tells whom it concerns. */
@@ -160,7 +183,7 @@ static void on_changed(void *data)
 }
 
 /* Takes over @fd. */
-static int add_peer(struct api *api, int fd, uid_t uid, bool may_change, bool subscribed)
+static int add_peer(struct api *api, int fd, uid_t uid, bool may_change, bool is_bus)
 {
 	struct peer *peer = calloc(1, sizeof(*peer));
 	int r;
@@ -197,7 +220,7 @@ static int add_peer(struct api *api, int fd, uid_t uid, bool may_change, bool su
 		peer_free(peer);
 		return r;
 	}
-	peer->subscribed = subscribed;
+	peer->is_bus = is_bus;
 	api->peers[api->n_peers++] = peer;
 	return 0;
 }
@@ -270,7 +293,15 @@ static int add_gate(struct api *api, struct systembus *systembus)
 		r = sd_bus_start(api->inside);
 	if (r >= 0)
 		r = sd_bus_attach_event(api->inside, api->event, SD_EVENT_PRIORITY_NORMAL);
-	return r < 0 ? r : gate_new(systembus, api->inside, &api->gate);
+	if (r >= 0)
+		r = gate_new(systembus, api->inside, &api->gate);
+	if (r < 0)
+		return r;
+	api->listener = (struct systembus_listener){
+		.data = api, .connected = on_bus_connected, .disconnected = on_bus_disconnected,
+	};
+	systembus_listen(systembus, &api->listener);
+	return 0;
 }
 
 /* Serves @manager on a socket at @socket_path and on the system bus. All must outlive the api. */
@@ -304,7 +335,6 @@ int api_new(sd_event *event, struct manager *manager, struct systembus *systembu
 		r = sd_event_add_io(event, &api->source, api->fd, EPOLLIN, on_connection, api);
 	if (r < 0)
 		return failure_set(failure, r, "%s: %s", socket_path, strerror(-r));
-	on_changed(api);	/* what is there already is no news */
 	manager_listen(manager, on_changed, api);
 	*ret_api = steal_ptr(api);
 	return 0;
@@ -315,6 +345,7 @@ struct api *api_free(struct api *api)
 	if (!api)
 		return NULL;
 	manager_listen(api->manager, NULL, NULL);
+	systembus_unlisten(&api->listener);
 	gate_free(api->gate);
 	dryrun_free(api->objects.dryrun);
 	sd_bus_close_unref(api->inside);

@@ -114,12 +114,12 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 /* What can be said of the network of that name; false when there is none. */
 bool manager_find(const struct manager *manager, const char *network, struct network_report *ret_report)
 {
-	for (size_t i = 0; i < manager->networks.n; i++)
-		if (strcmp(manager->networks.items[i]->network.name, network) == 0) {
-			manager_report(manager, i, ret_report);
-			return true;
-		}
-	return false;
+	size_t place;
+
+	if (!managed_find_place(&manager->networks, network, &place))
+		return false;
+	manager_report(manager, place, ret_report);
+	return true;
 }
 
 /* -ENOENT, with what was probably meant. */

@@ -6,6 +6,7 @@
  * After each pass everything is compared with what was told before, so nothing in the daemon has to think of
  * telling, and what was undone before anybody saw it is not told. The signals of one network come in the order in
  * which one would tell it: there, up or down, ports, leases, repairs; then what of its properties has changed.
+ * While nobody listens nothing is compared or kept: who begins to listen is told what changes from then on.
  */
 #include "news.h"
 
@@ -36,8 +37,9 @@ struct told {
 };
 
 struct news {
-	struct told **items;		/* owned, each of them too */
+	struct told **items;		/* owned, each of them too; sorted by name */
 	size_t n;
+	bool known;			/* somebody listens, and these are what was there */
 	bool conflict;
 	sd_bus *const *buses;		/* borrowed, during a round */
 	size_t n_buses;
@@ -56,13 +58,19 @@ static void told_free(struct told *told)
 	free(told);
 }
 
+static void forget(struct news *news)
+{
+	for (size_t i = 0; i < news->n; i++)
+		told_free(news->items[i]);
+	free(news->items);
+	*news = (struct news){ 0 };
+}
+
 struct news *news_free(struct news *news)
 {
 	if (!news)
 		return NULL;
-	for (size_t i = 0; i < news->n; i++)
-		told_free(news->items[i]);
-	free(news->items);
+	forget(news);
 	free(news);
 	return NULL;
 }
@@ -232,12 +240,25 @@ static int compare_network(struct news *news, struct told *told, const struct ne
 	return r;
 }
 
+static int compare_told(const void *name, const void *item)
+{
+	return strcmp(name, (*(struct told *const *)item)->name);
+}
+
+static struct told *find_told(const struct news *news, const char *name)
+{
+	struct told **found = news->n ? bsearch(name, news->items, news->n, sizeof(*news->items), compare_told) : NULL;
+
+	return found ? *found : NULL;
+}
+
 /* A network that is new: it is told as being there, stopped; what else it is follows as changes. */
 static int add_told(struct news *news, const struct network_report *report, struct told **ret_told)
 {
 	struct told **items = reallocarray(news->items, news->n + 1, sizeof(*items));
 	_cleanup_(freep) char *path = NULL;
 	struct told *told;
+	size_t i;
 	int r;
 
 	if (!items)
@@ -247,10 +268,12 @@ static int add_told(struct news *news, const struct network_report *report, stru
 	if (!told)
 		return -ENOMEM;
 	strncpy(told->name, report->name, sizeof(told->name) - 1);
-	news->items[news->n++] = told;
+	for (i = news->n++; i > 0 && strcmp(items[i - 1]->name, told->name) > 0; i--)
+		items[i] = items[i - 1];
+	items[i] = told;
 	*ret_told = told;
 	r = sd_bus_path_encode(API_NETWORKS, report->name, &path);
-	for (size_t i = 0; r >= 0 && i < news->n_buses; i++)
+	for (i = 0; r >= 0 && i < news->n_buses; i++)
 		(void)sd_bus_emit_object_added(news->buses[i], path);
 	tell(news, "NetworkDefined", "s", told->name);
 	return r;
@@ -272,14 +295,6 @@ static void remove_told(struct news *news, size_t i)
 	news->n--;
 }
 
-static struct told *find_told(const struct news *news, const char *name)
-{
-	for (size_t i = 0; i < news->n; i++)
-		if (strcmp(news->items[i]->name, name) == 0)
-			return news->items[i];
-	return NULL;
-}
-
 static void compare_conflict(struct news *news, const struct manager *manager)
 {
 	uint32_t pid = 0;
@@ -290,13 +305,10 @@ static void compare_conflict(struct news *news, const struct manager *manager)
 	news->conflict = process;
 }
 
-/* Sends what has changed since the last call to all of @buses. -ENOMEM: some of it will be told next time. */
-int news_tell(struct news *news, const struct manager *manager, sd_bus *const *buses, size_t n_buses)
+static int compare_all(struct news *news, const struct manager *manager)
 {
 	int r = 0;
 
-	news->buses = buses;
-	news->n_buses = n_buses;
 	for (size_t i = 0; i < news->n; i++)
 		news->items[i]->seen = false;
 	for (size_t i = 0; r >= 0 && i < manager_count(manager); i++) {
@@ -317,4 +329,27 @@ int news_tell(struct news *news, const struct manager *manager, sd_bus *const *b
 			remove_told(news, i - 1);
 	compare_conflict(news, manager);
 	return r;
+}
+
+/* Somebody begins to listen: what is there already is no news. -ENOMEM: some of it will be. */
+int news_begin(struct news *news, const struct manager *manager)
+{
+	if (news->known)
+		return 0;
+	news->known = true;
+	news->n_buses = 0;
+	return compare_all(news, manager);
+}
+
+/* Sends what has changed since the last call to all of @buses. -ENOMEM: some of it will be told next time. */
+int news_tell(struct news *news, const struct manager *manager, sd_bus *const *buses, size_t n_buses)
+{
+	if (n_buses == 0) {
+		forget(news);
+		return 0;
+	}
+	news->known = true;
+	news->buses = buses;
+	news->n_buses = n_buses;
+	return compare_all(news, manager);
 }
