@@ -79,26 +79,34 @@ static int read_start_time(pid_t pid, unsigned long long *ret_time)
 	return field && sscanf(field, "%llu", ret_time) == 1 ? 0 : -EPROTO;
 }
 
-/* Does the command line of a process name this configuration file, as ours do? */
-static bool runs_configuration(pid_t pid, const char *config)
+/* The configuration file that the command line of a process names, as those of ours do; "" for another process. */
+static void read_configuration(pid_t pid, char *ret_path, size_t size)
 {
 	_cleanup_(fd_closep) int fd = -EBADF;
-	char path[64], line[4096], want[4200];
+	char path[64], line[4200];
+	const char *found;
 	ssize_t n;
 
+	ret_path[0] = '\0';
 	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
+		return;
 	n = read(fd, line, sizeof(line) - 1);
 	if (n <= 0)
-		return false;
+		return;
 	line[n] = '\0';
-	snprintf(want, sizeof(want), "--conf-file=%s", config);
 	for (const char *word = line; word < line + n; word += strlen(word) + 1)
-		if (strcmp(word, want) == 0)
-			return true;
-	return false;
+		if (str_has_prefix(word, "--conf-file=", &found))
+			snprintf(ret_path, size, "%s", found);
+}
+
+static bool runs_configuration(pid_t pid, const char *config)
+{
+	char path[4096];
+
+	read_configuration(pid, path, sizeof(path));
+	return strcmp(path, config) == 0;
 }
 
 static int write_record(const struct child_order *order, const struct child *child)
@@ -152,38 +160,72 @@ static int read_record(const struct child_order *order, const char *config, stru
 	return 0;
 }
 
-/* A process that nobody recorded, but that runs with our configuration file. */
-static int find_orphan(const char *config, struct child *child)
+/*
+ * Processes that run with a configuration file in @run_dir, whoever has started them. Looked for once, before anything
+ * is started: all there is then was left by an earlier daemon. The caller frees @ret_orphans.
+ */
+int child_find_orphans(const char *run_dir, struct child_orphan **ret_orphans, size_t *ret_n)
 {
+	_cleanup_(freep) struct child_orphan *orphans = NULL;
+	const size_t length = strlen(run_dir);
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
+	size_t n = 0;
 
 	if (!proc)
 		return -errno;
 	while ((entry = readdir(proc))) {
-		_cleanup_(fd_closep) int pidfd = -EBADF;
+		struct child_orphan *grown;
+		char config[4096];
 		uint32_t pid;
 
-		if (str_parse_u32(entry->d_name, INT32_MAX, &pid) < 0 || !runs_configuration((pid_t)pid, config))
+		if (str_parse_u32(entry->d_name, INT32_MAX, &pid) < 0)
 			continue;
-		pidfd = (int)syscall(SYS_pidfd_open, (pid_t)pid, 0);
-		if (pidfd < 0 || !runs_configuration((pid_t)pid, config))
+		read_configuration((pid_t)pid, config, sizeof(config));
+		if (strncmp(config, run_dir, length) != 0 || config[length] != '/')
 			continue;
-		child->pid = (pid_t)pid;
-		child->pidfd = steal_fd(&pidfd);
-		child->config_hash = 0;		/* unknown: it will be restarted, never left holding the port */
-		closedir(proc);
-		return 0;
+		grown = reallocarray(orphans, n + 1, sizeof(*orphans));
+		if (!grown) {
+			closedir(proc);
+			return -ENOMEM;
+		}
+		orphans = grown;
+		orphans[n].pid = (pid_t)pid;
+		snprintf(orphans[n++].file, sizeof(orphans->file), "%s", config + length + 1);
 	}
 	closedir(proc);
+	*ret_orphans = steal_ptr(orphans);
+	*ret_n = n;
+	return 0;
+}
+
+/* A process that nobody recorded, but that runs with our configuration file. */
+static int find_orphan(const struct child_orphan *orphans, size_t n, const char *config, struct child *child)
+{
+	const char *file = strrchr(config, '/') + 1;
+
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_(fd_closep) int pidfd = -EBADF;
+
+		if (strcmp(orphans[i].file, file) != 0)
+			continue;
+		/* It may have ended since, and another one have its pid. */
+		pidfd = (int)syscall(SYS_pidfd_open, orphans[i].pid, 0);
+		if (pidfd < 0 || !runs_configuration(orphans[i].pid, config))
+			continue;
+		child->pid = orphans[i].pid;
+		child->pidfd = steal_fd(&pidfd);
+		child->config_hash = 0;		/* unknown: it will be restarted, never left holding the port */
+		return 0;
+	}
 	return -ESRCH;
 }
 
 /*
- * Finds the child of a network that an earlier daemon left running. -ESRCH when there is none. The
- * caller owns @ret_child; its hash is 0 when nobody knows which configuration it has read.
+ * Finds the child of a network that an earlier daemon left running, by its record or among @orphans. -ESRCH when there
+ * is none. The caller owns @ret_child; its hash is 0 when nobody knows which configuration it has read.
  */
-int child_adopt(const struct child_order *order, struct child *ret_child)
+int child_adopt(const struct child_order *order, const struct child_orphan *orphans, size_t n_orphans, struct child *ret_child)
 {
 	struct child child = CHILD_NULL;
 	char config[4096];
@@ -192,7 +234,7 @@ int child_adopt(const struct child_order *order, struct child *ret_child)
 	child_path(config, sizeof(config), order, "conf");
 	r = read_record(order, config, &child);
 	if (r < 0)
-		r = find_orphan(config, &child);
+		r = find_orphan(orphans, n_orphans, config, &child);
 	if (r < 0)
 		return -ESRCH;
 

@@ -33,12 +33,19 @@ struct child {
 	char last_words[256];		/* the last line that came from there */
 };
 
+/* A process with a configuration file of ours that no record has led to yet. */
+struct child_orphan {
+	pid_t pid;
+	char file[NETWORK_NAME_SIZE + 5];	/* NETWORK.conf */
+};
+
 #define CHILD_NULL (struct child){ .pidfd = -EBADF, .error_fd = -EBADF }
 
 void child_deinit(struct child *child);
 int child_start(const struct child_order *order, struct child *ret_child, struct failure *failure);
 bool child_read_errors(struct child *child);
-int child_adopt(const struct child_order *order, struct child *ret_child);
+int child_find_orphans(const char *run_dir, struct child_orphan **ret_orphans, size_t *ret_n);
+int child_adopt(const struct child_order *order, const struct child_orphan *orphans, size_t n_orphans, struct child *ret_child);
 int child_reload(const struct child_order *order, struct child *child);
 int child_signal(const struct child *child, int signal);
 void child_wait(struct child *child, int timeout_ms);

@@ -42,6 +42,7 @@ struct managed {
 	uint32_t repairs[PLAN_OP_MAX_];	/* how many of them had such a step */
 	unsigned int n_ports;
 
+	bool adopted;			/* what an earlier daemon left running was looked for */
 	struct child child;		/* owned */
 	sd_event_source *child_source;	/* owned */
 	sd_event_source *words_source;	/* owned: on what it says while it starts */

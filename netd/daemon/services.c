@@ -225,6 +225,9 @@ int services_init(struct services *services, sd_event *event, const struct manag
 	if (services->inotify_fd < 0 ||
 	    inotify_add_watch(services->inotify_fd, services->state_dir, IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE) < 0)
 		return failure_set(failure, -errno, "%s: no watch: %s", services->state_dir, strerror(errno));
+	r = child_find_orphans(services->run_dir, &services->orphans, &services->n_orphans);
+	if (r < 0)
+		return failure_set(failure, r, "/proc: %s", strerror(-r));
 	r = sd_event_add_io(event, &services->inotify_source, services->inotify_fd, EPOLLIN, on_inotify, services);
 	return r < 0 ? failure_set(failure, r, "no watch: %s", strerror(-r)) : 0;
 }
@@ -233,14 +236,18 @@ void services_deinit(struct services *services)
 {
 	services->inotify_source = sd_event_source_unref(services->inotify_source);
 	services->inotify_fd = fd_close(services->inotify_fd);
+	free(services->orphans);
 }
 
-/* Looks for a child that an earlier daemon left running for this network, and for its leases. */
+/* Looks, once, for a child that an earlier daemon left running for this network, and for its leases. */
 void services_adopt(struct services *services, struct managed *managed)
 {
 	const struct child_order order = child_order(services, managed, NULL);
 
-	if (managed->child.pidfd >= 0 || child_adopt(&order, &managed->child) < 0)
+	if (managed->adopted)
+		return;
+	managed->adopted = true;
+	if (child_adopt(&order, services->orphans, services->n_orphans, &managed->child) < 0)
 		return;
 	managed->child_started_us = clock_us();
 	(void)watch_child(services, managed);

@@ -24,6 +24,8 @@ struct services {
 	int inotify_fd;				/* owned: on state_dir */
 	sd_event_source *inotify_source;	/* owned */
 	const struct managed_list *list;	/* borrowed */
+	struct child_orphan *orphans;		/* owned: left by an earlier daemon, as they were when we came */
+	size_t n_orphans;
 };
 
 int services_init(struct services *services, sd_event *event, const struct manager_options *options,
