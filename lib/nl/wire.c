@@ -11,6 +11,7 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 static nl_wire_observer observe;
@@ -23,17 +24,24 @@ void nl_wire_observe(nl_wire_observer observer, void *data)
 	observe_data = data;
 }
 
-/* The index of a link by its name, or by an alternative one; 0 when there is none. */
-int nl_wire_index(const char *name)
+/*
+ * The index of a link by its name, or by an alternative one; 0 when there is none. Any socket answers that
+ * (net/socket.c:sock_do_ioctl()), so the one that is there does: if_nametoindex() opens one for each question.
+ */
+int nl_wire_index(int fd, const char *name)
 {
-	unsigned int ifindex = if_nametoindex(name);
+	struct ifreq request = { 0 };
 	char text[160];
+	int ifindex;
+
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+	ifindex = ioctl(fd, SIOCGIFINDEX, &request) < 0 ? 0 : request.ifr_ifindex;
 
 	if (observe) {
-		snprintf(text, sizeof(text), "%s %u", name, ifindex);
+		snprintf(text, sizeof(text), "%s %d", name, ifindex);
 		observe(observe_data, -EBADF, NL_WIRE_INDEX, text, strlen(text));
 	}
-	return (int)ifindex;
+	return ifindex;
 }
 
 /* Sends one datagram to the kernel. -EIO when only a part of it went; others as sendto() says. */

@@ -13,6 +13,6 @@ enum nl_wire { NL_WIRE_SENT, NL_WIRE_ANSWER, NL_WIRE_EVENT, NL_WIRE_INDEX };
 typedef void (*nl_wire_observer)(void *data, int fd, enum nl_wire kind, const void *bytes, size_t length);
 
 void nl_wire_observe(nl_wire_observer observer, void *data);
-int nl_wire_index(const char *name);
+int nl_wire_index(int fd, const char *name);
 int nl_wire_send(int fd, const void *bytes, size_t length);
 int nl_wire_receive(int fd, enum nl_wire kind, int flags, void *buffer, size_t size, size_t *ret_length);

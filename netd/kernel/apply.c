@@ -183,7 +183,7 @@ static void undo_creation(struct applying *applying, const struct nl_batch *batc
 
 		if (entry->error == 0 || step->op != PLAN_BRIDGE_CREATE || !created[entry->tag])
 			continue;
-		ifindex = link_index(step->bridge.name);
+		ifindex = link_index(applying->kernel, step->bridge.name);
 		if (ifindex)
 			link_put_bridge_delete(&undo, ifindex, entry->tag);
 	}
@@ -206,9 +206,9 @@ static void note_created(const struct applying *applying, const struct nl_batch 
 }
 
 /* Somebody else has the old index by now: any other will do. */
-static bool index_is_taken(const struct plan_step *step, int error)
+static bool index_is_taken(const struct kernel *kernel, const struct plan_step *step, int error)
 {
-	return step->bridge.ifindex && (error == -EBUSY || (error == -EEXIST && !link_index(step->bridge.name)));
+	return step->bridge.ifindex && (error == -EBUSY || (error == -EEXIST && !link_index(kernel, step->bridge.name)));
 }
 
 static void create_bridges(struct applying *applying)
@@ -244,7 +244,7 @@ static void create_bridges(struct applying *applying)
 			if (entry->error == 0)
 				continue;
 			/* The messages behind the first one fail because of it: only the first one counts. */
-			if (attempt == 0 && !created[entry->tag] && index_is_taken(step, entry->error)) {
+			if (attempt == 0 && !created[entry->tag] && index_is_taken(applying->kernel, step, entry->error)) {
 				again = true;
 				while (i + 1 < batch.n_entries && batch.entries[i + 1].tag == entry->tag)
 					i++;
@@ -259,37 +259,37 @@ static void create_bridges(struct applying *applying)
 	free(created);
 }
 
-static int step_index(const struct plan_step *step)
+static int step_index(const struct kernel *kernel, const struct plan_step *step)
 {
-	return link_index(step->bridge.name) ?: step->bridge.ifindex;
+	return link_index(kernel, step->bridge.name) ?: step->bridge.ifindex;
 }
 
-static void put_link_step(struct nl_batch *batch, const struct plan_step *step, uint32_t tag)
+static void put_link_step(const struct kernel *kernel, struct nl_batch *batch, const struct plan_step *step, uint32_t tag)
 {
 	switch ((enum plan_op)step->op) {
 	case PLAN_BRIDGE_SET:
-		link_put_bridge_set(batch, &step->bridge, step->fields, tag);
+		link_put_bridge_set(kernel, batch, &step->bridge, step->fields, tag);
 		break;
 	case PLAN_BRIDGE_RENAME:
 		link_put_bridge_rename(batch, &step->bridge, tag);
 		break;
 	case PLAN_BRIDGE_UP:
 	case PLAN_BRIDGE_DOWN:
-		link_put_flags(batch, step_index(step), step->op == PLAN_BRIDGE_UP, tag);
+		link_put_flags(batch, step_index(kernel, step), step->op == PLAN_BRIDGE_UP, tag);
 		break;
 	case PLAN_BRIDGE_DELETE:
-		link_put_bridge_delete(batch, step_index(step), tag);
+		link_put_bridge_delete(batch, step_index(kernel, step), tag);
 		break;
 	case PLAN_ADDRESS_ADD:
 	case PLAN_ADDRESS_REMOVE:
-		link_put_address(batch, step->op == PLAN_ADDRESS_ADD, &step->address, tag);
+		link_put_address(kernel, batch, step->op == PLAN_ADDRESS_ADD, &step->address, tag);
 		break;
 	case PLAN_ROUTE_ADD:
-		link_put_route(batch, &step->address, tag);
+		link_put_route(kernel, batch, &step->address, tag);
 		break;
 	case PLAN_GUEST_ROUTE_ADD:
 	case PLAN_GUEST_ROUTE_REMOVE:
-		link_put_guest_route(batch, step->op == PLAN_GUEST_ROUTE_ADD, &step->route, tag);
+		link_put_guest_route(kernel, batch, step->op == PLAN_GUEST_ROUTE_ADD, &step->route, tag);
 		break;
 	case PLAN_SERVICE_STOP:
 	case PLAN_SERVICE_START:
@@ -342,7 +342,7 @@ static void change_links(struct applying *applying)
 
 	for (size_t i = 0; i < applying->n_steps; i++)
 		if (applying->plan->steps[applying->steps[i]].op != PLAN_BRIDGE_CREATE)
-			put_link_step(&batch, &applying->plan->steps[applying->steps[i]], (uint32_t)applying->steps[i]);
+			put_link_step(applying->kernel, &batch, &applying->plan->steps[applying->steps[i]], (uint32_t)applying->steps[i]);
 	if (batch.n_entries == 0)
 		return;
 	r = kernel_transact(applying->kernel, &applying->kernel->rtnl, &batch, NULL, NULL);
@@ -366,7 +366,7 @@ static int each_port(const struct nlmsghdr *message, uint32_t tag, void *data)
 		return 0;
 	if (dump_link(message, &link) < 0)
 		return -EPROTO;
-	if (link.port.master != link_index(want->bridge) || !link.port.up || link.port.isolated != want->isolated ||
+	if (link.port.master != link_index(applying->kernel, want->bridge) || !link.port.up || link.port.isolated != want->isolated ||
 	    link.port.locked != want->locked || link.port.learning != want->learning || link.port.flood != want->flood)
 		return -EOPNOTSUPP;
 	return 0;
@@ -400,7 +400,7 @@ static void put_ports_back(struct applying *applying)
 
 	for (size_t i = 0; i < applying->n_steps; i++) {
 		const struct netstate_port *port = &applying->plan->steps[applying->steps[i]].port;
-		int bridge = link_index(port->bridge);
+		int bridge = link_index(applying->kernel, port->bridge);
 
 		if (bridge)
 			link_put_port_back(&batch, port, bridge, (uint32_t)applying->steps[i]);

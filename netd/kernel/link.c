@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Links, addresses and ports as messages of rtnetlink.
- * Writes messages only, but for link_index().
+ * Writes messages only, but for link_index(kernel, ).
  */
 #include "link.h"
 
@@ -24,9 +24,9 @@
 #include "dump.h"
 
 /* The index of a link by its name, or by an alternative one; 0 when there is none. */
-int link_index(const char *name)
+int link_index(const struct kernel *kernel, const char *name)
 {
-	return nl_wire_index(name);
+	return nl_wire_index(nl_channel_fd(&kernel->rtnl), name);
 }
 
 static void begin_link(struct nl_batch *batch, uint16_t type, uint16_t flags, const struct ifinfomsg *header, uint32_t tag)
@@ -35,9 +35,9 @@ static void begin_link(struct nl_batch *batch, uint16_t type, uint16_t flags, co
 }
 
 /* The index to work on: the name's, or else the one that the plan knows (a bridge that is being renamed). */
-static int bridge_index(const struct netstate_bridge *bridge)
+static int bridge_index(const struct kernel *kernel, const struct netstate_bridge *bridge)
 {
-	return link_index(bridge->name) ?: bridge->ifindex;
+	return link_index(kernel, bridge->name) ?: bridge->ifindex;
 }
 
 static void put_bridge_data(struct nl_batch *batch, const struct netstate_bridge *bridge, uint32_t fields)
@@ -80,12 +80,13 @@ static void put_alias(struct nl_batch *batch, const struct netstate_bridge *brid
 	nl_put_string(batch, IFLA_IFALIAS, alias);
 }
 
-static void put_altnames(struct nl_batch *batch, const struct netstate_bridge *bridge, int ifindex, uint32_t tag)
+static void put_altnames(const struct kernel *kernel, struct nl_batch *batch, const struct netstate_bridge *bridge, int ifindex,
+			 uint32_t tag)
 {
 	for (size_t i = 0; i < bridge->n_altnames; i++) {
 		size_t list;
 
-		if (ifindex && link_index(bridge->altnames[i]) == ifindex)
+		if (ifindex && link_index(kernel, bridge->altnames[i]) == ifindex)
 			continue;
 		begin_bridge(batch, RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND, bridge, ifindex, tag);
 		list = nl_nest(batch, IFLA_PROP_LIST);
@@ -125,14 +126,15 @@ void link_put_bridge_create(struct nl_batch *batch, const struct netstate_bridge
 	put_alias(batch, bridge, 0, tag);
 	if (bridge->addr_gen_mode)
 		put_addr_gen_mode(batch, bridge, 0, tag);
-	put_altnames(batch, bridge, 0, tag);
+	put_altnames(NULL, batch, bridge, 0, tag);
 }
 
 /* Writes the @fields of a bridge that exists. */
-void link_put_bridge_set(struct nl_batch *batch, const struct netstate_bridge *bridge, uint32_t fields, uint32_t tag)
+void link_put_bridge_set(const struct kernel *kernel, struct nl_batch *batch, const struct netstate_bridge *bridge, uint32_t fields,
+			 uint32_t tag)
 {
 	const uint32_t data = BRIDGE_FIELD_STP | BRIDGE_FIELD_DELAY | BRIDGE_FIELD_NF_CALL;
-	int ifindex = bridge_index(bridge);
+	int ifindex = bridge_index(kernel, bridge);
 
 	/* Off in a message of its own: within one the kernel looks at the delay first, and with STP on refuses short ones. */
 	if (fields & BRIDGE_FIELD_STP && !bridge->stp) {
@@ -154,7 +156,7 @@ void link_put_bridge_set(struct nl_batch *batch, const struct netstate_bridge *b
 	if (fields & BRIDGE_FIELD_ADDR_GEN)
 		put_addr_gen_mode(batch, bridge, ifindex, tag);
 	if (fields & BRIDGE_FIELD_ALTNAMES)
-		put_altnames(batch, bridge, ifindex, tag);
+		put_altnames(kernel, batch, bridge, ifindex, tag);
 }
 
 /* Gives the link of bridge->ifindex its name again. */
@@ -186,7 +188,7 @@ void link_put_flags(struct nl_batch *batch, int ifindex, bool up, uint32_t tag)
 }
 
 /* Adds an address to, or removes it from, the link that has this name now; -ENODEV latched when none has. */
-void link_put_address(struct nl_batch *batch, bool add, const struct netstate_address *address, uint32_t tag)
+void link_put_address(const struct kernel *kernel, struct nl_batch *batch, bool add, const struct netstate_address *address, uint32_t tag)
 {
 	const struct ifaddrmsg header = {
 		.ifa_family = address->address.family,
@@ -194,7 +196,7 @@ void link_put_address(struct nl_batch *batch, bool add, const struct netstate_ad
 		/* Nobody else can have it: no time is spent on finding out, during which it could not be used. */
 		.ifa_flags = address->address.family == AF_INET6 ? IFA_F_NODAD : 0,
 		.ifa_scope = RT_SCOPE_UNIVERSE,
-		.ifa_index = (uint32_t)link_index(address->link),
+		.ifa_index = (uint32_t)link_index(kernel, address->link),
 	};
 	size_t length = address->address.family == AF_INET6 ? 16 : 4;
 
@@ -220,7 +222,7 @@ void link_put_address(struct nl_batch *batch, bool add, const struct netstate_ad
  * The route to an address's prefix, as the kernel makes it with the address: fib_add_ifaddr() for IPv4, and
  * addrconf_prefix_route() for IPv6, with its metric. Another route to the prefix stays, and stays first.
  */
-void link_put_route(struct nl_batch *batch, const struct netstate_address *address, uint32_t tag)
+void link_put_route(const struct kernel *kernel, struct nl_batch *batch, const struct netstate_address *address, uint32_t tag)
 {
 	const bool v4 = address->address.family == AF_INET;
 	const struct rtmsg header = {
@@ -238,7 +240,7 @@ void link_put_route(struct nl_batch *batch, const struct netstate_address *addre
 		prefix[i / 8] |= (uint8_t)(address->address.bytes_be[i / 8] & (0x80 >> i % 8));
 	nl_begin(batch, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, tag, &header, sizeof(header));
 	nl_put(batch, RTA_DST, prefix, length);
-	nl_put_u32(batch, RTA_OIF, (uint32_t)link_index(address->link));
+	nl_put_u32(batch, RTA_OIF, (uint32_t)link_index(kernel, address->link));
 	if (v4)
 		nl_put(batch, RTA_PREFSRC, address->address.bytes_be, length);
 	else
@@ -251,7 +253,8 @@ void link_put_route(struct nl_batch *batch, const struct netstate_address *addre
  * the new one and then the old one's end, and never a moment without. What is taken away is named in full, so that it is
  * ours and no other.
  */
-void link_put_guest_route(struct nl_batch *batch, bool add, const struct netstate_route *route, uint32_t tag)
+void link_put_guest_route(const struct kernel *kernel, struct nl_batch *batch, bool add, const struct netstate_route *route,
+			  uint32_t tag)
 {
 	const struct rtmsg header = {
 		.rtm_family = route->destination.family,
@@ -267,7 +270,7 @@ void link_put_guest_route(struct nl_batch *batch, bool add, const struct netstat
 	nl_put(batch, RTA_DST, route->destination.bytes_be, length);
 	if (route->gateway.family)
 		nl_put(batch, RTA_GATEWAY, route->gateway.bytes_be, length);
-	nl_put_u32(batch, RTA_OIF, (uint32_t)link_index(route->link));
+	nl_put_u32(batch, RTA_OIF, (uint32_t)link_index(kernel, route->link));
 	if (route->metric)
 		nl_put_u32(batch, RTA_PRIORITY, route->metric);
 }

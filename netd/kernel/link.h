@@ -6,15 +6,19 @@
 
 #include "../../lib/nl/batch.h"
 #include "../model/plan.h"
+#include "kernel.h"
 
-int link_index(const char *name);
+int link_index(const struct kernel *kernel, const char *name);
 
 void link_put_bridge_create(struct nl_batch *batch, const struct netstate_bridge *bridge, bool with_index, uint32_t tag);
-void link_put_bridge_set(struct nl_batch *batch, const struct netstate_bridge *bridge, uint32_t fields, uint32_t tag);
+void link_put_bridge_set(const struct kernel *kernel, struct nl_batch *batch, const struct netstate_bridge *bridge, uint32_t fields,
+			 uint32_t tag);
 void link_put_bridge_rename(struct nl_batch *batch, const struct netstate_bridge *bridge, uint32_t tag);
 void link_put_bridge_delete(struct nl_batch *batch, int ifindex, uint32_t tag);
 void link_put_flags(struct nl_batch *batch, int ifindex, bool up, uint32_t tag);
-void link_put_address(struct nl_batch *batch, bool add, const struct netstate_address *address, uint32_t tag);
-void link_put_route(struct nl_batch *batch, const struct netstate_address *address, uint32_t tag);
-void link_put_guest_route(struct nl_batch *batch, bool add, const struct netstate_route *route, uint32_t tag);
+void link_put_address(const struct kernel *kernel, struct nl_batch *batch, bool add, const struct netstate_address *address,
+		      uint32_t tag);
+void link_put_route(const struct kernel *kernel, struct nl_batch *batch, const struct netstate_address *address, uint32_t tag);
+void link_put_guest_route(const struct kernel *kernel, struct nl_batch *batch, bool add, const struct netstate_route *route,
+			  uint32_t tag);
 void link_put_port_back(struct nl_batch *batch, const struct netstate_port *port, int bridge, uint32_t tag);

@@ -304,7 +304,7 @@ static void undo_qdisc(struct kernel *kernel, int ifindex)
 static void add_filter(struct kernel *kernel, const char *bridge, struct apply_result *result)
 {
 	_cleanup_(nl_batch_deinit) struct nl_batch qdisc = NL_BATCH_NULL, filter = NL_BATCH_NULL;
-	struct found found = { .ifindex = link_index(bridge) };
+	struct found found = { .ifindex = link_index(kernel, bridge) };
 	bool made;
 	int r;
 

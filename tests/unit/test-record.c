@@ -153,7 +153,7 @@ static int find_value(const char *what, const char *path, int *ret_value)
 	return -ENOENT;
 }
 
-int nl_wire_index(const char *name)
+int nl_wire_index(int fd _unused_, const char *name)
 {
 	int ifindex = 0;
 
