@@ -31,14 +31,35 @@ void flow_rules_deinit(struct flow_rules *rules)
 	*rules = FLOW_RULES_NULL;
 }
 
-/* Does this plan make rules that were missing, or take a permission away? */
+/* Does the plan make this network's bridge, and one that was not there before as far as we remember? */
+static bool is_new(const struct plan *plan, const char *network)
+{
+	for (size_t i = 0; i < plan->n_steps && plan->steps[i].phase <= PHASE_CREATE_LINKS; i++)
+		if (plan->steps[i].op == PLAN_BRIDGE_CREATE && plan->steps[i].bridge.ifindex == 0 &&
+		    strcmp(plan->steps[i].network, network) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Does this plan make rules that were missing, or take a permission away? The kernel walks its whole table of flows to
+ * tell of them. Elements of a network that has just got its bridge only add permissions: no flow began there without them.
+ */
 bool flows_are_due(const struct plan *plan)
 {
-	for (size_t i = 0; i < plan->n_steps; i++) {
-		uint8_t op = plan->steps[i].op;
+	const char *new = "";
 
-		if (op == PLAN_TABLE_REPLACE || op == PLAN_TABLE_DELETE || op == PLAN_ELEMENT_ADD || op == PLAN_ELEMENT_REMOVE)
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const struct plan_step *step = &plan->steps[i];
+
+		if (step->op == PLAN_TABLE_REPLACE || step->op == PLAN_TABLE_DELETE || step->op == PLAN_ELEMENT_REMOVE)
 			return true;
+		/* Steps of a network stand together. */
+		if (step->op != PLAN_ELEMENT_ADD || (step->network[0] && strcmp(step->network, new) == 0))
+			continue;
+		if (!step->network[0] || !is_new(plan, step->network))
+			return true;
+		new = step->network;
 	}
 	return false;
 }

@@ -348,6 +348,30 @@ static void due_after_rules_changed(void **state _unused_)
 	assert_false(flows_are_due(&PLAN_NULL));
 }
 
+/* No flow can have begun on a bridge that has just been made; on one that is made again it can. */
+static void not_due_for_what_is_new(void **state _unused_)
+{
+	struct plan_step steps[] = {
+		{ .phase = PHASE_CREATE_LINKS, .op = PLAN_BRIDGE_CREATE, .network = "new" },
+		{ .phase = PHASE_RULES, .op = PLAN_ELEMENT_ADD, .network = "new" },
+		{ .phase = PHASE_RULES, .op = PLAN_ELEMENT_ADD, .network = "new" },
+		{ .phase = PHASE_UP, .op = PLAN_BRIDGE_UP, .network = "new" },
+	};
+	const struct plan plan = { .steps = steps, .n_steps = ARRAY_SIZE(steps) };
+
+	assert_false(flows_are_due(&plan));
+	steps[0].bridge.ifindex = 7;
+	assert_true(flows_are_due(&plan));
+	steps[0].bridge.ifindex = 0;
+	memcpy(steps[2].network, "old", 4);
+	assert_true(flows_are_due(&plan));
+	memcpy(steps[2].network, "", 1);
+	assert_true(flows_are_due(&plan));
+	memcpy(steps[2].network, "new", 4);
+	steps[2].op = PLAN_ELEMENT_REMOVE;
+	assert_true(flows_are_due(&plan));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -355,6 +379,7 @@ int main(void)
 		cmocka_unit_test(without_networks_nothing_is_unwanted),
 		cmocka_unit_test(every_prefix_is_found),
 		cmocka_unit_test(due_after_rules_changed),
+		cmocka_unit_test(not_due_for_what_is_new),
 	};
 
 	return cmocka_run_group_tests_name("flows", tests, NULL, NULL);
