@@ -492,7 +492,8 @@ const struct check checks[] = {
 	  "have a place for them; elsewhere they have to be added by hand. `guestnet why GUEST DESTINATION:PORT` names the rule.",
 	  check_firewalls },
 	{ "bridge-netfilter", "what stays inside a bridge is not dropped by the host's firewall", "",
-	  "With the module br_netfilter (docker and kubernetes load it) the rules of IP see what passes between two guests of one bridge.",
+	  "With the module br_netfilter (docker and kubernetes load it) the rules of IP see what passes between two guests of one bridge; "
+	  "and a guest does not reach its own [Forward] by the host's address.",
 	  check_bridge_netfilter },
 	{ "taps", "no tap was left down and alone",
 	  "warning: netdev has no peer\n"
