@@ -28,6 +28,7 @@
 #include "../../lib/nl/batch.h"
 #include "../../lib/str.h"
 #include "../../lib/util.h"
+#include "link.h"
 
 /* Copies a string of the kernel's; false, and nothing copied, when it is absent or too long. */
 static bool copy_string(const struct nlattr *attribute, char *buffer, size_t size)
@@ -243,7 +244,7 @@ static bool read_ip(const struct nlattr *attribute, uint8_t family, struct ip *r
 int dump_address(const struct nlmsghdr *message, struct netstate_address *ret_address, int *ret_ifindex,
 		 bool *ret_link_local)
 {
-	const struct nlattr *table[IFA_MAX + 1];
+	const struct nlattr *table[LINK_IFA_PROTO + 1];
 	struct ifaddrmsg header;
 
 	memset(ret_address, 0, sizeof(*ret_address));
@@ -255,6 +256,7 @@ int dump_address(const struct nlmsghdr *message, struct netstate_address *ret_ad
 	    !read_ip(table[IFA_LOCAL] ?: table[IFA_ADDRESS], header.ifa_family, &ret_address->address))
 		return -EPROTO;
 	ret_address->prefix_length = header.ifa_prefixlen;
+	ret_address->marked = nl_get_u8(table[LINK_IFA_PROTO], 0) == LINK_ADDRESS_OURS;
 	*ret_ifindex = (int)header.ifa_index;
 	*ret_link_local = header.ifa_family == AF_INET6 && ret_address->address.bytes_be[0] == 0xfe &&
 			  (ret_address->address.bytes_be[1] & 0xc0) == 0x80;

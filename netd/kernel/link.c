@@ -203,6 +203,8 @@ void link_put_address(const struct kernel *kernel, struct nl_batch *batch, bool 
 	nl_begin(batch, add ? RTM_NEWADDR : RTM_DELADDR, add ? NLM_F_CREATE | NLM_F_REPLACE : 0, tag, &header, sizeof(header));
 	nl_put(batch, IFA_LOCAL, address->address.bytes_be, length);
 	nl_put(batch, IFA_ADDRESS, address->address.bytes_be, length);
+	if (add)
+		nl_put_u8(batch, LINK_IFA_PROTO, LINK_ADDRESS_OURS);
 	if (add && length == 4 && address->prefix_length < 31) {
 		uint8_t broadcast[4];
 

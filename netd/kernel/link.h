@@ -8,6 +8,13 @@
 #include "../model/plan.h"
 #include "kernel.h"
 
+/*
+ * IFA_PROTO (Linux 5.18) says who has put an address on a link; the value is ours. A kernel that does not know it passes over it
+ * (rtm_to_ifaddr() and inet6_rtm_newaddr() parse liberally), and never tells it back.
+ */
+#define LINK_IFA_PROTO		11
+#define LINK_ADDRESS_OURS	103
+
 int link_index(const struct kernel *kernel, const char *name);
 
 void link_put_bridge_create(struct nl_batch *batch, const struct netstate_bridge *bridge, bool with_index, uint32_t tag);

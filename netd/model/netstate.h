@@ -71,6 +71,7 @@ struct netstate_address {
 	struct ip address;
 	uint8_t prefix_length;
 	bool ours;			/* on a bridge of ours */
+	bool marked;			/* snapshot only: we have put it there, as the kernel says (Linux 5.18) */
 	bool no_route;			/* snapshot only: its bridge is up, and the route to its prefix is gone */
 };
 

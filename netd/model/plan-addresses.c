@@ -79,7 +79,10 @@ static const struct netstate_address *find_on(const struct planner *planner, con
 	return NULL;
 }
 
-/* Adds what a network should have on its bridge; of the rest, takes away what we have put there. */
+/*
+ * Adds what a network should have on its bridge; of the rest, takes away what we have put there: by the kernel's word, or by
+ * our memory, which is shorter.
+ */
 void plan_addresses(struct planner *planner, const struct job *job)
 {
 	const char *network = job->desired->network, *name = job->desired->name;
@@ -101,7 +104,7 @@ void plan_addresses(struct planner *planner, const struct job *job)
 		if (ip_is_link_local(&address->address) || find_on(planner, planner->desired, name, address))
 			continue;
 		then = address_on(address, name);
-		if (is_remembered_address(planner, &then) || is_remembered_address(planner, address))
+		if (address->marked || is_remembered_address(planner, &then) || is_remembered_address(planner, address))
 			planner_add_address_step(planner, PHASE_REMOVE_ADDRESSES, PLAN_ADDRESS_REMOVE, OUTCOME_DELETE, network, &then);
 		else if (!job->desired->existing)
 			planner_add_note(planner, PLAN_NOTE_ADDRESS_FOREIGN, network, name, address);

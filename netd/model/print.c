@@ -121,6 +121,7 @@ static void print_address(FILE *file, const struct netstate_address *address)
 {
 	fprintf(file, "address %s %s/%u", STR_ESCAPED(address->link), IP_TEXT(&address->address), address->prefix_length);
 	print_flag(file, "ours", address->ours);
+	print_flag(file, "marked", address->marked);
 	print_flag(file, "no-route", address->no_route);
 }
 
@@ -557,7 +558,8 @@ static void parse_address(struct line *line, struct netstate_address *address)
 	read_name(line, want_word(line), address->link);
 	read_prefix(line, want_word(line), &address->address, &address->prefix_length);
 	while ((word = take_word(line)))
-		if (!is_flag(word, "ours", &address->ours) && !is_flag(word, "no-route", &address->no_route))
+		if (!is_flag(word, "ours", &address->ours) && !is_flag(word, "marked", &address->marked) &&
+		    !is_flag(word, "no-route", &address->no_route))
 			line->bad = true;
 }
 
