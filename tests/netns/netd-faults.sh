@@ -33,7 +33,7 @@ wait_for 5 test -S /run/systemd/journal/socket
 start_netd() {	# [PROGRAM...]: what it is run by
 	rm -f $root/run/bus.sock
 	journal_from=$(($(stat -c %s $root/journal) + 1))
-	"$@" "$BIN/guestnetd" "${roots[@]}" >>$root/log 2>&1 3>&- &
+	"$@" "$BIN/guestnetd" "${roots[@]}" >>$root/log 2>&1 3>&- 7>&- &
 	netd_pid=$!
 	started() { [ -S $root/run/bus.sock ] || ! kill -0 $netd_pid; }
 	wait_for 20 started
@@ -169,7 +169,24 @@ check_works one-fails-others-work
 ip link del gn-second
 check_whole one-fails-over
 
-# Everything at once.
+# Everything at once. A flow that was opened before must go on by itself.
+ip netns exec internet "$world/tools/netd-flow" serve 7778 >/dev/null 2>&1 &
+mkfifo $root/talk
+exec 7<>$root/talk
+ip netns exec guest "$world/tools/netd-flow" talk 198.51.100.1 7778 <$root/talk >$root/talked 7>&- &
+long_flow() {
+	local line=line-$EPOCHREALTIME
+	echo "$line" >&7
+	wait_for 4 grep -q "^$line " $root/talked
+	grep -qx "$line heard" $root/talked
+}
+check everything-flow-before wait_for 10 long_flow
+drops=0
+shrink() { "$world/tools/netd-shrink" $netd_pid "$1"; }
+# Counted while the socket is there, so before the daemon is killed, and at the end.
+count_drops() { drops=$((drops + $(shrink drops))); }
+bridge=gn-default
+other=$root/second.network
 disturb() {
 	case $1 in
 	0) nft flush ruleset ;;
@@ -189,23 +206,48 @@ disturb() {
 	14) ip link del $bridge ;;
 	15) ip link set port0 nomaster ;;
 	16) ip route flush dev $bridge ;;
-	17) ip addr add 172.31.7.1/24 dev $bridge && ip addr del 172.31.7.1/24 dev $bridge ;;
-	18) kill -HUP $netd_pid ;;
-	19) kill -9 $netd_pid; wait $netd_pid; start_netd ;;
+	17) ip addr add 172.31.7.1/24 dev $bridge ;;
+	18) ip addr del 172.31.7.1/24 dev $bridge ;;
+	19) kill -HUP $netd_pid ;;
+	20) count_drops; kill -9 $netd_pid; wait $netd_pid; start_netd ;;
+	21) mv $etc/second.network $other ;;
+	22) mv $other $etc/second.network ;;
+	23)	# only the first of these events has room
+		shrink 1
+		kill -STOP $netd_pid
+		seq 20 | sed 's/.*/link add ev& type bridge/' | ip -batch -
+		ip addr flush dev $bridge scope global
+		seq 20 | sed 's/.*/link del ev&/' | ip -batch -
+		kill -CONT $netd_pid ;;
+	24) shrink $((4 << 20)) ;;
 	esac >/dev/null 2>&1
 }
+disturbances=25
 echo "everything at once: seed $SEED"
-end=$((SECONDS + ${STORM_SECONDS:-20})) n=0
-while [ $SECONDS -lt $end ]; do
-	disturb $((RANDOM % 20))
+end=$((SECONDS + ${STORM_SECONDS:-$([ -n "${SUITE_PREFIX-}" ] && echo 15 || echo 60)})) n=0
+# Each of them happens; after the first round, in the order of the seed.
+declare -A done_once=()
+while [ $SECONDS -lt $end ] || [ ${#done_once[@]} -lt $disturbances ]; do
+	which=$((RANDOM % disturbances))
+	[ $SECONDS -lt $end ] || [ -z "${done_once[$which]-}" ] || continue
+	disturb $which
+	done_once[$which]=1
 	n=$((n + 1))
 	[ $((RANDOM % 4)) = 0 ] && wait_for 1 test $((RANDOM % 8)) = 0
 	[ $((RANDOM % 10)) = 0 ] && wait_for 3 plan_is_empty
 done
 echo "$n disturbances"
+count_drops
+matches everything-enobufs '^[1-9]' $drops
+# What nobody but its maker can take back: somebody else's address, a file.
+ip addr del 172.31.7.1/24 dev $bridge 2>/dev/null
+[ ! -e $other ] || mv $other $etc/second.network
+kill -HUP $netd_pid
 check_whole everything-converges 40
 check_works everything-works
-equal everything-no-strays '' "$(ip -o link | grep -oE 'gn-other[0-9]')"
+check everything-flow-after wait_for 20 long_flow
+equal everything-no-strays '' "$(ip -o link | grep -oE 'gn-other[0-9]|ev[0-9]+')"
+shrink $((4 << 20)) >/dev/null
 
 # A fight: another process takes the address away as soon as it is there.
 repairs() { client status default --json | jq '.[0].repairs'; }

@@ -39,7 +39,7 @@ mkdir $root/records
 n_started=0
 start_netd() {
 	n_started=$((n_started + 1))
-	"$BIN/guestnetd" "${roots[@]}" --record=$root/records/$n_started >>$root/log 2>&1 &
+	"$BIN/guestnetd" "${roots[@]}" --record=$root/records/$n_started >>$root/log 2>&1 3>&- 7>&- &
 	netd_pid=$!
 	wait_for 10 test -S $root/run/bus.sock
 }
@@ -89,12 +89,24 @@ lease() {	# asks until it has one; the address is in $address
 }
 # A new connection through NAT; the server says whom it sees.
 flow() { [[ $(echo hello | timeout 3 ip netns exec guest busybox nc -w 2 198.51.100.1 7777 2>/dev/null) == *hello* ]]; }
-works() { lease && flow; }
+# A UDP flow that lives as long as the suite: `long_flow` tells whether it still gets through.
+ip netns exec internet "$world/tools/netd-flow" serve 7778 >/dev/null 2>&1 &
+mkfifo $root/talk
+exec 7<>$root/talk
+long_flow() {
+	local line=line-$EPOCHREALTIME
+	echo "$line" >&7
+	wait_for 4 grep -q "^$line " $root/talked
+	grep -qx "$line heard" $root/talked
+}
+works() { lease && flow && long_flow; }
 
 if lease; then pass lease; else fail lease "no lease within 20 s"; fi
 matches lease-address "^${gateway%.*}\." "${address-}"
 equal lease-router "$gateway" "${router-}"
 check flow wait_for 5 flow
+ip netns exec guest "$world/tools/netd-flow" talk 198.51.100.1 7778 <$root/talk >$root/talked 2>/dev/null 7>&- &
+check long-flow wait_for 5 long_flow
 leases_has_web() { client leases default --json | jq -e '.[] | select(.name == "web")'; }
 check leases-client wait_for 5 leases_has_web
 resolves() { ip netns exec guest busybox nslookup web."$(domain)" "$gateway" | grep -q "$address"; }
@@ -145,6 +157,35 @@ old_index=$(link $bridge .ifindex)
 delete_bridge() { ip link del $bridge && wait_for 10 ip link show dev $bridge && ip link set port0 master $bridge; }
 disturb delete delete_bridge
 equal delete-same-index "$old_index" "$(link $bridge .ifindex)"
+# Somebody else's address is named, does no harm, and is left alone.
+ip addr add 172.31.7.1/24 dev $bridge
+named() { [[ $(client status default --json | jq -r '.[0].problem') == *172.31.7.1* ]]; }
+check foreign-address-named wait_for 10 named
+check foreign-address-works wait_for 15 works
+check foreign-address-stays grep -q 172.31.7.1 <(ip addr show dev $bridge)
+disturb foreign-address-gone ip addr del 172.31.7.1/24 dev $bridge
+# A configuration file that is removed while the daemon runs is not missed until it is told to read them again.
+mv $root/vendor/networks/default.network $root/kept
+ip addr flush dev $bridge scope global
+has_gateway() { ip addr show dev $bridge | grep -q "inet $gateway/"; }
+check config-removed-repaired wait_for 10 has_gateway
+check config-removed-works wait_for 15 works
+mv $root/kept $root/vendor/networks/default.network
+check config-back wait_for 10 settled
+# Events are lost: the queues are so small that only the first one of many has room.
+lose_events() {
+	"$world/tools/netd-shrink" $netd_pid 1 >/dev/null
+	kill -STOP $netd_pid
+	seq 20 | sed 's/.*/link add ev& type bridge/' | ip -batch -
+	ip addr flush dev $bridge scope global
+	nft flush ruleset 2>/dev/null
+	seq 20 | sed 's/.*/link del ev&/' | ip -batch -
+	kill -CONT $netd_pid
+	matches events-lost '^[1-9]' "$("$world/tools/netd-shrink" $netd_pid drops)" >&3
+}
+exec 3>&1
+disturb enobufs lose_events
+"$world/tools/netd-shrink" $netd_pid $((4 << 20)) >/dev/null
 matches repairs-counted '^([5-9]|[1-9][0-9]+)$' "$(client status default --json | jq '.[0].repairs')"
 
 # A tap of the helper that somebody pulls off the bridge comes back with its options.
@@ -172,6 +213,27 @@ check running-again wait_for 10 settled
 equal dnsmasq-adopted "$dnsmasq_pid" "$(cut -d' ' -f1 $root/run/dnsmasq/default.pid)"
 equal table-adopted "$table_handle" "$(handle)"
 check works-after-restart works
+
+# What changes while it is away: of the addresses on a bridge those that it has put there are known as such afterwards.
+moved() { printf '%s\n' '[Network]' 'Mode=isolated' '[DHCP]' 'Enable=no' '[DNS]' 'Enable=no' '[Address]' "Address=$1" >$root/etc/networks/moved.network; }
+moved 10.97.1.1/24
+kill -HUP $netd_pid
+check moved-up wait_for 10 running moved
+ip addr add 10.97.9.1/24 dev gn-moved
+kill -9 $netd_pid; wait $netd_pid 2>/dev/null
+moved 10.97.2.1/24
+rm -f $root/run/bus.sock
+start_netd
+only_new() { [ "$(ip -4 -j addr show dev gn-moved | jq -r '[.[0].addr_info[].local] | sort | join(" ")')" = '10.97.2.1 10.97.9.1' ]; }
+if printf '%s\n' 5.18 "$(uname -r)" | sort -VC; then
+	check address-changed-while-away wait_for 10 only_new
+else
+	skip address-changed-while-away "the kernel does not remember who has put an address where it is (Linux 5.18)"
+fi
+rm $root/etc/networks/moved.network
+kill -HUP $netd_pid
+no_moved() { ! ip link show dev gn-moved; }
+check moved-gone wait_for 10 no_moved
 kill $netd_pid; wait $netd_pid
 equal clean-exit 0 $?
 check bridge-stays ip link show dev $bridge

@@ -7,6 +7,9 @@
  *                                  before it is reported once the fate of all its packets is known:
  *                                  "NAME sent N lost N connects N failed N gap MS"
  *
+ *   netd-flow talk ADDRESS PORT    one UDP flow, for as long as there is input: each line is sent, every 50 ms until its
+ *                                  echo comes or 2 s are over; prints "LINE heard" or "LINE lost"
+ *
  * A packet without an echo after a second, and a connection that is not established after a second, are lost.
  */
 #include <arpa/inet.h>
@@ -237,12 +240,53 @@ static int run(const char *text, uint16_t port)
 	}
 }
 
+/* Sends a line until its echo is there. What comes late of others is passed over; a refusal is no answer. */
+static bool is_echoed(int udp, const char *line)
+{
+	const uint64_t end = now_ns() + 2000000000ULL;
+	char buffer[256];
+
+	while (now_ns() < end) {
+		struct pollfd fd = { udp, POLLIN, 0 };
+		ssize_t n;
+
+		(void)!send(udp, line, strlen(line), 0);
+		while (poll(&fd, 1, 50) > 0) {
+			n = recv(udp, buffer, sizeof(buffer) - 1, 0);
+			if (n < 0)
+				continue;
+			buffer[n] = '\0';
+			if (strcmp(buffer, line) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static int talk(const char *text, uint16_t port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
+	int udp = make_socket(SOCK_DGRAM);
+	char line[128];
+
+	if (inet_pton(AF_INET, text, &address.sin_addr) != 1 || connect(udp, (void *)&address, sizeof(address)) < 0)
+		die(text);
+	while (fgets(line, sizeof(line), stdin)) {
+		line[strcspn(line, "\n")] = '\0';
+		printf("%s %s\n", line, is_echoed(udp, line) ? "heard" : "lost");
+		fflush(stdout);
+	}
+	return 0;
+}
+
 int main(int argc, char *argv[])
 {
 	if (argc == 3 && strcmp(argv[1], "serve") == 0)
 		return serve((uint16_t)atoi(argv[2]));
 	if (argc == 4 && strcmp(argv[1], "flow") == 0)
 		return run(argv[2], (uint16_t)atoi(argv[3]));
-	fprintf(stderr, "usage: netd-flow serve PORT | flow ADDRESS PORT\n");
+	if (argc == 4 && strcmp(argv[1], "talk") == 0)
+		return talk(argv[2], (uint16_t)atoi(argv[3]));
+	fprintf(stderr, "usage: netd-flow serve PORT | flow ADDRESS PORT | talk ADDRESS PORT\n");
 	return 2;
 }
