@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Links, addresses and ports as messages of rtnetlink.
- * Writes messages only, but for link_index(kernel, ).
+ * Writes messages only, but for link_index().
  */
 #include "link.h"
 

@@ -13,7 +13,7 @@
  * (rtm_to_ifaddr() and inet6_rtm_newaddr() parse liberally), and never tells it back.
  */
 #define LINK_IFA_PROTO		11
-#define LINK_ADDRESS_OURS	103
+#define LINK_ADDRESS_OURS	NETSTATE_ROUTE_PROTOCOL
 
 int link_index(const struct kernel *kernel, const char *name);
 
