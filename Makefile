@@ -94,13 +94,18 @@ bench-repair: all test-tools			## how long each repair takes, by a separate obse
 ## Installing
 install: all					## install below DESTDIR; never overwrites a changed file
 	@tools/install
+	@[ "$(IFUP)" != yes ] || tools/ifup
 uninstall:					## remove what install installed; changed files stay
 	@tools/install --uninstall
 divert:						## put the helper in the place of QEMU's own (root)
 	@tools/divert
+ifup:						## let QEMU's -netdev tap call guestnet-ifup: /etc/qemu-ifup (root)
+	@tools/ifup
+unifup:						## /etc/qemu-ifup as it was before
+	@tools/ifup --undo
 undivert:					## give QEMU its own helper back (root)
 	@tools/divert --undo
 
 export VERSION BIN OBJ FLAVOUR prefix exec_prefix bindir sbindir localstatedir libexecdir datadir mandir docdir sysconfdir runstatedir DESTDIR
 .PHONY: all demo check test help clean unit fuzz-replay static-checks check-netns check-guest check-vm check-asan \
-	mutants bench-helper bench-netd bench-repair bench-datapath install uninstall divert undivert test-tools fuzzers analyze
+	mutants bench-helper bench-netd bench-repair bench-datapath install uninstall divert undivert ifup unifup test-tools fuzzers analyze

@@ -233,6 +233,23 @@ int bus_get_text(sd_bus *bus, const char *property, char **ret_text, struct fail
 	return *ret_text ? 0 : -ENOMEM;
 }
 
+/* Likewise, of a list of texts: with blanks between them. What does not fit is left out. */
+int bus_get_list(sd_bus *bus, const char *property, struct text *list, struct failure *failure)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	const char *item;
+	int r = call_other(bus, "org.freedesktop.DBus.Properties", "Get", &reply, failure, "ss", BUS_INTERFACE, property);
+
+	if (r < 0)
+		return r;
+	r = sd_bus_message_enter_container(reply, 'v', "as");
+	if (r >= 0)
+		r = sd_bus_message_enter_container(reply, 'a', "s");
+	while (r >= 0 && (r = sd_bus_message_read(reply, "s", &item)) > 0)
+		text_add(list, "%s%s", list->length ? " " : "", item);
+	return r < 0 ? failure_set(failure, -EBADMSG, "guestnetd answers something else than was asked") : 0;
+}
+
 /* From here on @on_signal sees each signal of the manager's, while the caller processes @bus. */
 int bus_subscribe(sd_bus *bus, sd_bus_message_handler_t on_signal, void *data, struct failure *failure)
 {

@@ -41,6 +41,17 @@ enum exit_status networks_restart(const struct options *options, struct failure 
 	return call_simple("Restart", options->operands[0], failure);
 }
 
+enum exit_status networks_adopt(const struct options *options, struct failure *failure)
+{
+	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	int r = bus_open(&bus, failure);
+
+	if (r >= 0)
+		r = bus_call(bus, "Adopt", &reply, failure, "ss", options->operands[1], options->operands[0]);
+	return r < 0 ? bus_exit_status(r) : STATUS_OK;
+}
+
 /* What is printed is guestnetd --plan; that another process owns the firewall table is always so. */
 static enum exit_status dry_run(struct failure *failure)
 {

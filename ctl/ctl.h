@@ -72,6 +72,7 @@ enum exit_status policy_list(const struct options *options, struct failure *fail
 /* About networks: these ask guestnetd. */
 enum exit_status networks_list(const struct options *options, struct failure *failure);
 enum exit_status networks_status(const struct options *options, struct failure *failure);
+enum exit_status networks_adopt(const struct options *options, struct failure *failure);
 enum exit_status networks_start(const struct options *options, struct failure *failure);
 enum exit_status networks_stop(const struct options *options, struct failure *failure);
 enum exit_status networks_reload(const struct options *options, struct failure *failure);

@@ -91,6 +91,36 @@ static bool print_file_problems(const struct reports *reports, struct failure *f
 	return true;
 }
 
+/* Where a tap of somebody's would go: the network default, or the first that is up; NULL when none is. */
+const struct report *networks_find_home(const struct reports *reports)
+{
+	const struct report *home = NULL;
+
+	for (size_t i = 0; i < reports->n; i++) {
+		const struct report *report = &reports->items[i];
+
+		if ((strcmp(report->state, "running") == 0 || strcmp(report->state, "degraded") == 0) &&
+		    (!home || strcmp(report->name, "default") == 0))
+			home = report;
+	}
+	return home;
+}
+
+/* Taps that QEMU has left with script=no: somebody waits for a network behind each of them. */
+static void print_stray_taps(const struct reports *reports)
+{
+	const struct report *home = networks_find_home(reports);
+	char buffer[2048], *rest = buffer, *name;
+	struct failure ignored = { 0 };
+	struct text taps;
+
+	text_init(&taps, buffer, sizeof(buffer));
+	if (bus_get_list(reports->bus, "StrayTaps", &taps, &ignored) < 0)
+		return;		/* an older daemon does not know */
+	while ((name = strsep(&rest, " ")) && *name)
+		printf("tap %s is down and on no bridge\n  fix        guestnet adopt %s %s\n", name, name, home ? home->name : "NETWORK");
+}
+
 enum exit_status networks_list(const struct options *options, struct failure *failure)
 {
 	static const struct table_column columns[] = {
@@ -161,6 +191,8 @@ enum exit_status networks_status(const struct options *options, struct failure *
 		}
 	if (options->json)
 		json_array_end(&json);
+	else if (!wanted)
+		print_stray_taps(&reports);
 	return status;
 }
 

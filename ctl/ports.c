@@ -113,7 +113,8 @@ static void read_owner(struct device *device)
 
 	if (sscanf(device->alias, "guestnet uid=%u pid=%d", &uid, &pid) != 2)
 		return;
-	device->owned = true;
+	/* A declared or adopted tap may be nobody's in particular. */
+	device->owned = uid != UINT32_MAX;
 	device->uid = uid;
 	device->pid = pid > 0 ? pid : 0;
 }
@@ -280,9 +281,10 @@ static void note_holder(struct devices *devices, pid_t pid, const char *tap)
 {
 	for (size_t i = 0; i < devices->n; i++) {
 		struct device *device = &devices->items[i];
+		const char *rest;
 
 		/* One that has a guest's name is the guest's; others may hold the fd too. */
-		if (!device->owned || strcmp(device->name, tap) != 0 || device->guest[0])
+		if (!str_has_prefix(device->alias, "guestnet uid=", &rest) || strcmp(device->name, tap) != 0 || device->guest[0])
 			continue;
 		device->pid = pid;
 		read_guest_name(pid, device->guest, sizeof(device->guest));

@@ -40,4 +40,5 @@ void reports_deinit(struct reports *reports);
 const struct report *reports_find(const struct reports *reports, const char *name, struct failure *failure);
 bool report_is_degraded(const struct report *report);
 
+const struct report *networks_find_home(const struct reports *reports);
 void report_format_time(uint64_t us, char *buffer, size_t size);

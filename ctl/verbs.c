@@ -42,6 +42,8 @@ _Static_assert(ARRAY_SIZE(option_names) == OPTION_MAX_, "every option has a name
 
 /* In the order of the help. Name, aliases, arguments, help, options, operands from-to, function, detail. */
 const struct verb verbs[] = {
+	{ "adopt", NULL, "TAP NETWORK", "put a tap of another program on a network, and keep it there", 0, 2, 2, networks_adopt,
+	  "TAP is on no bridge, as QEMU leaves it with script=no. It stays the tap of who made it.\n" },
 	{ "autostart", NULL, "NETWORK", "let a network start by itself", BIT(DISABLE), 1, 1, networks_autostart, "" },
 	{ "cat", "dumpxml", "NETWORK", "the text of a network's files, in the order in which they apply", JSON, 1, 1,
 	  networks_cat, "" },

@@ -46,6 +46,9 @@
 #define LIMIT_BUS_CALLS		256			/* calls on the system bus that wait for polkit, */
 #define LIMIT_BUS_CALLS_SENDER	32			/* and of one sender */
 
+/* Taps of others, left alone on no bridge, that are named. */
+#define LIMIT_STRAY_TAPS	64
+
 /* Sockets that hold one port, when somebody is to be named who stands in the way. */
 #define LIMIT_SOCKETS		65536
 

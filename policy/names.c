@@ -184,6 +184,27 @@ static void lookup_names(struct policy_who *const whos[], size_t n_whos, const c
 }
 
 /*
+ * The number of the user, or group, of this name, or with this number. False when nobody knows it. @lookup_path as in
+ * policy_resolve(); a question to that program takes two seconds at most.
+ */
+bool policy_find_account(const char *name, bool group, const char *lookup_path, uint32_t *ret_id)
+{
+	struct account_file file = { .path = group ? "/etc/group" : "/etc/passwd" };
+	struct policy_who who = { .name = name, .group = group, .state = WHO_UNKNOWN };
+	struct policy_who *const whos[] = { &who };
+	bool found = str_parse_u32(name, UINT32_MAX - 1, ret_id) == 0 || account_file_find(&file, name, ret_id);
+
+	free(file.text);
+	if (found)
+		return true;
+	if (lookup_path && strlen(name) < 250 && lookup_is_safe(lookup_path))
+		lookup_names(whos, 1, lookup_path);
+	if (who.state == WHO_KNOWN)
+		*ret_id = who.id;
+	return who.state == WHO_KNOWN;
+}
+
+/*
  * Resolves the names of those rules that name @device, so that policy_match() can decide about it.
  * @device NULL means all rules. @lookup_path is the program to ask for names that the account files do
  * not hold; NULL: none. Never fails: what cannot be resolved becomes WHO_UNKNOWN.

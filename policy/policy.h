@@ -133,4 +133,5 @@ int policy_load(struct policy *policy, const char *path, enum policy_load_flags 
 		struct failure *failure);
 
 /* names.c: reads /etc/passwd and /etc/group, and asks a child without privileges for the rest. */
+bool policy_find_account(const char *name, bool group, const char *lookup_path, uint32_t *ret_id);
 void policy_resolve(struct policy *policy, const struct policy_device *device, const char *lookup_path);

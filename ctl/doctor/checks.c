@@ -360,14 +360,8 @@ static bool is_tap(const struct link *link)
 
 static void check_taps(struct doctor *doctor)
 {
-	const struct report *home = NULL;
+	const struct report *home = networks_find_home(&doctor->reports);
 
-	for (size_t i = 0; i < doctor->reports.n; i++) {
-		const struct report *report = &doctor->reports.items[i];
-
-		if (is_running(report) && (!home || strcmp(report->name, "default") == 0))
-			home = report;
-	}
 	for (size_t i = 0; i < doctor->look.links.n_links; i++) {
 		const struct link *link = &doctor->look.links.links[i];
 		struct finding *finding;
@@ -376,7 +370,7 @@ static void check_taps(struct doctor *doctor)
 			continue;
 		finding = add(doctor, VERDICT_PROBLEM, "tap %s is down and on no bridge (QEMU with script=no leaves it so)", link->names[0]);
 		if (home)
-			fix(finding, true, "ip link set dev %s master %s up", link->names[0], home->bridge);
+			fix(finding, true, "guestnet adopt %s %s", link->names[0], home->name);
 	}
 }
 
@@ -492,8 +486,7 @@ const struct check checks[] = {
 	  "have a place for them; elsewhere they have to be added by hand. `guestnet why GUEST DESTINATION:PORT` names the rule.",
 	  check_firewalls },
 	{ "bridge-netfilter", "what stays inside a bridge is not dropped by the host's firewall", "",
-	  "With the module br_netfilter (docker and kubernetes load it) the rules of IP see what passes between two guests of one bridge; "
-	  "and a guest does not reach its own [Forward] by the host's address.",
+	  "With the module br_netfilter (docker and kubernetes load it) the rules of IP see what passes between two guests of one bridge.",
 	  check_bridge_netfilter },
 	{ "taps", "no tap was left down and alone",
 	  "warning: netdev has no peer\n"

@@ -271,6 +271,11 @@ static int run_once(struct manager *manager)
 		struct network_report report;
 
 		manager_report(manager, i, &report);
+		/* Whoever checks a file wants to know what a daemon would go on without. */
+		if (arg_mode == MODE_CHECK && report.taps_problem[0]) {
+			fprintf(stderr, "%s\n", report.taps_problem);
+			wrong = true;
+		}
 		if (report.state == NETWORK_FAILED) {
 			fprintf(stderr, "%s\n", report.problem);
 			wrong = true;

@@ -46,6 +46,7 @@ static void set_texts(struct managed *managed)
 	const char **const texts[] = {
 		&managed->config_problem, &managed->problem, &managed->fix, &managed->child_problem,
 		&managed->withheld_problem, &managed->withheld_fix, &managed->twins_problem, &managed->boot_problem,
+		&managed->taps_problem, &managed->taps_failure,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)

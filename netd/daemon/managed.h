@@ -60,6 +60,8 @@ struct managed {
 	unsigned int n_withheld_tries;
 	uint64_t look_at_us;		/* CLOCK_MONOTONIC: a pass is due then; 0: none for its service's sake */
 	const char *boot_problem;	/* owned as `problem` is; "" for none: of files to boot from */
+	const char *taps_problem;	/* a tap whose owner nobody knows; "" for none */
+	const char *taps_failure;	/* one that could not be made or changed; "" for none */
 	const char *twins_problem;	/* two guests with one address; "" for none */
 	uint64_t retry_at_us;		/* CLOCK_MONOTONIC: left out of passes until then; 0: not */
 	unsigned int n_failures;	/* passes in a row that failed for it */

@@ -82,6 +82,9 @@ struct manager {
 	char shared_problem[APPLY_TEXT_SIZE + 128];	/* of the last pass, in what belongs to all; "" for none */
 	unsigned int n_shared_failures;		/* passes in a row */
 
+	uint64_t taps_retry_at_us;		/* declared taps are not made before that; 0: any time */
+	unsigned int n_tap_failures;		/* in a row */
+
 	void (*changed)(void *data);		/* called after each pass */
 	void *changed_data;
 
@@ -99,6 +102,7 @@ struct pass {
 	size_t n_wanted;
 	char (*except)[NETWORK_NAME_SIZE];	/* owned; sorted, as the list is */
 	size_t n_except;
+	bool no_taps;				/* making one has failed a moment ago */
 };
 
 /* manager-pass.c */
@@ -127,6 +131,7 @@ int manager_remember_addresses(struct manager *manager, const struct pass *pass)
 
 /* manager-state.c */
 void manager_note_failure(struct manager *manager, const char *network, const char *text);
+void manager_note_tap_failure(struct manager *manager, const char *network, const char *text);
 void manager_tell_notes(struct manager *manager, const struct plan *plan);
 void manager_watch_idle(struct manager *manager, const struct pass *pass);
 int manager_update_states(struct manager *manager, const struct pass *pass);

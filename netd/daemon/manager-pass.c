@@ -69,6 +69,7 @@ static int make_plan(struct manager *manager, struct pass *pass, bool same_netwo
 		.ports = manager->ports, .n_ports = manager->n_ports,
 		.bridges = manager->bridges, .n_bridges = manager->n_bridges,
 		.addresses = manager->addresses, .n_addresses = manager->n_addresses,
+		.no_taps = pass->no_taps,
 	};
 	int r;
 
@@ -84,6 +85,8 @@ static int make_plan(struct manager *manager, struct pass *pass, bool same_netwo
 	pass->desired = manager->desire.state;
 
 	r = kernel_look_at_sysctls(&manager->kernel, &pass->desired);
+	if (r == 0)
+		r = kernel_look_at_taps(&manager->kernel, &pass->desired);
 	if (r < 0)
 		return r;
 	lend_snapshot(manager, pass);
@@ -152,6 +155,7 @@ static int pass_prepare(struct manager *manager, struct pass *pass)
 	int r;
 
 	pass->now_us = clock_us();
+	pass->no_taps = pass->now_us < manager->taps_retry_at_us;
 	r = manager_select_networks(manager, pass);
 	if (r < 0)
 		return r;
@@ -184,17 +188,42 @@ static int act_service(void *data, const struct plan_step *step, struct apply_re
 	return r;
 }
 
-/* Carries the plan out, and notes what has failed: the first failed step of a network is the reason. */
-static int pass_apply(struct manager *manager, const struct plan *plan)
+/* A tap that cannot be had now is told of, and tried again later; its network goes on. */
+static void forget_tap_failures(struct manager *manager)
 {
+	for (size_t i = 0; i < manager->networks.n; i++)
+		managed_set_text(&manager->networks.items[i]->taps_failure, "");
+}
+
+static void want_taps_again(struct manager *manager, bool failed)
+{
+	unsigned int doublings = manager->n_tap_failures;
+
+	manager->n_tap_failures = failed ? doublings + 1 : 0;
+	manager->taps_retry_at_us = failed ? clock_us() + ((uint64_t)RETRY_US << (doublings < 6 ? doublings : 6)) : 0;
+	if (failed)
+		manager_want_pass_at(manager, manager->taps_retry_at_us);
+}
+
+static bool is_tap_step(const struct plan_step *step)
+{
+	return step->op == PLAN_TAP_CREATE || step->op == PLAN_TAP_SET || step->op == PLAN_TAP_REMOVE;
+}
+
+/* Carries the plan out, and notes what has failed: the first failed step of a network is the reason. */
+static int pass_apply(struct manager *manager, const struct pass *pass)
+{
+	const struct plan *plan = &pass->plan;
 	_cleanup_(freep) struct apply_result *results = calloc(plan->n_steps + 1, sizeof(*results));
 	const struct apply_services services = { .act = act_service, .data = manager };
 	const bool looked_at_all = manager->kernel.view.all_links;
-	bool again = false;
+	bool again = false, tap_failed = false;
 	int r;
 
 	if (!results)
 		return -ENOMEM;
+	if (!pass->no_taps)
+		forget_tap_failures(manager);
 	/* What it returns is the first failure of a step, and those are gone through one by one. */
 	r = apply_plan(&manager->kernel, plan, &services, results);
 	for (size_t i = 0; i < plan->n_steps; i++) {
@@ -217,8 +246,15 @@ static int pass_apply(struct manager *manager, const struct plan *plan)
 		}
 		snprintf(text, sizeof(text), "%s%s%s: %s%s%s", plan_op_name(plan->steps[i].op), path[0] ? " " : "", path,
 			 strerror(-results[i].error), results[i].text[0] ? ": " : "", results[i].text);
+		if (is_tap_step(&plan->steps[i])) {
+			manager_note_tap_failure(manager, plan->steps[i].network, text);
+			tap_failed = true;
+			continue;
+		}
 		manager_note_failure(manager, plan->steps[i].network, text);
 	}
+	if (!pass->no_taps)
+		want_taps_again(manager, tap_failed);
 	if (again) {
 		manager->kernel.dirt = DIRT_EVERYTHING;
 		manager_want_pass(manager);
@@ -261,7 +297,7 @@ int manager_run_pass(struct manager *manager)
 	if (r == 0)
 		manager_keep_forwarding(manager, &pass.desired);
 	if (r == 0)
-		r = pass_apply(manager, &pass.plan);
+		r = pass_apply(manager, &pass);
 	if (r == 0 && manager->remembered != manager->kernel.view.changes)
 		r = manager_remember(manager, &pass.snapshot, &pass.plan);
 	if (r == 0)

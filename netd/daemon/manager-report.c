@@ -89,6 +89,7 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 		.bridge = managed->network.bridge,
 		.problem = managed->config_problem[0] ? managed->config_problem : managed->problem,
 		.fix = managed->fix,
+		.taps_problem = managed->taps_problem,
 		.since_us = managed->since_us,
 		.n_repairs = managed->n_repairs,
 		.repairs = managed->repairs,

@@ -43,6 +43,17 @@ void manager_note_failure(struct manager *manager, const char *network, const ch
 	manager_want_pass_at(manager, managed->retry_at_us);
 }
 
+/* A declared tap cannot be made or changed: its network goes on without. */
+void manager_note_tap_failure(struct manager *manager, const char *network, const char *text)
+{
+	struct managed *managed = managed_find(&manager->networks, network);
+
+	if (manager->n_tap_failures == 0)
+		sd_journal_send("MESSAGE=network %s: %s", network, text, "PRIORITY=4", "NETWORK=%s", network, NULL);
+	if (managed)
+		managed_set_text(&managed->taps_failure, text);
+}
+
 /* What a plan does for whom: a bit for each kind of step. */
 struct touched {
 	uint64_t *ops;			/* owned; by a network's place in the list */
@@ -142,6 +153,21 @@ static void tell_note(struct managed *managed, const struct plan_note *note)
 			 IP_TEXT(&note->address), note->prefix_length, STR_ESCAPED(note->link), IP_TEXT(&note->own),
 			 note->own_length);
 		text_add(&fix, "guestnet edit %s", note->network);
+		break;
+	case PLAN_NOTE_TAP_FOREIGN:
+		text_add(&text, "there is an interface %s already that is not the tap which [Tap] declares: delete or rename it, or give the tap another Name=",
+			 STR_ESCAPED(note->link));
+		text_add(&fix, "ip link delete %s", STR_ESCAPED(note->link));
+		managed_set_state(managed, NETWORK_DEGRADED);
+		break;
+	case PLAN_NOTE_TAP_BUSY:
+		text_add(&text, "tap %s is not as its section [Tap] says (owner, queues), and a guest uses it: it is mended when that guest ends",
+			 STR_ESCAPED(note->link));
+		managed_set_state(managed, NETWORK_DEGRADED);
+		break;
+	case PLAN_NOTE_TAP_LEAVING:
+		text_add(&text, "no section [Tap] declares tap %s any more, and a guest uses it: it goes when that guest ends",
+			 STR_ESCAPED(note->link));
 		break;
 	case PLAN_NOTE_MAX_:
 		break;
@@ -335,6 +361,10 @@ int manager_update_states(struct manager *manager, const struct pass *pass)
 				block = managed->twins_problem;
 			if (!block[0])
 				block = managed->boot_problem;
+			if (!block[0])
+				block = managed->taps_problem;
+			if (!block[0])
+				block = managed->taps_failure;
 			if (block[0])
 				managed_set_text(&managed->problem, block);
 			else

@@ -11,6 +11,7 @@
 #include "../../lib/clock.h"
 #include "../../lib/str.h"
 #include "services.h"
+#include "taps.h"
 
 /* Who starts a network waits so long for its service at most. */
 #define START_WAIT_US	5000000
@@ -125,4 +126,39 @@ int manager_demand(struct manager *manager, const char *network, struct failure 
 		return failure_set(failure, -EIO, "failed to get mtu of bridge `%s': the network does not come up: %s",
 				   STR_ESCAPED(network), cause.text);
 	return 0;
+}
+
+/*
+ * Takes in a tap that another program has left on no bridge: it is a port of this network from now on, put back like all
+ * others. The network must be up. -ENOENT for no such network; -EINVAL and what is in the way; -EIO when it is no port after all.
+ */
+int manager_adopt(struct manager *manager, const char *network, const char *tap, struct failure *failure)
+{
+	struct managed *managed = managed_find(&manager->networks, network);
+	int r;
+
+	if (!managed)
+		return manager_no_such(manager, network, failure);
+	if (!managed->wanted || !managed->network.bridge[0])
+		return failure_set(failure, -EINVAL, "network %s is not up: guestnet start %s", network, network);
+	manager->kernel.dirt = DIRT_EVERYTHING;
+	r = manager_settle(manager);
+	if (r == 0)
+		r = taps_adopt(&manager->kernel, tap, &managed->network, failure);
+	if (r < 0)
+		return failure->text[0] ? r : failure_set(failure, r, "%s", strerror(-r));
+	manager->kernel.dirt = DIRT_EVERYTHING;
+	r = manager_settle(manager);
+	if (r < 0)
+		return failure_set(failure, r, "%s", strerror(-r));
+	for (size_t i = 0; i < manager->n_ports; i++)
+		if (strcmp(manager->ports[i].name, tap) == 0 && manager->ports[i].master)
+			return 0;
+	return failure_set(failure, -EIO, "%s did not become a port of %s", STR_ESCAPED(tap), network);
+}
+
+/* Taps of others that are down and on no bridge. Returns how many, at most @max. */
+size_t manager_list_stray_taps(const struct manager *manager, char (*ret_names)[IFNAME_SIZE], size_t max)
+{
+	return taps_find_stray(&manager->kernel.view.state, ret_names, max);
 }

@@ -19,8 +19,10 @@
 #include "bootfiles.h"
 #include "firewalld.h"
 #include "forwardfiles.h"
+#include "paths.h"
 #include "resolved.h"
 #include "services.h"
+#include "taps.h"
 #include "twins.h"
 
 static int on_pass(sd_event_source *source _unused_, void *data)
@@ -98,6 +100,17 @@ static void look_at_boot_files(const struct manager *manager, struct managed *ma
 	managed_set_text(&managed->boot_problem, buffer);
 }
 
+static void find_tap_owners(struct managed *managed)
+{
+	char buffer[512];
+	struct text text;
+
+	text_init(&text, buffer, sizeof(buffer));
+	if (!taps_find_owners(&managed->network, PATH_LOOKUP, &text))
+		sd_journal_send("MESSAGE=%s", buffer, "PRIORITY=4", "NETWORK=%s", managed->network.name, NULL);
+	managed_set_text(&managed->taps_problem, buffer);
+}
+
 /*
  * Reads the configuration again. Networks whose files are wrong stay as they are; that is no error here, it
  * is in their report. @failure and a negative errno when nothing could be read at all.
@@ -116,6 +129,7 @@ int manager_reload(struct manager *manager, struct failure *failure)
 			services_adopt(&manager->services, managed);
 		if (!manager->options.only_check)
 			look_at_boot_files(manager, managed);
+		find_tap_owners(managed);
 		if (managed->config_problem[0])
 			sd_journal_send("MESSAGE=%s", managed->config_problem, "PRIORITY=3", "NETWORK=%s",
 					managed->network.name, NULL);
@@ -128,6 +142,7 @@ int manager_reload(struct manager *manager, struct failure *failure)
 	for (const char *line = manager->file_problems; *line; line += strcspn(line, "\n"), line += *line == '\n')
 		sd_journal_send("MESSAGE=%.*s", (int)strcspn(line, "\n"), line, "PRIORITY=3", NULL);
 	manager->kernel.dirt = DIRT_EVERYTHING;
+	manager->taps_retry_at_us = 0;
 	manager_want_pass(manager);
 	return 0;
 }

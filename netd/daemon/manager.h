@@ -31,6 +31,7 @@ struct network_report {
 	char checksum_reason[512];	/* why not one before it; "" when there is nothing to say */
 	const char *problem;		/* "" when there is none: what, and where */
 	const char *fix;		/* "" or the command that mends it */
+	const char *taps_problem;	/* "", or the tap whose owner nobody knows, with file and line */
 	uint64_t since_us;		/* CLOCK_REALTIME of the last change of state */
 	uint64_t n_repairs;
 	const uint32_t *repairs;	/* by enum plan_op: how many repairs had such a step */
@@ -66,6 +67,8 @@ void manager_listen(struct manager *manager, void (*changed)(void *data), void *
 int manager_settle(struct manager *manager);
 int manager_set_running(struct manager *manager, const char *network, bool running, struct failure *failure);
 const struct network *manager_find_declared(const struct manager *manager, const char *name);
+int manager_adopt(struct manager *manager, const char *network, const char *tap, struct failure *failure);
+size_t manager_list_stray_taps(const struct manager *manager, char (*ret_names)[IFNAME_SIZE], size_t max);
 int manager_demand(struct manager *manager, const char *network, struct failure *failure);
 const struct managed_list *manager_get_networks(const struct manager *manager);
 const struct manager_options *manager_get_options(const struct manager *manager);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "../../lib/limits.h"
 #include "../../lib/str.h"
 #include "define.h"
 #include "dryrun.h"
@@ -26,7 +27,7 @@ static const struct {
 	enum access access;
 } accesses[] = {
 	{ "Start", ACCESS_MANAGE }, { "Stop", ACCESS_MANAGE }, { "Restart", ACCESS_MANAGE },
-	{ "BringUp", ACCESS_MANAGE }, { "Reload", ACCESS_MANAGE }, { "Plan", ACCESS_MANAGE },
+	{ "BringUp", ACCESS_MANAGE }, { "Adopt", ACCESS_MANAGE }, { "Reload", ACCESS_MANAGE }, { "Plan", ACCESS_MANAGE },
 	{ "Define", ACCESS_DEFINE }, { "DefineTransient", ACCESS_DEFINE }, { "SetDropIn", ACCESS_DEFINE },
 	{ "Undefine", ACCESS_DEFINE }, { "SetAutostart", ACCESS_DEFINE },
 	{ "Introspect", ACCESS_NONE }, { "Ping", ACCESS_NONE }, { "GetMachineId", ACCESS_NONE },
@@ -384,6 +385,21 @@ static int method_bring_up(sd_bus_message *message, void *data, sd_bus_error *er
 	return answer(message, manager_demand(objects->manager, name, &failure), &failure, error);
 }
 
+static int method_adopt(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	struct objects *objects = data;
+	struct failure failure = { 0 };
+	const char *tap;
+	char name[64];
+	int r = read_name(message, name, error);
+
+	if (r >= 0)
+		r = sd_bus_message_read(message, "s", &tap);
+	if (r < 0)
+		return r;
+	return answer(message, manager_adopt(objects->manager, name, tap, &failure), &failure, error);
+}
+
 static int method_reload(sd_bus_message *message, void *data, sd_bus_error *error)
 {
 	struct objects *objects = data;
@@ -542,6 +558,17 @@ static int method_subscribe(sd_bus_message *message, void *data, sd_bus_error *e
 	return r < 0 ? r : sd_bus_reply_method_return(message, "");
 }
 
+static int append_stray_taps(sd_bus_message *reply, const struct objects *objects)
+{
+	char names[LIMIT_STRAY_TAPS][IFNAME_SIZE];
+	size_t n = manager_list_stray_taps(objects->manager, names, LIMIT_STRAY_TAPS);
+	int r = sd_bus_message_open_container(reply, 'a', "s");
+
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = sd_bus_message_append(reply, "s", STR_ESCAPED(names[i]));
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
 static int get_manager_property(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
 				const char *name, sd_bus_message *reply, void *data, sd_bus_error *error _unused_)
 {
@@ -551,6 +578,8 @@ static int get_manager_property(sd_bus *bus _unused_, const char *path _unused_,
 
 	if (strcmp(name, "Version") == 0)
 		return sd_bus_message_append(reply, "s", GUESTNET_VERSION);
+	if (strcmp(name, "StrayTaps") == 0)
+		return append_stray_taps(reply, objects);
 	if (strcmp(name, "FileProblems") == 0)
 		return sd_bus_message_append(reply, "s", manager_file_problems(objects->manager));
 	if (strcmp(name, "Status") == 0)
@@ -573,6 +602,7 @@ static const sd_bus_vtable manager_vtable[] = {
 	SD_BUS_PROPERTY("TransientDirectory", "s", get_manager_property, 0, SD_BUS_VTABLE_PROPERTY_CONST),
 	SD_BUS_PROPERTY("Status", "s", get_manager_property, 0, 0),
 	SD_BUS_PROPERTY("FileProblems", "s", get_manager_property, 0, 0),
+	SD_BUS_PROPERTY("StrayTaps", "as", get_manager_property, 0, 0),
 	METHOD("GetNetwork", "s", P(name), "o", P(path), method_get_network),
 	METHOD("Leases", "s", P(name), "a(sssssx)", P(leases), method_leases),
 	METHOD("Files", "s", P(name), "a(ss)", P(files), method_files),
@@ -580,6 +610,7 @@ static const sd_bus_vtable manager_vtable[] = {
 	METHOD("Stop", "s", P(name), "", , method_stop),
 	METHOD("Restart", "s", P(name), "", , method_restart),
 	METHOD("BringUp", "s", P(name), "", , method_bring_up),
+	METHOD("Adopt", "ss", P(name) P(tap), "", , method_adopt),
 	METHOD0("Reload", method_reload),
 	SD_BUS_METHOD_WITH_NAMES("Plan", "", , "sb", P(plan) P(files_right), method_plan, SD_BUS_VTABLE_UNPRIVILEGED),
 	METHOD("Define", "ss", P(name) P(text), "", , method_define),
@@ -632,6 +663,7 @@ static const sd_bus_vtable network_vtable[] = {
 	METHOD0("Stop", method_stop),
 	METHOD0("Restart", method_restart),
 	METHOD0("BringUp", method_bring_up),
+	METHOD("Adopt", "s", P(tap), "", , method_adopt),
 	METHOD("SetDropIn", "s", P(text), "", , method_set_dropin),
 	METHOD0("Undefine", method_undefine),
 	METHOD("SetAutostart", "b", P(autostart), "", , method_set_autostart),

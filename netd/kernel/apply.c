@@ -29,6 +29,7 @@
 #include "rules.h"
 #include "snapshot.h"
 #include "sysctl.h"
+#include "tap.h"
 
 struct applying {
 	struct kernel *kernel;
@@ -143,6 +144,9 @@ static bool is_harmless(const struct plan_step *step, int error)
 	case PLAN_CHECKSUM_REMOVE:
 	case PLAN_SYSCTL_SET:
 	case PLAN_PORT_PUT_BACK:
+	case PLAN_TAP_CREATE:
+	case PLAN_TAP_SET:
+	case PLAN_TAP_REMOVE:
 	case PLAN_OP_MAX_:
 		return false;
 	}
@@ -185,7 +189,7 @@ static void undo_creation(struct applying *applying, const struct nl_batch *batc
 			continue;
 		ifindex = link_index(applying->kernel, step->bridge.name);
 		if (ifindex)
-			link_put_bridge_delete(&undo, ifindex, entry->tag);
+			link_put_delete(&undo, ifindex, entry->tag);
 	}
 	if (undo.n_entries > 0)
 		(void)kernel_transact(applying->kernel, &applying->kernel->rtnl, &undo, NULL, NULL);
@@ -278,7 +282,7 @@ static void put_link_step(const struct kernel *kernel, struct nl_batch *batch, c
 		link_put_flags(batch, step_index(kernel, step), step->op == PLAN_BRIDGE_UP, tag);
 		break;
 	case PLAN_BRIDGE_DELETE:
-		link_put_bridge_delete(batch, step_index(kernel, step), tag);
+		link_put_delete(batch, step_index(kernel, step), tag);
 		break;
 	case PLAN_ADDRESS_ADD:
 	case PLAN_ADDRESS_REMOVE:
@@ -305,6 +309,9 @@ static void put_link_step(const struct kernel *kernel, struct nl_batch *batch, c
 	case PLAN_CHECKSUM_REMOVE:
 	case PLAN_SYSCTL_SET:
 	case PLAN_PORT_PUT_BACK:
+	case PLAN_TAP_CREATE:
+	case PLAN_TAP_SET:
+	case PLAN_TAP_REMOVE:
 	case PLAN_OP_MAX_:
 		nl_fail(batch, -EINVAL);
 		break;
@@ -335,13 +342,30 @@ static void rename_while_down(struct applying *applying, struct nl_batch *failed
 		collect_results(applying, &batch);
 }
 
+static bool is_tap_step(const struct plan_step *step)
+{
+	return step->op == PLAN_TAP_CREATE || step->op == PLAN_TAP_SET || step->op == PLAN_TAP_REMOVE;
+}
+
+/* A tap is a guest's: its network goes on without it. */
+static void change_taps(struct applying *applying)
+{
+	for (size_t i = 0; i < applying->n_steps; i++) {
+		size_t n = applying->steps[i];
+
+		if (is_tap_step(&applying->plan->steps[n]))
+			applying->results[n].error = tap_apply(applying->kernel, &applying->plan->steps[n], &applying->results[n]);
+	}
+}
+
 static void change_links(struct applying *applying)
 {
 	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
 	int r;
 
 	for (size_t i = 0; i < applying->n_steps; i++)
-		if (applying->plan->steps[applying->steps[i]].op != PLAN_BRIDGE_CREATE)
+		if (applying->plan->steps[applying->steps[i]].op != PLAN_BRIDGE_CREATE &&
+		    !is_tap_step(&applying->plan->steps[applying->steps[i]]))
 			put_link_step(applying->kernel, &batch, &applying->plan->steps[applying->steps[i]], (uint32_t)applying->steps[i]);
 	if (batch.n_entries == 0)
 		return;
@@ -402,6 +426,8 @@ static void put_ports_back(struct applying *applying)
 		const struct netstate_port *port = &applying->plan->steps[applying->steps[i]].port;
 		int bridge = link_index(applying->kernel, port->bridge);
 
+		if (is_tap_step(&applying->plan->steps[applying->steps[i]]))
+			continue;
 		if (bridge)
 			link_put_port_back(&batch, port, bridge, (uint32_t)applying->steps[i]);
 		else
@@ -720,7 +746,10 @@ static void run_phase(struct applying *applying, enum plan_phase phase)
 	case PHASE_UP:
 	case PHASE_REMOVE_ADDRESSES:
 	case PHASE_DOWN:
+		change_links(applying);
+		break;
 	case PHASE_DELETE_LINKS:
+		change_taps(applying);
 		change_links(applying);
 		break;
 	case PHASE_RULES:
@@ -731,6 +760,7 @@ static void run_phase(struct applying *applying, enum plan_phase phase)
 		set_sysctls(applying);
 		break;
 	case PHASE_PORTS:
+		change_taps(applying);
 		put_ports_back(applying);
 		break;
 	case PHASE_MAX_:

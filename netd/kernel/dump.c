@@ -15,6 +15,7 @@
 #include <linux/if_addr.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
+#include <linux/if_tun.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include <linux/netfilter/nf_tables.h>
@@ -195,6 +196,26 @@ static void read_bridge(const struct nlattr **table, const struct nlattr *data, 
 	}
 }
 
+/* IFLA_TUN_*, since Linux 4.18; what is on: somebody has it open (drivers/net/tun.c:tun_set_iff(), __tun_detach()). */
+static void read_tap(const struct nlattr **table, const struct nlattr *data, const struct netstate_port *port,
+		     struct dump_tap *tap)
+{
+	const struct nlattr *tun[IFLA_TUN_MAX + 1];
+	char kind[16];
+
+	tap->uid = tap->gid = NETSTATE_NOBODY;
+	tap->declared = port->owner == NETSTATE_OURS && dump_alias_word(port->alias, "kind", kind, sizeof(kind)) &&
+			strcmp(kind, DUMP_KIND_DECLARED) == 0;
+	if (!port->tap || !nl_parse_nested(data, tun, ARRAY_SIZE(tun)))
+		return;
+	tap->uid = nl_get_u32(tun[IFLA_TUN_OWNER], NETSTATE_NOBODY);
+	tap->gid = nl_get_u32(tun[IFLA_TUN_GROUP], NETSTATE_NOBODY);
+	tap->persist = nl_get_u8(tun[IFLA_TUN_PERSIST], 0) != 0;
+	tap->carries_ip = nl_get_u8(tun[IFLA_TUN_TYPE], IFF_TAP) == IFF_TUN;
+	tap->multi_queue = nl_get_u8(tun[IFLA_TUN_MULTI_QUEUE], 0) != 0;
+	tap->in_use = nl_get_u8(table[IFLA_CARRIER], 0) != 0;
+}
+
 /* One RTM_NEWLINK. -EPROTO for what is none, or has no name. */
 int dump_link(const struct nlmsghdr *message, struct dump_link *ret_link)
 {
@@ -226,6 +247,8 @@ int dump_link(const struct nlmsghdr *message, struct dump_link *ret_link)
 	if (strcmp(nl_get_string(info[IFLA_INFO_SLAVE_KIND]) ?: "", "bridge") == 0)
 		read_port_data(info[IFLA_INFO_SLAVE_DATA], port);
 	read_port_alias(port);
+	read_tap(table, info[IFLA_INFO_DATA], port, &ret_link->tap);
+	port->tap &= !ret_link->tap.carries_ip;
 	if (strcmp(ret_link->kind, "bridge") == 0)
 		read_bridge(table, info[IFLA_INFO_DATA], port->alias, port, &ret_link->bridge);
 	read_families(table[IFLA_AF_SPEC], &ret_link->values, &addr_gen_mode);

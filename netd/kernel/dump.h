@@ -26,17 +26,29 @@ struct dump_values {
 
 bool dump_value_find(const char *family, const char *name, enum dump_value *ret_value);
 
+/* Of a tap, who may open it. */
+struct dump_tap {
+	uint32_t uid, gid;		/* NETSTATE_NOBODY: everybody with the right to */
+	bool declared;			/* marked so by us */
+	bool persist, multi_queue, in_use;
+	bool carries_ip;		/* a tun, of a VPN for example: no bridge takes it */
+};
+
 /* One link, with everything that a bridge or a port may have. */
 struct dump_link {
 	struct dump_values values;
 	struct netstate_bridge bridge;	/* of kind "bridge" */
 	struct netstate_port port;	/* everything else */
 	char kind[16];			/* "" for a network card */
+	struct dump_tap tap;		/* of kind "tun", and what carries the mark of a declared tap */
 	bool loopback;
 };
 
 #define DUMP_ALIAS_NETWORK	"guestnet net="
 #define DUMP_ALIAS_PORT		"guestnet uid="
+/* Behind kind= in the alias of a port: not the helper's, but declared in a file, or adopted by somebody's word. */
+#define DUMP_KIND_DECLARED	"declared"
+#define DUMP_KIND_ADOPTED	"adopted"
 
 int dump_link(const struct nlmsghdr *message, struct dump_link *ret_link);
 int dump_address(const struct nlmsghdr *message, struct netstate_address *ret_address, int *ret_ifindex,

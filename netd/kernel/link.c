@@ -71,6 +71,15 @@ static void begin_bridge(struct nl_batch *batch, uint16_t type, uint16_t flags,
 		nl_put_string(batch, IFLA_IFNAME, bridge->name);
 }
 
+static void put_addr_gen_mode(struct nl_batch *batch, uint8_t mode)
+{
+	size_t list = nl_nest(batch, IFLA_AF_SPEC), family = nl_nest(batch, AF_INET6);
+
+	nl_put_u8(batch, IFLA_INET6_ADDR_GEN_MODE, mode);
+	nl_nest_end(batch, family);
+	nl_nest_end(batch, list);
+}
+
 static void put_alias(struct nl_batch *batch, const struct netstate_bridge *bridge, int ifindex, uint32_t tag)
 {
 	char alias[NETSTATE_ALIAS_SIZE];
@@ -95,16 +104,10 @@ static void put_altnames(const struct kernel *kernel, struct nl_batch *batch, co
 	}
 }
 
-static void put_addr_gen_mode(struct nl_batch *batch, const struct netstate_bridge *bridge, int ifindex, uint32_t tag)
+static void put_bridge_addr_gen_mode(struct nl_batch *batch, const struct netstate_bridge *bridge, int ifindex, uint32_t tag)
 {
-	size_t list, family;
-
 	begin_bridge(batch, RTM_SETLINK, 0, bridge, ifindex, tag);
-	list = nl_nest(batch, IFLA_AF_SPEC);
-	family = nl_nest(batch, AF_INET6);
-	nl_put_u8(batch, IFLA_INET6_ADDR_GEN_MODE, bridge->addr_gen_mode);
-	nl_nest_end(batch, family);
-	nl_nest_end(batch, list);
+	put_addr_gen_mode(batch, bridge->addr_gen_mode);
 }
 
 /*
@@ -125,7 +128,7 @@ void link_put_bridge_create(struct nl_batch *batch, const struct netstate_bridge
 
 	put_alias(batch, bridge, 0, tag);
 	if (bridge->addr_gen_mode)
-		put_addr_gen_mode(batch, bridge, 0, tag);
+		put_bridge_addr_gen_mode(batch, bridge, 0, tag);
 	put_altnames(NULL, batch, bridge, 0, tag);
 }
 
@@ -154,7 +157,7 @@ void link_put_bridge_set(const struct kernel *kernel, struct nl_batch *batch, co
 	if (fields & BRIDGE_FIELD_ALIAS)
 		put_alias(batch, bridge, ifindex, tag);
 	if (fields & BRIDGE_FIELD_ADDR_GEN)
-		put_addr_gen_mode(batch, bridge, ifindex, tag);
+		put_bridge_addr_gen_mode(batch, bridge, ifindex, tag);
 	if (fields & BRIDGE_FIELD_ALTNAMES)
 		put_altnames(kernel, batch, bridge, ifindex, tag);
 }
@@ -168,11 +171,28 @@ void link_put_bridge_rename(struct nl_batch *batch, const struct netstate_bridge
 	nl_put_string(batch, IFLA_IFNAME, bridge->name);
 }
 
-void link_put_bridge_delete(struct nl_batch *batch, int ifindex, uint32_t tag)
+void link_put_delete(struct nl_batch *batch, int ifindex, uint32_t tag)
 {
 	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = ifindex };
 
 	begin_link(batch, RTM_DELLINK, 0, &header, tag);
+}
+
+/*
+ * Marks a tap as a port of ours: its alias, no IPv6 of the host's on it, and, where @mac is not NULL, that address. It is
+ * on no bridge yet.
+ */
+void link_put_mark(struct nl_batch *batch, int ifindex, const char *alias, const struct mac *mac, uint32_t tag)
+{
+	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = ifindex };
+
+	/* First: a kernel without IPv6 refuses it, and nothing else. */
+	begin_link(batch, RTM_SETLINK, 0, &header, tag);
+	put_addr_gen_mode(batch, IN6_ADDR_GEN_MODE_NONE);
+	begin_link(batch, RTM_SETLINK, 0, &header, tag);
+	if (mac)
+		nl_put(batch, IFLA_ADDRESS, mac, sizeof(*mac));
+	nl_put_string(batch, IFLA_IFALIAS, alias);
 }
 
 void link_put_flags(struct nl_batch *batch, int ifindex, bool up, uint32_t tag)

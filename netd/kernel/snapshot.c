@@ -44,6 +44,7 @@ struct view_link {
 	bool loopback;
 	bool ra_address, ra_route;	/* has one by router advertisement */
 	struct dump_values values;
+	struct dump_tap tap;
 };
 
 /* Links, on their way into the view. */
@@ -91,6 +92,8 @@ static void set_view_link(struct view_link *item, const struct dump_link *link)
 	item->card = link->port.physical && !link->port.master;
 	item->loopback = link->loopback;
 	item->values = link->values;
+	item->tap = link->tap;
+	item->tap.declared &= link->port.tap;
 	memcpy(item->name, link->port.name, IFNAME_SIZE);
 }
 
@@ -835,6 +838,50 @@ int kernel_look_at_sysctls(struct kernel *kernel, const struct netstate *desired
 	return 0;
 }
 
+static int add_tap(struct netstate *fresh, const struct view *view, const struct view_link *link)
+{
+	struct netstate_tap tap;
+
+	memset(&tap, 0, sizeof(tap));
+	memcpy(tap.name, link->name, sizeof(tap.name));
+	tap.ifindex = link->ifindex;
+	tap.uid = link->tap.uid;
+	tap.gid = link->tap.gid;
+	tap.ours = link->tap.declared;
+	tap.persist = link->tap.persist;
+	tap.multi_queue = link->tap.multi_queue;
+	tap.in_use = link->tap.in_use;
+	/* A port of ours, as it is marked: the list has it, and knows where it belongs. */
+	for (size_t i = 0; tap.ours && i < view->state.n_ports; i++)
+		if (view->state.ports[i].ifindex == link->ifindex)
+			memcpy(tap.bridge, view->state.ports[i].bridge, sizeof(tap.bridge));
+	return netstate_add_tap(fresh, &tap);
+}
+
+/*
+ * The taps that are marked as declared, and whatever is called as one that @desired declares, into the view, as
+ * kernel_look() has found them. -ENOMEM only.
+ */
+int kernel_look_at_taps(struct kernel *kernel, const struct netstate *desired)
+{
+	struct view *view = &kernel->view;
+	struct netstate fresh = NETSTATE_NULL;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < view->n_links; i++)
+		if (view->links[i].tap.declared || netstate_find_tap(desired, view->links[i].name))
+			r = add_tap(&fresh, view, &view->links[i]);
+	if (r < 0) {
+		netstate_deinit(&fresh);
+		return r;
+	}
+	netstate_sort_taps(&fresh);
+	free(view->state.taps);
+	view->state.taps = fresh.taps;
+	view->state.n_taps = fresh.n_taps;
+	return 0;
+}
+
 /*
  * A value below /proc/sys/net was written: where no event tells of that, its interface is to be read again.
  */
@@ -886,6 +933,8 @@ int kernel_snapshot(struct kernel *kernel, const struct netstate *desired, unsig
 	if (r < 0)
 		return r;
 	r = kernel_look_at_sysctls(kernel, desired && parts & SNAPSHOT_SYSCTLS ? desired : &nothing);
+	if (r == 0)
+		r = kernel_look_at_taps(kernel, desired ?: &nothing);
 	if (r == 0)
 		r = copy_state(&kernel->view.state, ret_state);
 	return r < 0 ? failure_set(failure, r, "%s", strerror(-r)) : 0;

@@ -673,18 +673,22 @@ static int verify_pair(const struct network *earlier, struct network *later)
 
 /*
  * Compares networks with each other: overlapping prefixes, one name twice, one Ethernet address twice, a port
- * that is forwarded twice, a prefix behind guests that is somebody else's. Of
+ * that is forwarded twice, a tap's name twice, a prefix behind guests that is somebody else's. Of
  * two that clash the later one in the array gets a `problem` with file:line; all others stay as they are,
  * and those that have a problem already hinder nobody. -ENOMEM only.
  */
 int config_verify(struct network *networks, size_t n_networks)
 {
 	_cleanup_(freep) bool *suspects = calloc(n_networks + 1, sizeof(*suspects));
+	size_t n_taps = 0;
 	int r;
 
 	r = suspects ? find_suspects(networks, n_networks, suspects) : -ENOMEM;
+	/* A tap may be called as any network's bridge. */
+	for (size_t i = 0; i < n_networks; i++)
+		n_taps += networks[i].n_taps;
 	for (size_t i = 0; r == 0 && i < n_networks; i++)
-		suspects[i] |= networks[i].n_forwards > 0;
+		suspects[i] |= networks[i].n_forwards > 0 || n_taps > 0;
 	/* Who clashes with nobody is not looked at a second time. */
 	for (size_t i = 0; r == 0 && i < n_networks; i++)
 		for (size_t j = 0; r == 0 && suspects[i] && j < i && !networks[i].problem; j++)

@@ -13,6 +13,7 @@
 #include "ip.h"
 #include "routes.h"
 #include "ruleset.h"
+#include "taps.h"
 
 /* One network on its way into the state. Errors latch: the caller tests once. */
 struct build {
@@ -110,6 +111,27 @@ static void add_addresses(struct build *build)
 
 		memcpy(address.link, build->network->bridge, sizeof(address.link));
 		latch(build, netstate_add_address(build->state, &address));
+	}
+}
+
+/* One whose owner is not known is not made. */
+static void add_taps(struct build *build)
+{
+	for (size_t i = 0; i < build->network->n_taps; i++) {
+		const struct network_tap *tap = &build->network->taps[i];
+		struct netstate_tap item;
+
+		if (!taps_is_known(tap))
+			continue;
+		memset(&item, 0, sizeof(item));
+		memcpy(item.name, tap->name, sizeof(item.name));
+		memcpy(item.network, build->network->name, sizeof(item.network));
+		memcpy(item.bridge, build->network->bridge, sizeof(item.bridge));
+		item.uid = tap->uid;
+		item.gid = tap->gid;
+		item.ours = item.persist = true;
+		item.multi_queue = tap->multi_queue;
+		latch(build, netstate_add_tap(build->state, &item));
 	}
 }
 
@@ -524,6 +546,7 @@ int desired_build(const struct network *const networks[], size_t n_networks,
 		add_bridge(&build);
 		add_addresses(&build);
 		add_routes(&build);
+		add_taps(&build);
 		if (networks[i]->mode != NETWORK_OPEN && networks[i]->mode != NETWORK_BRIDGE) {
 			add_elements(&build);
 			add_peer_elements(&build, networks, n_networks);

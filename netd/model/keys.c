@@ -15,6 +15,7 @@
 #include "ip.h"
 #include "records.h"
 #include "routes.h"
+#include "taps.h"
 
 static const char *const mode_names[] = {
 	[NETWORK_NAT] = "nat", [NETWORK_ISOLATED] = "isolated", [NETWORK_ROUTE] = "route", [NETWORK_OPEN] = "open",
@@ -947,6 +948,25 @@ const struct key keys[KEY_MAX_] = {
 		"an IPv4 address",
 		"Where the files are, when it is not here.",
 		.only = OURS,
+	},
+	[KEY_TAP_NAME] = {
+		"Tap", "Name", taps_parse_name, taps_reset_name, false, "none", "",
+		"the name of an interface, such as tap0: up to 15 letters, digits and the like",
+		"A tap that is there as long as the network is up, on its bridge, for -netdev tap,ifname=NAME,script=no,downscript=no. It is made again when it is deleted, and removed with its section, or when the network is stopped; not while a guest uses it. Something else of that name is never touched.",
+	},
+	[KEY_TAP_USER] = {
+		"Tap", "User", taps_parse_user, taps_reset_user, false, "none", "",
+		"the name of a user, or a number",
+		"Who may open the tap, without any privilege. Who that is is looked up when the file is read. With Group= too it is this user, while in that group.",
+	},
+	[KEY_TAP_GROUP] = {
+		"Tap", "Group", taps_parse_group, taps_reset_group, false, "none", "",
+		"the name of a group, or a number",
+		"Whose members may open the tap. One of User= and Group= has to be there.",
+	},
+	[KEY_TAP_MULTI_QUEUE] = {
+		"Tap", "MultiQueue", taps_parse_multi_queue, taps_reset_multi_queue, false, "no", "", BOOLEAN,
+		"Whether it is for guests with several queues (queues=N behind -netdev tap, with N of 2 or more). Such a tap can be opened in no other way.",
 	},
 };
 

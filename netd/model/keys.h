@@ -37,6 +37,7 @@ const char *keys_section_of(const char *name);
 void keys_reset(struct network *network);
 
 /* Values that records.c has, too. */
+int keys_parse_boolean(const char *value, bool *ret_value);
 int keys_parse_ip_range(const char *value, struct ip *ret_first, struct ip *ret_last, char why[static KEY_WHY_SIZE]);
 int keys_parse_port_range(const char *value, size_t length, uint16_t ret_ports[static 2]);
 int keys_parse_boolean(const char *value, bool *ret_value);

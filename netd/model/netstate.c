@@ -129,6 +129,11 @@ COMPARISON(service)
 	return strcmp(a->network, b->network);
 }
 
+COMPARISON(tap)
+{
+	return strcmp(a->name, b->name);
+}
+
 #define DEFINE_QSORT(one, many)							\
 static int qsort_##one(const void *a, const void *b)				\
 {										\
@@ -195,6 +200,17 @@ void netstate_sort(struct netstate *state)
 static int compare_bridge_name(const void *name, const void *bridge)
 {
 	return strcmp(name, ((const struct netstate_bridge *)bridge)->name);
+}
+
+static int compare_tap_name(const void *name, const void *tap)
+{
+	return strcmp(name, ((const struct netstate_tap *)tap)->name);
+}
+
+const struct netstate_tap *netstate_find_tap(const struct netstate *state, const char *name)
+{
+	return state->n_taps == 0 ? NULL :
+	       bsearch(name, state->taps, state->n_taps, sizeof(*state->taps), compare_tap_name);
 }
 
 static int compare_service_network(const void *network, const void *service)

@@ -208,6 +208,24 @@ struct netstate_service {
 	bool deaf;			/* snapshot only: it runs, and does not listen where it should */
 };
 
+#define NETSTATE_NOBODY UINT32_MAX
+
+/*
+ * A tap that a network declares: what should be. In a snapshot what is called so, whatever it is, and what is marked
+ * as declared. Identity: name.
+ */
+struct netstate_tap {
+	char name[IFNAME_SIZE];
+	char network[NETWORK_NAME_SIZE];	/* desired only */
+	char bridge[IFNAME_SIZE];	/* where it belongs; in a snapshot, as its mark says */
+	int ifindex;			/* snapshot only */
+	uint32_t uid, gid;		/* who may open it; NETSTATE_NOBODY: no such condition */
+	bool ours;			/* marked as declared; desired: true */
+	bool persist;			/* stays when nobody has it open; desired: true */
+	bool multi_queue;
+	bool in_use;			/* snapshot only: somebody has it open */
+};
+
 /* A list of one kind: `type *items; size_t n`, grown by netstate_add_*(). */
 #define NETSTATE_KINDS(kind)						\
 	kind(bridge, bridges)						\
@@ -218,7 +236,8 @@ struct netstate_service {
 	kind(element, elements)						\
 	kind(checksum, checksums)					\
 	kind(sysctl, sysctls)						\
-	kind(service, services)
+	kind(service, services)						\
+	kind(tap, taps)
 
 struct netstate {
 #define NETSTATE_MEMBER(one, many) struct netstate_##one *many; size_t n_##many;
@@ -257,6 +276,7 @@ NETSTATE_KINDS(NETSTATE_REMOVE)
 const struct netstate_bridge *netstate_find_bridge(const struct netstate *state, const char *name);
 const struct netstate_bridge *netstate_find_bridge_index(const struct netstate *state, int ifindex);
 const struct netstate_service *netstate_find_service(const struct netstate *state, const char *network);
+const struct netstate_tap *netstate_find_tap(const struct netstate *state, const char *name);
 const struct netstate_sysctl *netstate_find_sysctl(const struct netstate *state, const char *path);
 
 /* The order of elements in a sorted state: less than, equal to or greater than 0. */

@@ -23,6 +23,7 @@
 #define LIMIT_NETWORK_KEPT_PORTS	8
 #define LIMIT_NETWORK_FORWARDS		256
 #define LIMIT_NETWORK_ROUTES		64
+#define LIMIT_NETWORK_TAPS		256
 #define LIMIT_NETWORK_FORWARD_PORTS	2048	/* of all forwards together */
 #define LIMIT_NETWORK_DOMAIN		254	/* a domain name and its end */
 #define LIMIT_NETWORK_LINE		4096	/* bytes of one line of a file, continuations included */
@@ -80,6 +81,7 @@ enum key_id {
 	KEY_FORWARD_LISTEN, KEY_FORWARD_TO,
 	KEY_ROUTE_DESTINATION, KEY_ROUTE_GATEWAY, KEY_ROUTE_METRIC, KEY_ROUTE_ADVERTISE,
 	KEY_BOOT_ROOT, KEY_BOOT_FILE, KEY_BOOT_SERVER,
+	KEY_TAP_NAME, KEY_TAP_USER, KEY_TAP_GROUP, KEY_TAP_MULTI_QUEUE,
 	KEY_MAX_,
 };
 
@@ -136,6 +138,17 @@ struct network_host {
 	struct ip addresses[2];		/* IPv4, IPv6; no family: any */
 	uint32_t lease_time_s;		/* 0: that of the network */
 	struct network_texts options;	/* as dnsmasq writes them behind dhcp-option= */
+};
+
+/* A tap that is there before its guest. */
+#define TAP_ACCOUNT_SIZE	256
+
+struct network_tap {
+	struct network_place place;
+	char name[IFNAME_SIZE];
+	char user[TAP_ACCOUNT_SIZE], group[TAP_ACCOUNT_SIZE];	/* names or numbers; "": not said */
+	uint32_t uid, gid;		/* who that is, of names as the daemon has found; NETSTATE_NOBODY: not said, or unknown */
+	bool multi_queue;
 };
 
 struct network {
@@ -207,6 +220,8 @@ struct network {
 	size_t n_forwards;
 	struct network_route *routes;	/* owned */
 	size_t n_routes;
+	struct network_tap *taps;	/* owned */
+	size_t n_taps;
 };
 
 #define NETWORK_NULL (struct network){ 0 }

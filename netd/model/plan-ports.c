@@ -117,7 +117,7 @@ static void plan_port(struct planner *planner, const struct netstate_port *port)
 
 	in_place = job->seen && port->master == job->seen->bridge->ifindex;
 	/* On its bridge and still down, never seen up: the helper is at work on it. */
-	if (in_place && !port->up && (!remembered || !remembered->up))
+	if (in_place && !port->up && (!remembered || !remembered->up) && !netstate_find_tap(planner->snapshot, port->name))
 		return;
 	set_promised_options(&want);
 	if (in_place && port->owner == NETSTATE_OURS && has_same_options(port, &want))

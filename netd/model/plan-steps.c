@@ -147,6 +147,7 @@ static const char *const op_names[] = {
 	[PLAN_ELEMENT_ADD] = "element-add", [PLAN_ELEMENT_REMOVE] = "element-remove",
 	[PLAN_CHECKSUM_ADD] = "checksum-add", [PLAN_CHECKSUM_REMOVE] = "checksum-remove",
 	[PLAN_SYSCTL_SET] = "sysctl-set", [PLAN_PORT_PUT_BACK] = "port-put-back",
+	[PLAN_TAP_CREATE] = "tap-create", [PLAN_TAP_SET] = "tap-set", [PLAN_TAP_REMOVE] = "tap-remove",
 };
 static_assert(ARRAY_SIZE(op_names) == PLAN_OP_MAX_, "a name for each operation");
 
@@ -161,6 +162,7 @@ static const char *const note_names[] = {
 	[PLAN_NOTE_ADDRESS_FOREIGN] = "address-foreign", [PLAN_NOTE_PORT_PHYSICAL] = "port-physical",
 	[PLAN_NOTE_GUEST_ROUTE_FOREIGN] = "guest-route-foreign", [PLAN_NOTE_GUEST_ROUTE_TAKEN] = "guest-route-taken",
 	[PLAN_NOTE_ROUTE_WIDER] = "route-wider", [PLAN_NOTE_ROUTE_INSIDE] = "route-inside",
+	[PLAN_NOTE_TAP_FOREIGN] = "tap-foreign", [PLAN_NOTE_TAP_BUSY] = "tap-busy", [PLAN_NOTE_TAP_LEAVING] = "tap-leaving",
 	[PLAN_NOTE_TABLE_OWNED] = "table-owned",
 };
 static_assert(ARRAY_SIZE(note_names) == PLAN_NOTE_MAX_, "a name for each note");

@@ -86,6 +86,7 @@ int plan_build(const struct netstate *desired, const struct netstate *snapshot, 
 		plan_table(&planner);
 		plan_checksums(&planner);
 		plan_sysctls(&planner);
+		plan_taps(&planner);
 		plan_ports(&planner);
 		plan_services(&planner);
 		plan_routes(&planner);

@@ -50,6 +50,7 @@ enum plan_op {
 	PLAN_CHECKSUM_ADD, PLAN_CHECKSUM_REMOVE,
 	PLAN_SYSCTL_SET,
 	PLAN_PORT_PUT_BACK,
+	PLAN_TAP_CREATE, PLAN_TAP_SET, PLAN_TAP_REMOVE,
 	PLAN_OP_MAX_,
 };
 
@@ -68,11 +69,17 @@ enum plan_bridge_fields {
 	BRIDGE_FIELD_ADDR_GEN	= 1 << 7,
 };
 
+/* What of a tap a PLAN_TAP_SET has to write. */
+enum plan_tap_fields {
+	TAP_FIELD_OWNER		= 1 << 0,	/* and that it stays */
+	TAP_FIELD_MARK		= 1 << 1,	/* where it belongs */
+};
+
 struct plan_step {
 	uint8_t phase;			/* enum plan_phase */
 	uint8_t op;			/* enum plan_op */
 	uint8_t outcome;		/* enum plan_outcome */
-	uint32_t fields;		/* PLAN_BRIDGE_SET */
+	uint32_t fields;		/* PLAN_BRIDGE_SET, PLAN_TAP_SET */
 	char network[NETWORK_NAME_SIZE];	/* "" for what belongs to all: table, forwarding */
 	union {
 		struct netstate_bridge bridge;	/* as desired; with the ifindex to work on (or to ask for, CREATE) */
@@ -84,6 +91,7 @@ struct plan_step {
 		struct netstate_sysctl sysctl;
 		struct netstate_service service;
 		struct netstate_table table;
+		struct netstate_tap tap;	/* as desired; with the ifindex to work on */
 	};
 };
 
@@ -98,6 +106,9 @@ enum plan_note_kind {
 	PLAN_NOTE_GUEST_ROUTE_TAKEN,	/* a prefix behind a guest has addresses of another network, which chose them */
 	PLAN_NOTE_ROUTE_WIDER,		/* a route of somebody else's leads to more than the network, and to all of it */
 	PLAN_NOTE_ROUTE_INSIDE,		/* a route of somebody else's leads to the network, or a part of it */
+	PLAN_NOTE_TAP_FOREIGN,		/* somebody else's interface has the name of a declared tap */
+	PLAN_NOTE_TAP_BUSY,		/* a tap is not as declared, and cannot be changed while a guest uses it */
+	PLAN_NOTE_TAP_LEAVING,		/* no section declares it any more; it goes when its guest does */
 	PLAN_NOTE_TABLE_OWNED,		/* another process owns the table: nothing at all can be done */
 	PLAN_NOTE_MAX_,
 };
@@ -139,6 +150,7 @@ struct plan_memory {
 	size_t n_bridges;
 	const struct netstate_address *addresses;	/* those that we have put on bridges: they may go again */
 	size_t n_addresses;
+	bool no_taps;			/* making one has failed a moment ago */
 };
 
 /*

@@ -117,6 +117,22 @@ static void print_port(FILE *file, const struct netstate_port *port)
 	print_string(file, "alias", port->alias);
 }
 
+static void print_tap(FILE *file, const struct netstate_tap *tap)
+{
+	fprintf(file, "tap %s", STR_ESCAPED(tap->name));
+	print_number(file, "index", (uint64_t)tap->ifindex);
+	print_string(file, "net", tap->network);
+	print_string(file, "bridge", tap->bridge);
+	if (tap->uid != NETSTATE_NOBODY)
+		fprintf(file, " uid=%u", tap->uid);
+	if (tap->gid != NETSTATE_NOBODY)
+		fprintf(file, " gid=%u", tap->gid);
+	print_flag(file, "ours", tap->ours);
+	print_flag(file, "persist", tap->persist);
+	print_flag(file, "multi-queue", tap->multi_queue);
+	print_flag(file, "in-use", tap->in_use);
+}
+
 static void print_address(FILE *file, const struct netstate_address *address)
 {
 	fprintf(file, "address %s %s/%u", STR_ESCAPED(address->link), IP_TEXT(&address->address), address->prefix_length);
@@ -332,6 +348,11 @@ static void print_object(FILE *file, const struct plan_step *step)
 		break;
 	case PLAN_PORT_PUT_BACK:
 		print_port(file, &step->port);
+		break;
+	case PLAN_TAP_CREATE:
+	case PLAN_TAP_SET:
+	case PLAN_TAP_REMOVE:
+		print_tap(file, &step->tap);
 		break;
 	case PLAN_OP_MAX_:
 		break;
@@ -549,6 +570,31 @@ static void parse_port(struct line *line, struct netstate_port *port)
 			line->bad = true;
 	}
 	port->owner = ours ? NETSTATE_OURS : NETSTATE_FOREIGN;
+}
+
+static void parse_tap(struct line *line, struct netstate_tap *tap)
+{
+	const char *word, *value;
+
+	tap->uid = tap->gid = NETSTATE_NOBODY;
+	read_name(line, want_word(line), tap->name);
+	while ((word = take_word(line))) {
+		if (is_flag(word, "ours", &tap->ours) || is_flag(word, "persist", &tap->persist) ||
+		    is_flag(word, "multi-queue", &tap->multi_queue) || is_flag(word, "in-use", &tap->in_use))
+			continue;
+		if (is_key(word, "net", &value))
+			read_name(line, value, tap->network);
+		else if (is_key(word, "bridge", &value))
+			read_name(line, value, tap->bridge);
+		else if (is_key(word, "index", &value))
+			tap->ifindex = (int)read_number(line, value, 10, INT32_MAX);
+		else if (is_key(word, "uid", &value))
+			tap->uid = (uint32_t)read_number(line, value, 10, NETSTATE_NOBODY - 1);
+		else if (is_key(word, "gid", &value))
+			tap->gid = (uint32_t)read_number(line, value, 10, NETSTATE_NOBODY - 1);
+		else
+			line->bad = true;
+	}
 }
 
 static void parse_address(struct line *line, struct netstate_address *address)

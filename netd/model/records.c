@@ -18,6 +18,7 @@
 #include "../../lib/str.h"
 #include "ip.h"
 #include "routes.h"
+#include "taps.h"
 
 /* Lists of texts */
 
@@ -708,6 +709,7 @@ int records_begin_section(struct network *network, const char *section, struct n
 {
 	struct network_forward *forward;
 	struct network_host *host;
+	struct network_tap *tap;
 	int r = 0;
 
 	if (strcmp(section, "Host") == 0) {
@@ -721,6 +723,12 @@ int records_begin_section(struct network *network, const char *section, struct n
 			forward->place = place;
 	} else if (strcmp(section, "Route") == 0) {
 		r = routes_begin(network, place);
+	} else if (strcmp(section, "Tap") == 0) {
+		tap = begin_item((void **)&network->taps, &network->n_taps, LIMIT_NETWORK_TAPS, sizeof(*tap), &r);
+		if (tap) {
+			tap->place = place;
+			tap->uid = tap->gid = NETSTATE_NOBODY;
+		}
 	}
 	return r;
 }
@@ -738,10 +746,12 @@ void records_deinit(struct network *network)
 	records_reset_boot_file(network);
 	free(network->forwards);
 	free(network->routes);
+	free(network->taps);
 	network->hosts = NULL;
 	network->forwards = NULL;
 	network->routes = NULL;
-	network->n_hosts = network->n_forwards = network->n_routes = 0;
+	network->taps = NULL;
+	network->n_hosts = network->n_forwards = network->n_routes = network->n_taps = 0;
 }
 
 #define record_failure(network, where, failure, format, ...)					\
@@ -895,7 +905,7 @@ int records_clash(const struct network *earlier, const struct network *later, st
 			*ret_other = earlier->forwards[j].place;
 			return 1;
 		}
-	return 0;
+	return taps_clash(earlier, later, ret_place, ret_other, what);
 }
 
 static int verify_boot(const struct network *network, struct failure *failure)
@@ -926,5 +936,7 @@ int records_verify(const struct network *network, struct failure *failure)
 		r = verify_boot(network, failure);
 	if (r == 0)
 		r = routes_verify(network, failure);
+	if (r == 0)
+		r = taps_verify(network, failure);
 	return r ? r : verify_forwards(network, failure);
 }

@@ -20,6 +20,8 @@ netd_neighbourhood || { fail neighbourhood 'the namespaces cannot be set up'; ex
 mac=52:54:00:77:13:21
 capture=$lab/default.pcap
 world_policy 'allow default user=4201'
+mkdir -p $netd_root/etc/networks/default.network.d
+printf '[Tap]\nName=tap0\nUser=4202\n' >$netd_root/etc/networks/default.network.d/tap.conf
 netd_start || { fail up "$(tail -n 5 $netd_root/log)"; exit 1; }
 pass up
 gateway=$(ip -4 -j addr show dev $netd_bridge | jq -r '.[0].addr_info[0].local')
@@ -43,6 +45,16 @@ named() { [[ $(guest_run one "nslookup one.default.internal $gateway") == *"$add
 check name wait_for 20 named
 greeted() { [ "$(guest_run one "echo | nc -w 5 $netd_internet 7777")" = hello ]; }
 check tcp-nat wait_for 20 greeted
+
+# A tap that was there before its guest: a QEMU without any privilege, and no helper.
+guest_start two 4202 virtio-net-pci 52:54:00:77:13:22 "tap,id=n0,ifname=tap0,script=no,downscript=no"
+if guest_ready two; then pass premade-boot; else fail premade-boot "$(guest_log two)"; fi
+matches premade-lease "^lease ${gateway%.*}\\.[0-9]+ " "$(guest_said two lease)"
+equal premade-no-privileges '' "$(guest_powerless two 4202)"
+equal premade-port $netd_bridge "$(link tap0 .master)"
+check premade-tcp guest_run two "echo | nc -w 5 $netd_internet 7777"
+guest_stop two
+equal premade-stays $netd_bridge "$(link tap0 .master)"
 
 # --- The disturbances
 netd_guest || { fail namespace-guest 'no lease'; exit 1; }
@@ -106,7 +118,8 @@ disturb dnsmasq sh -c "kill -9 \$(cut -d' ' -f1 $netd_root/run/dnsmasq/default.p
 check dnsmasq-name wait_for 20 named
 
 guest_stop one
-check tap-gone wait_for 10 no_taps
+only_premade() { [ "$(taps)" = tap0 ]; }
+check tap-gone wait_for 10 only_premade
 ended $flow_pid
 ended $netd_pid
 exit 0

@@ -170,6 +170,28 @@ plain() {	# ID PATH-VARIABLE: divert and undo, for a file that belongs to no pac
 	rm -rf ${qemu%/*}
 }
 
+# --- The scripts that QEMU calls: somebody's own are kept, and come back.
+printf '#!/bin/sh\necho mine\n' >/etc/qemu-ifup
+chmod 750 /etc/qemu-ifup
+rm -f /etc/qemu-ifdown
+before=$(state /etc/qemu-ifup)
+tools/ifup >$work/out 2>&1 || fail ifup-runs "$(cat $work/out)"
+equal ifup-kept "$before" "$(state /etc/qemu-ifup.distrib)"
+matches ifup-calls 'guestnet-ifup: there is no tap nothing' "$(/etc/qemu-ifup nothing 2>&1)"
+check ifdown-calls /etc/qemu-ifdown nothing
+check ifup-twice tools/ifup
+equal ifup-twice-kept "$before" "$(state /etc/qemu-ifup.distrib)"
+tools/ifup --undo >$work/out 2>&1
+equal ifup-undo "$before" "$(state /etc/qemu-ifup)"
+check ifup-undo-clean test ! -e /etc/qemu-ifup.distrib -a ! -e /etc/qemu-ifdown
+check ifup-undo-twice tools/ifup --undo
+equal ifup-undo-twice-state "$before" "$(state /etc/qemu-ifup)"
+echo other >/etc/qemu-ifup.distrib
+check ifup-two-refused sh -c '! tools/ifup'
+equal ifup-two-untouched "$before" "$(state /etc/qemu-ifup)"
+rm -f /etc/qemu-ifup.distrib
+tools/ifup >$work/out 2>&1
+
 # Without dpkg, as on Fedora: every program but that one.
 mkdir $work/nodpkg
 ln -s /usr/bin/* $work/nodpkg/ 2>/dev/null
@@ -220,6 +242,7 @@ if [ -f $qemu ]; then
 	tools/divert >$work/out 2>&1 || fail qemu-runs "$(cat $work/out)"
 	works qemu-works $qemu
 	tools/install --uninstall >$work/out 2>&1
+	equal ifup-uninstall-undoes "#!/bin/sh echo mine" "$(tr '\n' ' ' </etc/qemu-ifup | sed 's/ $//')"
 	equal qemu-uninstall-undoes "$before" "$(state $qemu)"
 	check qemu-uninstall-clean test ! -e $qemu.distrib
 else

@@ -447,6 +447,47 @@ static inline void sim_put_back(struct netstate *state, const struct netstate_po
 	fail_msg("port-put-back: no port %d", wanted->ifindex);
 }
 
+static inline void sim_remove_tap(struct netstate *state, const char *name, bool only_mark)
+{
+	for (size_t i = 0; i < state->n_ports; i++)
+		if (strcmp(state->ports[i].name, name) == 0) {
+			sim_remove(state, ports, &state->ports[i]);
+			break;
+		}
+	for (size_t i = 0; i < state->n_taps; i++)
+		if (strcmp(state->taps[i].name, name) == 0) {
+			assert_true(state->taps[i].ours);
+			assert_true(!state->taps[i].in_use || only_mark);
+			sim_remove(state, taps, &state->taps[i]);
+			return;
+		}
+	fail_msg("tap %s: there is none", name);
+}
+
+/* As kernel/tap.c makes one: marked, down, on no bridge. */
+static inline void sim_tap(struct netstate *state, const struct plan_step *step)
+{
+	struct netstate_tap tap = step->tap;
+	struct netstate_port port;
+
+	if (step->op != PLAN_TAP_CREATE)
+		sim_remove_tap(state, tap.name, step->op == PLAN_TAP_SET && step->fields == TAP_FIELD_MARK);
+	if (step->op == PLAN_TAP_REMOVE)
+		return;
+	memset(&port, 0, sizeof(port));
+	memset(tap.network, 0, sizeof(tap.network));
+	if (!tap.ifindex)
+		tap.ifindex = sim_next_index++;
+	port.ifindex = tap.ifindex;
+	memcpy(port.name, tap.name, sizeof(port.name));
+	memcpy(port.bridge, tap.bridge, sizeof(port.bridge));
+	port.owner = NETSTATE_OURS;
+	port.tap = port.learning = port.flood = true;
+	snprintf(port.alias, sizeof(port.alias), "guestnet uid=%u pid=0 net=%s kind=declared", tap.uid, tap.bridge);
+	netstate_add_port(state, &port);
+	netstate_add_tap(state, &tap);
+}
+
 static inline void sim_service(struct netstate *state, const struct plan_step *step)
 {
 	for (size_t i = 0; i < state->n_services; i++)
@@ -537,6 +578,11 @@ static inline void sim_step(struct netstate *state, const struct plan_step *step
 		break;
 	case PLAN_PORT_PUT_BACK:
 		sim_put_back(state, &step->port);
+		break;
+	case PLAN_TAP_CREATE:
+	case PLAN_TAP_SET:
+	case PLAN_TAP_REMOVE:
+		sim_tap(state, step);
 		break;
 	case PLAN_OP_MAX_:
 		break;
