@@ -2,7 +2,8 @@
 /*
  * guestnet exec: starts a virtual machine monitor with a tap as an open fd.
  *
- * The tap is got as QEMU gets it: the helper makes it, or asks guestnetd where it cannot. What is then executed
+ * The tap is got as QEMU gets it: the helper makes it, or asks guestnetd where it cannot. One with several queues comes
+ * from guestnetd in any case: the helper's command line is QEMU's, which knows of one fd. What is then executed
  * needs to start no program and open no device, so that it may run in any sandbox (QEMU: -sandbox on,spawn=deny).
  */
 #include <errno.h>
@@ -51,23 +52,30 @@ static void read_words(int fd, char *buffer, size_t size)
 	str_one_line(buffer);
 }
 
-/* Without the helper, as in a container that has only this program: the daemon can be asked all the same. */
-static int ask_daemon(const char *network, int *ret_fd, struct failure *failure)
+/*
+ * For several queues; and without the helper, as in a container that has only this program: the daemon can be asked all
+ * the same.
+ */
+static int ask_daemon(const char *network, unsigned int queues, struct fd_list *ret_fds, struct failure *failure)
 {
-	const struct tapsocket_request request = tapsocket_request(network, TAPSOCKET_VNET_HDR);
+	struct tapsocket_request request = tapsocket_request(network, TAPSOCKET_VNET_HDR);
 	struct tapsocket_reply reply;
-	int r = tapsocket_ask(PATH_TAP_SOCKET, &request, &reply, ret_fd);
+	int r;
 
+	request.queues = (uint8_t)(queues > 1 ? queues : 0);
+	r = tapsocket_ask(PATH_TAP_SOCKET, &request, &reply, ret_fds);
 	if (r < 0)
-		return failure_set(failure, r, PATH_HELPER " cannot be run here, and guestnetd cannot be asked instead: " PATH_TAP_SOCKET ": %s",
-				   strerror(-r));
+		return failure_set(failure, r, "%s: " PATH_TAP_SOCKET ": %s",
+				   queues > 1 ? "a tap with several queues is guestnetd's to give, and it cannot be asked" :
+						PATH_HELPER " cannot be run here, and guestnetd cannot be asked instead", strerror(-r));
 	return reply.error != 0 ? failure_set(failure, -EACCES, "%s", reply.text) : 0;
 }
 
-/* A tap on the network; the caller owns @ret_fd. -EACCES when it was refused, with the helper's words. */
-static int get_tap(const char *network, int *ret_fd, struct failure *failure)
+/* A tap on the network; the caller owns @ret_fds. -EACCES when it was refused, with the helper's words. */
+static int get_tap(const char *network, struct fd_list *ret_fds, struct failure *failure)
 {
-	_cleanup_(fd_closep) int ours = -EBADF, fd = -EBADF, words_fd = -EBADF;
+	_cleanup_(fd_closep) int ours = -EBADF, words_fd = -EBADF;
+	struct fd_list fds = FD_LIST_NULL;
 	int sockets[2], words[2], status = 0, r;
 	char text[ERRORS_SIZE], byte;
 	size_t length = 0;
@@ -95,15 +103,15 @@ static int get_tap(const char *network, int *ret_fd, struct failure *failure)
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-		return ask_daemon(network, ret_fd, failure);
+		return ask_daemon(network, 1, ret_fds, failure);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		return failure_set(failure, -EACCES, "%s", text[0] ? text : PATH_HELPER " ended without a word");
-	r = fd_receive(ours, &byte, 1, &fd, &length);
-	if (r == 0 && fd < 0)
+	r = fd_receive_list(ours, &byte, 1, 1, &fds, &length);
+	if (r == 0 && fds.n == 0)
 		r = -EPROTO;
 	if (r < 0)
 		return failure_set(failure, r, "no tap came from " PATH_HELPER ": %s", strerror(-r));
-	*ret_fd = steal_fd(&fd);
+	*ret_fds = fds;
 	return 0;
 }
 
@@ -128,11 +136,17 @@ static int add(struct arguments *arguments, const char *word)
 	return arguments->words[arguments->n] ? (arguments->n++, 0) : -ENOMEM;
 }
 
+/* What stands for the tap and its address in the words of a program. */
+struct marks {
+	char fd[16], fds[128], mac[32];		/* fds: all queues, separated by commas */
+};
+
 /* @word with every {name} replaced. */
-static int add_replaced(struct arguments *arguments, const char *word, const char *fd, const char *mac)
+static int add_replaced(struct arguments *arguments, const char *word, const struct marks *marks)
 {
-	struct { const char *mark, *value; } marks[] = { { "{fd}", fd }, { "{mac}", mac } };
-	size_t size = strlen(word) * 8 + 32, length = 0;
+	struct { const char *mark, *value; } table[] = { { "{fds}", marks->fds }, { "{fd}", marks->fd }, { "{mac}", marks->mac } };
+	/* The shortest mark has four bytes. */
+	size_t size = strlen(word) * (sizeof(marks->fds) / 4) + 1, length = 0;
 	char *result = malloc(size);
 
 	if (!result)
@@ -140,9 +154,9 @@ static int add_replaced(struct arguments *arguments, const char *word, const cha
 	while (*word) {
 		const char *value = NULL;
 
-		for (size_t i = 0; i < ARRAY_SIZE(marks) && !value; i++)
-			if (str_has_prefix(word, marks[i].mark, &word))
-				value = marks[i].value;
+		for (size_t i = 0; i < ARRAY_SIZE(table) && !value; i++)
+			if (str_has_prefix(word, table[i].mark, &word))
+				value = table[i].value;
 		if (value)
 			length += (size_t)snprintf(result + length, size - length, "%s", value);
 		else
@@ -160,29 +174,54 @@ static bool is_qemu(const char *program)
 	return strncmp(name, "qemu-system-", 12) == 0 || strcmp(name, "qemu-kvm") == 0 || strcmp(name, "kvm") == 0;
 }
 
-static bool has_mark(const char *const *words, size_t n)
+static bool has_mark(const char *const *words, size_t n, const char *mark)
 {
 	for (size_t i = 0; i < n; i++)
-		if (strstr(words[i], "{fd}"))
+		if (strstr(words[i], mark))
 			return true;
 	return false;
 }
 
-/* Opened here, so that the sandbox need not allow it; without it the packets go through the program itself. */
-static int open_vhost(const struct nic *nic)
+/*
+ * One for each queue, opened here so that the sandbox need not allow it. Without them, or with fewer, the packets go
+ * through the program itself.
+ */
+static struct fd_list open_vhost(const struct nic *nic, size_t queues)
 {
-	return nic->vhost ? open("/dev/vhost-net", O_RDWR) : -EBADF;
+	struct fd_list fds = FD_LIST_NULL;
+
+	while (nic->vhost && fds.n < queues) {
+		int fd = open("/dev/vhost-net", O_RDWR);
+
+		if (fd < 0) {
+			fd_list_deinit(&fds);
+			break;
+		}
+		fds.fds[fds.n++] = fd;
+	}
+	return fds;
 }
 
-static int add_netdev(struct arguments *arguments, const struct nic *nic, int fd, int vhost_fd)
+/* @prefix, then "fd=3" or "fds=3:4". */
+static void print_fds(struct text *text, const char *prefix, const struct fd_list *fds)
 {
-	char netdev[128], device[256], vhost[32] = "";
+	text_add(text, "%s%s=", prefix, fds->n > 1 ? "fds" : "fd");
+	for (size_t i = 0; i < fds->n; i++)
+		text_add(text, "%s%d", i > 0 ? ":" : "", fds->fds[i]);
+}
+
+static int add_netdev(struct arguments *arguments, const struct nic *nic, const struct fd_list *fds)
+{
+	const struct fd_list vhost = open_vhost(nic, fds->n);
+	char netdev[512], device[256];
+	struct text text;
 	int r;
 
-	if (vhost_fd >= 0)
-		snprintf(vhost, sizeof(vhost), ",vhost=on,vhostfd=%d", vhost_fd);
-	snprintf(netdev, sizeof(netdev), "tap,id=" NETDEV_ID ",fd=%d%s", fd, vhost);
-	nic_print_device(nic, 1, device, sizeof(device));
+	text_init(&text, netdev, sizeof(netdev));
+	print_fds(&text, "tap,id=" NETDEV_ID ",", fds);
+	if (vhost.n > 0)
+		print_fds(&text, ",vhost=on,vhost", &vhost);
+	nic_print_device(nic, (unsigned int)fds->n, device, sizeof(device));
 	r = add(arguments, "-netdev");
 	if (r == 0)
 		r = add(arguments, netdev);
@@ -191,20 +230,41 @@ static int add_netdev(struct arguments *arguments, const struct nic *nic, int fd
 	return r == 0 ? add(arguments, device) : r;
 }
 
-static int build_arguments(const struct nic *nic, const char *const *words, size_t n, int fd, bool marked,
+static int build_arguments(const struct nic *nic, const char *const *words, size_t n, const struct fd_list *fds, bool marked,
 			   struct arguments *arguments)
 {
-	char number[16], mac[32];
+	struct marks marks;
+	struct text text;
 	int r = 0;
 
 	arguments->words = calloc(n + 5, sizeof(*arguments->words));
 	if (!arguments->words)
 		return -ENOMEM;
-	snprintf(number, sizeof(number), "%d", fd);
-	snprintf(mac, sizeof(mac), MAC_FORMAT, MAC_BYTES(nic->mac));
+	snprintf(marks.fd, sizeof(marks.fd), "%d", fds->fds[0]);
+	text_init(&text, marks.fds, sizeof(marks.fds));
+	for (size_t i = 0; i < fds->n; i++)
+		text_add(&text, "%s%d", i > 0 ? "," : "", fds->fds[i]);
+	snprintf(marks.mac, sizeof(marks.mac), MAC_FORMAT, MAC_BYTES(nic->mac));
 	for (size_t i = 0; r == 0 && i < n; i++)
-		r = add_replaced(arguments, words[i], number, mac);
-	return r == 0 && !marked ? add_netdev(arguments, nic, fd, open_vhost(nic)) : r;
+		r = add_replaced(arguments, words[i], &marks);
+	return r == 0 && !marked ? add_netdev(arguments, nic, fds) : r;
+}
+
+/* --queues, and whether that many can be told to this program. */
+static int read_queues(const struct options *options, const struct nic *nic, bool one_mark, unsigned int *ret_queues,
+		       struct failure *failure)
+{
+	const char *value = options->values[OPTION_QUEUES];
+	uint32_t queues = 1;
+
+	if (value && (str_parse_u32(value, LIMIT_TAP_QUEUES, &queues) < 0 || queues == 0))
+		return failure_set(failure, -EINVAL, "--queues %s: want a number from 1 to %d", STR_ESCAPED(value), LIMIT_TAP_QUEUES);
+	if (queues > 1 && one_mark)
+		return failure_set(failure, -EINVAL, "with --queues %u there are %u fds: write {fds} in the place of {fd}", queues, queues);
+	if (queues > 1 && !nic_has_queues(nic))
+		return failure_set(failure, -EINVAL, "--queues %u: the device %s has one queue, virtio has more", queues, STR_ESCAPED(nic->model));
+	*ret_queues = queues;
+	return 0;
 }
 
 enum exit_status exec_run(const struct options *options, struct failure *failure)
@@ -212,12 +272,14 @@ enum exit_status exec_run(const struct options *options, struct failure *failure
 	_cleanup_(arguments_deinit) struct arguments arguments = { 0 };
 	const char *const *words = options->operands + 1;
 	size_t n = options->n_operands - 1;
-	bool marked = has_mark(words, n);
+	bool one_mark = has_mark(words, n, "{fd}"), marked = one_mark || has_mark(words, n, "{fds}");
+	struct fd_list fds = FD_LIST_NULL;
 	enum exit_status status;
+	unsigned int queues = 1;
 	struct nic nic;
-	int fd, r;
+	int r;
 
-	if (nic_build(options, &nic, failure) < 0)
+	if (nic_build(options, &nic, failure) < 0 || read_queues(options, &nic, one_mark, &queues, failure) < 0)
 		return STATUS_USAGE;
 	if (!marked && !is_qemu(words[0])) {
 		failure_set(failure, -EINVAL, "where does %s want the tap? Write {fd} in its arguments (and {mac}), for example: guestnet exec %s -- cloud-hypervisor --net fd={fd},mac={mac} ...",
@@ -227,15 +289,16 @@ enum exit_status exec_run(const struct options *options, struct failure *failure
 	status = nic_verify_network(nic.network, failure);
 	if (status != STATUS_OK)
 		return status;
-	r = get_tap(nic.network, &fd, failure);
+	r = queues > 1 ? ask_daemon(nic.network, queues, &fds, failure) : get_tap(nic.network, &fds, failure);
 	if (r < 0)
 		return r == -EACCES ? STATUS_DENIED : STATUS_FAILED;
 
 	/* From here on it is the program's. */
-	if (fcntl(fd, F_SETFD, 0) < 0)
-		r = -errno;
+	for (size_t i = 0; r == 0 && i < fds.n; i++)
+		if (fcntl(fds.fds[i], F_SETFD, 0) < 0)
+			r = -errno;
 	if (r == 0)
-		r = build_arguments(&nic, words, n, fd, marked, &arguments);
+		r = build_arguments(&nic, words, n, &fds, marked, &arguments);
 	if (r < 0) {
 		failure_set(failure, r, "%s", strerror(-r));
 		return STATUS_FAILED;

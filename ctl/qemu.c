@@ -83,6 +83,12 @@ int nic_build(const struct options *options, struct nic *ret_nic, struct failure
 	return 0;
 }
 
+/* Can the device have several queues? */
+bool nic_has_queues(const struct nic *nic)
+{
+	return is_virtio(nic->model);
+}
+
 /* virtio-net-pci,netdev=gn0,mac=... */
 void nic_print_device(const struct nic *nic, unsigned int queues, char *buffer, size_t size)
 {

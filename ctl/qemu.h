@@ -18,4 +18,5 @@ struct nic {
 
 int nic_build(const struct options *options, struct nic *ret_nic, struct failure *failure);
 enum exit_status nic_verify_network(const char *network, struct failure *failure);
+bool nic_has_queues(const struct nic *nic);
 void nic_print_device(const struct nic *nic, unsigned int queues, char *buffer, size_t size);

@@ -30,6 +30,7 @@ const struct option_name option_names[] = {
 	[OPTION_GUEST] = { "--guest", "NAME", "which guest: each has a MAC address of its own" },
 	[OPTION_YES] = { "--yes", NULL, "ask nothing" },
 	[OPTION_FIX] = { "--fix", NULL, "run the commands that lose nothing, and look again" },
+	[OPTION_QUEUES] = { "--queues", "NUMBER", "a tap with several queues, as many as the guest has processors" },
 	[OPTION_PROTOCOL] = { "--protocol", "NAME", "tcp (with a port), udp or icmp (without)" },
 };
 _Static_assert(ARRAY_SIZE(option_names) == OPTION_MAX_, "every option has a name");
@@ -59,11 +60,11 @@ const struct verb verbs[] = {
 	  "The text is checked before it replaces anything; a network that was up and fails with it gets the old one back.\n"
 	  "A network that comes with the program gets a drop-in, which outdoes its file.\n" },
 	{ "exec", NULL, "NETWORK -- VMM ARGUMENT...", "start a guest with a port on the network",
-	  NIC, 2, OPERANDS_ANY, exec_run,
+	  NIC | BIT(QUEUES), 2, OPERANDS_ANY, exec_run,
 	  "The tap is an open fd of the program: it may run in any sandbox. QEMU gets -netdev and -device behind its own\n"
-	  "arguments; for every other program, {fd} and {mac} in the arguments are replaced:\n\n"
+	  "arguments; for every other program, {fd}, {mac} and {fds} (all queues, with commas) are replaced:\n\n"
 	  "  guestnet exec default -- qemu-system-x86_64 -sandbox on,spawn=deny -m 1G disk.img\n"
-	  "  guestnet exec default -- cloud-hypervisor --net fd={fd},mac={mac} ...\n" },
+	  "  guestnet exec default --queues 2 -- cloud-hypervisor --net fd=[{fds}],mac={mac},num_queues=4 ...\n" },
 	{ "import", NULL, "FILE|--libvirt NETWORK", "make a network file of libvirt's XML, and say what is not in it",
 	  JSON | OPTION_BIT(OPTION_LIBVIRT) | OPTION_BIT(OPTION_NAME) | OPTION_BIT(OPTION_OUTPUT) |
 	  OPTION_BIT(OPTION_STDOUT) | OPTION_BIT(OPTION_FORCE), 0, 1, import_run,
@@ -94,7 +95,8 @@ const struct verb verbs[] = {
 	{ "setup", NULL, "", "what is needed before the first guest, after a few questions", USER | OPTION_BIT(OPTION_YES), 0, 0,
 	  setup_run,
 	  "Starts the network default now and at every boot, lets a user (--user, or whoever called sudo) start guests on it,\n"
-	  "puts our helper in the place of QEMU's own, and gives the network the name virbr0, too, where libvirt does not use it.\n"
+	  "puts our helper in the place of QEMU's own, and gives the network the name virbr0, too, where libvirt does not use it\n"
+	  "(with the line in QEMU's policy that GNOME Boxes looks for: it lets every user of the machine use the network).\n"
 	  "Says first what it will do; does nothing twice; takes everything back when a step fails.\n" },
 	{ "start", NULL, "NETWORK", "bring a network up, until the next boot", 0, 1, 1, networks_start, "" },
 	{ "status", "info", "[NETWORK]", "how a network is, the problem first", JSON, 0, 1, networks_status,

@@ -242,45 +242,64 @@ int attach_verify(struct rtnl *rtnl, struct attach_order *order, struct failure 
 /* The tap */
 
 /*
- * Opens the device that taps are made from, as the caller: its mode decides who may have taps at all. Where
- * the process is not the caller, @reader is, and must be one who could open it.
- * The caller of this function owns @ret_fd.
+ * Opens the device that taps are made from, once for each queue, as the caller: its mode decides who may have taps at
+ * all. Where the process is not the caller, @reader is, and must be one who could open it.
+ * The caller of this function owns @ret_fds.
  */
-int attach_open_tun(const struct policy_caller *reader, int *ret_fd, struct failure *failure)
+int attach_open_tun(const struct policy_caller *reader, const struct attach_order *order, struct fd_list *ret_fds,
+		    struct failure *failure)
 {
+	_cleanup_(fd_list_deinit) struct fd_list fds = FD_LIST_NULL;
 	int error = reader ? access_verify(reader, "/dev/net/tun", ACCESS_READ_WRITE) : 0;
-	int fd = error < 0 ? -EBADF : open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 	const char *advice = "";
 
-	if (fd < 0) {
-		if (error == 0)
-			error = -errno;
+	do {
+		int fd = error < 0 ? -EBADF : open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 
+		if (fd >= 0)
+			fds.fds[fds.n++] = fd;
+		else if (error == 0)
+			error = -errno;
+	} while (error == 0 && fds.n < order->queues);
+
+	if (error < 0) {
 		if (error == -ENOENT || error == -ENODEV || error == -ENXIO)
 			advice = ": the kernel module tun is not loaded (as root: modprobe tun), or this container has no such device";
 		else if (error == -EACCES || error == -EPERM)
 			advice = ": its mode or a device policy keeps you out (as root: chmod 0666 /dev/net/tun)";
 		return failure_set(failure, error, "failed to open /dev/net/tun: %s%s", strerror(-error), advice);
 	}
-	*ret_fd = fd;
+	*ret_fds = steal_fd_list(&fds);
 	return 0;
 }
 
 /*
+ * Makes the tap, with all its queues.
  * Safe because: the name begins with the caller's uid and the kernel picks a free number for the rest,
- * so no existing device can be meant (IFF_TUN_EXCL says so once more); nobody else has the fd yet.
+ * so no existing device can be meant (IFF_TUN_EXCL says so once more); nobody else has the fd yet. A tap of several
+ * queues that has no owner takes a queue from anybody (drivers/net/tun.c:tun_not_capable()): its owner is the caller before
+ * it is on any bridge, and find_missing() counts the queues afterwards, for one that came between the two.
  */
-static int create_tap(const struct attach_order *order, int tun_fd, struct attach_tap *tap)
+static int create_tap(const struct attach_order *order, struct attach_tap *tap)
 {
 	struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_TUN_EXCL };
 
 	if (order->vnet_hdr)
 		request.ifr_flags |= IFF_VNET_HDR;
+	if (order->queues > 0)
+		request.ifr_flags |= IFF_MULTI_QUEUE;
 	snprintf(request.ifr_name, sizeof(request.ifr_name), "gn%u_%%d", (unsigned int)order->uid);
-	if (ioctl(tun_fd, TUNSETIFF, &request) < 0)
+	if (ioctl(tap->fds.fds[0], TUNSETIFF, &request) < 0)
 		return -errno;
 	memcpy(tap->name, request.ifr_name, sizeof(tap->name));
 	tap->name[sizeof(tap->name) - 1] = '\0';
+
+	if (order->queues > 0 && ioctl(tap->fds.fds[0], TUNSETOWNER, (unsigned long)order->uid) < 0)
+		return -errno;
+	request.ifr_flags &= ~IFF_TUN_EXCL;
+	for (size_t i = 1; i < tap->fds.n; i++)
+		if (ioctl(tap->fds.fds[i], TUNSETIFF, &request) < 0)
+			return -errno;
 	return 0;
 }
 
@@ -412,6 +431,7 @@ struct port_state {
 	bool address, alias;		/* as we set them */
 	uint8_t addr_gen_mode;
 	uint8_t isolated, locked, learning, flood;
+	uint32_t queues, resting;	/* of a tap with several: those in use, and those taken out */
 };
 
 static void read_port_options(struct rtnl_attributes attributes, struct port_state *state)
@@ -436,6 +456,18 @@ static void read_port_options(struct rtnl_attributes attributes, struct port_sta
 	}
 }
 
+static void read_tap_options(struct rtnl_attributes attributes, struct port_state *state)
+{
+	struct rtnl_attribute attribute;
+
+	while (rtnl_next(&attributes, &attribute)) {
+		if (attribute.type == IFLA_TUN_NUM_QUEUES)
+			rtnl_get_u32(&attribute, &state->queues);
+		if (attribute.type == IFLA_TUN_NUM_DISABLED_QUEUES)
+			rtnl_get_u32(&attribute, &state->resting);
+	}
+}
+
 /* Descends two levels, as IFLA_LINKINFO and IFLA_AF_SPEC both need. */
 static void read_nested(const struct rtnl_attribute *outer, struct port_state *state)
 {
@@ -447,6 +479,8 @@ static void read_nested(const struct rtnl_attribute *outer, struct port_state *s
 
 		if (outer->type == IFLA_LINKINFO && inner.type == IFLA_INFO_SLAVE_DATA)
 			read_port_options(values, state);
+		if (outer->type == IFLA_LINKINFO && inner.type == IFLA_INFO_DATA)
+			read_tap_options(values, state);
 		if (outer->type != IFLA_AF_SPEC || inner.type != AF_INET6)
 			continue;
 		while (rtnl_next(&values, &value))
@@ -505,6 +539,8 @@ static const char *find_missing(const struct attach_order *order, const struct p
 		return "its address and alias";
 	if (state->addr_gen_mode != IN6_ADDR_GEN_MODE_NONE)
 		return "no IPv6 of its own";
+	if (order->queues > 0 && (state->queues != order->queues || state->resting > 0))
+		return "having its own queues and no others";
 	if (grant->isolated && !state->isolated)
 		return "isolated";
 	if (grant->n_macs > 0 && (!state->locked || state->learning || state->flood))
@@ -673,19 +709,19 @@ static int verify_vlan(struct rtnl *rtnl, const struct attach_order *order, cons
 }
 
 /*
- * Makes the tap out of @tun_fd, takes a quota slot (@slot, or a later one), puts the tap on the bridge
- * with the granted options and verifies each of them. Takes over @tun_fd in any case: on failure it is
- * closed, and with it everything that was done is undone by the kernel.
+ * Makes the tap out of @tun_fds, takes a quota slot (@slot, or a later one), puts the tap on the bridge
+ * with the granted options and verifies each of them. Takes over @tun_fds in any case: on failure they are
+ * closed, and with them everything that was done is undone by the kernel.
  * Errors, without a text: -EDQUOT when others took the last slots meanwhile; -EPERM when CAP_NET_ADMIN
  * does not count in this network namespace. All others with a text.
  */
-int attach_commit(struct rtnl *rtnl, const struct attach_order *order, int tun_fd, unsigned int slot,
+int attach_commit(struct rtnl *rtnl, const struct attach_order *order, struct fd_list tun_fds, unsigned int slot,
 		  struct attach_tap *ret_tap, struct failure *failure)
 {
-	_cleanup_(attach_tap_closep) struct attach_tap tap = { .fd = tun_fd };
+	_cleanup_(attach_tap_closep) struct attach_tap tap = { .fds = tun_fds };
 	int r;
 
-	r = create_tap(order, tap.fd, &tap);
+	r = create_tap(order, &tap);
 	if (r == -EPERM)
 		return r;
 	if (r < 0)
@@ -703,6 +739,6 @@ int attach_commit(struct rtnl *rtnl, const struct attach_order *order, int tun_f
 		return r;
 
 	*ret_tap = tap;
-	tap.fd = -EBADF;
+	tap.fds = FD_LIST_NULL;
 	return 0;
 }

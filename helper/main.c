@@ -242,7 +242,7 @@ static int decide(const struct explain *explain, struct policy *policy, const st
 static int attach_tap(struct rtnl *rtnl, const struct explain *explain, const struct policy_verdict *verdict,
 		      struct attach_order *order, struct attach_tap *ret_tap, struct failure *failure)
 {
-	_cleanup_(fd_closep) int tun_fd = -EBADF;
+	_cleanup_(fd_list_deinit) struct fd_list tun_fds = FD_LIST_NULL;
 	char holders[ATTACH_HOLDERS_SIZE];
 	unsigned int slot = 0;
 	int r = -EEXIST;
@@ -259,11 +259,11 @@ static int attach_tap(struct rtnl *rtnl, const struct explain *explain, const st
 			return r;
 		r = attach_find_slot(rtnl, order, &slot, holders, sizeof(holders));
 		if (r == 0)
-			r = attach_open_tun(explain->policy->reader, &tun_fd, failure);
+			r = attach_open_tun(explain->policy->reader, order, &tun_fds, failure);
 		if (r == 0)
 			r = privileges_raise(failure);
 		if (r == 0)
-			r = attach_commit(rtnl, order, steal_fd(&tun_fd), slot, ret_tap, failure);
+			r = attach_commit(rtnl, order, steal_fd_list(&tun_fds), slot, ret_tap, failure);
 		if (r != -EEXIST)
 			break;
 	}
@@ -284,13 +284,13 @@ static int attach_tap(struct rtnl *rtnl, const struct explain *explain, const st
  * those who may use it, and makes the tap. -ENODEV, without a text, when there is no daemon to ask. No capability
  * is left after this.
  */
-static int ask_for_missing_bridge(const struct request *request, int *ret_tap_fd, struct failure *failure)
+static int ask_for_missing_bridge(const struct request *request, struct fd_list *ret_tap_fds, struct failure *failure)
 {
 	int r = privileges_drop_all(failure);
 
 	if (r < 0)
 		return r;
-	r = tapclient_ask(request, ret_tap_fd, failure);
+	r = tapclient_ask(request, ret_tap_fds, failure);
 	return r < 0 && !failure->text[0] ? -ENODEV : r;
 }
 
@@ -321,7 +321,7 @@ static struct policy_device find_names(const struct request *request, struct bri
  * @reader is the caller where that is a client of the daemon, else NULL.
  */
 static int get_tap_directly(const struct privileges *privileges, const struct request *request,
-			    const struct policy_caller *reader, pid_t peer_pid, int *ret_tap_fd, struct failure *failure)
+			    const struct policy_caller *reader, pid_t peer_pid, struct fd_list *ret_tap_fds, struct failure *failure)
 {
 	_cleanup_(rtnl_freep) struct rtnl *rtnl = NULL;
 	_cleanup_(policy_deinit) struct policy policy = POLICY_NULL;
@@ -347,7 +347,7 @@ static int get_tap_directly(const struct privileges *privileges, const struct re
 				   STR_ESCAPED(request->bridge), strerror(-r));
 	resolved = bridge_resolve(rtnl, request->bridge, &bridge, &cause);
 	if (resolved == -ENODEV && !reader) {
-		r = ask_for_missing_bridge(request, ret_tap_fd, failure);
+		r = ask_for_missing_bridge(request, ret_tap_fds, failure);
 		if (r != -ENODEV || failure->text[0])
 			return r;
 	}
@@ -379,6 +379,7 @@ static int get_tap_directly(const struct privileges *privileges, const struct re
 		.uid = caller.uid,
 		.pid = peer_pid,
 		.vnet_hdr = request->vnet_hdr,
+		.queues = request->queues,
 	};
 	r = attach_tap(rtnl, &explain, &verdict, &order, &tap, failure);
 	if (r < 0)
@@ -389,16 +390,16 @@ static int get_tap_directly(const struct privileges *privileges, const struct re
 		return r;
 	}
 	record_allowed(&explain, &verdict, &bridge, &tap);
-	*ret_tap_fd = tap.fd;
+	*ret_tap_fds = steal_fd_list(&tap.fds);
 	return 0;
 }
 
 /* The other way: the daemon has the capability, and runs the same policy for us. */
-static int get_tap_from_daemon(const struct privileges *privileges, const struct request *request, int *ret_tap_fd,
+static int get_tap_from_daemon(const struct privileges *privileges, const struct request *request, struct fd_list *ret_tap_fds,
 			       struct failure *failure)
 {
 	struct failure reason = { 0 };
-	int r = tapclient_ask(request, ret_tap_fd, failure);
+	int r = tapclient_ask(request, ret_tap_fds, failure);
 
 	if (r == 0)
 		return 0;
@@ -416,7 +417,7 @@ static enum client_status serve_client(const struct privileges *privileges, cons
 				       struct failure *failure)
 {
 	_cleanup_(freep) gid_t *groups = NULL;
-	_cleanup_(fd_closep) int tap_fd = -EBADF;
+	_cleanup_(fd_list_deinit) struct fd_list tap_fds = FD_LIST_NULL;
 	struct pollfd client = { .fd = request->reply_fd };
 	struct policy_caller caller;
 	pid_t pid;
@@ -431,12 +432,12 @@ static enum client_status serve_client(const struct privileges *privileges, cons
 	if (poll(&client, 1, 0) > 0 && (client.revents & (POLLHUP | POLLERR)))
 		return CLIENT_REFUSED;
 
-	r = get_tap_directly(privileges, request, &caller, pid, &tap_fd, failure);
+	r = get_tap_directly(privileges, request, &caller, pid, &tap_fds, failure);
 	if (r == -ENODEV && !failure->text[0])
 		return CLIENT_NO_BRIDGE;
 	if (r == -EPERM && !failure->text[0])
 		failure_set(failure, r, "failed to create tun device: Operation not permitted: guestnetd's CAP_NET_ADMIN does not count in its network namespace");
-	if (tapclient_answer(request->reply_fd, tap_fd, r, r < 0 ? failure->text : "") < 0)
+	if (tapclient_answer(request->reply_fd, &tap_fds, r, r < 0 ? failure->text : "") < 0)
 		return CLIENT_REFUSED;	/* it has gone away: there is nobody to tell */
 	return r < 0 ? CLIENT_REFUSED : CLIENT_SERVED;
 }
@@ -446,8 +447,9 @@ int main(int argc, char *argv[])
 	struct failure failure = { 0 };
 	struct privileges privileges;
 	struct request request;
+	struct fd_list tap_fds = FD_LIST_NULL;
 	pid_t peer_pid = 0;
-	int tap_fd, r;
+	int r;
 
 	sanitise(&failure);
 	if (privileges_establish(&privileges, &failure) < 0)
@@ -469,13 +471,13 @@ int main(int argc, char *argv[])
 		die(&failure);
 
 	r = privileges.mode == START_NONE ? -EPERM
-					  : get_tap_directly(&privileges, &request, NULL, peer_pid, &tap_fd, &failure);
+					  : get_tap_directly(&privileges, &request, NULL, peer_pid, &tap_fds, &failure);
 	if (r == -EPERM && !failure.text[0])
-		r = get_tap_from_daemon(&privileges, &request, &tap_fd, &failure);
+		r = get_tap_from_daemon(&privileges, &request, &tap_fds, &failure);
 	if (r < 0)
 		die(&failure);
 
-	r = fd_send(request.reply_fd, tap_fd, "", 1, TAPSOCKET_TIMEOUT_MS);
+	r = fd_send_list(request.reply_fd, &tap_fds, "", 1, TAPSOCKET_TIMEOUT_MS);
 	if (r < 0) {
 		failure_set(&failure, r, "failed to write fd to unix socket: %s%s", strerror(-r),
 			    r == -ETIMEDOUT ? ": the socket was full for 5 s" : "");

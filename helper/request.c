@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../lib/addr.h"
+#include "../lib/limits.h"
 #include "../lib/str.h"
 
 static int parse_bridge(struct request *request, const char *value, struct failure *failure)
@@ -41,6 +42,16 @@ static int parse_will_be(struct request *request, const char *value, struct fail
 	return 0;
 }
 
+static int parse_queues(struct request *request, const char *value, struct failure *failure)
+{
+	uint32_t queues;
+
+	if (str_parse_u32(value, LIMIT_TAP_QUEUES, &queues) < 0 || queues < 2)
+		return failure_set(failure, -EINVAL, "invalid number of queues \"%s\": want 2 to %d", STR_ESCAPED(value), LIMIT_TAP_QUEUES);
+	request->queues = queues;
+	return 0;
+}
+
 /* What guestnetd says to the helper that it starts; privileges.c argues who is believed. */
 static int parse_internal(struct request *request, const char *option, struct failure *failure)
 {
@@ -52,6 +63,8 @@ static int parse_internal(struct request *request, const char *option, struct fa
 	}
 	if (str_has_prefix(option, "--will-be=", &value))
 		return parse_will_be(request, value, failure);
+	if (str_has_prefix(option, "--queues=", &value))
+		return parse_queues(request, value, failure);
 	if (strcmp(option, "--for-parent") == 0) {
 		request->for_parent = true;
 		return 0;
@@ -69,6 +82,8 @@ static int verify_internal(const struct request *request, struct failure *failur
 		return 0;
 	if (request->n_will_be > 0)
 		return failure_set(failure, -EINVAL, "unknown argument \"--will-be=%s\" without --client=", request->will_be[0]);
+	if (request->queues > 0)
+		return failure_set(failure, -EINVAL, "unknown argument \"--queues=%u\" without --client=", request->queues);
 	if (request->for_parent)
 		return failure_set(failure, -EINVAL, "unknown argument \"--for-parent\" without --client=");
 	return 0;

@@ -23,6 +23,7 @@ struct request {
 	 * connection to that client, and what is known of the client is what the kernel says of its other end.
 	 */
 	bool for_client;
+	unsigned int queues;	/* of the tap; 0: an ordinary one */
 	bool for_parent;	/* the tap will be held by the client's parent */
 	const char *will_be[REQUEST_NAMES];	/* borrowed: the names that the bridge has once it is there */
 	size_t n_will_be;

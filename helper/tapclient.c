@@ -25,18 +25,18 @@
 #endif
 
 /*
- * Gets a tap from the daemon. The caller owns @ret_tap_fd.
+ * Gets a tap from the daemon. The caller owns @ret_tap_fds.
  * Errors: with a text when the daemon has refused (the text is the daemon's); without one when there is
  * no daemon to ask or it does not answer.
  */
-int tapclient_ask(const struct request *request, int *ret_tap_fd, struct failure *failure)
+int tapclient_ask(const struct request *request, struct fd_list *ret_tap_fds, struct failure *failure)
 {
 	struct tapsocket_request packet = tapsocket_request(request->bridge, TAPSOCKET_FOR_PARENT |
 							    (request->vnet_hdr ? TAPSOCKET_VNET_HDR : 0));
 	struct tapsocket_reply reply;
 	int r;
 
-	r = tapsocket_ask(PATH_TAP_SOCKET, &packet, &reply, ret_tap_fd);
+	r = tapsocket_ask(PATH_TAP_SOCKET, &packet, &reply, ret_tap_fds);
 	if (r < 0)
 		return r;
 	return reply.error != 0 ? failure_set(failure, -EPERM, "%s", reply.text) : 0;
@@ -111,12 +111,12 @@ int tapclient_identify(int client_fd, bool for_parent, struct policy_caller *ret
  * Answers the client: with a tap, or, where @error is negative, with the text of a refusal. -EPIPE and the like
  * when it has gone away.
  */
-int tapclient_answer(int client_fd, int tap_fd, int error, const char *text)
+int tapclient_answer(int client_fd, const struct fd_list *tap_fds, int error, const char *text)
 {
 	const struct tapsocket_reply reply = tapsocket_reply(error, text);
 
 	if (error == 0)
-		return fd_send(client_fd, tap_fd, &reply, sizeof(reply), TAPSOCKET_TIMEOUT_MS);
+		return fd_send_list(client_fd, tap_fds, &reply, sizeof(reply), TAPSOCKET_TIMEOUT_MS);
 	if (send(client_fd, &reply, sizeof(reply), MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof(reply))
 		return -errno;
 	return 0;

@@ -13,9 +13,9 @@
 #include <sys/uio.h>
 #include <time.h>
 
-union one_fd {
+union fds {
 	struct cmsghdr align;
-	char bytes[CMSG_SPACE(sizeof(int))];
+	char bytes[CMSG_SPACE(LIMIT_TAP_QUEUES * sizeof(int))];
 };
 
 static long long now_ms(void)
@@ -26,28 +26,36 @@ static long long now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-/*
- * Sends @length bytes together with @fd (unix(7), SCM_RIGHTS) in one message. Waits for room until
- * @timeout_ms have passed, whether or not the socket blocks, and raises no SIGPIPE.
- * The caller keeps @fd. Errors: -ETIMEDOUT when there was no room, else what sendmsg(2) says.
- */
+/* fd_send_list() with one. */
 int fd_send(int socket_fd, int fd, const void *bytes, size_t length, int timeout_ms)
 {
+	const struct fd_list one = { .fds = { fd }, .n = 1 };
+
+	return fd_send_list(socket_fd, &one, bytes, length, timeout_ms);
+}
+
+/*
+ * Sends @length bytes together with the fds of @list, of which there is at least one (unix(7), SCM_RIGHTS), in one
+ * message. Waits for room until @timeout_ms have passed, whether or not the socket blocks, and raises no SIGPIPE.
+ * The caller keeps the fds. Errors: -ETIMEDOUT when there was no room, else what sendmsg(2) says.
+ */
+int fd_send_list(int socket_fd, const struct fd_list *list, const void *bytes, size_t length, int timeout_ms)
+{
 	struct iovec iov = { .iov_base = (void *)bytes, .iov_len = length };
-	union one_fd control = { 0 };
+	union fds control = { 0 };
 	struct msghdr message = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
+		.msg_controllen = CMSG_SPACE(list->n * sizeof(int)),
 	};
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 	long long deadline_ms = -1;
 
 	header->cmsg_level = SOL_SOCKET;
 	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &fd, sizeof(int));
+	header->cmsg_len = CMSG_LEN(list->n * sizeof(int));
+	memcpy(CMSG_DATA(header), list->fds, list->n * sizeof(int));
 
 	for (;;) {
 		ssize_t n = sendmsg(socket_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -71,23 +79,33 @@ int fd_send(int socket_fd, int fd, const void *bytes, size_t length, int timeout
 	}
 }
 
-/*
- * Receives up to @size bytes and at most one fd, close-on-exec. @ret_fd is -EBADF when none came;
- * otherwise the caller owns it. Further fds are closed by the kernel (MSG_CTRUNC), and such a
- * message is -EPROTO. The end of the stream is a length of 0.
- */
+/* fd_receive_list() with one. @ret_fd is -EBADF when none came; otherwise the caller owns it. */
 int fd_receive(int socket_fd, void *bytes, size_t size, int *ret_fd, size_t *ret_length)
 {
+	struct fd_list list;
+	int r = fd_receive_list(socket_fd, bytes, size, 1, &list, ret_length);
+
+	if (r == 0)
+		*ret_fd = list.n > 0 ? list.fds[0] : -EBADF;
+	return r;
+}
+
+/*
+ * Receives up to @size bytes and at most @room fds, close-on-exec, which the caller owns; there may be none. Further
+ * fds are closed by the kernel (MSG_CTRUNC), and such a message is -EPROTO. The end of the stream is a length of 0.
+ */
+int fd_receive_list(int socket_fd, void *bytes, size_t size, size_t room, struct fd_list *ret_list, size_t *ret_length)
+{
 	struct iovec iov = { .iov_base = bytes, .iov_len = size };
-	union one_fd control = { 0 };
+	union fds control = { 0 };
 	struct msghdr message = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = control.bytes,
-		/* Not CMSG_SPACE: its padding is room for a second fd. */
-		.msg_controllen = CMSG_LEN(sizeof(int)),
+		/* Not CMSG_SPACE: its padding is room for one more fd. */
+		.msg_controllen = CMSG_LEN(room * sizeof(int)),
 	};
-	_cleanup_(fd_closep) int fd = -EBADF;
+	_cleanup_(fd_list_deinit) struct fd_list list = FD_LIST_NULL;
 	struct cmsghdr *header;
 	ssize_t n;
 
@@ -99,12 +117,14 @@ int fd_receive(int socket_fd, void *bytes, size_t size, int *ret_fd, size_t *ret
 
 	header = CMSG_FIRSTHDR(&message);
 	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
-	    header->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(header), sizeof(int));
+	    header->cmsg_len > CMSG_LEN(0) && header->cmsg_len <= CMSG_LEN(room * sizeof(int))) {
+		list.n = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(list.fds, CMSG_DATA(header), list.n * sizeof(int));
+	}
 	if (message.msg_flags & (MSG_CTRUNC | MSG_TRUNC))
 		return -EPROTO;
 
-	*ret_fd = steal_fd(&fd);
+	*ret_list = steal_fd_list(&list);
 	*ret_length = (size_t)n;
 	return 0;
 }

@@ -19,6 +19,9 @@
 #define LIMIT_MAX_PORTS		1023
 #define LIMIT_DEFAULT_PORTS	64			/* per user and bridge, without max= */
 
+/* Queues of one tap: each is an fd that is passed on. */
+#define LIMIT_TAP_QUEUES	16
+
 /* Supplementary groups: the kernel's NGROUPS_MAX. */
 #define LIMIT_GROUPS		65536
 

@@ -24,7 +24,7 @@ struct tapsocket_request tapsocket_request(const char *bridge, unsigned int flag
 	struct tapsocket_request request = {
 		.magic = TAPSOCKET_MAGIC,
 		.version = TAPSOCKET_VERSION,
-		.flags = (uint16_t)flags,
+		.flags = (uint8_t)flags,
 	};
 
 	snprintf(request.bridge, sizeof(request.bridge), "%s", bridge);
@@ -57,6 +57,8 @@ int tapsocket_parse_request(const void *bytes, size_t length, struct tapsocket_r
 		return -EPROTO;
 	memcpy(&request, bytes, sizeof(request));
 	if (request.magic != TAPSOCKET_MAGIC || request.version != TAPSOCKET_VERSION || (request.flags & ~TAPSOCKET_FLAGS))
+		return -EPROTO;
+	if (request.queues == 1 || request.queues > LIMIT_TAP_QUEUES)
 		return -EPROTO;
 	/* One name has one form: it ends, and what stands behind its end is zero. */
 	if (request.bridge[sizeof(request.bridge) - 1] != '\0')
@@ -120,14 +122,16 @@ static int wait_for_answer(int fd, long long deadline_ms)
 
 /*
  * Asks the daemon that listens at @path, and waits for its answer for TAPSOCKET_START_MS at most. Returns 0 with an
- * answer: a refusal (error and text), or a tap, which the caller owns. A negative errno when there is no daemon
+ * answer: a refusal (error and text), or a tap, whose fds the caller owns. A negative errno when there is no daemon
  * or it does not answer as it should.
  */
 int tapsocket_ask(const char *path, const struct tapsocket_request *request, struct tapsocket_reply *ret_reply,
-		  int *ret_tap_fd)
+		  struct fd_list *ret_tap_fds)
 {
 	const long long begin_ms = now_ms(), deadline_ms = begin_ms + TAPSOCKET_START_MS;
-	_cleanup_(fd_closep) int fd = -EBADF, tap_fd = -EBADF;
+	const size_t queues = request->queues > 0 ? request->queues : 1;
+	_cleanup_(fd_list_deinit) struct fd_list tap_fds = FD_LIST_NULL;
+	_cleanup_(fd_closep) int fd = -EBADF;
 	struct tapsocket_reply reply;
 	size_t length;
 	int r;
@@ -140,18 +144,18 @@ int tapsocket_ask(const char *path, const struct tapsocket_request *request, str
 		return -errno;
 	r = wait_for_answer(fd, deadline_ms);
 	if (r == 0)
-		r = fd_receive(fd, &reply, sizeof(reply), &tap_fd, &length);
+		r = fd_receive_list(fd, &reply, sizeof(reply), queues, &tap_fds, &length);
 	if (r < 0)
 		return r;
 	if (length == 0)
 		return -ECONNRESET;
 	if (length != sizeof(reply) || reply.magic != TAPSOCKET_MAGIC || reply.version != TAPSOCKET_VERSION ||
-	    (reply.error == 0 && tap_fd < 0))
+	    (reply.error == 0 && tap_fds.n != queues))
 		return -EPROTO;
 
 	reply.text[sizeof(reply.text) - 1] = '\0';
 	str_one_line(reply.text);
 	*ret_reply = reply;
-	*ret_tap_fd = reply.error == 0 ? steal_fd(&tap_fd) : -EBADF;
+	*ret_tap_fds = reply.error == 0 ? steal_fd_list(&tap_fds) : FD_LIST_NULL;
 	return 0;
 }

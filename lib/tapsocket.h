@@ -6,8 +6,8 @@
  * says of the peer (SO_PEERCRED); nothing in the request can change that.
  *
  *	client -> daemon	one struct tapsocket_request, no fds
- *	daemon -> client	one struct tapsocket_reply; with error 0 and one fd, the tap, by SCM_RIGHTS;
- *				otherwise with the text that the client prints, and no fd
+ *	daemon -> client	one struct tapsocket_reply; with error 0 and the tap by SCM_RIGHTS, one fd for each of
+ *				its queues; otherwise with the text that the client prints, and no fd
  *
  * Then both close. A packet of any other size, magic or version is answered with EPROTO and closed, so
  * that a later version can change everything behind the first eight bytes. Numbers are in host byte
@@ -17,6 +17,8 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+#include "fd.h"
 
 #define TAPSOCKET_MAGIC		0x47745031u	/* "GtP1" */
 #define TAPSOCKET_VERSION	1
@@ -32,7 +34,8 @@ enum tapsocket_flags {
 struct tapsocket_request {
 	uint32_t magic;
 	uint16_t version;
-	uint16_t flags;			/* enum tapsocket_flags; unknown bits are EPROTO */
+	uint8_t flags;			/* enum tapsocket_flags; unknown bits are EPROTO */
+	uint8_t queues;			/* 2 to LIMIT_TAP_QUEUES: a tap with so many (IFF_MULTI_QUEUE); 0: an ordinary one */
 	char bridge[16];		/* a bridge's or declared network's name, terminated, zero-padded */
 };
 
@@ -51,4 +54,4 @@ struct tapsocket_request tapsocket_request(const char *bridge, unsigned int flag
 struct tapsocket_reply tapsocket_reply(int error, const char *text);
 int tapsocket_parse_request(const void *bytes, size_t length, struct tapsocket_request *ret_request);
 int tapsocket_ask(const char *path, const struct tapsocket_request *request, struct tapsocket_reply *ret_reply,
-		  int *ret_tap_fd);
+		  struct fd_list *ret_tap_fds);

@@ -179,8 +179,8 @@ static int enter(struct client *client, enum phase phase)
 
 /* The helper */
 
-/* Itself, five of its own, the names, and the end. */
-#define HELPER_ARGUMENTS (7 + 2 + LIMIT_NETWORK_NAMES)
+/* Itself, six of its own, the names, and the end. */
+#define HELPER_ARGUMENTS (8 + 2 + LIMIT_NETWORK_NAMES)
 
 struct helper_arguments {
 	char *argv[HELPER_ARGUMENTS];
@@ -210,6 +210,10 @@ static void build_arguments(const struct tapserver *server, struct client *clien
 		add_argument(arguments, "--use-vnet", "");
 	if (client->request.flags & TAPSOCKET_FOR_PARENT)
 		add_argument(arguments, "--for-parent", "");
+	if (client->request.queues > 0) {
+		snprintf(number, sizeof(number), "%u", client->request.queues);
+		add_argument(arguments, "--queues=", number);
+	}
 
 	client->network[0] = '\0';
 	/* A bridge that was there before its network has only its own name. */

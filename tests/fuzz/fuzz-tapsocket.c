@@ -36,7 +36,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		must(size == sizeof(request) && ifname_is_valid(request.bridge));
 		must((request.flags & ~TAPSOCKET_FLAGS) == 0);
 		/* One request has one form. */
+		must(request.queues != 1 && request.queues <= LIMIT_TAP_QUEUES);
 		again = tapsocket_request(request.bridge, request.flags);
+		again.queues = request.queues;
 		must(memcmp(&again, &request, sizeof(request)) == 0);
 	}
 	if (size > PACKET)

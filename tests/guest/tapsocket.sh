@@ -51,7 +51,7 @@ guest_command one 4201 setpriv --no-new-privs qemu-system-x86_64 -sandbox on "${
 if wait_for 60 ip link show dev gn-default; then pass cold-up; else fail cold-up "$(guest_log one) $(tail -n 3 $netd_root/log)"; fi
 
 # --- exec: QEMU may start nothing and gain nothing.
-guest_command two 4202 setpriv --no-new-privs $guestnet exec default --guest two -- qemu-system-x86_64 \
+guest_command two 4202 setpriv --no-new-privs $guestnet exec default --guest two --queues 2 -- qemu-system-x86_64 -smp 2 \
 	-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny -name two
 # --- A user namespace with a network of its own, where nothing of the host's is to be seen but the socket.
 if setpriv --reuid=4203 --regid=4203 --clear-groups unshare -Urn true 2>/dev/null; then
@@ -77,6 +77,8 @@ matches one-mac "$mac1" "$(guest_said one eth0)"
 equal two-mac "$(setpriv --reuid=4202 --regid=4202 --clear-groups $guestnet qemu default --guest two | sed 's/.*mac=//')" \
 	"$(guest_said two eth0 | cut -d' ' -f2)"
 matches two-seccomp '^Seccomp:.2$' "$(grep '^Seccomp:' "/proc/${guest_pid[two]}/status")"
+equal two-queues 'rx-0 rx-1 tx-0 tx-1' "$(guest_run two 'ls /sys/class/net/eth0/queues' | tr '\n' ' ' | sed 's/ $//')"
+equal two-queues-tap 2 "$(ip -d -j link show dev "$(guest_tap two)" | jq '.[0].linkinfo.info_data.numqueues')"
 # Its own process is what the tap says, not a helper's.
 tap=$(guest_tap two)
 equal two-pid "${guest_pid[two]}" "$(ip -j link show dev "$tap" | jq -r '.[0].ifalias' | sed -n 's/.*pid=\([0-9]*\).*/\1/p')"

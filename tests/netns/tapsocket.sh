@@ -26,6 +26,7 @@ chown -R $service:$service $root/state $run
 capabilities=-all,+net_admin,+net_raw,+net_bind_service
 roots=(--config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$run)
 client() { "$BIN/guestnet" "$@"; }
+install -m 755 "$BIN/guestnet" $world/tools/guestnet
 start_netd() {	# [OPTION...]
 	setpriv --reuid=$service --regid=$service --clear-groups --no-new-privs --inh-caps=$capabilities --ambient-caps=$capabilities \
 		--bounding-set=$capabilities "$BIN/guestnetd" "${roots[@]}" --helper="${helper_of_daemon-$helper}" "$@" >>$root/log 2>&1 &
@@ -175,7 +176,7 @@ part_forged() {
 	# What only guestnetd may say is nobody else's: least of all another name for a bridge that no rule allows.
 	world_policy "allow br1 user=$alice"
 	ip link add br1 type bridge && ip link add br2 type bridge && ip link set br1 up && ip link set br2 up
-	for words in --will-be=br1 --for-parent; do
+	for words in --will-be=br1 --for-parent --queues=2; do
 		for kind in helper helper_setuid; do
 			launch --uid $alice ${!kind} $words --br=br2
 			matches "forged-direct-$kind$words" "^1 false  unknown argument \"$words\" without --client=" \
@@ -184,6 +185,47 @@ part_forged() {
 	done
 	ip link del br1 && ip link del br2
 	stop_netd
+}
+
+# A tap with several queues, as a VMM that is no QEMU takes it; only exec gets one, through the daemon.
+part_queues() {
+	local as="setpriv --reuid=$alice --regid=$alice --clear-groups" holder tap mac=52:54:00:00:00:10
+	world_policy "allow default user=$alice max=2"
+	start_netd
+	wait_for 30 is default running
+	mkfifo $tmp/queues.in
+	$as $world/tools/guestnet exec default --queues 3 --mac $mac -- $world/tools/fake-vmm --net 'fd=[{fds}],mac={mac},num_queues=6' \
+		<>$tmp/queues.in >$tmp/queues.out 2>&1 &
+	holder=$!
+	wait_for 30 test -s $tmp/queues.out
+	tap=$(jq -r .tap $tmp/queues.out)
+	matches queues-taken '^\{"tap":"gn'$alice'_[0-9]+","queues":3,"flags":20738\}$' "$(cat $tmp/queues.out)"
+	equal queues-port gn-default "$(master "$tap")"
+	equal queues-kernel '3 0' "$(ip -d -j link show dev "$tap" | jq -r '.[0].linkinfo.info_data | "\(.numqueues) \(.numdisabled // 0)"')"
+	equal queues-pid $holder "$(alias_of "$tap" | sed -n 's/.*pid=\([0-9]*\).*/\1/p')"
+	equal queues-slot "guestnet.u$alice.s0.gn-default" "$(ip -j link show dev "$tap" | jq -r '.[0].altnames[0]')"
+	learned() { [ "$(bridge -j fdb show br gn-default | jq --arg tap "$tap" '[.[] | select(.ifname == $tap and (.mac | startswith("52:54:00")))] | length')" = 3 ]; }
+	check queues-each-works wait_for 20 learned
+	# Nobody else gets a queue of it.
+	equal queues-not-stolen EPERM "$(setpriv --reuid=$bob --regid=$bob --clear-groups $world/tools/fake-vmm steal "$tap")"
+	kill $holder; wait $holder 2>/dev/null
+	check queues-gone wait_for 20 no_taps
+	# One that is no more than one is an ordinary tap.
+	matches queues-one '"queues":1,"flags":20482' "$($as $world/tools/guestnet exec default --queues 1 --mac $mac -- \
+		$world/tools/fake-vmm --net 'fd=[{fds}],mac={mac},num_queues=2' </dev/null 2>&1)"
+	for words in 0 17 x; do
+		$as $world/tools/guestnet exec default --queues $words -- /bin/true '{fds}' >$tmp/out 2>&1; equal queues-$words 2 $?
+	done
+	$as $world/tools/guestnet exec default --queues 2 -- /bin/true '{fd}' >$tmp/out 2>&1; equal queues-one-mark 2 $?
+	$as $world/tools/guestnet exec default --queues 2 --model e1000 -- /bin/true '{fds}' >$tmp/out 2>&1; equal queues-model 2 $?
+	setpriv --reuid=$bob --regid=$bob --clear-groups $world/tools/guestnet exec default --queues 2 -- /bin/true '{fds}' >$tmp/out 2>&1
+	equal queues-denied 4 $?
+	matches queues-denied-says 'access denied by acl file' "$(cat $tmp/out)"
+	wait_for 20 no_taps
+	stop_netd
+	out=$($as $world/tools/guestnet exec default --queues 2 -- /bin/true '{fds}' 2>&1)
+	equal queues-no-daemon 1 $?
+	matches queues-no-daemon-says "several queues is guestnetd's to give.*tap.sock" "$out"
 }
 
 part_on_demand() {
@@ -381,7 +423,7 @@ part_hostile() {
 	stop_netd
 }
 
-parts=(basics policy forged on_demand cold parallel hostile)
+parts=(basics policy forged queues on_demand cold parallel hostile)
 [ $# -eq 0 ] || parts=("$@")
 for part in "${parts[@]}"; do part_"$part"; done
 grep -E 'ERROR|Sanitizer' $root/log && fail log "$(grep -E 'ERROR|Sanitizer' $root/log | head -3)"

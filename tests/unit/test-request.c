@@ -168,6 +168,17 @@ static void from_the_daemon(void **state _unused_)
 	check_int("fd", request.reply_fd, 3);
 	check_int("names", (long long)request.n_will_be, 2);
 	check_string("name", request.will_be[0], "gn-default");
+	argv[4] = (char *)"--queues=16";
+	check_int("queues", request_parse(5, argv, &request, &failure), 0);
+	check_int("queues", request.queues, 16);
+	for (size_t i = 0; i < 5; i++) {
+		argv[4] = (char *[]){ (char *)"--queues=0", (char *)"--queues=1", (char *)"--queues=17", (char *)"--queues=", (char *)"--queues=2x" }[i];
+		failure = (struct failure){ 0 };
+		check_int("queues", request_parse(5, argv, &request, &failure), -EINVAL);
+		check_prefix("queues", failure.text, "invalid number of queues");
+	}
+	failure = (struct failure){ 0 };
+	argv[4] = (char *)"--for-parent";
 	check_int("too many", request_parse(14, argv, &request, &failure), -EINVAL);
 	failure = (struct failure){ 0 };
 	argv[5] = (char *)"--will-be=a/b";

@@ -28,9 +28,15 @@ static void requests(void **state _unused_)
 	request = good;
 	request.version++;
 	check_int("version", tapsocket_parse_request(&request, sizeof(request), &read), -EPROTO);
-	for (unsigned int bit = 0; bit < 16; bit++) {
+	for (unsigned int queues = 0; queues < 256; queues++) {
 		request = good;
-		request.flags = (uint16_t)(1u << bit);
+		request.queues = (uint8_t)queues;
+		check_int("queues", tapsocket_parse_request(&request, sizeof(request), &read),
+			  queues == 0 || (queues >= 2 && queues <= LIMIT_TAP_QUEUES) ? 0 : -EPROTO);
+	}
+	for (unsigned int bit = 0; bit < 8; bit++) {
+		request = good;
+		request.flags = (uint8_t)(1u << bit);
 		check_int("flags", tapsocket_parse_request(&request, sizeof(request), &read),
 			  (1u << bit) & TAPSOCKET_FLAGS ? 0 : -EPROTO);
 	}
