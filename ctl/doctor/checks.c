@@ -323,8 +323,10 @@ static void check_firewalls(struct doctor *doctor)
 		if (is_routed(report))
 			check_way_out(doctor, report, bridge);
 	}
-	if (doctor->rules.legacy)
-		add(doctor, VERDICT_NOTE, "there are rules of the old iptables, which cannot be read here: iptables-legacy -S shows them");
+	for (size_t i = 0; i < 2; i++)
+		if (doctor->rules.legacy[i].tables[0])
+			add(doctor, VERDICT_NOTE, "the old iptables has rules for IPv%c (%s), which are not judged here: ip%stables-legacy-save shows them",
+			    i ? '6' : '4', doctor->rules.legacy[i].tables, i ? "6" : "");
 }
 
 static void check_bridge_netfilter(struct doctor *doctor)

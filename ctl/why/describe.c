@@ -19,7 +19,8 @@
 
 #define N_REGISTERS	20	/* of four bytes; a register of sixteen begins every fourth */
 
-enum format { FORMAT_HEX, FORMAT_NAME, FORMAT_V4, FORMAT_V6, FORMAT_PORT, FORMAT_PROTOCOL, FORMAT_FAMILY, FORMAT_STATE, FORMAT_NUMBER };
+enum format { FORMAT_HEX, FORMAT_NAME, FORMAT_V4, FORMAT_V6, FORMAT_PORT, FORMAT_PROTOCOL, FORMAT_FAMILY, FORMAT_STATE, FORMAT_NUMBER,
+	      FORMAT_MAC };
 
 struct field {
 	char name[48];
@@ -71,6 +72,8 @@ static void on_meta(struct describer *describer, const struct nlattr *const *tab
 		{ NFT_META_IIFNAME, "iifname", FORMAT_NAME }, { NFT_META_OIFNAME, "oifname", FORMAT_NAME },
 		{ NFT_META_IIF, "iif", FORMAT_NUMBER }, { NFT_META_OIF, "oif", FORMAT_NUMBER },
 		{ NFT_META_NFPROTO, "meta nfproto", FORMAT_FAMILY }, { NFT_META_L4PROTO, "meta l4proto", FORMAT_PROTOCOL },
+		{ NFT_META_IIFGROUP, "iifgroup", FORMAT_NUMBER }, { NFT_META_OIFGROUP, "oifgroup", FORMAT_NUMBER },
+		{ NFT_META_BRI_IIFNAME, "meta ibrname", FORMAT_NAME }, { NFT_META_BRI_OIFNAME, "meta obrname", FORMAT_NAME },
 		{ NFT_META_MARK, "meta mark", FORMAT_NUMBER }, { NFT_META_PKTTYPE, "meta pkttype", FORMAT_HEX },
 	};
 	uint32_t key = nl_get_u32_be(table[NFTA_META_KEY], UINT32_MAX);
@@ -91,6 +94,8 @@ static void on_payload(struct describer *describer, const struct nlattr *const *
 		const char *name;
 		enum format format;
 	} keys[] = {
+		{ NFT_PAYLOAD_LL_HEADER, 0, 6, "ether daddr", FORMAT_MAC }, { NFT_PAYLOAD_LL_HEADER, 6, 6, "ether saddr", FORMAT_MAC },
+		{ NFT_PAYLOAD_LL_HEADER, 12, 2, "ether type", FORMAT_HEX },
 		{ NFT_PAYLOAD_NETWORK_HEADER, 12, 4, "ip saddr", FORMAT_V4 }, { NFT_PAYLOAD_NETWORK_HEADER, 16, 4, "ip daddr", FORMAT_V4 },
 		{ NFT_PAYLOAD_NETWORK_HEADER, 8, 16, "ip6 saddr", FORMAT_V6 }, { NFT_PAYLOAD_NETWORK_HEADER, 24, 16, "ip6 daddr", FORMAT_V6 },
 		{ NFT_PAYLOAD_NETWORK_HEADER, 9, 1, "ip protocol", FORMAT_PROTOCOL },
@@ -212,6 +217,10 @@ static void add_value(struct text *text, const struct field *field, const uint8_
 	case FORMAT_STATE:
 		memcpy(&number, value, length < sizeof(number) ? length : sizeof(number));
 		add_states(text, number);
+		return;
+	case FORMAT_MAC:
+		for (size_t i = 0; i < length && i < 6; i++)
+			text_add(text, "%s%02x", i ? ":" : "", value[i]);
 		return;
 	case FORMAT_HEX:
 		text_add(text, "0x");

@@ -102,18 +102,26 @@ static enum result run_meta(struct machine *machine, const struct nlattr *data)
 		word = htons(packet->family == AF_INET ? ETH_P_IP : ETH_P_IPV6);
 		return load(machine, to, &word, sizeof(word));
 	case NFT_META_NFPROTO:
-		byte = packet->family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6;
+		byte = packet->frame ? NFPROTO_BRIDGE : packet->family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6;
 		return load(machine, to, &byte, sizeof(byte));
 	case NFT_META_L4PROTO:
 		return load(machine, to, &packet->protocol, sizeof(packet->protocol));
 	case NFT_META_PKTTYPE:
+		if (packet->frame)
+			return UNSURE;	/* as the port's device has seen it */
 		byte = 0;	/* PACKET_HOST */
 		return load(machine, to, &byte, sizeof(byte));
 	case NFT_META_MARK:
-	case NFT_META_IIFGROUP:
-	case NFT_META_OIFGROUP:
 	case NFT_META_SECPATH:
 		return load_u32(machine, to, 0);
+	case NFT_META_IIFGROUP:
+		return packet->iif[0] ? load_u32(machine, to, packet->iif_group) : NO_MATCH;
+	case NFT_META_OIFGROUP:
+		return packet->oif[0] ? load_u32(machine, to, packet->oif_group) : NO_MATCH;
+	case NFT_META_BRI_IIFNAME:
+		return packet->frame && packet->iif[0] ? load(machine, to, packet->bridge, IFNAME_SIZE) : NO_MATCH;
+	case NFT_META_BRI_OIFNAME:
+		return packet->frame && packet->oif[0] ? load(machine, to, packet->bridge, IFNAME_SIZE) : NO_MATCH;
 	case NFT_META_IIF:
 		return load_u32(machine, to, (uint32_t)packet->iif_index);
 	case NFT_META_OIF:
@@ -140,6 +148,15 @@ static size_t build_header(const struct packet *packet, uint32_t base, uint8_t b
 	uint16_t ports[2] = { htons(packet->source_port), htons(packet->target_port) };
 
 	memset(buffer, 0, 64);
+	if (base == NFT_PAYLOAD_LL_HEADER) {
+		if (!packet->frame || !packet->has_source_mac || !packet->has_target_mac)
+			return 0;
+		memcpy(buffer, &packet->target_mac, 6);
+		memcpy(buffer + 6, &packet->source_mac, 6);
+		buffer[12] = packet->family == AF_INET ? 0x08 : 0x86;
+		buffer[13] = packet->family == AF_INET ? 0x00 : 0xdd;
+		return 14;
+	}
 	if (base == NFT_PAYLOAD_NETWORK_HEADER && packet->family == AF_INET) {
 		buffer[0] = 0x45;
 		buffer[3] = 60;
@@ -380,6 +397,8 @@ static enum result run_ct(struct machine *machine, const struct nlattr *data)
 		return UNSURE;
 	if (table[NFTA_CT_SREG])
 		return GO_ON;
+	if (packet->frame)
+		return UNSURE;	/* bridges have a connection tracking of their own, or none */
 	switch (nl_get_u32_be(table[NFTA_CT_KEY], UINT32_MAX)) {
 	case NFT_CT_STATE:
 		return load_u32(machine, table[NFTA_CT_DREG], packet->established ? 2 : 8);
@@ -405,7 +424,7 @@ static enum result run_fib(struct machine *machine, const struct nlattr *data)
 	const struct nlattr *table[NFTA_FIB_MAX + 1];
 	uint32_t flags, result, value;
 
-	if (!PARSE(data, table) || !evaluate->fib.ask)
+	if (!PARSE(data, table) || !evaluate->fib.ask || machine->packet->frame)
 		return UNSURE;
 	flags = nl_get_u32_be(table[NFTA_FIB_FLAGS], 0);
 	result = nl_get_u32_be(table[NFTA_FIB_RESULT], 0);
@@ -488,7 +507,8 @@ static enum result run_match(struct machine *machine, const struct nlattr *data)
 {
 	const struct nlattr *table[NFTA_MATCH_MAX + 1];
 
-	if (!PARSE(data, table) || !table[NFTA_MATCH_INFO])
+	/* For frames the same names are those of ebtables, with other contents. */
+	if (!PARSE(data, table) || !table[NFTA_MATCH_INFO] || machine->packet->frame)
 		return UNSURE;
 	switch (xt_match(&machine->evaluate->fib, machine->packet, nl_get_string(table[NFTA_MATCH_NAME]) ?: "",
 			 nl_data(table[NFTA_MATCH_INFO]), nl_length(table[NFTA_MATCH_INFO]))) {
@@ -504,7 +524,7 @@ static enum result run_target(struct machine *machine, const struct nlattr *data
 	const struct nlattr *table[NFTA_TARGET_MAX + 1];
 	const char *name;
 
-	if (!PARSE(data, table) || !table[NFTA_TARGET_INFO])
+	if (!PARSE(data, table) || !table[NFTA_TARGET_INFO] || machine->packet->frame)
 		return UNSURE;
 	name = nl_get_string(table[NFTA_TARGET_NAME]) ?: "";
 	switch (xt_target(machine->packet, name, nl_get_u32_be(table[NFTA_TARGET_REV], 0), nl_data(table[NFTA_TARGET_INFO]),
@@ -631,8 +651,9 @@ static int32_t run_chain(struct machine *machine, const struct rules_chain *chai
 
 static bool is_base(const struct rules_chain *chain, const struct packet *packet, int hook)
 {
-	return chain->hook == hook &&
-	       (chain->family == NFPROTO_INET || chain->family == (packet->family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6));
+	if (chain->hook != hook || packet->frame)
+		return chain->hook == hook && chain->family == NFPROTO_BRIDGE;
+	return (chain->family == NFPROTO_INET || chain->family == (packet->family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6));
 }
 
 /* The base chain that comes next at this hook; NULL when there is none. Those of one priority stand in the dump's order. */
@@ -655,7 +676,8 @@ static const struct rules_chain *next_base(const struct evaluate *evaluate, cons
 }
 
 /*
- * Lets @packet, which may change (dnat), go through all chains at a hook (NF_INET_*). False when it is stopped there: then
+ * Lets @packet, which may change (dnat), go through all chains at a hook (NF_INET_*; a bridge's, NF_BR_*, have the same
+ * numbers). False when it is stopped there: then
  * evaluate->stopped says where.
  */
 bool evaluate_hook(struct evaluate *evaluate, struct packet *packet, int hook)

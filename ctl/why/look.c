@@ -192,6 +192,38 @@ static uint8_t look_link_value(struct look *look, int ifindex, uint16_t where, u
 	return search.value;
 }
 
+struct device {
+	struct mac mac;
+	uint32_t group;
+	bool found;
+};
+
+static int read_device(const struct nlmsghdr *message, uint32_t tag _unused_, void *data)
+{
+	const struct nlattr *table[IFLA_MAX + 1];
+	struct device *device = data;
+
+	if (!nl_parse(message, sizeof(struct ifinfomsg), table, ARRAY_SIZE(table)))
+		return 0;
+	device->group = nl_get_u32(table[IFLA_GROUP], 0);
+	device->found = nl_get(table[IFLA_ADDRESS], &device->mac, sizeof(device->mac));
+	return 0;
+}
+
+/* A device's address and group; false when it has no Ethernet address, or is not there. */
+bool look_device(struct look *look, int ifindex, struct mac *ret_mac, uint32_t *ret_group)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+	const struct ifinfomsg header = { .ifi_index = ifindex };
+	struct device device = { .found = false };
+
+	nl_begin(&request, RTM_GETLINK, 0, 0, &header, sizeof(header));
+	(void)nl_transact(&look->channel, &request, read_device, &device);
+	*ret_mac = device.mac;
+	*ret_group = device.group;
+	return device.found;
+}
+
 bool look_port_is_isolated(struct look *look, int port)
 {
 	return look_link_value(look, port, IFLA_INFO_SLAVE_DATA, IFLA_BRPORT_ISOLATED);

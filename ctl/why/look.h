@@ -35,6 +35,7 @@ int look_route(struct look *look, uint8_t family, const uint8_t *target, const u
 	       struct look_route *ret_route);
 bool look_neighbour(struct look *look, uint8_t family, const uint8_t *address, int ifindex, struct mac *ret_mac);
 int look_bridge_port(struct look *look, int bridge, const struct mac *mac);
+bool look_device(struct look *look, int ifindex, struct mac *ret_mac, uint32_t *ret_group);
 bool look_port_is_isolated(struct look *look, int port);
 bool look_bridge_calls_iptables(struct look *look, int bridge, uint8_t family);
 long look_number(const char *format, ...) _printf_(1, 2);

@@ -17,10 +17,18 @@ struct packet {
 	uint16_t source_port, target_port;	/* of ICMP: type and code */
 	char iif[IFNAME_SIZE], oif[IFNAME_SIZE];	/* "" where the packet has none (yet) */
 	int iif_index, oif_index;
+	uint32_t iif_group, oif_group;
+	uint8_t hop[16];		/* to whom it goes next on oif: the target, or a gateway */
 	bool bridged;			/* it passes the IP hooks on its way through a bridge (br_netfilter) */
 	bool established;		/* a later packet of a flow whose first one has passed */
 	bool reply;			/* against the direction of the first one */
 	bool translated;		/* the flow has a new target (dnat) */
+
+	/* As a frame that a bridge handles: iif and oif are ports, and rules of the family bridge see it. */
+	bool frame;
+	char bridge[IFNAME_SIZE];
+	struct mac source_mac, target_mac;
+	bool has_source_mac, has_target_mac;	/* known */
 };
 
 /* nft's `fib`: NFT_FIB_RESULT_*, NFTA_FIB_F_*; false when it cannot be told. Without a function nothing can be told. */

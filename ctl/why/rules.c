@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Reads all rules of nftables: chains, rules, sets and their elements, of every family and every owner.
- * System calls: netlink, and one file of /proc.
+ * System calls: netlink; and what legacy.c does.
  *
  * Nothing of it is decoded further than it takes to find it again: what a rule does is read from the kernel's own
  * message when it is asked (evaluate.c). libnftnl is not used here, because its decoders end the program when an
@@ -304,22 +304,6 @@ static int load(struct nl_channel *channel, struct rules *rules)
 	return r == -ENOENT ? -EINTR : r;
 }
 
-/* The old iptables has rules of its own, which netlink does not tell of. */
-static bool has_legacy_rules(void)
-{
-	static const char *const files[] = { "/proc/net/ip_tables_names", "/proc/net/ip6_tables_names" };
-	bool found = false;
-
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-		FILE *file = fopen(files[i], "re");
-
-		found |= file && fgetc(file) != EOF;
-		if (file)
-			fclose(file);
-	}
-	return found;
-}
-
 /*
  * Everything, read until it has not changed meanwhile. Needs CAP_NET_ADMIN in this network namespace. The caller
  * owns the result. Errors: -EPERM without the capability, -EINTR when the rules never stand still.
@@ -334,8 +318,8 @@ int rules_load(struct rules *ret_rules, struct failure *failure)
 
 		r = load(&channel, &rules);
 		if (r == 0) {
-			rules.legacy = has_legacy_rules();
 			*ret_rules = rules;
+			legacy_look(ret_rules->legacy);
 			return 0;
 		}
 		rules_deinit(&rules);
@@ -343,7 +327,7 @@ int rules_load(struct rules *ret_rules, struct failure *failure)
 			r = 0;
 		else if (r == -EINVAL || r == -EOPNOTSUPP || r == -EPROTONOSUPPORT) {
 			*ret_rules = RULES_NULL;	/* a kernel without nftables has no rules of it */
-			ret_rules->legacy = has_legacy_rules();
+			legacy_look(ret_rules->legacy);
 			return 0;
 		}
 	}

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "../../lib/failure.h"
+#include "legacy.h"
 
 #define RULES_NAME_SIZE	256	/* NFT_NAME_MAXLEN, NFT_USERDATA_MAXLEN */
 #define RULES_KEY_SIZE	64	/* NFT_DATA_VALUE_MAXLEN */
@@ -57,7 +58,7 @@ struct rules {
 	size_t n_chains, max_chains;
 	struct rules_set *sets;		/* owned */
 	size_t n_sets, max_sets;
-	bool legacy;			/* there are rules of the old iptables, which are not among these */
+	struct legacy legacy[2];	/* IPv4, IPv6: of the old iptables, whose rules are not among these */
 };
 
 #define RULES_NULL (struct rules){ 0 }

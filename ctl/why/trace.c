@@ -105,7 +105,11 @@ static const char *explain_ours(const struct evaluate_place *place)
 		{ "service", "of their gateway, guests reach DHCP, DNS, TFTP and ping only (HostAccess=gateway)" },
 	};
 
-	if (place->chain->family != NFPROTO_INET || strcmp(place->chain->table, "guestnet") != 0)
+	if (strcmp(place->chain->table, "guestnet") != 0)
+		return NULL;
+	if (place->chain->family == NFPROTO_BRIDGE)
+		return "what its network's file says of guests' ports ([Port])";
+	if (place->chain->family != NFPROTO_INET)
 		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		if (strcmp(place->chain->name, texts[i].chain) == 0)
@@ -119,7 +123,7 @@ static void suggest(const struct evaluate_place *place, const struct packet *pac
 	struct text text;
 
 	text_init(&text, buffer, size);
-	if (place->chain->family == NFPROTO_INET && strcmp(place->chain->table, "guestnet") == 0)
+	if ((place->chain->family == NFPROTO_INET || place->chain->family == NFPROTO_BRIDGE) && strcmp(place->chain->table, "guestnet") == 0)
 		return;
 	text_add(&text, "nft %s rule %s %s %s", place->rule ? "insert" : "add", rules_family_name(place->chain->family),
 		 place->chain->table, place->chain->name);
@@ -142,6 +146,7 @@ static bool pass_hook(struct trace *trace, struct packet *packet, int hook)
 	bool passes = evaluate_hook(&evaluate, packet, hook);
 	const char *what = packet->reply ? "the answer" : "the packet", *ours;
 	char place[384] = "", fix[320];
+	const char *at = packet->frame ? "bridge " : "";
 	struct text text;
 
 	text_init(&text, place, sizeof(place));
@@ -154,7 +159,7 @@ static bool pass_hook(struct trace *trace, struct packet *packet, int hook)
 		describe_place(&evaluate.stopped, &text);
 		suggest(&evaluate.stopped, packet, fix, sizeof(fix));
 		ours = explain_ours(&evaluate.stopped);
-		say(trace, "%s: stopped by %s", hook_names[hook], place);
+		say(trace, "%s%s: stopped by %s", at, hook_names[hook], place);
 		return stop(trace, fix, "%s is %s by %s%s%s", what, evaluate.rejected ? "rejected" : "dropped", place,
 			    ours && ours[0] ? ": " : "", ours ?: "");
 	}
@@ -164,20 +169,30 @@ static bool pass_hook(struct trace *trace, struct packet *packet, int hook)
 		    packet->translated && !evaluate.masqueraded ? ADDRESS(packet, packet->target) : "");
 	} else if (evaluate.accepted.chain) {
 		describe_place(&evaluate.accepted, &text);
-		say(trace, "%s: accepted by %s", hook_names[hook], place);
+		say(trace, "%s%s: accepted by %s", at, hook_names[hook], place);
 	}
 	return true;
 }
 
 static void set_iif(struct trace *trace, struct packet *packet, int index)
 {
+	struct mac ignored;
+
 	packet->iif_index = index;
+	packet->iif_group = 0;
+	if (index)
+		(void)look_device(&trace->look, index, &ignored, &packet->iif_group);
 	snprintf(packet->iif, sizeof(packet->iif), "%s", look_link_name(&trace->look, index));
 }
 
 static void set_oif(struct trace *trace, struct packet *packet, int index)
 {
+	struct mac ignored;
+
 	packet->oif_index = index;
+	packet->oif_group = 0;
+	if (index)
+		(void)look_device(&trace->look, index, &ignored, &packet->oif_group);
 	snprintf(packet->oif, sizeof(packet->oif), "%s", look_link_name(&trace->look, index));
 }
 
@@ -241,6 +256,7 @@ static bool route(struct trace *trace, struct packet *packet, bool *ret_local)
 	if (found.type == RTN_MULTICAST)
 		return stop(trace, "", "%s is a multicast address: it is not forwarded", ADDRESS(packet, packet->target));
 	set_oif(trace, packet, found.oif);
+	memcpy(packet->hop, found.has_gateway ? found.gateway : packet->target, sizeof(packet->hop));
 	say(trace, "route: %s%s%s dev %s", ADDRESS(packet, packet->target), found.has_gateway ? " via " : "",
 	    found.has_gateway ? ADDRESS(packet, found.gateway) : "", packet->oif);
 	/* The routing table of IPv6 does not ask whether this host is a router (net/ipv6/ip6_output.c:ip6_forward()). */
@@ -252,26 +268,90 @@ static bool route(struct trace *trace, struct packet *packet, bool *ret_local)
 }
 
 /* The port of a bridge behind which an address is; 0 when nobody knows. */
-static int find_port(struct trace *trace, const struct packet *packet, const uint8_t *address)
+static int find_port(struct trace *trace, uint8_t family, int bridge, const uint8_t *address)
 {
 	struct mac mac;
 
-	if (!look_neighbour(&trace->look, packet->family, address, packet->iif_index, &mac))
+	if (!look_neighbour(&trace->look, family, address, bridge, &mac))
 		return 0;
-	return look_bridge_port(&trace->look, packet->iif_index, &mac);
+	return look_bridge_port(&trace->look, bridge, &mac);
 }
 
-/* From one guest to another on the same bridge: no routing, and rules only where br_netfilter has them. */
+/* Nothing is known of an address behind a bridge, and something depends on it. */
+static void miss_port(struct trace *trace, const struct packet *packet, int bridge, const uint8_t *address)
+{
+	be_unsure(trace, "the bridge %s has not learned where %s is: let it send something", look_link_name(&trace->look, bridge),
+		  ADDRESS(packet, address));
+}
+
+/* The rules for frames at one of a bridge's hooks; a port of 0 is the host's own side of it. */
+static bool pass_frame(struct trace *trace, const struct packet *packet, int bridge, int from, int to, int hook)
+{
+	struct packet frame = *packet;
+	uint32_t ignored;
+
+	if (!trace->frames)
+		return true;
+	frame.frame = true;
+	snprintf(frame.bridge, sizeof(frame.bridge), "%s", look_link_name(&trace->look, bridge));
+	frame.has_source_mac = from ? look_neighbour(&trace->look, packet->family, packet->source, bridge, &frame.source_mac) :
+		look_device(&trace->look, bridge, &frame.source_mac, &ignored);
+	frame.has_target_mac = to ? look_neighbour(&trace->look, packet->family, packet->hop, bridge, &frame.target_mac) :
+		look_device(&trace->look, bridge, &frame.target_mac, &ignored);
+	/* At each hook a frame has the ports that it has there (net/bridge/br_input.c, br_forward.c). */
+	set_iif(trace, &frame, hook == NF_INET_LOCAL_OUT || hook == NF_INET_POST_ROUTING ? 0 : from);
+	set_oif(trace, &frame, hook == NF_INET_PRE_ROUTING || hook == NF_INET_LOCAL_IN ? 0 : to);
+	return pass_hook(trace, &frame, hook);
+}
+
+/* From a port of the bridge to the host, before it is a packet of the host's. */
+static bool enter_from_bridge(struct trace *trace, const struct packet *packet)
+{
+	int bridge = packet->iif_index, from;
+
+	if (!trace->frames)
+		return true;
+	from = find_port(trace, packet->family, bridge, packet->source);
+	if (!from)
+		miss_port(trace, packet, bridge, packet->source);
+	return pass_frame(trace, packet, bridge, from, 0, NF_INET_PRE_ROUTING) &&
+	       pass_frame(trace, packet, bridge, from, 0, NF_INET_LOCAL_IN);
+}
+
+/* From the host through the bridge to a port, after all that the host has done with it. */
+static bool leave_by_bridge(struct trace *trace, const struct packet *packet)
+{
+	int bridge = packet->oif_index, to;
+
+	if (!trace->frames)
+		return true;
+	to = find_port(trace, packet->family, bridge, packet->hop);
+	if (!to)
+		miss_port(trace, packet, bridge, packet->hop);
+	return pass_frame(trace, packet, bridge, 0, to, NF_INET_LOCAL_OUT) &&
+	       pass_frame(trace, packet, bridge, 0, to, NF_INET_POST_ROUTING);
+}
+
+/* One hook on the way from port to port: the bridge's own, and that of IP where br_netfilter shows it the packet. */
+static bool pass_both(struct trace *trace, struct packet *packet, int from, int to, int hook)
+{
+	int bridge = packet->iif_index;
+
+	return pass_frame(trace, packet, bridge, from, to, hook) && (!packet->bridged || pass_hook(trace, packet, hook));
+}
+
+/* From one guest to another on the same bridge: no routing, and rules of IP only where br_netfilter has them. */
 static bool pass_bridge(struct trace *trace, struct packet *packet)
 {
-	int from = find_port(trace, packet, packet->source), to = find_port(trace, packet, packet->target);
+	int from = find_port(trace, packet->family, packet->iif_index, packet->source);
+	int to = find_port(trace, packet->family, packet->iif_index, packet->target);
+	uint8_t asked[16];
 
 	if (!packet->reply)
 		say(trace, "both are on bridge %s, ports %s and %s", packet->iif, from ? look_link_name(&trace->look, from) : "unknown",
 		    to ? look_link_name(&trace->look, to) : "unknown");
 	if (!from || !to) {
-		be_unsure(trace, "the bridge %s has not learned where %s is: let it send something", packet->iif,
-			  ADDRESS(packet, from ? packet->target : packet->source));
+		miss_port(trace, packet, packet->iif_index, from ? packet->target : packet->source);
 	} else if (look_port_is_isolated(&trace->look, from) && look_port_is_isolated(&trace->look, to)) {
 		char fix[128];
 
@@ -280,12 +360,16 @@ static bool pass_bridge(struct trace *trace, struct packet *packet)
 			    look_link_name(&trace->look, to));
 	}
 	set_oif(trace, packet, packet->iif_index);
-	if (!look_bridge_calls_iptables(&trace->look, packet->iif_index, packet->family))
-		return true;
-	say(trace, "br_netfilter: what passes the bridge is shown to the rules of IP");
-	packet->bridged = true;
-	return pass_hook(trace, packet, NF_INET_PRE_ROUTING) && pass_hook(trace, packet, NF_INET_FORWARD) &&
-	       pass_hook(trace, packet, NF_INET_POST_ROUTING);
+	memcpy(asked, packet->target, sizeof(asked));
+	memcpy(packet->hop, packet->target, sizeof(packet->hop));
+	packet->bridged = look_bridge_calls_iptables(&trace->look, packet->iif_index, packet->family);
+	if (packet->bridged)
+		say(trace, "br_netfilter: what passes the bridge is shown to the rules of IP");
+	if (!pass_both(trace, packet, from, to, NF_INET_PRE_ROUTING))
+		return false;
+	if (memcmp(asked, packet->target, sizeof(asked)) != 0)
+		be_unsure(trace, "it gets a new target while it is bridged (br_netfilter)");
+	return pass_both(trace, packet, from, to, NF_INET_FORWARD) && pass_both(trace, packet, from, to, NF_INET_POST_ROUTING);
 }
 
 static bool is_bridge(const struct trace *trace, int index)
@@ -293,6 +377,14 @@ static bool is_bridge(const struct trace *trace, int index)
 	const struct link *link = look_link(&trace->look, index);
 
 	return link && strcmp(link->kind, "bridge") == 0;
+}
+
+/* The last hook of the host's, and the bridge behind it. */
+static bool pass_out(struct trace *trace, struct packet *packet)
+{
+	if (!pass_hook(trace, packet, NF_INET_POST_ROUTING))
+		return false;
+	return !is_bridge(trace, packet->oif_index) || leave_by_bridge(trace, packet);
 }
 
 /* One direction, from packet->iif_index (0: the host) on. */
@@ -313,15 +405,17 @@ static bool pass(struct trace *trace, struct packet *packet, bool *ret_local)
 			return false;
 		if (memcmp(asked, packet->target, sizeof(asked)) != 0 && !route(trace, packet, ret_local))
 			return false;
-		return *ret_local || pass_hook(trace, packet, NF_INET_POST_ROUTING);
+		return *ret_local || pass_out(trace, packet);
 	}
+	if (is_bridge(trace, packet->iif_index) && !enter_from_bridge(trace, packet))
+		return false;
 	if (!pass_hook(trace, packet, NF_INET_PRE_ROUTING) || !route(trace, packet, ret_local))
 		return false;
 	if (*ret_local) {
 		say(trace, "route: %s is this host's own address", ADDRESS(packet, packet->target));
 		return pass_hook(trace, packet, NF_INET_LOCAL_IN);
 	}
-	return pass_hook(trace, packet, NF_INET_FORWARD) && pass_hook(trace, packet, NF_INET_POST_ROUTING);
+	return pass_hook(trace, packet, NF_INET_FORWARD) && pass_out(trace, packet);
 }
 
 /* The answer to @packet as it came out at the other end; addresses are those behind any translation. */
@@ -348,17 +442,26 @@ static bool pass_answer(struct trace *trace, const struct packet *packet, bool f
 	return pass(trace, &answer, &local);
 }
 
-/* Rules of the bridge family see frames, which are not looked at here. */
-static void check_bridge_rules(struct trace *trace)
+/* Are there rules of the family bridge that see anything? */
+static bool has_frame_rules(const struct rules *rules)
 {
-	for (size_t i = 0; i < trace->rules.n_chains; i++) {
-		const struct rules_chain *chain = &trace->rules.chains[i];
+	for (size_t i = 0; i < rules->n_chains; i++) {
+		const struct rules_chain *chain = &rules->chains[i];
 
-		if (chain->family == NFPROTO_BRIDGE && chain->hook >= 0 && (chain->n_rules > 0 || chain->drops)) {
-			be_unsure(trace, "there are rules for frames in table bridge %s, which are not evaluated", chain->table);
-			return;
-		}
+		if (chain->family == NFPROTO_BRIDGE && chain->hook >= 0 && (chain->n_rules > 0 || chain->drops))
+			return true;
 	}
+	return false;
+}
+
+/* Rules that nobody here can judge. */
+static void check_legacy_rules(struct trace *trace, uint8_t family)
+{
+	const char *tables = trace->rules.legacy[family == AF_INET ? 0 : 1].tables, *six = family == AF_INET ? "" : "6";
+
+	if (tables[0])
+		be_unsure(trace, "the old iptables has rules in its tables (%s), which cannot be judged here: ip%stables-legacy-save shows them",
+			  tables, six);
 }
 
 /*
@@ -376,6 +479,7 @@ int trace_packet(struct trace *trace, const struct packet *packet, struct failur
 
 	if (r == 0)
 		r = rules_load(&trace->rules, failure);
+	trace->frames = r == 0 && has_frame_rules(&trace->rules);
 	if (r == 0 && memcmp(first.source, unspecified, sizeof(unspecified)) == 0) {
 		r = look_route(&trace->look, first.family, first.target, NULL, 0, 0, &from);
 		if (r == 0 && from.error) {
@@ -402,10 +506,7 @@ int trace_packet(struct trace *trace, const struct packet *packet, struct failur
 	/* What the host tells itself needs no way. */
 	if (passes && !(local && !first.iif_index))
 		passes = pass_answer(trace, &first, local);
-	if (passes && trace->verdict == TRACE_PASSES) {
-		if (trace->rules.legacy)
-			be_unsure(trace, "there are rules of the old iptables (iptables-legacy), which cannot be read");
-		check_bridge_rules(trace);
-	}
+	if (passes && trace->verdict == TRACE_PASSES)
+		check_legacy_rules(trace, first.family);
 	return 0;
 }

@@ -14,6 +14,7 @@ enum trace_verdict { TRACE_PASSES, TRACE_STOPPED, TRACE_UNSURE };
 struct trace {
 	struct look look;		/* owned */
 	struct rules rules;		/* owned */
+	bool frames;			/* some of them are for frames in a bridge */
 	enum trace_verdict verdict;
 	char reason[512];		/* who stops it; or what could not be told */
 	char fix[320];			/* what would let it pass; "" */

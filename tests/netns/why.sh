@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # guestnet why against real packets: in situations that a seeded generator makes up (foreign chains and policies, sets and
-# maps, rules of iptables, routes, rp_filter, forwarding, isolated ports, translated targets), what it says must be what a
-# packet meets. SITUATIONS=500, SEED=n repeats a run.
+# maps, rules of iptables, rules for frames, br_netfilter, routes, rp_filter, forwarding, isolated ports, translated targets), what
+# it says must be what a packet meets. SITUATIONS=500, SEED=n repeats a run.
 # Namespaces: this one is the host, with networks a and b of guestnetd's; guests a1, a2 and b1; x and y are outside, behind
 # uplinks of their own.
 suite=why
@@ -82,8 +82,19 @@ for guest in a1 a2 b1 x y; do
 done
 say a1 ${v4[a2]}
 say a1 ${v6[a2]}
-# What the host knows of its neighbours stays known, however long this takes.
-ip -j neigh show | jq -r '.[] | select(.lladdr) | "neigh replace \(.dst) lladdr \(.lladdr) dev \(.dev) nud permanent"' | ip -batch -
+# What is known of neighbours stays known, however long this takes, and whatever becomes of ARP; the bridges' ports too.
+for space in '' a1 a2 b1 x y; do
+	ip ${space:+-n $space} -j neigh show | jq -r '.[] | select(.lladdr) | "neigh replace \(.dst) lladdr \(.lladdr) dev \(.dev) nud permanent"' |
+		ip ${space:+-n $space} -batch -
+done
+declare -A macs=()
+for guest in a1 a2 b1; do
+	macs[$guest]=$(ip -n $guest -j link show dev eth0 | jq -r '.[0].address')
+	bridge fdb replace ${macs[$guest]} dev port-$guest master static
+done
+ip link set port-a2 group 77
+# br_netfilter, where this kernel has it.
+calls=/proc/sys/net/bridge/bridge-nf-call-
 
 # --- The generator
 
@@ -149,6 +160,36 @@ some_table() {
 	fi
 	echo '}'
 }
+# For frames: what nft can say of them on every kernel.
+some_frames() {
+	local hooks=(prerouting forward forward input output postrouting) ports=(port-a1 port-a2 port-b1 '{ port-a1, port-b1 }' 'port-*') hook n rule
+	local verdicts=(accept drop drop continue 'counter drop' 'jump sub')
+	printf '%s\n' 'table bridge foreign {' "	set known { type ifname . ether_addr; elements = { \"port-a1\" . ${macs[a1]}, \"port-a2\" . ${macs[b1]} }; }" \
+		'	chain sub {' "		iifname port-a1 ip saddr . ether saddr { 10.1.1.2 . ${macs[a1]} } return" \
+		"		$(chance 50 && echo "ether saddr ${macs[a1]} drop" || echo 'ether type ip6 drop')" '	}'
+	one_of hooks; hook=$chosen
+	echo "	chain one { type filter hook $hook priority $((RANDOM % 21 - 10)); policy $(chance 15 && echo drop || echo accept);"
+	for ((n = 1 + RANDOM % 3; n > 0; n--)); do
+		rule=
+		one_of ports
+		case $hook in
+		prerouting | input) chance 60 && rule+=" iifname $chosen" ;;
+		output | postrouting) chance 60 && rule+=" oifname $chosen" ;;
+		*) chance 60 && rule+=" $(chance 50 && echo iifname || echo oifname) $chosen" ;;
+		esac
+		case $((RANDOM % 8)) in
+		0) rule+=" ether $(chance 50 && echo saddr || echo daddr) ${macs[a1]}" ;;
+		1) rule+=' ether type ip' ;;
+		2) one_of sources; [[ $chosen = *@* ]] || rule+=" ip $(chance 50 && echo saddr || echo daddr) $chosen" ;;
+		3) rule+=" $(chance 50 && echo udp || echo tcp) dport 7001" ;;
+		4) [ $hook = output ] || [ $hook = postrouting ] || rule+=' iifname . ether saddr @known' ;;
+		5) [ $hook = output ] || [ $hook = postrouting ] || rule+=' iifgroup 77' ;;
+		esac
+		one_of verdicts
+		echo "		$rule $chosen"
+	done
+	printf '%s\n' '	}' '}'
+}
 some_iptables() {
 	local n chains=(FORWARD FORWARD INPUT OUTPUT USER)
 	echo '*filter'
@@ -169,7 +210,9 @@ some_iptables() {
 }
 
 reset() {
-	{ nft delete table inet foreign; nft delete table ip filter; } 2>/dev/null
+	{ nft delete table inet foreign; nft delete table bridge foreign; nft delete table ip filter; } 2>/dev/null
+	for family in '' 6; do [ ! -e ${calls}ip${family}tables ] || echo 0 >${calls}ip${family}tables; done
+	[ ! -e ${calls}iptables ] || ip link set gn-a type bridge nf_call_iptables 0 nf_call_ip6tables 0
 	echo 1 >/proc/sys/net/ipv4/ip_forward
 	echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
 	for device in all gn-a gn-b up1 up2; do echo 0 >/proc/sys/net/ipv4/conf/$device/rp_filter; done
@@ -185,6 +228,11 @@ disturb() {
 	if chance 25; then
 		some_iptables >$tmp/iptables; what+=$(cat $tmp/iptables)
 		iptables-nft-restore $tmp/iptables 2>>$tmp/bad || cat $tmp/iptables >>$tmp/bad
+	fi
+	if chance 25; then some_frames >$tmp/frames; what+=$(cat $tmp/frames); nft -f $tmp/frames 2>>$tmp/bad || cat $tmp/frames >>$tmp/bad; fi
+	if [ -e ${calls}iptables ] && chance 40; then
+		if chance 60; then what+=' bridge-nf-call'; echo 1 >${calls}iptables; echo 1 >${calls}ip6tables
+		else what+=' gn-a nf_call'; ip link set gn-a type bridge nf_call_iptables 1 nf_call_ip6tables 1; fi
 	fi
 	if chance 8; then what+=' ip_forward=0'; echo 0 >/proc/sys/net/ipv4/ip_forward; fi
 	if chance 5; then what+=' ipv6 forwarding=0'; echo 0 >/proc/sys/net/ipv6/conf/all/forwarding; fi
@@ -214,6 +262,8 @@ choose_packet() {
 	chance 30 && family=6
 	one_of names; from=$chosen
 	one_of others; to=$chosen
+	# What is bridged is asked for more often where something is done to it.
+	[[ $what == *'bridge'* || $what == *nf_call* ]] && chance 50 && from=a1 to=a2
 	[ $to != $from ] || to=x
 	[ $to != $from ] || to=a1
 	# From elsewhere it would come in where the host does not expect it, which is not what is asked.
@@ -246,7 +296,23 @@ matches stopped 'does not pass.*only answers come in' "$(tr '\n' ' ' <<<"$answer
 "$BIN/guestnet" why host 10.1.1.2 >$tmp/out
 equal passes-status 0 $?
 
-agreed=0 passing=0 wrong=
+# The old iptables cannot be judged: that is said where it has rules, with the tables; empty ones do nothing.
+if command -v iptables-legacy >/dev/null && iptables-legacy -S >/dev/null 2>&1; then
+	legacy() { "$BIN/guestnet" why host ${1:-10.1.1.2} --json | jq -r '.verdict + ": " + .reason'; }
+	equal legacy-empty 'passes: ' "$(legacy)"
+	iptables-legacy -t nat -A PREROUTING -j ACCEPT
+	matches legacy-rules '^unsure: the old iptables has rules in its tables .nat., .*iptables-legacy-save' "$(legacy)"
+	equal legacy-other-family 'passes: ' "$(legacy fd00:1:1::2)"
+	iptables-legacy -P FORWARD DROP
+	matches legacy-policy '^unsure: .*(filter, nat|nat, filter)' "$(legacy)"
+	iptables-legacy -t nat -F
+	iptables-legacy -P FORWARD ACCEPT
+	equal legacy-empty-again 'passes: ' "$(legacy)"
+else
+	skip legacy 'no iptables-legacy, or the kernel has none'
+fi
+
+agreed=0 passing=0 bridged=0 framed=0 wrong=
 echo "set up after $SECONDS s"
 for ((i = 1; i <= situations; i++)); do
 	reset
@@ -260,6 +326,8 @@ for ((i = 1; i <= situations; i++)); do
 	# A busy machine may be slow with what does arrive.
 	[ $verdict != passes ] || [ $heard = yes ] || packet $from $source $target $port $protocol 3000
 	[ $heard = yes ] && passing=$((passing + 1))
+	[[ $answer == *br_netfilter* ]] && bridged=$((bridged + 1))
+	[[ $answer == *'table bridge foreign'* ]] && framed=$((framed + 1))
 	case $verdict-$heard in
 	passes-yes | stopped-no) agreed=$((agreed + 1)) ;;
 	*)
@@ -273,6 +341,8 @@ reset
 if [ $agreed = $situations ]; then pass agrees; else fail agrees "$agreed of $situations; not: $wrong(seed $SEED)"; fi
 # Both answers came often enough to mean something.
 check some-pass test $passing -ge $((situations / 10))
+check some-frames test $framed -ge $((situations / 40))
+[ ! -e ${calls}iptables ] || check some-bridged test $bridged -ge $((situations / 40))
 check some-do-not test $passing -le $((situations * 9 / 10))
 [ ! -s $tmp/bad ] || fail generator "$(head -n 3 $tmp/bad)"
-echo "why agrees with the packet $agreed/$situations (seed $SEED), $passing of them pass"
+echo "why agrees with the packet $agreed/$situations (seed $SEED), $passing of them pass; rules for frames decided $framed, br_netfilter showed $bridged"
