@@ -26,11 +26,15 @@
 #define NETWORK		"default"
 #define PATH_DROPINS	PATH_CONFIG_ROOT "/networks/" NETWORK ".network.d"
 #define PATH_VIRBR0	PATH_DROPINS "/virbr0.conf"
+#define PATH_QEMU	"/etc/qemu"
+#define PATH_QEMU_POLICY PATH_QEMU "/bridge.conf"
+#define QEMU_LINE	"allow virbr0"
 #define LIMIT_TEXT	(1024 * 1024)
 
 struct setup {
 	const char *user;	/* borrowed: who is to start guests; NULL: nobody was named */
 	char *policy;		/* owned: the policy's text before it was changed; NULL: it was not */
+	char *qemu_policy;	/* owned: likewise, of QEMU's own */
 };
 
 /* Programs */
@@ -288,6 +292,61 @@ static int name_virbr0(struct setup *setup, struct failure *failure)
 	return r;
 }
 
+/* QEMU's own policy, where such programs look for that name, and which the installed policy includes */
+
+/* Has the text a line that allows virbr0, as qemu-bridge-helper reads it? */
+static bool allows_virbr0(const char *text)
+{
+	for (const char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+		char action[8], name[IFNAME_SIZE];
+
+		if (sscanf(line, " %7s %15s", action, name) == 2 && strcmp(action, "allow") == 0 &&
+		    (strcmp(name, "virbr0") == 0 || strcmp(name, "all") == 0))
+			return true;
+	}
+	return false;
+}
+
+static bool qemu_line_is_needed(struct setup *setup)
+{
+	_cleanup_(freep) char *text = NULL;
+
+	if (access(PATH_VIRBR0, F_OK) < 0 && !virbr0_is_needed(setup))
+		return false;
+	return read_text(PATH_QEMU_POLICY, &text) < 0 || !allows_virbr0(text);
+}
+
+static int add_qemu_line(struct setup *setup, struct failure *failure)
+{
+	_cleanup_(freep) char *text = NULL;
+	_cleanup_(freep) char *old = NULL;
+	int r;
+
+	if (access(PATH_VIRBR0, F_OK) < 0)
+		return 0;	/* the name was not wanted */
+	r = read_text(PATH_QEMU_POLICY, &old);
+	if (r == -ENOENT) {
+		old = strdup("");
+		r = mkdir(PATH_QEMU, 0755) < 0 && errno != EEXIST ? -errno : 0;
+	}
+	if (r == 0 && (!old || asprintf(&text, "%s%s" QEMU_LINE "\n", old, *old && old[strlen(old) - 1] != '\n' ? "\n" : "") < 0))
+		r = -ENOMEM;
+	if (r == 0)
+		r = write_text(PATH_QEMU_POLICY, text);
+	if (r < 0)
+		return failure_set(failure, r, PATH_QEMU_POLICY ": %s", strerror(-r));
+	setup->qemu_policy = steal_ptr(old);
+	return 0;
+}
+
+static void remove_qemu_line(struct setup *setup)
+{
+	if (setup->qemu_policy && *setup->qemu_policy)
+		(void)write_text(PATH_QEMU_POLICY, setup->qemu_policy);
+	else if (setup->qemu_policy)
+		unlink(PATH_QEMU_POLICY);
+}
+
 /* The steps */
 
 static const struct step {
@@ -304,6 +363,9 @@ static const struct step {
 	  "Let programs that call QEMU's helper get ours?", divert_is_needed, divert, undivert },
 	{ "give \"" NETWORK "\" the name virbr0, too, for programs that know no other (" PATH_VIRBR0 ")",
 	  "Let programs that expect libvirt's virbr0, such as GNOME Boxes, find it?", virbr0_is_needed, name_virbr0, drop_virbr0 },
+	{ "let every user of this machine use it by that name (\"" QEMU_LINE "\" in " PATH_QEMU_POLICY ")",
+	  "Write it into QEMU's policy, too, where such programs look? It is for every user of this machine then.",
+	  qemu_line_is_needed, add_qemu_line, remove_qemu_line },
 };
 
 /* Yes is what an empty line means, no what anything else does. */
@@ -373,6 +435,7 @@ enum exit_status setup_run(const struct options *options, struct failure *failur
 	fflush(stdout);
 	r = carry_out(&setup, chosen, failure);
 	free(setup.policy);
+	free(setup.qemu_policy);
 	if (r < 0)
 		return STATUS_FAILED;
 	printf("Done. The arguments for a guest: guestnet qemu " NETWORK "\n");

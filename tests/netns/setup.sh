@@ -14,7 +14,7 @@ cp "$top/tools/divert" "$libexec/guestnet-divert"
 installed=$(world_path PATH_HELPER)
 install -m 755 "$BIN/guestnet-bridge-helper" "$installed"
 # Programs without dpkg's, whose list of diversions is the machine's.
-mkdir -p $world/bin $world/qemu /etc/guestnet/networks /run/systemd/system
+mkdir -p $world/bin $world/qemu $world/etc-qemu /etc/guestnet/networks /run/systemd/system
 for program in bash sh env mv ln rm mkdir readlink dirname id cat touch; do ln -s "$(command -v $program)" $world/bin/; done
 cat >$world/bin/systemctl <<END
 #!/bin/bash
@@ -29,9 +29,11 @@ chmod 755 $world/bin/systemctl
 sed -i 's|^PATH=.*|PATH='$world/bin'|' "$libexec/guestnet-divert"
 printf '%s\n' '#!/bin/sh' >$world/qemu/qemu-bridge-helper
 setup() { PATH=$world/bin QEMU_HELPER=$world/qemu/qemu-bridge-helper GUESTNET_BUS=unix:path=/nonexistent SUDO_USER= "$guestnet" setup "$@" </dev/null 2>&1; }
-everything() { (cd / && find etc/guestnet run/world/qemu "$tmp" -name asked -prune -o -printf '%p %m %l\n' | LC_ALL=C sort; cat $policy_file); }
+everything() { (cd / && find etc/guestnet etc/qemu run/world/qemu "$tmp" -name asked -prune -o -printf '%p %m %l\n' | LC_ALL=C sort; cat $policy_file /etc/qemu/*); }
 
 world_policy 'allow lab user=1'
+printf '%s' '# mine
+allow br7' >/etc/qemu/bridge.conf
 before=$(everything)
 out=$(setup --user 4201); status=$?
 equal asks-status 2 $status
@@ -60,6 +62,7 @@ equal done-policy-mode 'root 644' "$(stat -c '%U %a' $policy_file)"
 equal done-divert "$installed" "$(readlink $world/qemu/qemu-bridge-helper)"
 check done-virbr0 "$BIN/guestnetd" --check --config-root=/etc/guestnet --vendor-root="$top/netd" --state-root=$tmp --run-root=$tmp
 matches done-name 'AlternativeName=virbr0' "$(cat /etc/guestnet/networks/default.network.d/virbr0.conf)"
+equal done-qemu $'# mine\nallow br7\nallow virbr0' "$(cat /etc/qemu/bridge.conf)"
 before=$(everything)
 equal again 'Nothing to do.' "$(setup --yes --user 4201 | tail -n 1)"
 equal again-nothing "$before" "$(everything)"
@@ -71,6 +74,8 @@ matches denied-words 'denies it all the same: guestnet policy why default --user
 equal denied-nothing "$before" "$(everything)"
 # libvirt's own network has that name.
 rm -r /etc/guestnet/networks/default.network.d
+rm /etc/qemu/bridge.conf
 ip link add virbr0 type bridge
 equal libvirt 'Nothing to do.' "$(setup --yes | tail -n 1)"
+check libvirt-qemu test ! -e /etc/qemu/bridge.conf
 exit 0
