@@ -22,6 +22,7 @@
 #include "ctl.h"
 #include "libvirt.h"
 #include "paths.h"
+#include "report.h"
 
 /*
  * Of root alone: not below the daemon's own folder, whose user could put another definition there for root to
@@ -161,6 +162,8 @@ static int find_bridge(const char *network, char bridge[static IFNAME_SIZE], str
 		if (file)
 			fclose(file);
 	}
+	if (!link && reports_verify_declared(network, failure) == -ENOENT)
+		return -ENOENT;
 	if (!link || strcmp(link->kind, "bridge") != 0 || strncmp(alias, ALIAS_OF_OURS, strlen(ALIAS_OF_OURS)) != 0)
 		return failure_set(failure, -ENOENT, "there is no running network \"%s\": guestnet status shows why, guestnet start %s starts it",
 				   STR_ESCAPED(network), STR_ESCAPED(network));

@@ -28,6 +28,7 @@
 #include "../lib/str.h"
 #include "ctl.h"
 #include "json.h"
+#include "report.h"
 #include "table.h"
 
 /* How often an interrupted dump is asked for again. */
@@ -470,8 +471,10 @@ enum exit_status ports_run(const struct options *options, struct failure *failur
 		failure_set(failure, r, "cannot read the ports: %s", strerror(-r));
 		return STATUS_FAILED;
 	}
-	if (wanted && !is_known(&devices, wanted)) {
-		failure_set(failure, -ENOENT, "there is no network or bridge \"%s\", or it is down (guestnet list shows them)", STR_ESCAPED(wanted));
+	/* One that is declared and down has no ports. */
+	r = wanted && !is_known(&devices, wanted) ? reports_verify_declared(wanted, failure) : 0;
+	if (r < 0) {
+		failure_set(failure, r, "there is no network or bridge \"%s\", or it is down (guestnet list shows them)", STR_ESCAPED(wanted));
 		return STATUS_NOT_FOUND;
 	}
 	find_holders(&devices);

@@ -232,6 +232,21 @@ const struct report *reports_find(const struct reports *reports, const char *nam
 	return NULL;
 }
 
+/*
+ * Is a network of that name declared? -ENOENT, and what was probably meant, when it is not; another error, without a
+ * text, where no daemon runs that knows.
+ */
+int reports_verify_declared(const char *name, struct failure *failure)
+{
+	_cleanup_(reports_deinit) struct reports reports = REPORTS_NULL;
+	struct failure ignored = { 0 };
+	int r = reports_get_running(&reports, &ignored);
+
+	if (r < 0)
+		return r == -ENOENT ? -ENOTCONN : r;
+	return reports_find(&reports, name, failure) ? 0 : -ENOENT;
+}
+
 bool report_is_degraded(const struct report *report)
 {
 	return strcmp(report->state, "failed") == 0 || strcmp(report->state, "degraded") == 0;

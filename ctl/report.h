@@ -38,6 +38,7 @@ int reports_get_running(struct reports *reports, struct failure *failure);
 int reports_get(struct reports *reports, struct failure *failure);
 void reports_deinit(struct reports *reports);
 const struct report *reports_find(const struct reports *reports, const char *name, struct failure *failure);
+int reports_verify_declared(const char *name, struct failure *failure);
 bool report_is_degraded(const struct report *report);
 
 const struct report *networks_find_home(const struct reports *reports);

@@ -257,6 +257,8 @@ fights_over() { [ "$(awk '/undoes what is repaired/ { n = 1 } /nothing undoes th
 peace() { fights_over && whole && [ "$(client status default --json | jq -r '.[0].problem')" = "" ]; }
 check peace wait_for 60 peace
 said_before=$(said)
+client monitor --json >$root/conflicts &
+conflicts_pid=$!
 gateway=$(ip -4 -j addr show dev $bridge | jq -r '.[0].addr_info[0].local')
 ip -o monitor address dev $bridge >$root/fight &
 monitor_pid=$!
@@ -267,6 +269,8 @@ bash $root/fighter $gateway $bridge &
 fighter_pid=$!
 fight_said() { [ "$(said)" -gt "$said_before" ]; }
 check fight-noticed wait_for 60 fight_said
+conflict_told() { jq -e 'select(.event == "conflict-seen") | has("process") and has("pid")' $root/conflicts; }
+check fight-signal wait_for 20 conflict_told
 # From then on about once a second: what is counted is the number of its repairs, and that they are not all at once.
 added() { grep -c "inet $gateway" <(grep -v Deleted $root/fight); }
 before=$(added) from=$SECONDS
@@ -277,6 +281,7 @@ equal fight-logged-once 1 $(($(said) - said_before))
 if [ $took -ge 3 ]; then pass fight-slowed; else fail fight-slowed "6 repairs within $took s"; fi
 ended $fighter_pid
 ended $monitor_pid
+ended $conflicts_pid
 check_whole fight-over
 check fight-over-said wait_for 30 fights_over
 check_works fight-works
