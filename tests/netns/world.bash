@@ -46,7 +46,11 @@ lookup=${lookup:-/usr/local/libexec/guestnet-lookup}
 
 # The pid namespace sees to it that nothing survives, however this ends.
 world_enter() {
-	[ -n "${WORLD_INSIDE-}" ] && return
+	if [ -n "${WORLD_INSIDE-}" ]; then
+		# The first process of a pid namespace gets only signals that it has a handler for.
+		trap 'exit 143' TERM INT HUP
+		return
+	fi
 	if [ "$(id -u)" != 0 ]; then
 		skip all "needs root for namespaces and file capabilities"
 		exit 0
@@ -68,8 +72,6 @@ world_replace() {	# FOLDER
 
 world_setup() {
 	local node major minor
-	# The first process of a pid namespace gets only signals that it has a handler for.
-	trap 'exit 143' TERM INT HUP
 	umask 022
 	mount -t tmpfs -o mode=755 tmpfs /run || return
 	mkdir -p $world/etc $world/dev/net $world/dev/shm $world/{cap,setuid,plain,tools,tmp} || return
