@@ -33,14 +33,14 @@ cat >$root/udhcpc <<'S'
 #!/bin/sh
 [ "$1" = bound ] || exit 0
 ip addr replace $ip/$mask dev $interface
-echo "ip=$ip router=$router ntp=$ntpsrv mtu=$mtu tftp=$tftp host=$hostname domain=$domain lease=$lease" >$LEASE
+echo "ip=$ip router=$router ntp=$ntpsrv mtu=$mtu tftp=$tftp host=$hostname domain=$domain lease=$lease dns=$dns" >$LEASE
 S
 chmod 755 $root/udhcpc
-ask() {	# NAMESPACE: asks until there is an answer; what was told is in $told
+ask() {	# NAMESPACE [OPTION...]: asks until there is an answer; what was told is in $told
 	rm -f $root/lease
 	ip -n "$1" addr flush dev eth0 scope global
 	LEASE=$root/lease timeout 40 ip netns exec "$1" busybox udhcpc -i eth0 -f -q -n -t 30 -T 1 -A 1 -O ntpsrv -O mtu -O tftp \
-		-s $root/udhcpc >/dev/null 2>&1
+		"${@:2}" -s $root/udhcpc >/dev/null 2>&1
 	told=$(cat $root/lease 2>/dev/null)
 }
 dns() { ip netns exec web busybox nslookup -type="${2:-a}" "$1" 10.85.1.1 2>&1; }
@@ -119,4 +119,26 @@ matches only-hosts-known '^ip=10.85.1.5 ' "$told"
 unknown() { LEASE=$root/lease timeout 5 ip netns exec "$1" busybox udhcpc -i eth0 -f -q -n -t 3 -T 1 -A 1 -s $root/udhcpc; }
 if unknown db >/dev/null 2>&1; then fail only-hosts-unknown "an unknown guest got an address"; else pass only-hosts-unknown; fi
 ended $corp_pid
+
+# --- lease times, guests told apart by what they say they are, nobody who answers DNS -----------
+network lab '[Address]' Address=10.85.1.1/24 Address=fd85::1/64 '[DHCP]' Identity=client-id LeaseTime=2h \
+	'[Host]' ClientID=01:aa:bb:cc Name=byid Address=10.85.1.20 LeaseTime=5h \
+	'[Host]' ClientID=some-text Address=10.85.1.21 '[DNS]' Enable=no Forwarder=192.0.2.53
+check client-id netd_reload
+ask web
+matches lease-time ' lease=7200 ' "$told"
+matches dns-off ' dns=192.0.2.53$' "$told"
+ask db -C -x 0x3d:01aabbcc
+matches client-id-address '^ip=10.85.1.20 .*host=byid ' "$told"
+matches host-lease-time ' lease=18000 ' "$told"
+ask new -C -x 0x3d:736f6d652d74657874
+matches client-id-text '^ip=10.85.1.21 ' "$told"
+if in_ns web busybox nslookup web.lab.internal 10.85.1.1 2>&1 | grep -q Name:; then fail dns-off-silent "somebody answered"; else pass dns-off-silent; fi
+# A guest's own address by router advertisements.
+in_ns web sh -c 'echo 1 >/proc/sys/net/ipv6/conf/eth0/autoconf'
+ip -n web link set eth0 down; ip -n web link set eth0 up
+slaac() { ip -n web -6 -j addr show dev eth0 scope global | jq -e '.[0].addr_info[] | select(.local == "fd85::5054:ff:fe85:1")' >/dev/null; }
+check slaac wait_for 20 slaac
+slaac_router() { ip -n web -6 route show default proto ra | grep -q fe80; }
+check slaac-router wait_for 20 slaac_router
 nets_done

@@ -2,7 +2,7 @@
 /*
  * A UDP echo every millisecond and a new TCP connection every ten, with a count of what got lost.
  *
- *   netd-flow serve PORT           echoes UDP, accepts and closes TCP
+ *   netd-flow serve PORT           echoes UDP, accepts and closes TCP; IPv4 and IPv6
  *   netd-flow flow ADDRESS PORT    reads lines on standard input; each begins a phase of that name, and the phase
  *                                  before it is reported once the fate of all its packets is known:
  *                                  "NAME sent N lost N connects N failed N gap MS"
@@ -45,9 +45,9 @@ static _Noreturn void die(const char *what)
 	exit(2);
 }
 
-static int make_socket(int type)
+static int make_socket(int family, int type)
 {
-	int fd = socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), size = 4 << 20;
+	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), size = 4 << 20;
 
 	if (fd < 0)
 		die("socket");
@@ -57,15 +57,15 @@ static int make_socket(int type)
 
 static int serve(uint16_t port)
 {
-	const struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
-	int udp = make_socket(SOCK_DGRAM), tcp = make_socket(SOCK_STREAM);
+	const struct sockaddr_in6 address = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+	int udp = make_socket(AF_INET6, SOCK_DGRAM), tcp = make_socket(AF_INET6, SOCK_STREAM);
 
 	if (bind(udp, (const void *)&address, sizeof(address)) < 0 || bind(tcp, (const void *)&address, sizeof(address)) < 0 ||
 	    listen(tcp, 1024) < 0)
 		die("bind");
 	for (;;) {
 		struct pollfd fds[] = { { udp, POLLIN, 0 }, { tcp, POLLIN, 0 } };
-		struct sockaddr_in peer;
+		struct sockaddr_in6 peer;
 		socklen_t length = sizeof(peer);
 		char buffer[2048];
 		ssize_t n;
@@ -128,7 +128,7 @@ static void read_echoes(struct flow *flow, int udp)
 	}
 }
 
-static void start_connect(struct flow *flow, const struct sockaddr_in *address, uint64_t now)
+static void start_connect(struct flow *flow, const struct sockaddr_storage *address, uint64_t now)
 {
 	size_t i = 0;
 
@@ -136,7 +136,7 @@ static void start_connect(struct flow *flow, const struct sockaddr_in *address, 
 		i++;
 	if (i == CONNECTS)
 		return;
-	flow->connects[i].fd = make_socket(SOCK_STREAM);
+	flow->connects[i].fd = make_socket(address->ss_family, SOCK_STREAM);
 	flow->connects[i].since_ns = now;
 	flow->connects[i].phase = flow->phase;
 	flow->phases[flow->phase].connects++;
@@ -204,15 +204,28 @@ static bool read_phase(struct flow *flow)
 	return true;
 }
 
+/* An address of either family. */
+static struct sockaddr_storage read_address(const char *text, uint16_t port)
+{
+	struct sockaddr_storage address = { .ss_family = strchr(text, ':') ? AF_INET6 : AF_INET };
+	struct sockaddr_in6 *v6 = (void *)&address;
+	struct sockaddr_in *v4 = (void *)&address;
+
+	v4->sin_port = htons(port);	/* both have it at the same place */
+	if (inet_pton(address.ss_family, text, address.ss_family == AF_INET6 ? (void *)&v6->sin6_addr : &v4->sin_addr) != 1)
+		die(text);
+	return address;
+}
+
 static int run(const char *text, uint16_t port)
 {
 	static struct flow flow = { .phases = { { .name = "before" } } };
 	const struct itimerspec beat = { { 0, 1000000 }, { 0, 1000000 } };
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
-	int udp = make_socket(SOCK_DGRAM), timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	const struct sockaddr_storage address = read_address(text, port);
+	int udp = make_socket(address.ss_family, SOCK_DGRAM), timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
 	uint64_t beats = 0;
 
-	if (inet_pton(AF_INET, text, &address.sin_addr) != 1 || connect(udp, (void *)&address, sizeof(address)) < 0 ||
+	if (connect(udp, (const void *)&address, sizeof(address)) < 0 ||
 	    timerfd_settime(timer, 0, &beat, NULL) < 0)
 		die(text);
 	setvbuf(stdin, NULL, _IONBF, 0);
@@ -265,11 +278,11 @@ static bool is_echoed(int udp, const char *line)
 
 static int talk(const char *text, uint16_t port)
 {
-	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
-	int udp = make_socket(SOCK_DGRAM);
+	const struct sockaddr_storage address = read_address(text, port);
+	int udp = make_socket(address.ss_family, SOCK_DGRAM);
 	char line[128];
 
-	if (inet_pton(AF_INET, text, &address.sin_addr) != 1 || connect(udp, (void *)&address, sizeof(address)) < 0)
+	if (connect(udp, (const void *)&address, sizeof(address)) < 0)
 		die(text);
 	while (fgets(line, sizeof(line), stdin)) {
 		line[strcspn(line, "\n")] = '\0';
