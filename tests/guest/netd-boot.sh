@@ -15,10 +15,11 @@ tftp=$world/tftp
 mkdir -p $tftp/efi
 dd if=/dev/urandom of=$tftp/big bs=1000 count=400 2>/dev/null
 printf '#!ipxe\nimgfetch tftp://${next-server}/big\nimgstat\nshell\n' >$tftp/boot.ipxe
-for file in pxelinux.0 efi/grubx64.efi other.0; do echo "$file" >$tftp/$file; done
+for file in pxelinux.0 efi/grubx64.efi efi/grubaa64.efi other.0; do echo "$file" >$tftp/$file; done
 chmod 755 $world
 boot=('[Address]' Address=10.95.1.1/24 Address=fd95::1/64 '[Boot]' TFTPRoot=$tftp File=other.0 File=bios:pxelinux.0
-	File=uefi-x86_64:efi/grubx64.efi File=http-x86_64:http://10.95.1.1/x.efi File=ipxe:boot.ipxe)
+	File=uefi-x86_64:efi/grubx64.efi File=uefi-arm64:efi/grubaa64.efi File=http-x86_64:http://10.95.1.1/x.efi
+	File=http-arm64:http://10.95.1.1/a.efi File=ipxe:boot.ipxe)
 network boot "${boot[@]}"
 netd_start
 check up wait_for 30 settled
@@ -39,7 +40,9 @@ equal any 'file=other.0 server=10.95.1.1' "$(told)"
 equal bios 'file=pxelinux.0 server=10.95.1.1' "$(told -x 0x5d:0000)"
 equal uefi 'file=efi/grubx64.efi server=10.95.1.1' "$(told -x 0x5d:0007)"
 equal uefi-9 'file=efi/grubx64.efi server=10.95.1.1' "$(told -x 0x5d:0009)"
+equal uefi-arm64 'file=efi/grubaa64.efi server=10.95.1.1' "$(told -x 0x5d:000b)"
 equal http 'file=http://10.95.1.1/x.efi server=10.95.1.1' "$(told -x 0x5d:0010)"
+equal http-arm64 'file=http://10.95.1.1/a.efi server=10.95.1.1' "$(told -x 0x5d:0013)"
 equal ipxe 'file=boot.ipxe server=10.95.1.1' "$(told -x 0x5d:0000 -x 0xaf:00)"
 fetch() { ip netns exec g timeout 30 busybox tftp -g -r "$1" -l $root/got 10.95.1.1 && cmp -s $root/got $tftp/"$1"; }
 check tftp fetch big
@@ -57,6 +60,13 @@ matches missing-lease 'server=10.95.1.1' "$(told)"
 echo pxelinux.0 >$tftp/pxelinux.0
 netd_reload
 equal mended running "$(state boot)"
+# Files of another host: guests are told of that one, and nothing is looked for here.
+network boot '[Address]' Address=10.95.1.1/24 '[Boot]' Server=192.0.2.7 File=there.0 File=uefi-x86_64:there.efi
+netd_reload
+equal server 'file=there.0 server=192.0.2.7' "$(told)"
+equal server-uefi 'file=there.efi server=192.0.2.7' "$(told -x 0x5d:0007)"
+network boot "${boot[@]}"
+netd_reload
 
 if ! command -v qemu-system-x86_64 >/dev/null; then
 	skip ipxe-virtio "not installed: qemu-system-x86_64"
