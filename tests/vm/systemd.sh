@@ -48,6 +48,26 @@ equal dnsmasq-capabilities 0000000000003400 "$(sed -n 's/^CapEff:\t//p' "/proc/$
 equal descriptors-stored 1 "$(property NFileDescriptorStore)"
 equal no-complaint '' "$(journalctl -b -u guestnetd _COMM=guestnetd -p 4 --no-pager -q -o cat)"
 
+# A tap that is there before its guest: the sandbox of the unit lets it be made, and alice opens it without a privilege.
+mkdir -p /etc/guestnet/networks/default.network.d
+printf '[Tap]\nName=tap0\nUser=alice\n' >/etc/guestnet/networks/default.network.d/tap.conf
+check tap-reload guestnet reload
+premade() { [ "$(ip -d -j link show tap0 | jq -r '.[0] | .master + " " + .linkinfo.info_data.user')" = "$bridge alice" ]; }
+check tap-made wait_for 20 premade
+rm /etc/guestnet/networks/default.network.d/tap.conf
+check tap-reload-again guestnet reload
+without() { ! ip link show tap0 >/dev/null 2>&1; }
+check tap-gone wait_for 20 without
+# vhost where the host offers it, and only there.
+if modprobe vhost_net 2>/dev/null && [ -e /dev/vhost-net ]; then
+	matches vhost-on 'vhost=on' "$(guestnet qemu default)"
+	matches vhost-e1000 'vhost=off' "$(guestnet qemu default --model e1000)"
+	chmod 600 /dev/vhost-net
+	matches vhost-closed 'vhost=off' "$(runuser -u alice -- guestnet qemu default)"
+else
+	skip vhost-on 'this machine has no module vhost_net'
+fi
+
 # The neighbourhood: "internet" is behind the uplink, "guest" has a port on the bridge.
 ip netns add internet && ip netns add guest
 ip link add up0 type veth peer name eth0 netns internet
