@@ -10,6 +10,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/netfilter.h>
@@ -23,10 +25,12 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "../../lib/fd.h"
 #include "../../lib/str.h"
 #include "../../policy/policy.h"
 #include "../why/describe.h"
 #include "../why/trace.h"
+#include "dhcp.h"
 
 static struct finding *add(struct doctor *doctor, enum verdict verdict, const char *format, ...) _printf_(3, 4);
 static struct finding *add(struct doctor *doctor, enum verdict verdict, const char *format, ...)
@@ -87,7 +91,12 @@ static void check_networks(struct doctor *doctor)
 	for (size_t i = 0; i < doctor->reports.n; i++) {
 		const struct report *report = &doctor->reports.items[i];
 
-		if (report->problem[0])
+		/* Of a dnsmasq for the whole system three lines are enough: it need not end. */
+		if (strstr(report->problem, "held by dnsmasq"))
+			fix(add(doctor, VERDICT_PROBLEM, "network %s is %s: %s. Or let that dnsmasq leave it alone, by three lines in its "
+				"configuration and a restart: bind-interfaces; except-interface=%s; except-interface=lo", report->name,
+				report->state, report->problem, report->bridge), false, "%s", report->fix);
+		else if (report->problem[0])
 			fix(add(doctor, VERDICT_PROBLEM, "network %s is %s: %s", report->name, report->state, report->problem), false, "%s",
 			    report->fix);
 		else if (report->autostart && strcmp(report->state, "stopped") == 0)
@@ -103,6 +112,14 @@ static void check_dnsmasq(struct doctor *doctor)
 		    "apt-get install dnsmasq-base (or dnf install dnsmasq)");
 }
 
+/* Opening it makes nothing. With errno. */
+static bool is_without_driver(const char *path)
+{
+	_cleanup_(fd_closep) int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	return fd < 0 && (errno == ENODEV || errno == ENXIO || errno == EPERM);
+}
+
 static void check_tun(struct doctor *doctor)
 {
 	struct stat status;
@@ -114,6 +131,9 @@ static void check_tun(struct doctor *doctor)
 	if (!S_ISCHR(status.st_mode) || major(status.st_rdev) != 10 || minor(status.st_rdev) != 200)
 		fix(add(doctor, VERDICT_PROBLEM, "%s is not the device that makes taps (character device 10, 200)", doctor->tun), false,
 		    "rm %s; modprobe -r tun; modprobe tun", doctor->tun);
+	else if (is_without_driver(doctor->tun))
+		fix(add(doctor, VERDICT_PROBLEM, "%s cannot be opened: %s: the module tun is not there, or a container forbids it", doctor->tun,
+			strerror(errno)), true, "modprobe tun");
 	else if ((status.st_mode & 0666) != 0666)
 		fix(add(doctor, VERDICT_PROBLEM, "%s has mode %03o: not everybody may open it", doctor->tun, status.st_mode & 0777), true,
 		    "chmod 666 %s", doctor->tun);
@@ -151,11 +171,32 @@ static void check_helper(struct doctor *doctor)
 		add(doctor, VERDICT_NOTE, "this shell may gain no privileges (no_new_privs): the helper asks guestnetd instead");
 }
 
+/* The bridges that there are, for whoever has named another one. */
+static void list_bridges(const struct doctor *doctor, struct text *text)
+{
+	for (size_t i = 0; i < doctor->look.links.n_links; i++)
+		if (is_link_kind(&doctor->look.links.links[i], "bridge"))
+			text_add(text, "%s%s", text->length ? ", " : "", STR_ESCAPED(doctor->look.links.links[i].names[0]));
+}
+
+/* The helper reads with the rights of its caller. */
+static void check_policy_mode(struct doctor *doctor)
+{
+	struct stat status;
+
+	if (stat(doctor->policy, &status) == 0 && !(status.st_mode & S_IROTH))
+		fix(add(doctor, status.st_mode & S_IRGRP && status.st_gid ? VERDICT_NOTE : VERDICT_PROBLEM,
+			"%s has mode %03o: the helper reads it as its caller, and is refused to those who may not", doctor->policy,
+			status.st_mode & 0777), false, "chmod 644 %s", doctor->policy);
+}
+
 /* What it says of the policy holds for everybody: it is read as the helper does. */
 static void check_policy(struct doctor *doctor)
 {
 	_cleanup_(policy_deinit) struct policy policy = POLICY_NULL;
 	struct failure failure = { 0 };
+	char bridges[256] = "";
+	struct text text;
 
 	if (policy_load(&policy, doctor->policy, 0, &failure) < 0) {
 		if (access(doctor->policy, F_OK) < 0)
@@ -164,6 +205,9 @@ static void check_policy(struct doctor *doctor)
 			fix(add(doctor, VERDICT_PROBLEM, "%s", failure.text), false, "guestnet policy check");
 		return;
 	}
+	check_policy_mode(doctor);
+	text_init(&text, bridges, sizeof(bridges));
+	list_bridges(doctor, &text);
 	for (size_t i = 0; i < policy.n_rules; i++) {
 		const struct policy_rule *rule = &policy.rules[i];
 		const struct link *link;
@@ -175,9 +219,73 @@ static void check_policy(struct doctor *doctor)
 			add(doctor, VERDICT_PROBLEM, "%s:%u: %s is not a bridge but a %s", policy_rule_path(&policy, rule), rule->line,
 			    STR_ESCAPED(rule->bridge), link->kind[0] ? link->kind : "network card");
 		else if (!link && !reports_find(&doctor->reports, rule->bridge, &(struct failure){ 0 }))
-			add(doctor, VERDICT_NOTE, "%s:%u: there is no bridge %s, and no network of that name", policy_rule_path(&policy, rule),
-			    rule->line, STR_ESCAPED(rule->bridge));
+			add(doctor, VERDICT_NOTE, "%s:%u: there is no bridge %s, and no network of that name (there is %s)",
+			    policy_rule_path(&policy, rule), rule->line, STR_ESCAPED(rule->bridge), bridges[0] ? bridges : "no bridge at all");
 	}
+}
+
+/* A bridge that carries the daemon's mark, which it keeps while the daemon is away. */
+static bool has_own_bridge(const struct doctor *doctor)
+{
+	static const char mark[] = "guestnet net=";
+	char path[64], text[sizeof(mark)];
+
+	for (size_t i = 0; i < doctor->look.links.n_links; i++) {
+		_cleanup_(fd_closep) int fd = -EBADF;
+
+		if (!is_link_kind(&doctor->look.links.links[i], "bridge"))
+			continue;
+		snprintf(path, sizeof(path), "/sys/class/net/%s/ifalias", doctor->look.links.links[i].names[0]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd >= 0 && read(fd, text, sizeof(mark) - 1) == sizeof(mark) - 1 && memcmp(text, mark, sizeof(mark) - 1) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Does this file say NAME = 0, with dots or slashes? Returns the line, 0 for none. */
+static unsigned int find_zero(const char *path, const char *name)
+{
+	FILE *file = fopen(path, "re");
+	unsigned int number = 0, found = 0;
+	char line[512], key[256], value[16];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		number++;
+		if (sscanf(line, " %255[^ =#;\t] = %15s", key, value) != 2 || strcmp(value, "0") != 0)
+			continue;
+		for (char *p = key; *p; p++)
+			if (*p == '/')
+				*p = '.';
+		if (strcmp(key[0] == '-' ? key + 1 : key, name) == 0)
+			found = number;
+	}
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* Nobody is told who has turned it off; whoever has written it into a file of sysctl(8) is named. */
+static void add_forwarding(struct doctor *doctor, const char *name)
+{
+	static const char *const places[] = {
+		"/etc/sysctl.conf", "/etc/sysctl.d/*.conf", "/run/sysctl.d/*.conf", "/usr/local/lib/sysctl.d/*.conf", "/usr/lib/sysctl.d/*.conf",
+	};
+	char who[256] = "";
+	glob_t files;
+
+	for (size_t i = 0; i < ARRAY_SIZE(places) && !who[0]; i++) {
+		if (glob(places[i], 0, NULL, &files) != 0)
+			continue;
+		for (size_t j = 0; j < files.gl_pathc && !who[0]; j++) {
+			unsigned int line = find_zero(files.gl_pathv[j], name);
+
+			if (line > 0)
+				snprintf(who, sizeof(who), " (%s:%u says so)", files.gl_pathv[j], line);
+		}
+		globfree(&files);
+	}
+	fix(add(doctor, VERDICT_PROBLEM, "%s is 0: no guest gets out%s", name, who), true, "sysctl -w %s=1", name);
 }
 
 static void check_forwarding(struct doctor *doctor)
@@ -192,11 +300,28 @@ static void check_forwarding(struct doctor *doctor)
 		v4 |= strchr(report->addresses, '.') != NULL;
 		v6 |= strchr(report->addresses, ':') != NULL;
 	}
+	if (!doctor->has_daemon)
+		v4 = v6 = has_own_bridge(doctor);
 	if (v4 && look_sysctl("ipv4/ip_forward") == 0)
-		fix(add(doctor, VERDICT_PROBLEM, "net.ipv4.ip_forward is 0: no guest gets out"), true, "sysctl -w net.ipv4.ip_forward=1");
-	if (v6 && look_sysctl("ipv6/conf/all/forwarding") == 0)
-		fix(add(doctor, VERDICT_PROBLEM, "net.ipv6.conf.all.forwarding is 0: no guest gets out by IPv6"), true,
-		    "sysctl -w net.ipv6.conf.all.forwarding=1");
+		add_forwarding(doctor, "net.ipv4.ip_forward");
+	if (v6 && doctor->has_daemon && look_sysctl("ipv6/conf/all/forwarding") == 0)
+		add_forwarding(doctor, "net.ipv6.conf.all.forwarding");
+}
+
+static bool is_root_bridge(const char *bridge)
+{
+	char path[64], ids[2][32] = { "", "" };
+	static const char *const files[] = { "bridge_id", "root_id" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		_cleanup_(fd_closep) int fd = -EBADF;
+
+		snprintf(path, sizeof(path), "/sys/class/net/%s/bridge/%s", bridge, files[i]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || read(fd, ids[i], sizeof(ids[i]) - 1) <= 0)
+			return true;
+	}
+	return strcmp(ids[0], ids[1]) == 0;
 }
 
 /* With STP a port says nothing for twice the forward delay, and a guest's DHCP client may have given up by then. */
@@ -210,7 +335,13 @@ static void check_stp(struct doctor *doctor)
 			continue;
 		stp = look_number("/sys/class/net/%s/bridge/stp_state", link->names[0]);
 		delay = look_number("/sys/class/net/%s/bridge/forward_delay", link->names[0]);	/* hundredths of a second */
-		if (stp > 0)
+		/* The delay is the root bridge's, whatever this one was given. */
+		if (stp > 0 && !is_root_bridge(link->names[0]))
+			fix(add(doctor, delay > 200 ? VERDICT_PROBLEM : VERDICT_NOTE,
+				"bridge %s uses STP, and another bridge is the root and sets its forward delay: a new port says nothing for %ld s, "
+				"and a guest without patience gets no lease; lower the delay there, or turn STP off here if no loop can come of it",
+				link->names[0], 2 * delay / 100), false, "ip link set dev %s type bridge stp_state 0", link->names[0]);
+		else if (stp > 0)
 			fix(add(doctor, delay > 200 ? VERDICT_PROBLEM : VERDICT_NOTE,
 				"bridge %s uses STP: a new port says nothing for %ld s, and a guest without patience gets no lease",
 				link->names[0], 2 * delay / 100), false, "ip link set dev %s type bridge stp_state 0", link->names[0]);
@@ -222,7 +353,8 @@ static void check_checksum(struct doctor *doctor)
 	for (size_t i = 0; i < doctor->reports.n; i++) {
 		const struct report *report = &doctor->reports.items[i];
 
-		if (is_running(report) && strcmp(report->checksum, "off") == 0)
+		/* Where no addresses are given out there is nothing to complete, and the daemon says so. */
+		if (is_running(report) && strcmp(report->checksum, "off") == 0 && strncmp(report->checksum_reason, "no IPv4", 7) != 0)
 			add(doctor, VERDICT_PROBLEM, "network %s: nothing completes the checksums of DHCP replies here; a guest on vhost or veth "
 			    "whose client reads raw frames gets no lease", report->name);
 	}
@@ -323,10 +455,36 @@ static void check_firewalls(struct doctor *doctor)
 		if (is_routed(report))
 			check_way_out(doctor, report, bridge);
 	}
+}
+
+static void check_legacy(struct doctor *doctor)
+{
 	for (size_t i = 0; i < 2; i++)
 		if (doctor->rules.legacy[i].tables[0])
-			add(doctor, VERDICT_NOTE, "the old iptables has rules for IPv%c (%s), which are not judged here: ip%stables-legacy-save shows them",
-			    i ? '6' : '4', doctor->rules.legacy[i].tables, i ? "6" : "");
+			fix(add(doctor, VERDICT_NOTE, "the old iptables has rules for IPv%c (%s) beside nftables: a packet must pass both, and these "
+				"are not judged here", i ? '6' : '4', doctor->rules.legacy[i].tables), false, "ip%stables-legacy-save", i ? "6" : "");
+}
+
+#define DHCP_TIMEOUT_MS 2500
+
+/* On a bridge that is there already, addresses are somebody else's to give out: is there anybody? */
+static void check_answer(struct doctor *doctor)
+{
+	for (size_t i = 0; i < doctor->reports.n; i++) {
+		const struct report *report = &doctor->reports.items[i];
+		const struct link *bridge = link_table_find(&doctor->look.links, report->bridge);
+		bool answered = false;
+		int r;
+
+		if (!has_mode(report, "bridge") || !is_running(report) || !bridge)
+			continue;
+		r = doctor_ask_dhcp(bridge->ifindex, DHCP_TIMEOUT_MS, &answered);
+		if (r == -EPERM)
+			add(doctor, VERDICT_SKIPPED, "asking for an address on %s needs CAP_NET_RAW: call it as root", report->bridge);
+		else if (r == 0 && !answered)
+			add(doctor, VERDICT_NOTE, "network %s: nobody answers DHCP on %s: its guests get an address, or boot, only where it leads to a "
+			    "server (is a network card, or whatever leads there, among its ports?)", report->name, report->bridge);
+	}
 }
 
 static void check_bridge_netfilter(struct doctor *doctor)
@@ -402,7 +560,7 @@ static void check_macvtap(struct doctor *doctor)
 static void check_networkmanager(struct doctor *doctor)
 {
 	static const char *const places[] = {
-		"/usr/lib/NetworkManager/conf.d/guestnet.conf", "/etc/NetworkManager/conf.d/guestnet.conf",
+		"/usr/lib/NetworkManager/conf.d/90-guestnet.conf", "/etc/NetworkManager/conf.d/90-guestnet.conf",
 	};
 
 	if (access("/run/NetworkManager", F_OK) < 0)
@@ -468,7 +626,8 @@ const struct check checks[] = {
 	  "for a bridge that is not there does no harm; one for a device that is no bridge cannot work.",
 	  check_policy },
 	{ "forwarding", "the host forwards, if a network needs it", "",
-	  "Other programs turn net.ipv4.ip_forward off (a restart of the network service, say). guestnetd turns it on again at once.",
+	  "Other programs turn net.ipv4.ip_forward off (a restart of the network service, say). guestnetd turns it on again at once; "
+	  "without it doctor says so, and which file of sysctl names the value.",
 	  check_forwarding },
 	{ "stp", "no bridge keeps its new ports silent",
 	  "PXE-E51: No DHCP or proxyDHCP offers were received\n"
@@ -487,9 +646,20 @@ const struct check checks[] = {
 	  "An accept in one table of nftables does not undo a drop in another one. guestnetd puts accepts where docker, ufw and firewalld "
 	  "have a place for them; elsewhere they have to be added by hand. `guestnet why GUEST DESTINATION:PORT` names the rule.",
 	  check_firewalls },
+	{ "legacy-iptables", "no rules of the old iptables beside nftables", "",
+	  "iptables-legacy and nftables are two firewalls in one kernel: a packet must pass both. Programs that mix them (docker with one, "
+	  "the distribution with the other) lose track. `update-alternatives --config iptables` chooses one for all.",
+	  check_legacy },
 	{ "bridge-netfilter", "what stays inside a bridge is not dropped by the host's firewall", "",
 	  "With the module br_netfilter (docker and kubernetes load it) the rules of IP see what passes between two guests of one bridge.",
 	  check_bridge_netfilter },
+	{ "dhcp-answer", "somebody answers DHCP where addresses are not ours to give out",
+	  "DHCP... No configuration methods succeeded\n"
+	  "No DHCPOFFERS received.\n",
+	  "With `Mode=bridge` guests get their addresses from a server that the bridge leads to. Doctor asks as a guest would, and takes "
+	  "nothing. When nobody answers: is the card among the bridge's ports and up, does STP keep it silent, does the switch allow more "
+	  "than one MAC address, is there a server at all?",
+	  check_answer },
 	{ "taps", "no tap was left down and alone",
 	  "warning: netdev has no peer\n"
 	  "could not launch network script\n"

@@ -200,7 +200,7 @@ static void want_taps_again(struct manager *manager, bool failed)
 	unsigned int doublings = manager->n_tap_failures;
 
 	manager->n_tap_failures = failed ? doublings + 1 : 0;
-	manager->taps_retry_at_us = failed ? clock_us() + ((uint64_t)RETRY_US << (doublings < 6 ? doublings : 6)) : 0;
+	manager->taps_retry_at_us = failed ? clock_us() + backoff_us(RETRY_US, doublings) : 0;
 	if (failed)
 		manager_want_pass_at(manager, manager->taps_retry_at_us);
 }

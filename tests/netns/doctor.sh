@@ -66,7 +66,13 @@ equal degraded-status 5 $?
 fixed tun-mode-fixed
 mv /dev/net/tun /dev/net/away
 planted tun-missing tun:problem 'No such file'
+mknod -m 666 /dev/net/tun c 1 3
+planted tun-other tun:problem 'not the device that makes taps'
 mended tun-missing-mended mv /dev/net/away /dev/net/tun
+touch $tmp/none
+mount --bind $tmp/none /usr/sbin/dnsmasq
+planted dnsmasq-missing dnsmasq:problem 'nobody to give guests addresses'
+mended dnsmasq-missing-mended umount /usr/sbin/dnsmasq
 
 cp --remove-destination "$BIN/guestnet-bridge-helper" "$installed"
 planted helper-lost helper:problem 'neither its file capability'
@@ -76,17 +82,26 @@ equal helper-no-new-privs note "$(planted_nnp)"
 mv "$installed" "$installed.away"
 planted helper-missing helper:problem 'No such file'
 mended helper-missing-mended mv "$installed.away" "$installed"
+mount -o remount,nosuid "$(dirname "$installed")"
+planted helper-nosuid helper:problem 'mounted nosuid'
+mended helper-nosuid-mended mount -o remount,suid "$(dirname "$installed")"
 
 world_policy 'allow defualt isolted'
 planted policy-wrong policy:problem 'isolted'
 world_policy 'allow nobridge'
-planted policy-no-bridge policy:note 'no bridge nobridge'
+planted policy-no-bridge policy:note 'no bridge nobridge, and no network of that name .there is gn-default.'
 world_policy 'allow up0'
 planted policy-not-a-bridge policy:problem 'up0 is not a bridge'
 world_policy 'allow default'
 chmod 666 $policy_file
 planted policy-writable policy:problem "$policy_file"
 mended policy-mended world_policy 'allow default'
+chmod 600 $policy_file
+planted policy-unreadable policy:problem 'mode 600: the helper reads it as its caller'
+mended policy-unreadable-mended sh -c "$(doctor | jq -r '.[] | select(.check == "policy") | .fix')"
+mv $policy_file $policy_file.away
+planted policy-missing policy:problem 'No such file'
+mended policy-missing-mended mv $policy_file.away $policy_file
 
 # Firewalls of others, and whether what is said to help does.
 nft 'add table inet strange; add chain inet strange in { type filter hook input priority 5; }; add rule inet strange in iifname "gn-*" udp dport 67 drop'
@@ -124,9 +139,117 @@ fixed mtu-fixed
 ip link delete small
 ip link delete br9
 
+# One that another bridge tells its delay: this one has none of its own.
+ip netns add far
+ip link add br9 type bridge stp_state 1 forward_delay 200
+ip link add port9 type veth peer name port0 netns far
+ip -n far link add brf type bridge stp_state 1 forward_delay 3000 priority 0
+ip -n far link set port0 master brf up
+ip -n far link set brf up
+ip link set port9 master br9 up
+ip link set br9 up
+follows() { [ "$(cat /sys/class/net/br9/bridge/forward_delay)" = 3000 ]; }
+check stp-follows wait_for 30 follows
+planted stp-not-root stp:problem 'another bridge is the root and sets its forward delay: a new port says nothing for 60 s'
+ip link del br9
+ip netns del far
+check stp-gone wait_for 20 healthy
+
+# What stays inside a bridge is shown to a firewall that drops it.
+sysctl -qw net.bridge.bridge-nf-call-iptables=1
+nft 'add table inet strange; add chain inet strange through { type filter hook forward priority 5; }; add rule inet strange through udp sport 68 drop'
+planted bridge-netfilter bridge-netfilter:problem 'br_netfilter shows .* gn-default, and it is dropped by rule 1 of chain through'
+mended bridge-netfilter-mended sh -c "$(doctor | jq -r '.[] | select(.check == "bridge-netfilter") | .fix')"
+nft 'delete table inet strange'
+
+# A guest that does not see its host.
+if ip link add link up0 name mv0 type macvtap 2>/dev/null; then
+	planted macvtap macvtap:note 'its guest and this host cannot reach each other'
+	mended macvtap-mended ip link del mv0
+else
+	skip macvtap 'this kernel has no macvtap'
+fi
+
+# Two guests with one address; a route that leads where the network is; somebody else at port 53.
+for name in one two; do
+	ip netns add $name
+	ip link add port-$name type veth peer name eth0 netns $name
+	ip -n $name link set eth0 address 52:54:00:00:00:01
+	ip -n $name link set eth0 up
+	ip link set port-$name master gn-default up
+done
+gateway=$(ip -4 -j addr show dev gn-default | jq -r '.[0].addr_info[0].local')
+talk() { for name in one two; do ip netns exec $name busybox arping -q -c 1 -w 1 -I eth0 "$gateway" >/dev/null 2>&1; done; }
+twins() { talk; [[ $("$BIN/guestnet" status default --json | jq -r '.[0].problem') == *'two guests have the MAC'* ]]; }
+check twins-seen wait_for 60 twins
+planted twins networks:problem 'two guests have the MAC address 52:54:00:00:00:01: one on port port-'
+for name in one two; do ip netns del $name; done
+check twins-gone wait_for 60 healthy
+ip route add "${gateway%.*}.128/25" via 198.51.100.1
+overlaps() { [[ $("$BIN/guestnet" status default --json | jq -r '.[0].problem') == *'the host has a route to'* ]]; }
+check overlap-seen wait_for 20 overlaps
+planted overlap networks:problem "the host has a route to ${gateway%.*}.128/25 by up0, which is inside .*: what is sent to guests .* goes there; give the network another Address="
+ip route del "${gateway%.*}.128/25"
+check overlap-gone wait_for 20 healthy
+printf 'port=53\nno-resolv\nno-hosts\nlog-facility=-\n' >$tmp/system.conf
+system_dnsmasq() {
+	dnsmasq -k -C $tmp/system.conf --pid-file= --user=root >/dev/null 2>&1 &
+	system_pid=$!
+}
+# It was there first: at the boot, say.
+ended $netd_pid
+kill "$(cut -d' ' -f1 $root/run/dnsmasq/default.pid)"
+port_is_free() { ! ss -Huln 'sport = 53' | grep -q .; }
+check port-free wait_for 20 port_is_free
+system_dnsmasq
+wait_for 20 sh -c "ss -Huln 'sport = 53' | grep -q ."
+"$BIN/guestnetd" --config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run \
+	--service-user=65534 >>$root/log 2>&1 &
+netd_pid=$!
+held() { [[ $("$BIN/guestnet" status default --json | jq -r '.[0].problem') == *'held by dnsmasq'* ]]; }
+check port-held-seen wait_for 30 held
+planted port-held networks:problem "port 53 of $gateway is held by dnsmasq .pid $system_pid.: .*three lines .*bind-interfaces; except-interface=gn-default; except-interface=lo"
+# And what it says, done.
+doctor | jq -r '.[] | select(.check == "networks") | .evidence' | sed 's/.*restart: //; s/; /\n/g' >>$tmp/system.conf
+ended $system_pid
+system_dnsmasq
+check port-held-mended wait_for 60 healthy
+ended $system_pid
+
+# A network whose replies nobody completes, as its file says.
+mkdir -p $root/etc/networks/default.network.d
+printf '[Network]\nDHCPChecksum=off\n' >$root/etc/networks/default.network.d/off.conf
+"$BIN/guestnet" reload
+planted checksum checksum:problem 'nothing completes the checksums of DHCP replies here; a guest on vhost or veth'
+rm -r $root/etc/networks/default.network.d
+"$BIN/guestnet" reload
+check checksum-mended healthy_again
+
+# A bridge that leads to nobody who gives out addresses, and then to somebody.
+ip netns add office
+world_bridge br8
+ip link add port-office type veth peer name eth0 netns office
+ip link set port-office master br8 up
+ip -n office addr add 192.0.2.1/24 dev eth0
+ip -n office link set eth0 up
+printf '[Network]\nMode=bridge\nBridge=br8\n' >$root/etc/networks/lan.network
+"$BIN/guestnet" reload
+planted no-answer dhcp-answer:note 'network lan: nobody answers DHCP on br8'
+printf 'port=0\nno-resolv\nbind-interfaces\ninterface=eth0\nno-ping\ndhcp-authoritative\ndhcp-range=192.0.2.100,192.0.2.199,1h\ndhcp-leasefile=%s\n' \
+	$tmp/office.leases >$tmp/office.conf
+ip netns exec office dnsmasq -k -C $tmp/office.conf --pid-file= --user=root >/dev/null 2>&1 &
+office_pid=$!
+check answer wait_for 20 healthy
+equal answer-took-nothing '' "$(cat $tmp/office.leases 2>/dev/null)"
+ended $office_pid
+rm $root/etc/networks/lan.network
+"$BIN/guestnet" reload
+ip link del br8
+check answer-gone wait_for 20 healthy
+
 mkdir /run/NetworkManager
 planted networkmanager networkmanager:problem 'NetworkManager runs'
-mended networkmanager-mended sh -c 'mkdir -p /etc/NetworkManager/conf.d && echo >/etc/NetworkManager/conf.d/guestnet.conf'
+mended networkmanager-mended sh -c 'mkdir -p /etc/NetworkManager/conf.d && echo >/etc/NetworkManager/conf.d/90-guestnet.conf'
 rm -r /run/NetworkManager
 rm /dev/vhost-net
 planted vhost vhost:note 'no /dev/vhost-net'
@@ -148,6 +271,18 @@ check broken-file-mended healthy_again
 kill -9 $netd_pid
 wait $netd_pid 2>/dev/null
 planted daemon daemon:problem 'does not answer'
+# Without it nobody turns forwarding on again; who has written it down is named.
+echo 'net.ipv4.ip_forward = 0' >/etc/sysctl.d/10-strange.conf
+echo 0 >/proc/sys/net/ipv4/ip_forward
+equal forwarding 'daemon:problem forwarding:problem ' "$(found)"
+matches forwarding-evidence 'ip_forward is 0: no guest gets out ./etc/sysctl.d/10-strange.conf:1 says so.' "$(evidence forwarding)"
+sh -c "$(doctor | jq -r '.[] | select(.check == "forwarding") | .fix')" >/dev/null
+equal forwarding-mended 'daemon:problem ' "$(found)"
+if command -v iptables-legacy >/dev/null && iptables-legacy -A INPUT -p tcp --dport 1 -j DROP 2>/dev/null; then
+	equal legacy 'daemon:problem legacy-iptables:note ' "$(found)"
+else
+	skip legacy 'no iptables-legacy here'
+fi
 # What only root may see is said to be skipped, not well.
 equal unprivileged skipped "$(setpriv --reuid $alice --clear-groups "$BIN/guestnet" doctor --json |
 	jq -r '.[] | select(.check == "firewalls") | .verdict' | head -n 1)"
