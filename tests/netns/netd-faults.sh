@@ -113,7 +113,7 @@ for call in sendto:6 sendto:8 sendto:10 sendto:12 sendto:13 sendto:14 sendto:15 
 	end_traced $pid
 	start_netd
 	rounds=$((rounds + 1))
-	if ! wait_for 8 whole; then
+	if ! wait_for 20 whole; then
 		bad=$((bad + 1))
 		echo "killed at $call: $(report)"
 	fi
@@ -127,7 +127,7 @@ echo "killed on the way up in $killed of $rounds rounds"
 bad=0 killed=0
 for n in 6 8 9 10 11 12 13 14 16 18; do
 	start_netd
-	wait_for 8 whole || bad=$((bad + 1))
+	wait_for 20 whole || bad=$((bad + 1))
 	end_netd
 	"${trace[@]}" "inject=sendto:signal=KILL:when=$n" "$BIN/guestnetd" "${roots[@]}" --teardown >>$root/log 2>&1 || killed=$((killed + 1))
 	if ! clear_all; then
@@ -148,7 +148,7 @@ for n in 7 9 11 13 15 17 19 21 24; do
 		wait $netd_pid
 		start_netd
 	fi
-	if ! wait_for 8 whole; then
+	if ! wait_for 20 whole; then
 		bad=$((bad + 1))
 		echo "message $n refused: $(report)"
 	fi
