@@ -109,7 +109,6 @@ cat >$root/udhcpc <<'S'
 [ "$1" = bound ] || exit 0
 ip addr replace $ip/$mask dev $interface
 [ -n "$router" ] && ip route replace default via $router
-[ -n "$mtu" ] && ip link set $interface mtu $mtu
 echo "ip=$ip router=$router dns=$dns mtu=$mtu domain=$domain host=$hostname boot=${bootfile:-$boot_file} next=$siaddr lease=$lease" >$LEASE
 S
 chmod 755 $root/udhcpc
@@ -139,6 +138,7 @@ serve nat1 7777; serve nat2 7777
 equal nat-out 198.51.100.2 "$(seen nat1 198.51.100.1 7777)"
 matches nat-ports ' 2[0-9][0-9][0-9][0-9] ' "$(asked nat1 198.51.100.1 7777)"
 check nat-slaac wait_for 20 has_address6 nat1
+equal nat-mtu6 1400 "$(in_ns nat1 cat /proc/sys/net/ipv6/conf/eth0/mtu)"
 equal nat-out6 2001:db8:51::2 "$(seen nat1 2001:db8:51::1 7777)"
 equal nat-neighbour "$(address nat1)" "$(seen nat1 192.168.122.45 7777)"
 ip -n internet route add 192.168.122.0/24 via 198.51.100.2

@@ -19,8 +19,15 @@ lab=('[Address]' Address=10.85.1.1/24 Address=fd85::1/64
 	'Host=10.85.1.9 printer' 'TXT=lab.internal a text, with a comma' 'SRV=_ldap._tcp.lab.internal printer.lab.internal 389 1 2'
 	'[Host]' MACAddress=52:54:00:85:00:01 Name=web Address=10.85.1.5 Address=fd85::5 SendOption=3:ipv4address:10.85.1.253)
 network lab "${lab[@]}"
+network quick '[Address]' Address=10.84.1.1/24
 netd_start
 check up wait_for 30 settled
+# Whoever asks once, as soon as it is there, and waits three seconds is answered: no port waits for a forward delay, and no
+# address is probed first.
+guest eager gn-quick - -
+LEASE=$root/eager timeout 20 ip netns exec eager busybox udhcpc -i eth0 -f -q -n -t 1 -T 3 -A 0 -s /bin/true >/dev/null 2>&1
+equal first-request 0 $?
+ip netns del eager
 n=0
 for name in web db new; do
 	n=$((n + 1))

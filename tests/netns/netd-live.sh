@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Every key that can change while guests run does so without a packet lost: each is given another value in turn while a
-# guest sends a packet every millisecond and begins a connection every ten, by IPv4 and by IPv6. And the network isolated
-# as it is shipped, for a guest whose first device is a macvtap.
-# Namespaces: this one is the host; "talker" is a guest of n; "internet" is behind up0.
+# guest sends a packet every millisecond and begins a connection every ten, by IPv4 and by IPv6; and of what another network's
+# guest sends to it as often, nothing ever arrives, though rules are made anew. And the network isolated as it is shipped, for
+# a guest whose first device is a macvtap.
+# Namespaces: this one is the host; "talker" is a guest of n, "stranger" of another network; "internet" is behind up0.
 
 suite=netd-live
 . "$(dirname "$0")/../lib.sh"
@@ -26,22 +27,34 @@ declare_n() {
 }
 declare_n '' ''
 network other '[Network]' Peer=n '[Address]' Address=10.95.1.1/24 Address=fd95::1/64
+network strange '[Address]' Address=10.93.1.1/24 Address=fd93::1/64
 netd_start
 check up wait_for 30 settled
 guest talker gn-n 10.94.1.5 fd94::5
 in_ns internet "$world/tools/netd-flow" serve 7778 >/dev/null 2>&1 &
 wait_for 20 listens internet 7778
-mkfifo $tmp/flow4 $tmp/flow6
-exec 7<>$tmp/flow4 8<>$tmp/flow6
+guest stranger gn-strange 10.93.1.5 fd93::5
+in_ns talker "$world/tools/netd-flow" serve 7778 >/dev/null 2>&1 &
+wait_for 20 listens talker 7778
+mkfifo $tmp/flow4 $tmp/flow6 $tmp/none4 $tmp/none6
+exec 7<>$tmp/flow4 8<>$tmp/flow6 5<>$tmp/none4 6<>$tmp/none6
 in_ns talker "$world/tools/netd-flow" flow 198.51.100.1 7778 <&7 >$tmp/out4 2>&1 &
 flow4_pid=$!
 in_ns talker "$world/tools/netd-flow" flow 2001:db8:51::1 7778 <&8 >$tmp/out6 2>&1 &
 flow6_pid=$!
 phase() { echo "$1" >&7; echo "$1" >&8; }
+in_ns stranger "$world/tools/netd-flow" flow 10.94.1.5 7778 <&5 >$tmp/nothing4 2>&1 &
+none4_pid=$!
+in_ns stranger "$world/tools/netd-flow" flow fd94::5 7778 <&6 >$tmp/nothing6 2>&1 &
+none6_pid=$!
+forbidden() { echo "$1" >&5; echo "$1" >&6; }
+table_handle() { nft -j list tables | jq -r '.nftables[].table? | select(.name == "guestnet") | .handle'; }
 serve internet 7777
 wait_for 20 reaches talker 198.51.100.1 7777
 wait_for 20 reaches talker 2001:db8:51::1 7777
 phase quiet
+forbidden sent-all-the-time
+before=$(table_handle)
 
 # What changes, lines of [Network], other sections. Each row takes away what the one before it has brought.
 n_rows=0 wrong=''
@@ -95,6 +108,7 @@ Server;;[Boot]|Server=10.94.1.5|File=pxelinux.0
 all-gone;;
 ROWS
 phase end
+forbidden end
 equal declared '' "$wrong"
 check rows test "$n_rows" -ge 38
 # The phase before the first, quiet, and a phase for each row.
@@ -105,6 +119,15 @@ equal unharmed '' "$(unharmed $tmp/out4)"
 equal unharmed6 '' "$(unharmed $tmp/out6)"
 ended $flow4_pid
 ended $flow6_pid
+none_told() { grep -q sent-all $tmp/nothing4 && grep -q sent-all $tmp/nothing6; }
+check forbidden-told wait_for 30 none_told
+# All that was sent is lost, and no connection came about.
+arrived() { awk '/^sent-all/ && ($3 < 1000 || $3 != $5 || $7 != $9)' "$1"; }
+equal forbidden '' "$(arrived $tmp/nothing4)"
+equal forbidden6 '' "$(arrived $tmp/nothing6)"
+check forbidden-anew test "$before" != "$(table_handle)"
+ended $none4_pid
+ended $none6_pid
 
 # --- what guests must notice: their gateway has another Ethernet address ---------------------------
 network n '[Network]' MACAddress=52:54:00:94:94:94 '[Address]' Address=10.94.1.1/24 Address=fd94::1/64

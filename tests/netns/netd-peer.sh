@@ -66,6 +66,10 @@ if command -v tcpdump >/dev/null; then
 	equal mss 'mss 1360' "$(mss ga 198.51.100.1 198.51.100.2)"
 	captured6() { [ -n "$(mss ga 2001:db8:51::1 2001:db8:51::2)" ]; }
 	wait_for 20 captured6
+	ip -n internet route add 10.92.1.0/24 via 198.51.100.2
+	captured_route() { [ -n "$(mss gb 198.51.100.1 10.92.1.5)" ]; }
+	wait_for 20 captured_route
+	equal mss-route 'mss 1360' "$(mss gb 198.51.100.1 10.92.1.5)"
 	equal mss6 'mss 1340' "$(mss ga 2001:db8:51::1 2001:db8:51::2)"
 	ended $capture_pid
 else
