@@ -52,6 +52,8 @@ void child_deinit(struct child *child)
 {
 	child->pidfd = fd_close(child->pidfd);
 	child->error_fd = fd_close(child->error_fd);
+	free(child->last_words);
+	child->last_words = NULL;
 	child->pid = 0;
 	child->ready = false;
 }
@@ -331,7 +333,6 @@ static _Noreturn void run_service(const struct child_order *order, int error_fd,
 bool child_read_errors(struct child *child)
 {
 	char buffer[1024];
-	struct text words;
 	ssize_t n;
 
 	if (child->error_fd < 0)
@@ -347,8 +348,8 @@ bool child_read_errors(struct child *child)
 			if (!str_has_prefix(line, "dnsmasq: ", &rest))
 				rest = line;
 			if (*rest) {
-				text_init(&words, child->last_words, sizeof(child->last_words));
-				text_add(&words, "%s", rest);
+				free(child->last_words);
+				child->last_words = strdup(rest);
 			}
 		}
 	}

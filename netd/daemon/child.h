@@ -30,7 +30,7 @@ struct child {
 	bool adopted;			/* found running: not a child of this process */
 	bool ready;			/* it has its sockets, and began to serve */
 	int error_fd;			/* owned; readable while it starts: what it says then; its end: it is ready */
-	char last_words[256];		/* the last line that came from there */
+	char *last_words;		/* owned: the last line that came from there; NULL: none has */
 };
 
 /* A process with a configuration file of ours that no record has led to yet. */

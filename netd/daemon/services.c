@@ -133,10 +133,13 @@ static void end_child(struct services *services, struct managed *managed)
 {
 	uint64_t lived_us = clock_us() - managed->child_started_us;
 	char how[64] = "ended", text[384];
-	const char *words = managed->child.last_words;
+	_cleanup_(freep) char *last_words = NULL;
+	const char *words;
 	unsigned int n_failures;
 
 	(void)child_read_errors(&managed->child);
+	last_words = steal_ptr(managed->child.last_words);
+	words = last_words ?: "";
 	forget_sources(managed);
 	(void)child_reap(&managed->child, how, sizeof(how));
 	managed->listens = false;

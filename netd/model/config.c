@@ -28,6 +28,7 @@ void network_deinit(struct network *network)
 	free(network->paths);
 	free(network->problem);
 	records_deinit(network);
+	keys_deinit(network);
 	*network = NETWORK_NULL;
 }
 
@@ -393,6 +394,23 @@ static int set_paths(struct network *network, const struct config_file *files, s
 	return 0;
 }
 
+/* What is as it is because no file says anything else. -ENOMEM only. */
+static int fill_in(struct network *network)
+{
+	char domain[NETWORK_NAME_SIZE + sizeof(".internal")];
+
+	if (network->n_kept_ports == 0 && !network->keeps_none) {
+		if (!KEYS_APPEND(network, kept_ports))
+			return -ENOMEM;
+		strcpy(network->kept_ports[0], "vnet*");
+	}
+	if (!network->domain) {
+		snprintf(domain, sizeof(domain), "%s.internal", network->name);
+		network->domain = strdup(domain);
+	}
+	return network->domain ? 0 : -ENOMEM;
+}
+
 /*
  * Makes a network of its file and its drop-ins, which stand in the order in which they apply. The caller
  * owns @ret_network. -EINVAL with file:line, what is allowed and what was probably meant; -ENOMEM.
@@ -423,8 +441,8 @@ int config_parse(const char *name, const struct config_file *files, size_t n_fil
 		if (r < 0)
 			return r;
 	}
-	if (network.n_kept_ports == 0 && !network.keeps_none)
-		snprintf(network.kept_ports[network.n_kept_ports++], IFNAME_SIZE, "vnet*");
+	if (fill_in(&network) < 0)
+		return failure_set(failure, -ENOMEM, "%s: out of memory", files[0].path);
 	if (network.n_addresses == 0)
 		network.address_auto = true;
 

@@ -44,6 +44,19 @@ const char *network_host_access_name(enum network_host_access access)
 	return host_access_names[access];
 }
 
+/*
+ * One more item, all of it 0, behind a list of a network's: KEYS_APPEND(). NULL without memory, and the list is as it was.
+ */
+void *keys_append(void **items, size_t *n, size_t size)
+{
+	char *grown = reallocarray(*items, *n + 1, size);
+
+	if (!grown)
+		return NULL;
+	*items = grown;
+	return memset(grown + (*n)++ * size, 0, size);
+}
+
 /* Values that several keys share. */
 
 static int parse_word(const char *value, const char *const *names, size_t n_names, char why[static KEY_WHY_SIZE],
@@ -319,14 +332,15 @@ static int parse_uplink(struct network *network, const char *value, char why[sta
 		snprintf(why, KEY_WHY_SIZE, "; more than %d interfaces", LIMIT_NETWORK_UPLINKS);
 		return -EINVAL;
 	}
-	snprintf(network->uplinks[network->n_uplinks++], IFNAME_SIZE, "%s", value);
+	if (!KEYS_APPEND(network, uplinks))
+		return -ENOMEM;
+	snprintf(network->uplinks[network->n_uplinks - 1], IFNAME_SIZE, "%s", value);
 	return 0;
 }
 
 static void reset_uplink(struct network *network)
 {
-	memset(network->uplinks, 0, sizeof(network->uplinks));
-	network->n_uplinks = 0;
+	KEYS_CLEAR(network, uplinks);
 }
 
 /* "FIRST-LAST", or one that is both. */
@@ -438,7 +452,7 @@ static int parse_ports(struct network *network, const char *value, char why[stat
 
 	if (strcmp(value, "none") == 0) {
 		network->keeps_none = true;
-		network->n_kept_ports = 0;
+		KEYS_CLEAR(network, kept_ports);
 		return 0;
 	}
 	if (strlen(value) >= sizeof(name))
@@ -452,14 +466,15 @@ static int parse_ports(struct network *network, const char *value, char why[stat
 		snprintf(why, KEY_WHY_SIZE, "; more than %d patterns", LIMIT_NETWORK_KEPT_PORTS);
 		return -EINVAL;
 	}
-	snprintf(network->kept_ports[network->n_kept_ports++], IFNAME_SIZE, "%s", value);
+	if (!KEYS_APPEND(network, kept_ports))
+		return -ENOMEM;
+	snprintf(network->kept_ports[network->n_kept_ports - 1], IFNAME_SIZE, "%s", value);
 	return 0;
 }
 
 static void reset_ports(struct network *network)
 {
-	memset(network->kept_ports, 0, sizeof(network->kept_ports));
-	network->n_kept_ports = 0;
+	KEYS_CLEAR(network, kept_ports);
 	network->keeps_none = false;
 }
 
@@ -477,14 +492,15 @@ static int parse_peer(struct network *network, const char *value, char why[stati
 		snprintf(why, KEY_WHY_SIZE, "; more than %d networks", LIMIT_NETWORK_PEERS);
 		return -EINVAL;
 	}
-	snprintf(network->peers[network->n_peers++], NETWORK_NAME_SIZE, "%s", value);
+	if (!KEYS_APPEND(network, peers))
+		return -ENOMEM;
+	snprintf(network->peers[network->n_peers - 1], NETWORK_NAME_SIZE, "%s", value);
 	return 0;
 }
 
 static void reset_peer(struct network *network)
 {
-	memset(network->peers, 0, sizeof(network->peers));
-	network->n_peers = 0;
+	KEYS_CLEAR(network, peers);
 }
 
 /* [Address] */
@@ -543,14 +559,15 @@ static int parse_address(struct network *network, const char *value, char why[st
 		return -EINVAL;
 	}
 	address.place = network->places[KEY_ADDRESS];
-	network->addresses[network->n_addresses++] = address;
+	if (!KEYS_APPEND(network, addresses))
+		return -ENOMEM;
+	network->addresses[network->n_addresses - 1] = address;
 	return 0;
 }
 
 static void reset_address(struct network *network)
 {
-	memset(network->addresses, 0, sizeof(network->addresses));
-	network->n_addresses = 0;
+	KEYS_CLEAR(network, addresses);
 	network->address_auto = false;
 }
 
@@ -655,21 +672,22 @@ bool keys_domain_is_valid(const char *name, size_t length)
 	return label > 0 && name[length - 1] != '-';
 }
 
+/* What it is then, config_parse() says: NAME.internal. */
+static void reset_dns_domain(struct network *network)
+{
+	free(network->domain);
+	network->domain = NULL;
+}
+
 static int parse_dns_domain(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
 	size_t length = strlen(value);
 
 	if (!keys_domain_is_valid(value, length))
 		return -EINVAL;
-	memset(network->domain, 0, sizeof(network->domain));
-	memcpy(network->domain, value, length);
-	return 0;
-}
-
-static void reset_dns_domain(struct network *network)
-{
-	memset(network->domain, 0, sizeof(network->domain));
-	snprintf(network->domain, sizeof(network->domain), "%s.internal", network->name);
+	reset_dns_domain(network);
+	network->domain = strdup(value);
+	return network->domain ? 0 : -ENOMEM;
 }
 
 #define BOOLEAN "yes or no"
@@ -1030,4 +1048,14 @@ void keys_reset(struct network *network)
 {
 	for (size_t i = 0; i < KEY_MAX_; i++)
 		keys[i].reset(network);
+}
+
+/* Frees the lists and texts of the keys in this file. */
+void keys_deinit(struct network *network)
+{
+	KEYS_CLEAR(network, uplinks);
+	KEYS_CLEAR(network, peers);
+	KEYS_CLEAR(network, kept_ports);
+	KEYS_CLEAR(network, addresses);
+	reset_dns_domain(network);
 }

@@ -35,6 +35,14 @@ const char *keys_nearest(const char *section, const char *name);
 const char *keys_nearest_section(const char *section);
 const char *keys_section_of(const char *name);
 void keys_reset(struct network *network);
+void keys_deinit(struct network *network);
+
+/* Lists of a network: most networks have one item in them, or none. */
+#define KEYS_APPEND(network, many) \
+	keys_append((void **)&(network)->many, &(network)->n_##many, sizeof(*(network)->many))
+#define KEYS_CLEAR(network, many) \
+	(free((network)->many), (network)->many = NULL, (network)->n_##many = 0)
+void *keys_append(void **items, size_t *n, size_t size);
 
 /* Values that records.c has, too. */
 int keys_parse_boolean(const char *value, bool *ret_value);

@@ -15,6 +15,7 @@
 #define LIMIT_NETWORK_NAMES		(NETSTATE_ALTNAMES - 1)
 #define LIMIT_NETWORK_ADDRESSES		8
 #define LIMIT_NETWORK_FORWARDERS	8
+#define LIMIT_NETWORK_NTP		8
 #define LIMIT_NETWORK_UPLINKS		4
 #define LIMIT_NETWORK_PEERS		16
 #define LIMIT_NETWORK_RANGES		16
@@ -58,8 +59,8 @@ enum network_checksum {
 
 /* Where something was said, for error texts. Line 0: nowhere, it is the default. */
 struct network_place {
-	uint16_t file;			/* index into network.paths */
-	uint32_t line;
+	unsigned int file : 10;		/* index into network.paths */
+	unsigned int line : 22;
 };
 
 struct network_address {
@@ -175,37 +176,37 @@ struct network {
 
 	bool forward_guard;		/* the host is to forward for us alone */
 	size_t n_uplinks;
-	char uplinks[LIMIT_NETWORK_UPLINKS][IFNAME_SIZE];	/* none: every way out will do */
+	char (*uplinks)[IFNAME_SIZE];	/* owned, as all lists here; none: every way out will do */
 	struct ip nat_first[2], nat_last[2];	/* IPv4, IPv6; no family: the address of the way out */
 	uint16_t nat_ports[2];		/* first and last; 0: 1024 to 65535 */
 	bool nat66;
 	size_t n_peers;
-	char peers[LIMIT_NETWORK_PEERS][NETWORK_NAME_SIZE];	/* networks that are to be reached, when they want it too */
+	char (*peers)[NETWORK_NAME_SIZE];	/* networks that are to be reached, when they want it too */
 
 	bool keeps_none;		/* Ports=none */
 	size_t n_kept_ports;
-	char kept_ports[LIMIT_NETWORK_KEPT_PORTS][IFNAME_SIZE];	/* patterns for names of others' taps */
+	char (*kept_ports)[IFNAME_SIZE];	/* patterns for names of others' taps */
 
 	bool address_auto;		/* for each family that no address is written for */
 	size_t n_addresses;
-	struct network_address addresses[LIMIT_NETWORK_ADDRESSES];
+	struct network_address *addresses;
 
 	bool dhcp;
 	size_t n_ranges;
-	struct network_range ranges[LIMIT_NETWORK_RANGES];	/* none of IPv4: all of the prefix */
+	struct network_range *ranges;		/* none of IPv4: all of the prefix */
 	bool only_hosts;		/* addresses for [Host]s alone */
 	bool by_client_id;		/* guests are told apart by that, not by their Ethernet addresses */
 	bool no_router;
 	struct ip router;		/* no family: the gateway */
 	size_t n_ntp;
-	struct ip ntp[8];
+	struct ip *ntp;
 	struct network_texts options;	/* as dnsmasq writes them behind dhcp-option= */
 	uint32_t lease_time_s;		/* NETWORK_LEASE_FOREVER */
 
 	bool dns;
-	char domain[LIMIT_NETWORK_DOMAIN];
+	char *domain;			/* owned */
 	size_t n_forwarders;
-	struct ip forwarders[LIMIT_NETWORK_FORWARDERS];
+	struct ip *forwarders;
 	struct network_texts splits;	/* other servers, as dnsmasq writes them behind server= */
 	bool split_all;			/* one of those is for all names */
 	struct network_texts names;	/* lines of /etc/hosts */

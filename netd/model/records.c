@@ -86,14 +86,15 @@ int records_parse_dhcp_range(struct network *network, const char *value, char wh
 		snprintf(why, KEY_WHY_SIZE, "; more than %d ranges", LIMIT_NETWORK_RANGES);
 		return -EINVAL;
 	}
-	network->ranges[network->n_ranges++] = range;
+	if (!KEYS_APPEND(network, ranges))
+		return -ENOMEM;
+	network->ranges[network->n_ranges - 1] = range;
 	return 0;
 }
 
 void records_reset_dhcp_range(struct network *network)
 {
-	memset(network->ranges, 0, sizeof(network->ranges));
-	network->n_ranges = 0;
+	KEYS_CLEAR(network, ranges);
 }
 
 /* Those that the server itself answers for, or that are no options at all (RFC 2132, RFC 3046). */
@@ -196,18 +197,19 @@ int records_parse_dhcp_ntp(struct network *network, const char *value, char why[
 
 	if (ip_parse(value, &ip) < 0)
 		return -EINVAL;
-	if (network->n_ntp == ARRAY_SIZE(network->ntp)) {
-		snprintf(why, KEY_WHY_SIZE, "; more than %zu servers", ARRAY_SIZE(network->ntp));
+	if (network->n_ntp == LIMIT_NETWORK_NTP) {
+		snprintf(why, KEY_WHY_SIZE, "; more than %d servers", LIMIT_NETWORK_NTP);
 		return -EINVAL;
 	}
-	network->ntp[network->n_ntp++] = ip;
+	if (!KEYS_APPEND(network, ntp))
+		return -ENOMEM;
+	network->ntp[network->n_ntp - 1] = ip;
 	return 0;
 }
 
 void records_reset_dhcp_ntp(struct network *network)
 {
-	memset(network->ntp, 0, sizeof(network->ntp));
-	network->n_ntp = 0;
+	KEYS_CLEAR(network, ntp);
 }
 
 int records_parse_dhcp_router(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
@@ -270,7 +272,9 @@ int records_parse_dns_forwarder(struct network *network, const char *value, char
 			snprintf(why, KEY_WHY_SIZE, "; more than %d servers", LIMIT_NETWORK_FORWARDERS);
 			return -EINVAL;
 		}
-		network->forwarders[network->n_forwarders++] = ip;
+		if (!KEYS_APPEND(network, forwarders))
+			return -ENOMEM;
+		network->forwarders[network->n_forwarders - 1] = ip;
 		return 0;
 	}
 	text_init(&text, line, sizeof(line));
@@ -287,8 +291,7 @@ int records_parse_dns_forwarder(struct network *network, const char *value, char
 
 void records_reset_dns_forwarder(struct network *network)
 {
-	memset(network->forwarders, 0, sizeof(network->forwarders));
-	network->n_forwarders = 0;
+	KEYS_CLEAR(network, forwarders);
 	network->split_all = false;
 	texts_deinit(&network->splits);
 }
@@ -744,6 +747,9 @@ void records_deinit(struct network *network)
 	free(network->hosts);
 	records_reset_boot_root(network);
 	records_reset_boot_file(network);
+	KEYS_CLEAR(network, ranges);
+	KEYS_CLEAR(network, ntp);
+	KEYS_CLEAR(network, forwarders);
 	free(network->forwards);
 	free(network->routes);
 	free(network->taps);
