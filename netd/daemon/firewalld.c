@@ -42,7 +42,7 @@ struct binding {
 	bool failed;			/* it was refused: not again until firewalld says that it has changed */
 	bool fallback;
 	sd_bus_slot *slot;		/* owned: the call under way */
-	char problem[256];
+	char *problem;			/* owned; NULL: none */
 	struct firewalld *firewalld;	/* borrowed */
 };
 
@@ -63,18 +63,23 @@ static void forget(struct binding *binding)
 {
 	binding->slot = sd_bus_slot_unref(binding->slot);
 	binding->told = binding->failed = binding->fallback = false;
-	binding->problem[0] = '\0';
+	free(binding->problem);
+	binding->problem = NULL;
+}
+
+static void binding_free(struct binding *binding)
+{
+	forget(binding);
+	free(binding);
 }
 
 static void say_problem(struct binding *binding, const char *text)
 {
-	char before[sizeof(binding->problem)];
-
-	memcpy(before, binding->problem, sizeof(before));
-	snprintf(binding->problem, sizeof(binding->problem), "%s", text);
-	if (strcmp(before, binding->problem) == 0)
+	if (strcmp(binding->problem ?: "", text) == 0)
 		return;
-	if (binding->problem[0])
+	free(binding->problem);
+	binding->problem = *text ? strdup(text) : NULL;
+	if (binding->problem)
 		sd_journal_send("MESSAGE=%s", binding->problem, "PRIORITY=4", "BRIDGE=%s", binding->bridge, NULL);
 	binding->firewalld->changed(binding->firewalld->data);
 }
@@ -83,7 +88,7 @@ static int on_added(sd_bus_message *message, void *data, sd_bus_error *error _un
 {
 	const sd_bus_error *wrong = sd_bus_message_get_error(message);
 	struct binding *binding = data;
-	char text[sizeof(binding->problem)];
+	char text[256];
 
 	binding->slot = sd_bus_slot_unref(binding->slot);
 	binding->told = true;
@@ -156,7 +161,7 @@ static void drop_unwanted(struct firewalld *firewalld)
 		if (binding->wanted || binding->told || binding->slot)
 			firewalld->bindings[n++] = binding;
 		else
-			free(binding);
+			binding_free(binding);
 	}
 	firewalld->n_bindings = n;
 }
@@ -237,10 +242,8 @@ struct firewalld *firewalld_free(struct firewalld *firewalld)
 		return NULL;
 	systembus_unlisten(&firewalld->listener);
 	sd_bus_slot_unref(firewalld->reloaded_slot);
-	for (size_t i = 0; i < firewalld->n_bindings; i++) {
-		sd_bus_slot_unref(firewalld->bindings[i]->slot);
-		free(firewalld->bindings[i]);
-	}
+	for (size_t i = 0; i < firewalld->n_bindings; i++)
+		binding_free(firewalld->bindings[i]);
 	free(firewalld->bindings);
 	free(firewalld);
 	return NULL;
@@ -310,7 +313,7 @@ const char *firewalld_problem_of(const struct firewalld *firewalld, const char *
 {
 	const struct binding *binding = firewalld ? find(firewalld, firewalld->n_bindings, bridge) : NULL;
 
-	return binding && binding->wanted ? binding->problem : "";
+	return binding && binding->wanted && binding->problem ? binding->problem : "";
 }
 
 /*

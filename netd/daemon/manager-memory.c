@@ -95,6 +95,12 @@ static bool is_put_back(const struct plan *plan, int ifindex)
 	return false;
 }
 
+/* Gives back what of an array was not needed after all. */
+static void *fit(void *array, size_t n, size_t size)
+{
+	return reallocarray(array, n + 1, size) ?: array;
+}
+
 /* Keeps what the next plan needs to put things back: our ports that are in place, our bridges. */
 int manager_remember(struct manager *manager, const struct netstate *snapshot, const struct plan *plan)
 {
@@ -140,9 +146,9 @@ int manager_remember(struct manager *manager, const struct netstate *snapshot, c
 	}
 	free(manager->ports);
 	free(manager->bridges);
-	manager->ports = ports;
+	manager->ports = fit(ports, n_ports, sizeof(*ports));
 	manager->n_ports = n_ports;
-	manager->bridges = bridges;
+	manager->bridges = fit(bridges, n_bridges, sizeof(*bridges));
 	manager->n_bridges = n_bridges;
 	manager->remembered = manager->kernel.view.changes;
 	return 0;
@@ -171,7 +177,7 @@ int manager_remember_addresses(struct manager *manager, const struct pass *pass)
 			addresses[n++] = *address;
 	}
 	free(manager->addresses);
-	manager->addresses = addresses;
+	manager->addresses = fit(addresses, n, sizeof(*addresses));
 	manager->n_addresses = n;
 	return 0;
 }

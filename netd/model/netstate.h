@@ -193,7 +193,7 @@ enum sysctl_when {
 
 /* A sysctl of net. Identity: path. */
 struct netstate_sysctl {
-	char path[64];			/* below /proc/sys/net, such as "ipv4/ip_forward" */
+	char path[48];			/* below /proc/sys/net, such as "ipv4/ip_forward" */
 	int value;
 	uint8_t when;			/* enum sysctl_when */
 };
