@@ -154,6 +154,12 @@ static void tell_note(struct managed *managed, const struct plan_note *note)
 			 note->own_length);
 		text_add(&fix, "guestnet edit %s", note->network);
 		break;
+	case PLAN_NOTE_ROUTE_TABLE:
+		text_add(&text, "routing table %u has a route to %s/%u%s%s, and this network is %s/%u: where a rule (ip rule) leads to that table, what is sent to guests goes there; give the network another Address=, or that table a route to it",
+			 note->table, IP_TEXT(&note->address), note->prefix_length, note->link[0] ? " by " : "",
+			 note->link[0] ? STR_ESCAPED(note->link) : "", IP_TEXT(&note->own), note->own_length);
+		text_add(&fix, "guestnet edit %s", note->network);
+		break;
 	case PLAN_NOTE_TAP_FOREIGN:
 		text_add(&text, "there is an interface %s already that is not the tap which [Tap] declares: delete or rename it, or give the tap another Name=",
 			 STR_ESCAPED(note->link));

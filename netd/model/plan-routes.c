@@ -10,8 +10,13 @@
 
 #include "ip.h"
 
-/* Those that may be in the way: not the default route, and none of our own. The caller frees. */
-static const struct netstate_route **find_foreign_routes(struct planner *planner, size_t *ret_n)
+#define LOCAL_TABLE	255	/* RT_TABLE_LOCAL */
+
+/*
+ * Those that may be in the way, of the main table or of all others: not the default route, and none of our own. The table
+ * of the host's own addresses says nothing that is not in another one. The caller frees.
+ */
+static const struct netstate_route **find_foreign_routes(struct planner *planner, bool of_main, size_t *ret_n)
 {
 	const struct netstate *snapshot = planner->snapshot;
 	const struct netstate_route **routes = calloc(snapshot->n_routes + 1, sizeof(*routes));
@@ -22,7 +27,7 @@ static const struct netstate_route **find_foreign_routes(struct planner *planner
 	for (size_t i = 0; routes && i < snapshot->n_routes; i++) {
 		const struct netstate_route *route = &snapshot->routes[i];
 
-		if (route->table == NETSTATE_MAIN_TABLE && route->prefix_length > 0 && !planner_network_of_link(planner, route->link))
+		if ((route->table == NETSTATE_MAIN_TABLE) == of_main && route->table != LOCAL_TABLE && route->prefix_length > 0 && !planner_network_of_link(planner, route->link))
 			routes[(*ret_n)++] = route;
 	}
 	return routes;
@@ -58,7 +63,8 @@ static void note_overlaps_of_kind(struct planner *planner, const struct netstate
 		bool inside = route && route->prefix_length >= address->prefix_length;
 		struct plan_note *note;
 
-		if (!bridge || inside != (kind == PLAN_NOTE_ROUTE_INSIDE) || !planner_is_wanted(planner, bridge->network))
+		if (!bridge || (kind != PLAN_NOTE_ROUTE_TABLE && inside != (kind == PLAN_NOTE_ROUTE_INSIDE)) ||
+		    !planner_is_wanted(planner, bridge->network))
 			continue;
 		planner_add_note(planner, kind, bridge->network, route->link, NULL);
 		if (planner->error < 0)
@@ -68,6 +74,7 @@ static void note_overlaps_of_kind(struct planner *planner, const struct netstate
 		note->prefix_length = route->prefix_length;
 		note->own = ip_mask(&address->address, address->prefix_length);
 		note->own_length = address->prefix_length;
+		note->table = kind == PLAN_NOTE_ROUTE_TABLE ? route->table : 0;
 	}
 }
 
@@ -75,8 +82,12 @@ static void note_overlaps_of_kind(struct planner *planner, const struct netstate
 void plan_routes(struct planner *planner)
 {
 	size_t n;
-	const struct netstate_route **routes = find_foreign_routes(planner, &n);
+	const struct netstate_route **routes = find_foreign_routes(planner, false, &n);
 
+	if (routes)
+		note_overlaps_of_kind(planner, routes, n, PLAN_NOTE_ROUTE_TABLE);
+	free(routes);
+	routes = find_foreign_routes(planner, true, &n);
 	if (n > 0) {
 		note_overlaps_of_kind(planner, routes, n, PLAN_NOTE_ROUTE_WIDER);
 		note_overlaps_of_kind(planner, routes, n, PLAN_NOTE_ROUTE_INSIDE);

@@ -162,6 +162,7 @@ static const char *const note_names[] = {
 	[PLAN_NOTE_ADDRESS_FOREIGN] = "address-foreign", [PLAN_NOTE_PORT_PHYSICAL] = "port-physical",
 	[PLAN_NOTE_GUEST_ROUTE_FOREIGN] = "guest-route-foreign", [PLAN_NOTE_GUEST_ROUTE_TAKEN] = "guest-route-taken",
 	[PLAN_NOTE_ROUTE_WIDER] = "route-wider", [PLAN_NOTE_ROUTE_INSIDE] = "route-inside",
+	[PLAN_NOTE_ROUTE_TABLE] = "route-table",
 	[PLAN_NOTE_TAP_FOREIGN] = "tap-foreign", [PLAN_NOTE_TAP_BUSY] = "tap-busy", [PLAN_NOTE_TAP_LEAVING] = "tap-leaving",
 	[PLAN_NOTE_TABLE_OWNED] = "table-owned",
 };

@@ -106,6 +106,7 @@ enum plan_note_kind {
 	PLAN_NOTE_GUEST_ROUTE_TAKEN,	/* a prefix behind a guest has addresses of another network, which chose them */
 	PLAN_NOTE_ROUTE_WIDER,		/* a route of somebody else's leads to more than the network, and to all of it */
 	PLAN_NOTE_ROUTE_INSIDE,		/* a route of somebody else's leads to the network, or a part of it */
+	PLAN_NOTE_ROUTE_TABLE,		/* one of these stands in a table that only rules lead to */
 	PLAN_NOTE_TAP_FOREIGN,		/* somebody else's interface has the name of a declared tap */
 	PLAN_NOTE_TAP_BUSY,		/* a tap is not as declared, and cannot be changed while a guest uses it */
 	PLAN_NOTE_TAP_LEAVING,		/* no section declares it any more; it goes when its guest does */
@@ -122,6 +123,7 @@ struct plan_note {
 	uint8_t prefix_length;
 	struct ip own;			/* ROUTE_*: the network's address that it is about */
 	uint8_t own_length;
+	uint32_t table;			/* ROUTE_TABLE */
 };
 
 struct plan {

@@ -157,6 +157,7 @@ check guard-gone-open wait_for 20 flow lan 198.51.100.1
 
 # Routes of others that lead where the network is: named as long as they are there, and also at the start.
 status() { client status default --json 2>/dev/null | jq -r ".[0].$1"; }
+equal_to_none() { [ "$(status state) $(status problem)" = 'running ' ]; }
 told() { [ "$(status state)" = "$1" ] && [[ $(status problem) == *"$2"* ]]; }
 ip route add 10.0.0.0/8 dev lan0
 check route-wider wait_for 20 told running 'the host has a route to 10.0.0.0/8 by lan0, and this network is a part of that'
@@ -169,6 +170,11 @@ kill_netd
 start_netd
 check route-at-start wait_for 20 told degraded 10.70.1.128/25
 ip route del 10.70.1.128/25 dev lan0
+# In a table that only rules lead to: it may matter, and is no fault of the network's.
+ip route add 10.70.1.0/25 dev lan0 table 77
+check route-table wait_for 20 told running 'routing table 77 has a route to 10.70.1.0/25 by lan0, and this network is 10.70.1.0/24: where a rule'
+ip route del 10.70.1.0/25 dev lan0 table 77
+check route-table-gone wait_for 20 equal_to_none
 ip route add fd70::/48 dev lan0
 check route-wider6 wait_for 20 told running 'fd70::/48 by lan0'
 ip route del fd70::/48 dev lan0
@@ -182,7 +188,6 @@ ip route add 172.30.0.0/24 dev lan0
 ip link set gone0 mtu 1400
 check route-among-others told degraded 10.70.1.64/26
 ip link del gone0
-equal_to_none() { [ "$(status state) $(status problem)" = 'running ' ]; }
 check route-gone wait_for 20 equal_to_none
 
 equal status-forwarding 'ipv4 ipv6' "$(status forwarding)"
