@@ -662,10 +662,13 @@ const struct check checks[] = {
 	  check_answer },
 	{ "taps", "no tap was left down and alone",
 	  "warning: netdev has no peer\n"
+	  "could not configure /dev/net/tun (tap0): Operation not permitted\n"
+	  "could not configure /dev/net/tun (tap0): Device or resource busy\n"
 	  "could not launch network script\n"
 	  "/etc/qemu-ifup: could not launch network script\n",
 	  "QEMU with `script=no` leaves its tap as it is: down, and on no bridge. Adopt it with `--fix`, or let QEMU use the helper "
-	  "(`guestnet qemu NETWORK` prints the arguments).",
+	  "(`guestnet qemu NETWORK` prints the arguments). A tap that is there already opens for its owner only, and once: a section [Tap] "
+	  "in the network's file makes one for a user (`ip -d link show tap0` says whose it is, `guestnet ports` who holds it).",
 	  check_taps },
 	{ "mtu", "ports take packets as large as their bridge's", "",
 	  "What is larger than a port's MTU is dropped by the bridge without a word. `MTU=` in the network's file sets bridge and ports, and "
