@@ -74,6 +74,7 @@ static bool needs_filter(const struct plan_step *step)
 	case PHASE_START_SERVICES:
 		return true;
 	case PHASE_STOP_SERVICES:
+	case PHASE_RULES_AHEAD:
 	case PHASE_CREATE_LINKS:
 	case PHASE_SET_LINKS:
 	case PHASE_ADD_ADDRESSES:
@@ -752,6 +753,7 @@ static void run_phase(struct applying *applying, enum plan_phase phase)
 		change_taps(applying);
 		change_links(applying);
 		break;
+	case PHASE_RULES_AHEAD:
 	case PHASE_RULES:
 	case PHASE_REMOVE_RULES:
 		change_rules(applying);

@@ -87,6 +87,18 @@ static void plan_changed_element(struct planner *planner, const struct netstate_
 	planner_add_element_step(planner, PHASE_RULES, PLAN_ELEMENT_ADD, OUTCOME_UPDATE, want->network, want);
 }
 
+/*
+ * An element that begins with the name which its bridge is about to get. It is there before the bridge is called so: what
+ * is not known by its name is not filtered.
+ */
+static bool is_ahead(const struct planner *planner, const struct netstate_element *element)
+{
+	const struct job *job = has_link_name(element) ? planner_find_job(planner, element->network) : NULL;
+
+	return job && job->seen && memcmp(job->desired->name, element->key, IFNAME_SIZE) == 0 &&
+	       strcmp(job->seen->bridge->name, job->desired->name) != 0;
+}
+
 static void plan_element_changes(struct planner *planner)
 {
 	const struct netstate *desired = planner->desired, *snapshot = planner->snapshot;
@@ -99,7 +111,8 @@ static void plan_element_changes(struct planner *planner)
 
 		if (order < 0) {
 			if (is_desired_element(planner, want, false))
-				planner_add_element_step(planner, PHASE_RULES, PLAN_ELEMENT_ADD, OUTCOME_CREATE, want->network, want);
+				planner_add_element_step(planner, is_ahead(planner, want) ? PHASE_RULES_AHEAD : PHASE_RULES,
+							 PLAN_ELEMENT_ADD, OUTCOME_CREATE, want->network, want);
 			i++;
 		} else if (order > 0) {
 			plan_stale_element(planner, have);
@@ -120,7 +133,7 @@ static void plan_element_changes(struct planner *planner)
 static bool has_changes_now(const struct planner *planner, size_t first)
 {
 	for (size_t i = first; i < planner->plan.n_steps; i++)
-		if (planner->plan.steps[i].phase == PHASE_RULES)
+		if (planner->plan.steps[i].phase == PHASE_RULES || planner->plan.steps[i].phase == PHASE_RULES_AHEAD)
 			return true;
 	return false;
 }
@@ -149,15 +162,82 @@ static bool has_our_rules(const struct netstate_table *actual, const struct nets
 	       actual->fingerprint == wanted->fingerprint;
 }
 
-/* A bridge that is about to go: a member of the set of bridges, of no other, and that until it is down. */
-static void add_closing_element(struct planner *planner, const struct seen *seen)
+static struct netstate_element bridge_element(const char name[static IFNAME_SIZE], const char *network)
 {
 	struct netstate_element element = { .set = NETSTATE_SET_BRIDGES, .key_length = IFNAME_SIZE };
 
-	memcpy(element.key, seen->bridge->name, IFNAME_SIZE);
-	snprintf(element.network, sizeof(element.network), "%s", seen->network);
+	memcpy(element.key, name, IFNAME_SIZE);
+	snprintf(element.network, sizeof(element.network), "%s", network);
+	return element;
+}
+
+/* A bridge that is about to go: a member of the set of bridges, of no other, and that until it is down. */
+static void add_closing_element(struct planner *planner, const struct seen *seen)
+{
+	const struct netstate_element element = bridge_element(seen->bridge->name, seen->network);
+
 	planner_add_element_step(planner, PHASE_RULES, PLAN_ELEMENT_ADD, OUTCOME_DELETE, seen->network, &element);
 	planner_add_element_step(planner, PHASE_REMOVE_RULES, PLAN_ELEMENT_REMOVE, OUTCOME_DELETE, seen->network, &element);
+}
+
+/* A name in the set of bridges, and in no other: what comes from a bridge of this name goes nowhere. */
+static bool close_ahead(struct planner *planner, const char name[static IFNAME_SIZE], const char *network)
+{
+	const struct netstate_element element = bridge_element(name, network);
+
+	if (netstate_find_element(planner->snapshot, &element))
+		return false;
+	planner_add_element_step(planner, PHASE_RULES_AHEAD, PLAN_ELEMENT_ADD, OUTCOME_UPDATE, network, &element);
+	return true;
+}
+
+/* Is there a set for it in the table as it is? */
+static bool fits(const struct netstate_table *table, const struct netstate_element *element)
+{
+	const uint32_t feature = ruleset_set_feature(element->set);
+
+	if (feature && !(table->features & feature))
+		return false;
+	if (!element->prefix_length)
+		return true;
+	return strcmp(ruleset_set_key(element->set), "n6") == 0 ? ruleset_has_prefix6(table, element->prefix_length) :
+								   ruleset_has_prefix4(table, element->prefix_length);
+}
+
+/* What the table that goes can take of names which bridges are about to get. It takes the set of bridges in any case. */
+static void add_fitting_ahead(struct planner *planner)
+{
+	const struct netstate *desired = planner->desired, *snapshot = planner->snapshot;
+
+	if (snapshot->table.state != NETSTATE_TABLE_EQUAL)
+		return;
+	for (size_t i = 0; i < desired->n_elements; i++) {
+		const struct netstate_element *element = &desired->elements[i];
+
+		if (is_desired_element(planner, element, false) && is_ahead(planner, element) && fits(&snapshot->table, element) &&
+		    !netstate_find_element(snapshot, element))
+			planner_add_element_step(planner, PHASE_RULES_AHEAD, PLAN_ELEMENT_ADD, OUTCOME_UPDATE, element->network, element);
+	}
+}
+
+/* Bridges that get another name, with their names of a moment when they change names with each other. */
+static void close_names_ahead(struct planner *planner, bool replaced)
+{
+	for (size_t i = 0; i < planner->n_jobs && planner->snapshot->table.state == NETSTATE_TABLE_EQUAL; i++) {
+		const struct job *job = &planner->jobs[i];
+		const char *network = job->desired->network;
+
+		if (job->blocked || job->excepted || !job->seen || job->desired->open || job->desired->existing ||
+		    !job->seen->bridge->up)
+			continue;
+		if (job->seen->moved && close_ahead(planner, job->seen->name, network) && !replaced) {
+			const struct netstate_element element = bridge_element(job->seen->name, network);
+
+			planner_add_element_step(planner, PHASE_RULES, PLAN_ELEMENT_REMOVE, OUTCOME_UPDATE, network, &element);
+		}
+	}
+	if (replaced)
+		add_fitting_ahead(planner);
 }
 
 /*
@@ -170,6 +250,7 @@ static void plan_table_replace(struct planner *planner)
 	bool absent = planner->snapshot->table.state == NETSTATE_TABLE_ABSENT;
 	struct netstate_table table = desired->table;
 
+	close_names_ahead(planner, true);
 	table.handle = planner->snapshot->table.handle;
 	planner_add_table_step(planner, PHASE_RULES, PLAN_TABLE_REPLACE, absent ? OUTCOME_CREATE : OUTCOME_UPDATE, "", &table);
 	for (size_t i = 0; i < desired->n_elements; i++)
@@ -201,6 +282,7 @@ void plan_table(struct planner *planner)
 		return;
 	}
 	plan_element_changes(planner);
+	close_names_ahead(planner, false);
 	if (!actual->orphan)
 		return;
 	/* Anybody could have written to an orphan: it is taken over as it should be, or not at all. */

@@ -127,7 +127,7 @@ int planner_sort_steps(struct plan *plan)
 }
 
 static const char *const phase_names[] = {
-	[PHASE_STOP_SERVICES] = "stop-services", [PHASE_CREATE_LINKS] = "create-links",
+	[PHASE_STOP_SERVICES] = "stop-services", [PHASE_RULES_AHEAD] = "rules-ahead", [PHASE_CREATE_LINKS] = "create-links",
 	[PHASE_SET_LINKS] = "set-links", [PHASE_ADD_ADDRESSES] = "add-addresses", [PHASE_RULES] = "rules",
 	[PHASE_SYSCTLS] = "sysctls", [PHASE_UP] = "up", [PHASE_PORTS] = "ports",
 	[PHASE_START_SERVICES] = "start-services", [PHASE_REMOVE_ADDRESSES] = "remove-addresses",

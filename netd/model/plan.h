@@ -21,6 +21,7 @@
  */
 enum plan_phase {
 	PHASE_STOP_SERVICES,		/* those that go */
+	PHASE_RULES_AHEAD,		/* names that bridges are about to get: the filter knows them before */
 	PHASE_CREATE_LINKS,		/* down; before them, names that stand in the way */
 	PHASE_SET_LINKS,		/* MAC, MTU, STP, alias, names */
 	PHASE_ADD_ADDRESSES,		/* on links that are down, or already filtered */

@@ -105,6 +105,8 @@ Route-changed;;[Route]|Destination=10.60.0.0/16|Gateway=10.94.1.6|Metric=7|Adver
 TFTPRoot;;[Boot]|TFTPRoot=@ROOT@/tftp|File=pxelinux.0
 File;;[Boot]|TFTPRoot=@ROOT@/tftp|File=other.0|File=ipxe:http://10.94.1.1/x
 Server;;[Boot]|Server=10.94.1.5|File=pxelinux.0
+Bridge;Bridge=gn-renamed;
+Bridge-again;Bridge=gn-third|Peer=other;[Forward]|Listen=udp:9000|To=10.94.1.5
 all-gone;;
 ROWS
 phase end
@@ -129,6 +131,7 @@ check forbidden-anew test "$before" != "$(table_handle)"
 ended $none4_pid
 ended $none6_pid
 
+# A device that is up is renamed since Linux 6.2.
 # --- what guests must notice: their gateway has another Ethernet address ---------------------------
 network n '[Network]' MACAddress=52:54:00:94:94:94 '[Address]' Address=10.94.1.1/24 Address=fd94::1/64
 check mac-changed netd_reload

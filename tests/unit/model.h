@@ -281,6 +281,20 @@ static inline void sim_rename_bridge(struct netstate *state, struct netstate_bri
 	snprintf(bridge->name, IFNAME_SIZE, "%s", name);
 }
 
+/* A plan's new name, unlike anybody else's, is one that the filter knows already. */
+static inline void sim_plan_rename(struct netstate *state, const struct netstate_bridge *wanted)
+{
+	const char *name = wanted->name;
+	struct netstate_bridge *bridge;
+
+	netstate_sort(state);
+	bridge = sim_bridge(state, wanted);
+	if (bridge->up && state->table.state == NETSTATE_TABLE_EQUAL && sim_has_bridges_element(state, bridge->name) &&
+	    !sim_has_bridges_element(state, name))
+		fail_msg("%s is called %s without a filter for that name", bridge->name, name);
+	sim_rename_bridge(state, bridge, name);
+}
+
 /* As the kernel does: always a new one. */
 static int sim_next_index = 100;
 
@@ -532,7 +546,7 @@ static inline void sim_step(struct netstate *state, const struct plan_step *step
 		sim_set_bridge(sim_bridge(state, &step->bridge), &step->bridge, step->fields);
 		break;
 	case PLAN_BRIDGE_RENAME:
-		sim_rename_bridge(state, sim_bridge(state, &step->bridge), step->bridge.name);
+		sim_plan_rename(state, &step->bridge);
 		break;
 	case PLAN_BRIDGE_UP:
 		netstate_sort(state);
