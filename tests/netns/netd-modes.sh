@@ -146,4 +146,11 @@ equal nat-address-changed 198.51.100.2 "$(seen gn 198.51.100.1 7777)"
 if [ -r /proc/net/nf_conntrack ]; then
 	equal nat-address-flows '' "$(grep 'src=10.82.1.5.*dst=198.51.100.77' /proc/net/nf_conntrack)"
 fi
+# A range of addresses, of both families, and ports.
+for n in 7 8 9; do ip addr add 198.51.100.7$n/32 dev up0 2>/dev/null; ip addr add 2001:db8:51::7$n/128 dev up0 nodad 2>/dev/null; done
+network n '[Network]' Mode=nat NATAddress=198.51.100.77-198.51.100.79 NATAddress=2001:db8:51::77-2001:db8:51::79 NATPorts=30000-30999 \
+	'[Address]' Address=10.82.1.1/24 Address=fd82::1/64
+netd_reload
+matches nat-range '^198.51.100.7[789] 30[0-9][0-9][0-9] ' "$(asked gn 198.51.100.1 7777)"
+matches nat-range6 '^2001:db8:51::7[789] 30[0-9][0-9][0-9] ' "$(asked gn 2001:db8:51::1 7777 udp)"
 nets_done
