@@ -3,6 +3,7 @@
 #
 #   networks_root FOLDER            where the daemon's files are; must be called first
 #   networks_write COUNT [FIRST]    files n0001... ; the odd ones mode nat, the even ones isolated
+#   networks_idle NUMBER            the file of one more, that is down until it is asked for
 #   networks_daemon                 the daemon's command line, in $netd
 #   networks_stop                   ends the daemon and what it has started, and removes all that it has made
 #   median, p99                     of the numbers on standard input
@@ -24,6 +25,11 @@ networks_write() {
 		printf '[Network]\nMode=%s\n[Address]\nAddress=10.%d.%d.1/24\nAddress=fd00:7:%x::1/64\n%s' $mode \
 			$((100 + i / 256)) $((i % 256)) $i "${networks_more-}" >$root/etc/networks/$(printf 'n%04d' $i).network
 	done
+}
+
+networks_idle() {
+	networks_write $1 $1
+	sed -i '1a Autostart=no' $root/etc/networks/$(printf 'n%04d' $1).network
 }
 
 # Everything ends with the world's pid namespace; what is measured next wants an empty one.
