@@ -48,7 +48,7 @@ behind() {	# NAME ROUTER ADDRESS4 ADDRESS6: what a router leads to; - for no add
 	ip -n "$1" route add default via "${4%::*}::1"
 }
 behind behind router 10.50.0.9 fd50::9
-behind beyond other 10.51.0.9 -
+behind beyond other 10.51.0.9 fd51::9
 behind cellar door 10.59.0.9 -
 for ns in internet behind beyond cellar peer far lone; do serve $ns 7777; done
 
@@ -175,10 +175,24 @@ reported() { [ "$(grep -c sent $tmp/flow.out)" -ge 4 ]; }
 check flow-reported wait_for 30 reported
 equal flow-unharmed '' "$(grep sent $tmp/flow.out | grep -v ' lost 0 connects [0-9]* failed 0 ')"
 
+# By the link-local address of a guest; and with Mode=open, whose routes are kept though no rule is about them.
+ended $flow_pid
+network f '[Network]' Peer=g "${f[@]}" "${routes[@]}" '[Route]' Destination=fd51::/48 \
+	Gateway="$(ip -n other -6 -j addr show dev eth0 scope link | jq -r '[.[0].addr_info[].local // empty][0]')"
+check link-local netd_reload
+equal link-local-host fd96::1 "$(seen host fd51::9 7777)"
+equal link-local-out 2001:db8:51::2 "$(seen beyond 2001:db8:51::1 7777)"
+network f '[Network]' Mode=open "${f[@]}" "${routes[@]}"
+check open netd_reload
+equal open-host 10.96.1.1 "$(seen host 10.50.0.9 7777)"
+equal open-in 198.51.100.1 "$(seen internet 10.50.0.9 7777)"
+ip route del 10.50.0.0/16
+open_whole() { ip route show 10.50.0.0/16 proto 71 | grep -q 10.96.1.5; }
+check open-kept wait_for 20 open_whole
+
 # --- Mode=route: reached from outside ------------------------------------------------------------
 network f '[Network]' Mode=route Peer=g "${f[@]}" "${routes[@]}"
 netd_reload
-ended $flow_pid
 equal routed-out 10.50.0.9 "$(seen behind 198.51.100.1 7777)"
 equal routed-out6 fd50::9 "$(seen behind 2001:db8:51::1 7777)"
 equal routed-in 198.51.100.1 "$(seen internet 10.50.0.9 7777)"
