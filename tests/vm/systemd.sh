@@ -48,13 +48,16 @@ equal dnsmasq-capabilities 0000000000003400 "$(sed -n 's/^CapEff:\t//p' "/proc/$
 equal descriptors-stored 1 "$(property NFileDescriptorStore)"
 equal no-complaint '' "$(journalctl -b -u guestnetd _COMM=guestnetd -p 4 --no-pager -q -o cat)"
 
+# udev would set this mode.
+modprobe tun
+chmod 666 /dev/net/tun
 # A tap that is there before its guest: the sandbox of the unit lets it be made, and alice opens it without a privilege.
 mkdir -p /etc/guestnet/networks/default.network.d
 printf '[Tap]\nName=tap0\nUser=alice\n' >/etc/guestnet/networks/default.network.d/tap.conf
 check tap-reload guestnet reload
 premade() { [ "$(ip -d -j link show tap0 | jq -r '.[0] | .master + " " + .linkinfo.info_data.user')" = "$bridge alice" ]; }
 check tap-made wait_for 20 premade
-rm /etc/guestnet/networks/default.network.d/tap.conf
+rm -r /etc/guestnet/networks/default.network.d
 check tap-reload-again guestnet reload
 without() { ! ip link show tap0 >/dev/null 2>&1; }
 check tap-gone wait_for 20 without
@@ -111,9 +114,7 @@ exec 7>/run/say
 goes_on() { echo "$1" >&7; wait_for 10 grep -qx "$1" /run/heard; }
 check long-flow goes_on before
 
-# A user without privileges gets a tap on the network, by the network's own name. (udev would set this mode.)
-modprobe tun
-chmod 666 /dev/net/tun
+# A user without privileges gets a tap on the network, by the network's own name.
 exec 6> >(runuser -u alice -- launch-helper /usr/libexec/guestnet-bridge-helper --br=default >/run/tap 2>&1)
 wait_for 20 test -s /run/tap
 tap=$(jq -r .tap /run/tap)
