@@ -163,6 +163,20 @@ static int read_record(const struct child_order *order, const char *config, stru
 }
 
 /*
+ * Is the process known to be in another network namespace? A container may have a guestnetd of its own, whose files are
+ * called as ours are, and its processes are seen from outside.
+ */
+static bool is_elsewhere(pid_t pid)
+{
+	struct stat ours, other;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+	return stat("/proc/self/ns/net", &ours) == 0 && stat(path, &other) == 0 &&
+	       (ours.st_ino != other.st_ino || ours.st_dev != other.st_dev);
+}
+
+/*
  * Processes that run with a configuration file in @run_dir, whoever has started them. Looked for once, before anything
  * is started: all there is then was left by an earlier daemon. The caller frees @ret_orphans.
  */
@@ -184,7 +198,7 @@ int child_find_orphans(const char *run_dir, struct child_orphan **ret_orphans, s
 		if (str_parse_u32(entry->d_name, INT32_MAX, &pid) < 0)
 			continue;
 		read_configuration((pid_t)pid, config, sizeof(config));
-		if (strncmp(config, run_dir, length) != 0 || config[length] != '/')
+		if (strncmp(config, run_dir, length) != 0 || config[length] != '/' || is_elsewhere((pid_t)pid))
 			continue;
 		grown = reallocarray(orphans, n + 1, sizeof(*orphans));
 		if (!grown) {

@@ -166,6 +166,20 @@ ended $holder
 check dhcp-over wait_for 40 serves
 end_all
 
+# A container may have a guestnetd whose files have the same names. Its dnsmasq is seen from here, and is not taken for ours.
+ip netns add container
+mkfifo $root/hold
+ip netns exec container busybox sh -c 'read -r line' x --conf-file=$root/run/dnsmasq/default.conf <>$root/hold &
+theirs=$!
+is_theirs() { grep -q busybox /proc/$theirs/comm /proc/$theirs/cmdline && [ "$(stat -Lc %i /proc/$theirs/ns/net)" != "$(stat -Lc %i /proc/self/ns/net)" ]; }
+wait_for 20 is_theirs
+start_netd
+check elsewhere-serves wait_for 20 serves
+if [ "$(service_pid)" != $theirs ] && kill -0 $theirs; then pass elsewhere-left-alone; else fail elsewhere-left-alone "$(service_pid) is ours, $theirs theirs"; fi
+end_all
+check elsewhere-still-there kill -0 $theirs
+ended $theirs
+
 # On demand: a network without ports has no dnsmasq; with the first port it serves, and goes on when that is gone.
 ip link set port0 nomaster
 printf '[Network]\nStartServices=on-demand\n[Address]\nAddress=10.98.1.1/24\n' >$etc/default.network
