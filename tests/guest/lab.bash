@@ -131,12 +131,24 @@ guest_log() { cat "$lab/$1/log" "$lab/$1/console" 2>/dev/null | tr -d '\r' | tai
 # The shell takes note of the end of its children at once, so an ended one has no process any more.
 guest_ended() { ! kill -0 "${guest_pid[$1]}" 2>/dev/null; }
 
+# guest_line NAME: the next line, in $line; false when it is not there within a second. What has come of it by then is kept: on a
+# busy machine a guest may stop in the middle of one, and `read` hands over such a piece and forgets it.
+declare -A guest_piece=()
+guest_line() {
+	local piece status
+	IFS= read -r -t 1 piece <&"${guest_fd[$1]}"
+	status=$?
+	line=${guest_piece[$1]-}$piece
+	[ $status = 0 ] && guest_piece[$1]='' || guest_piece[$1]=$line
+	return $status
+}
+
 guest_ready() {	# NAME: waits until the guest takes requests
 	local line end=$((SECONDS + 120)) fd
 	exec {fd}<>"$lab/$1/port.out"
-	guest_fd[$1]=$fd
+	guest_fd[$1]=$fd guest_piece[$1]=
 	while [ $SECONDS -lt $end ] && ! guest_ended "$1"; do
-		read -r -t 1 line <&"$fd" && [ "$line" = 'guest: ready' ] && return
+		guest_line "$1" && [ "$line" = 'guest: ready' ] && return
 	done
 	return 1
 }
@@ -146,7 +158,7 @@ guest_run() {	# NAME COMMAND: its output and its status; the command is one line
 	# Opened for both directions, so that a QEMU that has just died cannot block us.
 	printf '%s %s\n' "$id" "$2" 1<>"$lab/$1/port.in"
 	while [ $SECONDS -lt $end ] && ! guest_ended "$1"; do
-		read -r -t 1 line <&"${guest_fd[$1]}" || continue
+		guest_line "$1" || continue
 		case $line in
 		"$id| "*) printf '%s\n' "${line#"$id| "}" ;;
 		"$id= "*) return "${line#"$id= "}" ;;

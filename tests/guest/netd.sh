@@ -90,7 +90,8 @@ if [ "$owned" = 1 ]; then
 	equal flush-lost 0 "$lost"
 	equal flush-connects-failed 0 "$failed"
 else
-	skip flush-lost 'this kernel has no owned tables'
+	# Repaired: what was sent in the moment without rules may be lost.
+	matches flush-lost '^[0-3]$' "$lost"
 fi
 
 table_handle() { nft -j list tables | jq -r '.nftables[].table? | select(.name == "guestnet") | .handle'; }
@@ -106,6 +107,9 @@ echo "restart: lost $flow_lost, connects failed $flow_failed ($flow_sent packets
 [ "$owned" != 1 ] || equal restart-lost 0 "$flow_lost"
 
 disturb ip-forward sh -c 'echo 0 >/proc/sys/net/ipv4/ip_forward'
+
+disturb port-pulled ip link set "$tap" nomaster
+equal port-pulled-back $netd_bridge "$(link "$tap" .master)"
 
 index=$(link $netd_bridge .ifindex)
 # The tap of the helper comes back by itself; a veth is nobody's but ours.

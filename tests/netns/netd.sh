@@ -271,6 +271,8 @@ kill $netd_pid; wait $netd_pid
 mount --bind /proc/sys /proc/sys
 echo 0 >/proc/sys/net/ipv4/ip_forward
 mount -o remount,ro,bind /proc/sys
+# With everything below /etc removed, `default` is still there.
+rm -rf $root/etc
 start_netd
 degraded() { [ "$(state)" = degraded ]; }
 check readonly-sysctl wait_for 10 degraded

@@ -103,6 +103,21 @@ world_setup() {
 	done
 	world_replace "$(dirname "$lookup")" || return
 	[ ! -x "$BIN/guestnet-lookup" ] || install -m 711 "$BIN/guestnet-lookup" "$lookup"
+	[ -z "${PLAIN_TABLES-}" ] || world_plain_tables
+}
+
+# With PLAIN_TABLES set the daemon believes that it runs on a kernel before Linux 6.9: its table has no owner, and is repaired.
+world_plain_tables() {
+	local program
+	DRIVER=${DRIVER:-${BIN%/bin}/tests/netns/kernel-driver}
+	mkdir $world/bin || return
+	for program in "$BIN"/* "$DRIVER"; do ln -s "$(realpath "$program")" $world/bin/ || return; done
+	for program in guestnetd kernel-driver; do
+		printf '#!/bin/bash\nLD_PRELOAD=%s ASAN_OPTIONS=%s exec -a %s %s "$@"\n' $world/tools/plain-tables.so \
+			"${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0" $program "$(realpath $world/bin/$program)" >$world/bin/$program.plain &&
+			chmod 755 $world/bin/$program.plain && mv $world/bin/$program.plain $world/bin/$program || return
+	done
+	BIN=$world/bin DRIVER=$world/bin/kernel-driver
 }
 
 world_policy() {
