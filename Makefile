@@ -29,7 +29,7 @@ HELPER_SOURCES := helper/privileges.c helper/request.c helper/rtnetlink.c helper
 IFUP_SOURCES := helper/ifup.c helper/rtnetlink.c helper/bridge.c
 NL_SOURCES := lib/nl/wire.c lib/nl/socket.c lib/nl/link.c
 # A line for each capability of the client.
-CTL_SOURCES := ctl/main.c ctl/verbs.c ctl/complete.c ctl/table.c ctl/json.c \
+CTL_SOURCES := ctl/main.c ctl/verbs.c ctl/complete.c ctl/uplink.c ctl/table.c ctl/json.c \
 	ctl/policy.c ctl/check.c ctl/why.c ctl/list.c ctl/source.c ctl/caller.c \
 	ctl/bus.c ctl/report.c ctl/networks.c ctl/leases.c ctl/monitor.c ctl/change.c ctl/edit.c ctl/virsh.c \
 	ctl/qemu.c ctl/exec.c ctl/ports.c ctl/setup.c \
@@ -38,7 +38,7 @@ CTL_SOURCES := ctl/main.c ctl/verbs.c ctl/complete.c ctl/table.c ctl/json.c \
 
 PROGRAMS := guestnet-bridge-helper guestnet-lookup guestnet-ifup guestnet guestnetd
 UNIT_TESTS := test-str test-addr test-fd test-policy-parse test-policy-match test-policy-load test-request test-rtnetlink test-tapsocket
-FUZZERS := fuzz-policy fuzz-request fuzz-rtnetlink fuzz-config fuzz-leasefile fuzz-netstate fuzz-dump fuzz-tapsocket
+FUZZERS := fuzz-policy fuzz-request fuzz-rtnetlink fuzz-config fuzz-leasefile fuzz-uplink fuzz-netstate fuzz-dump fuzz-tapsocket
 
 include tools/build.mk
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The verbs that change something: start, stop, restart, reload, define, create, undefine, autostart.
+ * The verbs that change something: stop, restart, reload, define, create, undefine, autostart.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,8 @@
 
 #define TEXT_LIMIT (64 * 1024)
 
-static enum exit_status call_simple(const char *method, const char *network, struct failure *failure)
+/* A method that is about a network, or, with NULL, about none. */
+enum exit_status change_call(const char *method, const char *network, struct failure *failure)
 {
 	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
@@ -26,19 +27,14 @@ static enum exit_status call_simple(const char *method, const char *network, str
 	return r < 0 ? bus_exit_status(r) : STATUS_OK;
 }
 
-enum exit_status networks_start(const struct options *options, struct failure *failure)
-{
-	return call_simple("Start", options->operands[0], failure);
-}
-
 enum exit_status networks_stop(const struct options *options, struct failure *failure)
 {
-	return call_simple("Stop", options->operands[0], failure);
+	return change_call("Stop", options->operands[0], failure);
 }
 
 enum exit_status networks_restart(const struct options *options, struct failure *failure)
 {
-	return call_simple("Restart", options->operands[0], failure);
+	return change_call("Restart", options->operands[0], failure);
 }
 
 enum exit_status networks_adopt(const struct options *options, struct failure *failure)
@@ -83,12 +79,12 @@ enum exit_status networks_reload(const struct options *options, struct failure *
 {
 	if (option_is_set(options, OPTION_DRY_RUN))
 		return dry_run(failure);
-	return call_simple("Reload", NULL, failure);
+	return change_call("Reload", NULL, failure);
 }
 
 enum exit_status networks_undefine(const struct options *options, struct failure *failure)
 {
-	return call_simple("Undefine", options->operands[0], failure);
+	return change_call("Undefine", options->operands[0], failure);
 }
 
 enum exit_status networks_autostart(const struct options *options, struct failure *failure)
@@ -173,5 +169,5 @@ enum exit_status networks_create(const struct options *options, struct failure *
 
 	if (status != STATUS_OK || (options->n_operands < 2 && name_of(options->operands[0], name, failure) < 0))
 		return status;
-	return call_simple("Start", options->n_operands > 1 ? options->operands[1] : name, failure);
+	return change_call("Start", options->n_operands > 1 ? options->operands[1] : name, failure);
 }

@@ -75,6 +75,9 @@ enum exit_status networks_list(const struct options *options, struct failure *fa
 enum exit_status networks_status(const struct options *options, struct failure *failure);
 enum exit_status networks_adopt(const struct options *options, struct failure *failure);
 enum exit_status networks_start(const struct options *options, struct failure *failure);
+enum exit_status networks_confirm(const struct options *options, struct failure *failure);
+enum exit_status networks_iface_bridge(const struct options *options, struct failure *failure);
+enum exit_status networks_iface_unbridge(const struct options *options, struct failure *failure);
 enum exit_status networks_stop(const struct options *options, struct failure *failure);
 enum exit_status networks_reload(const struct options *options, struct failure *failure);
 enum exit_status networks_cat(const struct options *options, struct failure *failure);

@@ -28,6 +28,7 @@ static void print_json_report(struct json *json, const struct report *report)
 	json_string(json, "problem", report->problem);
 	json_string(json, "fix", report->fix);
 	json_number(json, "since_us", report->since_us);
+	json_number(json, "trial_until_us", report->trial_end_us);
 	json_number(json, "repairs", report->n_repairs);
 	json_object(json, "repaired");
 	for (size_t i = 0; i < report->n_kinds; i++)

@@ -92,6 +92,7 @@ static const struct field {
 	{ "Problem", "s", read_text, offsetof(struct report, problem) },
 	{ "Fix", "s", read_text, offsetof(struct report, fix) },
 	{ "Since", "t", read_u64, offsetof(struct report, since_us) },
+	{ "TrialUntil", "t", read_u64, offsetof(struct report, trial_end_us) },
 	{ "RepairCount", "t", read_u64, offsetof(struct report, n_repairs) },
 	{ "Autostart", "b", read_autostart, 0 },
 	{ "Addresses", "as", read_addresses, 0 },

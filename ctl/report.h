@@ -19,7 +19,7 @@ struct report {
 	const char *name, *state, *mode, *bridge, *names, *forwarding, *checksum, *checksum_reason, *problem, *fix;
 	char addresses[512];		/* separated by blanks */
 	bool autostart;
-	uint64_t since_us, n_repairs;
+	uint64_t since_us, n_repairs, trial_end_us;
 	size_t n_ports, n_leases;
 	struct repair_count repairs[REPORT_REPAIRS];
 	size_t n_kinds;

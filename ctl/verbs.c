@@ -49,6 +49,7 @@ const struct verb verbs[] = {
 	{ "cat", "dumpxml", "NETWORK", "the text of a network's files, in the order in which they apply", JSON, 1, 1,
 	  networks_cat, "" },
 	{ "complete", NULL, "[WORD...]", NULL, 0, 0, OPERANDS_ANY, complete_run, "" },
+	{ "confirm", NULL, "NETWORK", "keep a network card where a start has put it on trial", 0, 1, 1, networks_confirm, "" },
 	{ "create", NULL, "FILE [NETWORK]", "declare a network until the next boot, and start it", 0, 1, 2, networks_create,
 	  "FILE is called NAME.network, or \"-\" (standard input) with a name.\n" },
 	{ "define", NULL, "FILE [NETWORK]", "declare a network, or replace what declares it", 0, 1, 2, networks_define,
@@ -65,6 +66,11 @@ const struct verb verbs[] = {
 	  "arguments; for every other program, {fd}, {mac} and {fds} (all queues, with commas) are replaced:\n\n"
 	  "  guestnet exec default -- qemu-system-x86_64 -sandbox on,spawn=deny -m 1G disk.img\n"
 	  "  guestnet exec default --queues 2 -- cloud-hypervisor --net fd=[{fds}],mac={mac},num_queues=4 ...\n" },
+	{ "iface-bridge", NULL, "INTERFACE BRIDGE", "put a network card of the host into a new bridge, and keep it there", BIT(YES), 2, 2,
+	  networks_iface_bridge,
+	  "Makes a network of the bridge's name with Mode=bridge and Uplink=, and starts it as guestnet start does.\n" },
+	{ "iface-unbridge", NULL, "BRIDGE", "take a network card out of a bridge that iface-bridge has made", 0, 1, 1,
+	  networks_iface_unbridge, "What was on the card is on it again, and the network is declared no more.\n" },
 	{ "import", NULL, "FILE|--libvirt NETWORK", "make a network file of libvirt's XML, and say what is not in it",
 	  JSON | OPTION_BIT(OPTION_LIBVIRT) | OPTION_BIT(OPTION_NAME) | OPTION_BIT(OPTION_OUTPUT) |
 	  OPTION_BIT(OPTION_STDOUT) | OPTION_BIT(OPTION_FORCE), 0, 1, import_run,
@@ -98,7 +104,9 @@ const struct verb verbs[] = {
 	  "puts our helper in the place of QEMU's own, and gives the network the name virbr0, too, where libvirt does not use it\n"
 	  "(with the line in QEMU's policy that GNOME Boxes looks for: it lets every user of the machine use the network).\n"
 	  "Says first what it will do; does nothing twice; takes everything back when a step fails.\n" },
-	{ "start", NULL, "NETWORK", "bring a network up, until the next boot", 0, 1, 1, networks_start, "" },
+	{ "start", NULL, "NETWORK", "bring a network up, until the next boot", BIT(YES), 1, 1, networks_start,
+	  "When a network card of the host becomes a port (Uplink=), it asks on a terminal whether to keep that, and undoes it\n"
+	  "when nobody answers. With --yes, or without a terminal, the gateway's answer decides.\n" },
 	{ "status", "info", "[NETWORK]", "how a network is, the problem first", JSON, 0, 1, networks_status,
 	  "Exit status: 0 all is well, 3 no such network, 5 something is wrong.\n" },
 	{ "stop", "destroy", "NETWORK", "take a network down, until the next boot", 0, 1, 1, networks_stop, "" },

@@ -377,6 +377,7 @@ int main(int argc, char *argv[])
 	if (r >= 0) {
 		sd_notifyf(0, "READY=1\nSTATUS=%s", manager_status_text(manager));
 		r = sd_event_loop(event);
+		manager_end_trials(manager);
 		sd_notify(0, "STOPPING=1");
 	}
 	if (r < 0) {

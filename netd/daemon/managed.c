@@ -47,6 +47,7 @@ static void set_texts(struct managed *managed)
 		&managed->config_problem, &managed->problem, &managed->fix, &managed->child_problem,
 		&managed->withheld_problem, &managed->withheld_fix, &managed->twins_problem, &managed->boot_problem,
 		&managed->taps_problem, &managed->taps_failure,
+		&managed->card_problem, &managed->card_fix,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)

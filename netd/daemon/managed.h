@@ -62,6 +62,11 @@ struct managed {
 	const char *boot_problem;	/* owned as `problem` is; "" for none: of files to boot from */
 	const char *taps_problem;	/* a tap whose owner nobody knows; "" for none */
 	const char *taps_failure;	/* one that could not be made or changed; "" for none */
+	const char *card_problem;	/* why its network card was not moved, or was moved back */
+	const char *card_fix;
+	bool card_refused;		/* its bridge is not to be made */
+	bool card_failed;		/* it was moved back: not again before somebody says so */
+	bool card_ask;			/* the next move is to be confirmed by somebody */
 	const char *twins_problem;	/* two guests with one address; "" for none */
 	uint64_t retry_at_us;		/* CLOCK_MONOTONIC: left out of passes until then; 0: not */
 	unsigned int n_failures;	/* passes in a row that failed for it */

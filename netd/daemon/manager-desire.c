@@ -29,7 +29,7 @@ int manager_select_networks(struct manager *manager, struct pass *pass)
 		struct managed *managed = manager->networks.items[i];
 
 		/* One that has never been read well has nothing to be made of. */
-		if (managed->wanted && managed->network.bridge[0])
+		if (managed->wanted && managed->network.bridge[0] && !managed->card_refused)
 			pass->wanted[pass->n_wanted++] = &managed->network;
 		if (managed->retry_at_us > pass->now_us) {
 			memcpy(pass->except[pass->n_except++], managed->network.name, NETWORK_NAME_SIZE);
@@ -105,7 +105,7 @@ static uint64_t hash_pointed_to(const struct manager *manager)
 		{ forwarding->cards, forwarding->n_cards * sizeof(*forwarding->cards) },
 		{ forwarding->uplinks, forwarding->n_uplinks * sizeof(*forwarding->uplinks) },
 	};
-	uint64_t hash = manager_hash_services(manager, true);
+	uint64_t hash = add_hash(manager_hash_services(manager, true), uplinks_hash(&manager->uplinks));
 
 	for (size_t i = 0; i < manager->networks.n; i++) {
 		const struct managed *managed = manager->networks.items[i];
@@ -145,6 +145,8 @@ int manager_build_desire(struct manager *manager, const struct pass *pass, bool 
 	options.withheld_data = &manager->networks;
 	options.leases = leases_of;
 	options.leases_data = &manager->networks;
+	options.card = uplinks_card;
+	options.card_data = &manager->uplinks;
 	memcpy(options.machine_id, manager->machine_id, sizeof(options.machine_id));
 	if (same_networks && pointed_to == desire->pointed_to && memcmp(&options, &desire->options, sizeof(options)) == 0)
 		return 0;

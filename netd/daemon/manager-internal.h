@@ -16,6 +16,7 @@
 #include "managed.h"
 #include "manager.h"
 #include "services.h"
+#include "uplinks.h"
 
 /* A network whose step failed is tried again after so long, doubled each time up to 64 times as long. */
 #define RETRY_US	500000
@@ -41,6 +42,7 @@ struct manager {
 	struct managed_list networks;		/* owned */
 	char file_problems[1024];		/* files that belong to no network */
 	struct services services;
+	struct uplinks uplinks;			/* owned: network cards as ports */
 	struct kernel kernel;			/* owned */
 	struct monitor *monitor;		/* owned */
 	struct twins *twins;			/* owned; NULL: only the configuration is read */
@@ -95,7 +97,7 @@ struct manager {
 struct pass {
 	uint64_t now_us;
 	bool only_look;				/* it is not carried out */
-	struct netstate snapshot;		/* borrowed from the kernel's view, but for the services */
+	struct netstate snapshot;		/* borrowed from the kernel's view, but for services and uplinks */
 	struct netstate desired;		/* borrowed from the manager's desire */
 	struct plan plan;			/* owned */
 	const struct network **wanted;		/* owned array of borrowed networks */

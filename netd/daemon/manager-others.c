@@ -118,7 +118,7 @@ int manager_coexist(struct manager *manager, const struct pass *pass)
 	for (size_t i = 0; i < n_bridges; i++) {
 		const struct managed *managed = managed_find(&manager->networks, pass->desired.bridges[i].network);
 
-		bridges[i].closed = managed && !managed->network.coexist;
+		bridges[i].closed |= managed && !managed->network.coexist;
 	}
 	r = manager->firewalld ? tell_firewalld(manager, bridges, n_bridges) : 0;
 	if (r < 0) {

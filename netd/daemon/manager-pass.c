@@ -30,6 +30,7 @@
 static void pass_deinit(struct pass *pass)
 {
 	free(pass->snapshot.services);
+	free(pass->snapshot.uplinks);
 	plan_deinit(&pass->plan);
 	free(pass->wanted);
 	free(pass->except);
@@ -51,15 +52,18 @@ int manager_read_news(struct manager *manager, struct monitor_news *ret_news)
 	return r;
 }
 
-/* The view's arrays may have moved since they were lent; the services are the pass's own. */
+/* The view's arrays may have moved since they were lent; services and uplinks are the pass's own. */
 static void lend_snapshot(struct manager *manager, struct pass *pass)
 {
 	struct netstate_service *services = pass->snapshot.services;
-	size_t n_services = pass->snapshot.n_services;
+	struct netstate_uplink *uplinks = pass->snapshot.uplinks;
+	size_t n_services = pass->snapshot.n_services, n_uplinks = pass->snapshot.n_uplinks;
 
 	pass->snapshot = manager->kernel.view.state;
 	pass->snapshot.services = services;
 	pass->snapshot.n_services = n_services;
+	pass->snapshot.uplinks = uplinks;
+	pass->snapshot.n_uplinks = n_uplinks;
 }
 
 /* What should be, and the steps to it from what the last look has found. */
@@ -93,10 +97,17 @@ static int make_plan(struct manager *manager, struct pass *pass, bool same_netwo
 	free(pass->snapshot.services);
 	pass->snapshot.services = NULL;
 	pass->snapshot.n_services = 0;
+	free(pass->snapshot.uplinks);
+	pass->snapshot.uplinks = NULL;
+	pass->snapshot.n_uplinks = 0;
 	r = services_add_to_snapshot(&manager->services, &pass->desired, &pass->snapshot);
 	if (r < 0)
 		return r;
 	netstate_sort_services(&pass->snapshot);
+	r = uplinks_add_to_snapshot(&manager->uplinks, &pass->snapshot);
+	if (r < 0)
+		return r;
+	netstate_sort_uplinks(&pass->snapshot);
 	/* Only to say what would be done: by the daemon that owns the table. */
 	if (pass->only_look && pass->snapshot.table.foreign_owner) {
 		pass->snapshot.table.foreign_owner = false;
@@ -142,6 +153,21 @@ static int look_further(struct manager *manager, struct pass *pass, unsigned int
 	return make_plan(manager, pass, true);
 }
 
+static void refuse_card(void *data, const char *network, const char *text)
+{
+	manager_note_failure(data, network, text);
+}
+
+static void review_uplinks(struct manager *manager, const struct pass *pass)
+{
+	uint64_t look_us;
+
+	uplinks_note_dirt(&manager->uplinks, &manager->kernel.dirt);
+	uplinks_review(&manager->uplinks, pass->now_us, pass->only_look, refuse_card, manager, &look_us);
+	if (look_us)
+		manager_want_pass_at(manager, look_us);
+}
+
 /*
  * Looks, and plans. First only at what events have named: what has to be repaired then is repaired at once, and the
  * pass that follows looks further.
@@ -156,10 +182,11 @@ static int pass_prepare(struct manager *manager, struct pass *pass)
 
 	pass->now_us = clock_us();
 	pass->no_taps = pass->now_us < manager->taps_retry_at_us;
+	(void)manager_read_news(manager, &news);
+	review_uplinks(manager, pass);
 	r = manager_select_networks(manager, pass);
 	if (r < 0)
 		return r;
-	(void)manager_read_news(manager, &news);
 	same = manager_wants_the_same(manager, pass);
 	/* Routes of others count only where a prefix is to be chosen. */
 	r = kernel_look(&manager->kernel, parts | (same ? 0 : SNAPSHOT_ROUTES), &failure);
@@ -168,8 +195,8 @@ static int pass_prepare(struct manager *manager, struct pass *pass)
 	return r < 0 || pass->plan.n_steps > 0 ? r : look_further(manager, pass, parts, &failure);
 }
 
-/* The steps that are about processes; kernel/apply.c calls this in the order of the plan. */
-static int act_service(void *data, const struct plan_step *step, struct apply_result *result)
+/* The steps that are about processes and network cards; kernel/apply.c calls this in the order of the plan. */
+static int act(void *data, const struct plan_step *step, struct apply_result *result)
 {
 	struct manager *manager = data;
 	struct managed *managed = managed_find(&manager->networks, step->network);
@@ -177,10 +204,13 @@ static int act_service(void *data, const struct plan_step *step, struct apply_re
 	struct text text;
 	int r;
 
-	if (!managed)
+	if (step->op == PLAN_UPLINK_TAKE || step->op == PLAN_UPLINK_RELEASE)
+		r = uplinks_apply(&manager->uplinks, step, &failure);
+	else if (!managed)
 		return -ENOENT;
-	r = services_apply(&manager->services, step, managed,
-			   subnet_find(manager->choices, manager->n_choices, step->network), &failure);
+	else
+		r = services_apply(&manager->services, step, managed,
+				   subnet_find(manager->choices, manager->n_choices, step->network), &failure);
 	if (r < 0) {
 		text_init(&text, result->text, sizeof(result->text));
 		text_add(&text, "%s", failure.text);
@@ -215,7 +245,7 @@ static int pass_apply(struct manager *manager, const struct pass *pass)
 {
 	const struct plan *plan = &pass->plan;
 	_cleanup_(freep) struct apply_result *results = calloc(plan->n_steps + 1, sizeof(*results));
-	const struct apply_services services = { .act = act_service, .data = manager };
+	const struct apply_services services = { .act = act, .data = manager };
 	const bool looked_at_all = manager->kernel.view.all_links;
 	bool again = false, tap_failed = false;
 	int r;

@@ -91,6 +91,7 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 		.fix = managed->fix,
 		.taps_problem = managed->taps_problem,
 		.since_us = managed->since_us,
+		.trial_end_us = uplinks_trial_end(&manager->uplinks, managed->network.name),
 		.n_repairs = managed->n_repairs,
 		.repairs = managed->repairs,
 		.uplinks = (const char (*)[IFNAME_SIZE])managed->network.uplinks,

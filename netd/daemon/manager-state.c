@@ -141,6 +141,12 @@ static void tell_note(struct managed *managed, const struct plan_note *note)
 			 IP_TEXT(&note->address), note->prefix_length, STR_ESCAPED(note->link));
 		managed_set_state(managed, NETWORK_DEGRADED);
 		break;
+	case PLAN_NOTE_PORT_SECOND:
+		text_add(&text, "a second network card, %s, is a port of this network's bridge: if both lead to the same LAN, frames go round for ever; take it off, or say STP=yes",
+			 STR_ESCAPED(note->link));
+		text_add(&fix, "ip link set %s nomaster", STR_ESCAPED(note->link));
+		managed_set_state(managed, NETWORK_DEGRADED);
+		break;
 	case PLAN_NOTE_ROUTE_INSIDE:
 		text_add(&text, "the host has a route to %s/%u%s%s, which is inside %s/%u: what is sent to guests with these addresses goes there; give the network another Address=",
 			 IP_TEXT(&note->address), note->prefix_length, note->link[0] ? " by " : "",
@@ -314,6 +320,26 @@ static void tell_peers(const struct manager *manager, struct managed *managed)
 	}
 }
 
+/* A network card that is its port. True when there is nothing more to say. */
+static bool tell_card(const struct manager *manager, struct managed *managed)
+{
+	char problem[512] = "", fix[128] = "";
+	struct text problem_text, fix_text;
+	bool trial, wrong;
+
+	if (!network_has_card(&managed->network))
+		return false;
+	text_init(&problem_text, problem, sizeof(problem));
+	text_init(&fix_text, fix, sizeof(fix));
+	trial = uplinks_tell(&manager->uplinks, managed, &problem_text, &fix_text, &wrong);
+	if (!problem[0])
+		return false;
+	managed_set_text(&managed->problem, problem);
+	managed_set_text(&managed->fix, fix);
+	managed_set_state(managed, trial ? NETWORK_STARTING : wrong || managed->config_problem[0] ? NETWORK_DEGRADED : NETWORK_RUNNING);
+	return true;
+}
+
 /* After a pass: what can be said of each network now. */
 int manager_update_states(struct manager *manager, const struct pass *pass)
 {
@@ -335,6 +361,8 @@ int manager_update_states(struct manager *manager, const struct pass *pass)
 			sd_journal_send("MESSAGE=network %s repaired (plan %llu)", name, (unsigned long long)pass->plan.id,
 					"PRIORITY=5", "NETWORK=%s", name, "BRIDGE=%s", managed->network.bridge, NULL);
 		}
+		if (managed->card_refused)
+			managed_set_text(&managed->fix, managed->card_fix);
 		if (managed->look_at_us)
 			manager_want_pass_at(manager, managed->look_at_us);
 		if (managed->retry_at_us)
@@ -355,9 +383,9 @@ int manager_update_states(struct manager *manager, const struct pass *pass)
 		if (managed->config_problem[0] && !managed->network.bridge[0]) {
 			managed_set_state(managed, NETWORK_FAILED);
 		} else if (!managed->wanted) {
-			managed_set_state(managed, NETWORK_STOPPED);
-			managed_set_text(&managed->problem, "");
-		} else {
+			managed_set_state(managed, managed->card_failed ? NETWORK_FAILED : NETWORK_STOPPED);
+			managed_set_text(&managed->problem, managed->card_failed ? managed->card_problem : "");
+		} else if (!tell_card(manager, managed)) {
 			const char *block = firewalld_problem_of(manager->firewalld, managed->network.bridge);
 
 			if (!block[0])

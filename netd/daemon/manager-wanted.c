@@ -27,6 +27,7 @@ static int change_wanted(struct manager *manager, struct managed *managed, bool 
 	managed->wanted = wanted;
 	managed->retry_at_us = managed->child_retry_at_us = 0;
 	managed->n_failures = managed->n_child_failures = 0;
+	managed->card_failed = false;
 	r = to_remember ? managed_remember_wanted(managed, &manager->options) : 0;
 	if (r < 0)
 		return failure_set(failure, r, "%s/%s.wanted: %s", manager->options.run_root, name, strerror(-r));
@@ -53,7 +54,8 @@ static int await_service(struct manager *manager, const char *network, struct fa
 		if (r < 0)
 			return failure_set(failure, r, "%s", strerror(-r));
 	}
-	if (!managed || !managed->wanted)
+	/* What becomes of a trial is not for this call to wait for. */
+	if (!managed || !managed->wanted || uplinks_trial_end(&manager->uplinks, network))
 		return 0;
 	problem = services_problem(managed, &fix);
 	if (problem[0])
@@ -65,9 +67,10 @@ static int await_service(struct manager *manager, const char *network, struct fa
 
 /*
  * Starts or stops a network, and remembers that until the next boot. Returns when the steps have been
- * carried out. -ENOENT when there is no such network; -EIO with the reason when it did not come up.
+ * carried out. With @ask a network card that becomes a port has to be found good with manager_confirm(). -ENOENT when there
+ * is no such network; -EIO with the reason when it did not come up.
  */
-int manager_set_running(struct manager *manager, const char *network, bool running, struct failure *failure)
+int manager_set_running(struct manager *manager, const char *network, bool running, bool ask, struct failure *failure)
 {
 	struct managed *managed = managed_find(&manager->networks, network);
 	int r;
@@ -77,8 +80,33 @@ int manager_set_running(struct manager *manager, const char *network, bool runni
 	if (running && !managed->network.bridge[0])
 		return failure_set(failure, -EINVAL, "%s", managed->config_problem);
 	managed->stopped_by_hand = !running && !managed->network.on_demand;
+	managed->card_ask = running && ask;
 	r = change_wanted(manager, managed, running, true, failure);
 	return r < 0 || !running ? r : await_service(manager, network, failure);
+}
+
+/*
+ * Somebody has found good what was moved on trial. -ENOENT when there is no such network; -EINVAL when nothing is on trial
+ * any more, with what became of it.
+ */
+int manager_confirm(struct manager *manager, const char *network, struct failure *failure)
+{
+	const struct managed *managed = managed_find(&manager->networks, network);
+	int r;
+
+	if (!managed)
+		return manager_no_such(manager, network, failure);
+	if (!uplinks_confirm(&manager->uplinks, network))
+		return failure_set(failure, -EINVAL, "nothing of network %s is on trial%s%s", managed->network.name,
+				   managed->card_failed ? ": " : "", managed->card_failed ? managed->card_problem : "");
+	r = manager_settle(manager);
+	return r < 0 ? failure_set(failure, r, "%s", strerror(-r)) : 0;
+}
+
+/* The daemon ends: network cards that are on trial go back, because nobody would end the trial. */
+void manager_end_trials(struct manager *manager)
+{
+	uplinks_give_up(&manager->uplinks);
 }
 
 static bool is_meant(const struct network *network, const char *name)
@@ -120,6 +148,9 @@ int manager_demand(struct manager *manager, const char *network, struct failure 
 				   STR_ESCAPED(network));
 	if (!managed->wanted && managed->stopped_by_hand)
 		return failure_set(failure, -EPERM, "failed to get mtu of bridge `%s': No such device: the network was stopped by hand: guestnet start %s",
+				   STR_ESCAPED(network), STR_ESCAPED(network));
+	if (!managed->wanted && network_has_card(&managed->network))
+		return failure_set(failure, -EPERM, "failed to get mtu of bridge `%s': No such device: a network card of the host would have to be moved: guestnet start %s",
 				   STR_ESCAPED(network), STR_ESCAPED(network));
 	managed->demanded_at_us = clock_us();
 	if (change_wanted(manager, managed, true, false, &cause) < 0)

@@ -228,6 +228,8 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
 	if (r >= 0 && !options->only_check)
 		r = open_kernel(manager, failure);
 	if (r >= 0 && !options->only_check)
+		uplinks_init(&manager->uplinks, &manager->options, &manager->kernel, &manager->networks);
+	if (r >= 0 && !options->only_check)
 		r = add_sources(manager);
 	if (r >= 0)
 		r = manager_reload(manager, failure);
@@ -254,6 +256,7 @@ struct manager *manager_free(struct manager *manager)
 	twins_free(manager->twins);
 	monitor_free(manager->monitor);
 	checksums_deinit(&manager->checksums);
+	uplinks_deinit(&manager->uplinks);
 	kernel_deinit(&manager->kernel);
 	coexist_result_deinit(&manager->coexist);
 	forwarding_deinit(&manager->forwarding);

@@ -33,6 +33,7 @@ struct network_report {
 	const char *fix;		/* "" or the command that mends it */
 	const char *taps_problem;	/* "", or the tap whose owner nobody knows, with file and line */
 	uint64_t since_us;		/* CLOCK_REALTIME of the last change of state */
+	uint64_t trial_end_us;		/* CLOCK_REALTIME, when its network card goes back unless that is found good; 0: no trial */
 	uint64_t n_repairs;
 	const uint32_t *repairs;	/* by enum plan_op: how many repairs had such a step */
 	unsigned int n_ports;
@@ -65,7 +66,9 @@ int manager_no_such(const struct manager *manager, const char *network, struct f
 const char *manager_fights(const struct manager *manager, uint32_t *ret_pid);
 void manager_listen(struct manager *manager, void (*changed)(void *data), void *data);
 int manager_settle(struct manager *manager);
-int manager_set_running(struct manager *manager, const char *network, bool running, struct failure *failure);
+int manager_set_running(struct manager *manager, const char *network, bool running, bool ask, struct failure *failure);
+int manager_confirm(struct manager *manager, const char *network, struct failure *failure);
+void manager_end_trials(struct manager *manager);
 const struct network *manager_find_declared(const struct manager *manager, const char *name);
 int manager_adopt(struct manager *manager, const char *network, const char *tap, struct failure *failure);
 size_t manager_list_stray_taps(const struct manager *manager, char (*ret_names)[IFNAME_SIZE], size_t max);

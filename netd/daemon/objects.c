@@ -26,7 +26,7 @@ static const struct {
 	const char *member;
 	enum access access;
 } accesses[] = {
-	{ "Start", ACCESS_MANAGE }, { "Stop", ACCESS_MANAGE }, { "Restart", ACCESS_MANAGE },
+	{ "Start", ACCESS_MANAGE }, { "Stop", ACCESS_MANAGE }, { "Restart", ACCESS_MANAGE }, { "Try", ACCESS_MANAGE }, { "Confirm", ACCESS_MANAGE },
 	{ "BringUp", ACCESS_MANAGE }, { "Adopt", ACCESS_MANAGE }, { "Reload", ACCESS_MANAGE }, { "Plan", ACCESS_MANAGE },
 	{ "Define", ACCESS_DEFINE }, { "DefineTransient", ACCESS_DEFINE }, { "SetDropIn", ACCESS_DEFINE },
 	{ "Undefine", ACCESS_DEFINE }, { "SetAutostart", ACCESS_DEFINE },
@@ -211,6 +211,7 @@ static const struct property {
 	{ "Problem", MEMBER(problem) },
 	{ "Fix", MEMBER(fix) },
 	{ "Since", MEMBER(since_us) },
+	{ "TrialUntil", MEMBER(trial_end_us) },
 	{ "Autostart", MEMBER(autostart) },
 	{ "RepairCount", MEMBER(n_repairs) },
 	{ "Repairs", .append = append_repairs, .digest = digest_repairs },
@@ -343,7 +344,7 @@ static int read_name(sd_bus_message *message, char ret_name[static 64], sd_bus_e
 	return 0;
 }
 
-static int set_running(sd_bus_message *message, struct objects *objects, bool stop, bool start, sd_bus_error *error)
+static int set_running(sd_bus_message *message, struct objects *objects, bool stop, bool start, bool ask, sd_bus_error *error)
 {
 	struct failure failure = { 0 };
 	char name[64];
@@ -352,25 +353,43 @@ static int set_running(sd_bus_message *message, struct objects *objects, bool st
 	if (r < 0)
 		return r;
 	if (stop)
-		r = manager_set_running(objects->manager, name, false, &failure);
+		r = manager_set_running(objects->manager, name, false, false, &failure);
 	if (r >= 0 && start)
-		r = manager_set_running(objects->manager, name, true, &failure);
+		r = manager_set_running(objects->manager, name, true, ask, &failure);
 	return answer(message, r, &failure, error);
 }
 
 static int method_start(sd_bus_message *message, void *data, sd_bus_error *error)
 {
-	return set_running(message, data, false, true, error);
+	return set_running(message, data, false, true, false, error);
+}
+
+/* As Start, but a network card that becomes a port goes back unless Confirm is called in time. */
+static int method_try(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	return set_running(message, data, false, true, true, error);
+}
+
+static int method_confirm(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	struct objects *objects = data;
+	struct failure failure = { 0 };
+	char name[64];
+	int r = read_name(message, name, error);
+
+	if (r < 0)
+		return r;
+	return answer(message, manager_confirm(objects->manager, name, &failure), &failure, error);
 }
 
 static int method_stop(sd_bus_message *message, void *data, sd_bus_error *error)
 {
-	return set_running(message, data, true, false, error);
+	return set_running(message, data, true, false, false, error);
 }
 
 static int method_restart(sd_bus_message *message, void *data, sd_bus_error *error)
 {
-	return set_running(message, data, true, true, error);
+	return set_running(message, data, true, true, false, error);
 }
 
 static int method_bring_up(sd_bus_message *message, void *data, sd_bus_error *error)
@@ -607,6 +626,8 @@ static const sd_bus_vtable manager_vtable[] = {
 	METHOD("Leases", "s", P(name), "a(sssssx)", P(leases), method_leases),
 	METHOD("Files", "s", P(name), "a(ss)", P(files), method_files),
 	METHOD("Start", "s", P(name), "", , method_start),
+	METHOD("Try", "s", P(name), "", , method_try),
+	METHOD("Confirm", "s", P(name), "", , method_confirm),
 	METHOD("Stop", "s", P(name), "", , method_stop),
 	METHOD("Restart", "s", P(name), "", , method_restart),
 	METHOD("BringUp", "s", P(name), "", , method_bring_up),
@@ -654,12 +675,15 @@ static const sd_bus_vtable network_vtable[] = {
 	PROPERTY("Problem", "s"),
 	PROPERTY("Fix", "s"),
 	PROPERTY("Since", "t"),
+	PROPERTY("TrialUntil", "t"),
 	PROPERTY("Autostart", "b"),
 	PROPERTY("RepairCount", "t"),
 	PROPERTY("Repairs", "a{su}"),
 	LIST("Ports", "a(sis)"),
 	LIST("Leases", "a(sssssx)"),
 	METHOD0("Start", method_start),
+	METHOD0("Try", method_try),
+	METHOD0("Confirm", method_confirm),
 	METHOD0("Stop", method_stop),
 	METHOD0("Restart", method_restart),
 	METHOD0("BringUp", method_bring_up),

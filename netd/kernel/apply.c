@@ -73,6 +73,8 @@ static bool needs_filter(const struct plan_step *step)
 	case PHASE_PORTS:
 	case PHASE_START_SERVICES:
 		return true;
+	case PHASE_FREE_UPLINKS:
+	case PHASE_TAKE_UPLINKS:	/* the host's own LAN: no rule of ours is about it */
 	case PHASE_STOP_SERVICES:
 	case PHASE_RULES_AHEAD:
 	case PHASE_CREATE_LINKS:
@@ -148,6 +150,8 @@ static bool is_harmless(const struct plan_step *step, int error)
 	case PLAN_TAP_CREATE:
 	case PLAN_TAP_SET:
 	case PLAN_TAP_REMOVE:
+	case PLAN_UPLINK_TAKE:
+	case PLAN_UPLINK_RELEASE:
 	case PLAN_OP_MAX_:
 		return false;
 	}
@@ -313,6 +317,8 @@ static void put_link_step(const struct kernel *kernel, struct nl_batch *batch, c
 	case PLAN_TAP_CREATE:
 	case PLAN_TAP_SET:
 	case PLAN_TAP_REMOVE:
+	case PLAN_UPLINK_TAKE:
+	case PLAN_UPLINK_RELEASE:
 	case PLAN_OP_MAX_:
 		nl_fail(batch, -EINVAL);
 		break;
@@ -733,6 +739,8 @@ static void run_services(struct applying *applying)
 static void run_phase(struct applying *applying, enum plan_phase phase)
 {
 	switch (phase) {
+	case PHASE_FREE_UPLINKS:
+	case PHASE_TAKE_UPLINKS:
 	case PHASE_STOP_SERVICES:
 	case PHASE_START_SERVICES:
 		run_services(applying);

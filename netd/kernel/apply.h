@@ -8,7 +8,7 @@
 #include "kernel.h"
 #include "result.h"
 
-/* Who carries out the steps that are about processes. 0 or a negative errno; may fill in the text. */
+/* Who carries out the steps that are about processes, and about network cards. 0 or a negative errno; may fill in the text. */
 struct apply_services {
 	int (*act)(void *data, const struct plan_step *step, struct apply_result *result);
 	void *data;

@@ -174,6 +174,8 @@ int coexist_bridges(const struct netstate *desired, struct coexist_bridge **ret_
 		return -ENOMEM;
 	for (size_t i = 0; i < desired->n_bridges; i++) {
 		memcpy(bridges[i].name, desired->bridges[i].name, IFNAME_SIZE);
+		/* The LAN's, not ours to open. */
+		bridges[i].closed = desired->bridges[i].existing || desired->bridges[i].lan;
 	}
 	for (size_t i = 0, j = 0; i < desired->n_addresses && j < desired->n_bridges;) {
 		int r = strcmp(bridges[j].name, desired->addresses[i].link);

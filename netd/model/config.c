@@ -52,6 +52,12 @@ bool network_name_is_valid(const char *name)
 	return true;
 }
 
+/* Does a network card of the host become a port of its bridge? */
+bool network_has_card(const struct network *network)
+{
+	return network->mode == NETWORK_BRIDGE && network->n_uplinks > 0;
+}
+
 /* Does the network's file name this one as a peer? */
 bool network_has_peer(const struct network *network, const char *name)
 {
@@ -353,18 +359,44 @@ static int verify_own_overlap(const struct network *network, struct failure *fai
 	return 0;
 }
 
+/* Mode=bridge: a bridge that is there already, or one that is made for a network card. */
+static int verify_card(const struct network *network, struct failure *failure)
+{
+	static const enum key_id own[] = { KEY_CONFIRM_TIMEOUT, KEY_STP };
+
+	if (!network_has_card(network) && network->places[KEY_BRIDGE].line == 0)
+		return network_failure(network, network->places[KEY_MODE], failure,
+				       "Mode=bridge needs Bridge=, the name of a bridge that is there already, or Uplink=, a network card for one that is made");
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		if (!network_has_card(network) && network->places[own[i]].line > 0)
+			return network_failure(network, network->places[own[i]], failure, "[Network] %s= has no meaning without Uplink=",
+					       keys[own[i]].name);
+	if (network->n_uplinks > 1)
+		return network_failure(network, network->places[KEY_UPLINK], failure,
+				       "with Mode=bridge there is one Uplink=: a second network card would close a loop; bond the two, or put it into the bridge by hand with STP=yes");
+	if (network_has_card(network) && strcmp(network->uplinks[0], network->bridge) == 0)
+		return network_failure(network, network->places[KEY_UPLINK], failure, "Uplink= and Bridge= are one name: %s",
+				       network->bridge);
+	if (network_has_card(network) && network->on_demand)
+		return network_failure(network, network->places[KEY_AUTOSTART], failure,
+				       "Autostart=on-demand has no place beside Uplink=: the host's network card would be moved whenever a guest comes and goes");
+	return 0;
+}
+
 /* A key that says nothing in this mode was written by somebody who expects something of it. */
 static int verify_mode(struct network *network, struct failure *failure)
 {
+	int r;
+
 	for (size_t i = 0; i < KEY_MAX_; i++)
 		if (network->places[i].line > 0 && keys[i].only && !(keys[i].only >> network->mode & 1))
 			return network_failure(network, network->places[i], failure, "[%s] %s= has no meaning with Mode=%s",
 					       keys[i].section, keys[i].name, network_mode_name(network->mode));
 	if (network->mode != NETWORK_BRIDGE)
 		return 0;
-	if (network->places[KEY_BRIDGE].line == 0)
-		return network_failure(network, network->places[KEY_MODE], failure,
-				       "Mode=bridge needs Bridge=, the name of a bridge that is there already");
+	r = verify_card(network, failure);
+	if (r < 0)
+		return r;
 	network->address_auto = network->dhcp = network->dns = false;
 	return 0;
 }
@@ -561,6 +593,16 @@ static int verify_mac(const struct network *earlier, struct network *later)
 	return mark_bad(later, later->places[KEY_MAC_ADDRESS], earlier, earlier->places[KEY_MAC_ADDRESS], what);
 }
 
+static int verify_cards(const struct network *earlier, struct network *later)
+{
+	char what[128];
+
+	if (!network_has_card(earlier) || !network_has_card(later) || strcmp(earlier->uplinks[0], later->uplinks[0]) != 0)
+		return 0;
+	snprintf(what, sizeof(what), "Uplink=%s is the network card", later->uplinks[0]);
+	return mark_bad(later, later->places[KEY_UPLINK], earlier, earlier->places[KEY_UPLINK], what);
+}
+
 static int verify_forwards(const struct network *earlier, struct network *later)
 {
 	struct network_place place, other;
@@ -612,6 +654,8 @@ static size_t list_claims(const struct network *networks, size_t n_networks, str
 
 		add_claim(claims, &n, i, 0, network->name, strlen(network->name));
 		add_claim(claims, &n, i, 0, network->bridge, strlen(network->bridge));
+		if (network_has_card(network))
+			add_claim(claims, &n, i, 0, network->uplinks[0], strlen(network->uplinks[0]));
 		if (network->mac_given)
 			add_claim(claims, &n, i, 1, &network->mac, sizeof(network->mac));
 		for (size_t j = 0; j < network->n_addresses; j++) {
@@ -653,7 +697,7 @@ static bool do_clash(const struct claim *a, const struct claim *b)
 static int find_suspects(const struct network *networks, size_t n_networks, bool *suspects)
 {
 	_cleanup_(freep) struct claim *claims = NULL;
-	size_t n = n_networks * (3 + LIMIT_NETWORK_ADDRESSES) + 1, widest = 0;
+	size_t n = n_networks * (4 + LIMIT_NETWORK_ADDRESSES) + 1, widest = 0;
 
 	for (size_t i = 0; i < n_networks; i++)
 		n += networks[i].n_routes;
@@ -683,6 +727,8 @@ static int verify_pair(const struct network *earlier, struct network *later)
 	if (r == 0 && !later->problem)
 		r = verify_mac(earlier, later);
 	if (r == 0 && !later->problem)
+		r = verify_cards(earlier, later);
+	if (r == 0 && !later->problem)
 		r = verify_forwards(earlier, later);
 	if (r == 0 && !later->problem)
 		r = verify_routes(earlier, later);
@@ -690,8 +736,8 @@ static int verify_pair(const struct network *earlier, struct network *later)
 }
 
 /*
- * Compares networks with each other: overlapping prefixes, one name twice, one Ethernet address twice, a port
- * that is forwarded twice, a tap's name twice, a prefix behind guests that is somebody else's. Of
+ * Compares networks with each other: overlapping prefixes, one name twice, one Ethernet address or network card twice, a
+ * port that is forwarded twice, a tap's name twice, a prefix behind guests that is somebody else's. Of
  * two that clash the later one in the array gets a `problem` with file:line; all others stay as they are,
  * and those that have a problem already hinder nobody. -ENOMEM only.
  */

@@ -73,6 +73,40 @@ static void add_altname(struct netstate_bridge *bridge, const char *name)
 	bridge->n_altnames++;
 }
 
+/* What the options know of the network's card. NULL: nothing, or it has none. */
+static const struct uplink *card_of(const struct build *build)
+{
+	const struct desired_options *options = build->options;
+
+	return network_has_card(build->network) && options->card ? options->card(build->network->name, options->card_data) : NULL;
+}
+
+/* To the LAN the bridge is what the card was. STP, where it is wanted, is as quick as the kernel lets it be. */
+static void make_lan(struct build *build, struct netstate_bridge *bridge)
+{
+	const struct uplink *card = card_of(build);
+
+	bridge->lan = true;
+	bridge->stp = build->network->stp;
+	bridge->forward_delay_cs = bridge->stp ? 200 : 0;
+	if (!card)
+		return;
+	bridge->mac = card->mac;
+	bridge->mtu = card->mtu;
+	/* Where the card made its link-local address of its own, that one moves, and no other comes. */
+	bridge->addr_gen_mode = card->gen_mode ? UPLINK_GEN_NONE : 0;
+}
+
+static void add_uplink(struct build *build)
+{
+	struct netstate_uplink uplink = { .in_place = true };
+
+	memcpy(uplink.network, build->network->name, sizeof(uplink.network));
+	memcpy(uplink.bridge, build->network->bridge, sizeof(uplink.bridge));
+	memcpy(uplink.nic, build->network->uplinks[0], sizeof(uplink.nic));
+	latch(build, netstate_add_uplink(build->state, &uplink));
+}
+
 static void add_bridge(struct build *build)
 {
 	const struct network *network = build->network;
@@ -88,7 +122,9 @@ static void add_bridge(struct build *build)
 		.addr_gen_mode = 0,		/* IN6_ADDR_GEN_MODE_EUI64: the link-local address can be told in advance */
 	};
 
-	if (network->mode == NETWORK_BRIDGE)
+	if (network_has_card(network))
+		make_lan(build, &bridge);
+	else if (network->mode == NETWORK_BRIDGE)
 		bridge = (struct netstate_bridge){ .address_pinned = true, .existing = true };
 	bridge.open = network->mode == NETWORK_OPEN;
 	memcpy(bridge.name, network->bridge, sizeof(bridge.name));
@@ -409,6 +445,22 @@ static void add_sysctls(struct build *build)
 	}
 }
 
+/*
+ * Router advertisements are for the bridge what they were for the card. Where they counted, they count although the host may
+ * forward: it may do so for other networks (accept_ra 2 is 1 without forwarding).
+ */
+static void add_card_sysctls(struct build *build)
+{
+	const struct uplink *card = card_of(build);
+	char directory[32];
+
+	if (!card || card->accept_ra < 0)
+		return;
+	snprintf(directory, sizeof(directory), "ipv6/conf/%s", build->network->bridge);
+	latch(build, add_sysctl(build->state, directory, "accept_ra", card->accept_ra ? 2 : 0));
+	latch(build, add_sysctl(build->state, directory, "accept_dad", 0));
+}
+
 /* Forwarding belongs to all networks that need it, and so does the guard that one of them asks for. */
 
 static int add_guard(struct netstate *state, uint8_t nfproto)
@@ -553,6 +605,10 @@ int desired_build(const struct network *const networks[], size_t n_networks,
 		}
 		if (networks[i]->mode != NETWORK_BRIDGE)
 			add_sysctls(&build);
+		if (network_has_card(networks[i])) {
+			add_uplink(&build);
+			add_card_sysctls(&build);
+		}
 		add_service(&build);
 		if (build.error < 0)
 			return build.error;

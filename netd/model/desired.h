@@ -10,6 +10,7 @@
 #include "leasefile.h"
 #include "network.h"
 #include "subnet.h"
+#include "uplink.h"
 
 /* What is the same for all networks. */
 struct desired_options {
@@ -23,6 +24,9 @@ struct desired_options {
 	/* The leases of a network; NULL: none are known. */
 	const struct leases *(*leases)(const char *network, const void *data);
 	const void *leases_data;
+	/* What a network's card (Uplink=) was like before it became a port; NULL: it is not known. */
+	const struct uplink *(*card)(const char *network, const void *data);
+	const void *card_data;
 };
 
 int desired_build(const struct network *const networks[], size_t n_networks,

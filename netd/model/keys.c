@@ -343,6 +343,31 @@ static void reset_uplink(struct network *network)
 	KEYS_CLEAR(network, uplinks);
 }
 
+static int parse_confirm_timeout(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	uint64_t seconds;
+
+	if (parse_seconds(value, &seconds) < 0 || seconds < 1 || seconds > 3600)
+		return -EINVAL;
+	network->confirm_timeout_s = (uint32_t)seconds;
+	return 0;
+}
+
+static void reset_confirm_timeout(struct network *network)
+{
+	network->confirm_timeout_s = 30;
+}
+
+static int parse_stp(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	return keys_parse_boolean(value, &network->stp);
+}
+
+static void reset_stp(struct network *network)
+{
+	network->stp = false;
+}
+
 /* "FIRST-LAST", or one that is both. */
 int keys_parse_ip_range(const char *value, struct ip *ret_first, struct ip *ret_last, char why[static KEY_WHY_SIZE])
 {
@@ -697,11 +722,12 @@ static int parse_dns_domain(struct network *network, const char *value, char why
 #define RULED	(OURS & ~(1 << NETWORK_OPEN))
 #define OUTWARD	(1 << NETWORK_NAT | 1 << NETWORK_ROUTE)
 #define NAT	(1 << NETWORK_NAT)
+#define LAN	(1 << NETWORK_BRIDGE)
 
 const struct key keys[KEY_MAX_] = {
 	[KEY_MODE] = {
 		"Network", "Mode", parse_mode, reset_mode, false, "nat", "", "nat, isolated, route, open or bridge",
-		"nat: guests reach each other and, under the host's address, whatever the host reaches; nothing outside reaches them unasked. isolated: guests reach each other and their gateway, and nothing else. route: as nat, but under their own addresses, and they can be reached from outside: whoever is to reach them needs a route to their prefix by way of this host. open: addresses, DHCP and DNS, and not one firewall rule: what may pass is for others to say. bridge: the bridge that Bridge= names is there already and stays as it is; addresses, DHCP and filtering are those of whatever it is connected to. In all but open, networks do not reach each other (see Peer=).",
+		"nat: guests reach each other and, under the host's address, whatever the host reaches; nothing outside reaches them unasked. isolated: guests reach each other and their gateway, and nothing else. route: as nat, but under their own addresses, and they can be reached from outside: whoever is to reach them needs a route to their prefix by way of this host. open: addresses, DHCP and DNS, and not one firewall rule: what may pass is for others to say. bridge: guests are hosts of the LAN; addresses, DHCP and filtering are those of whatever the bridge is connected to. The bridge that Bridge= names is there already and stays as it is; with Uplink= it is made, and a network card of the host becomes its port. In all but open, networks do not reach each other (see Peer=).",
 	},
 	[KEY_BRIDGE] = {
 		"Network", "Bridge", parse_bridge, reset_bridge, false, "gn-NAME", "",
@@ -756,8 +782,19 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_UPLINK] = {
 		"Network", "Uplink", parse_uplink, reset_uplink, true, "every interface that the host has a route by", "",
 		"the name of an interface",
-		"The way out: guests leave by this interface only and, with Mode=route, are reached by this one only. Can be given several times. Where the host's routes lead elsewhere, guests are refused.",
-		.only = OUTWARD,
+		"The way out: guests leave by this interface only and, with Mode=route, are reached by this one only. Can be given several times. Where the host's routes lead elsewhere, guests are refused. With Mode=bridge it is a network card of the host, one, that becomes a port of the network's bridge: its address of Ethernet, its addresses and its routes move to the bridge, and back when the network is stopped (guestnetd(8), NETWORK CARDS).",
+		.only = OUTWARD | LAN,
+	},
+	[KEY_CONFIRM_TIMEOUT] = {
+		"Network", "ConfirmTimeout", parse_confirm_timeout, reset_confirm_timeout, false, "30s", "seconds",
+		"a time from 1s to 1h, such as 30s or 2min",
+		"How long the move of a network card into the bridge is on trial: when its gateway does not answer any more by then, or when somebody was asked and has not said that it is good, all of it is undone.",
+		.only = LAN,
+	},
+	[KEY_STP] = {
+		"Network", "STP", parse_stp, reset_stp, false, "no", "", BOOLEAN,
+		"Whether the bridge of a network card speaks the spanning tree protocol. It is the only guard against loops that there is: with no, a second network card in the bridge is a problem that is named. With yes it takes each new port 4 seconds to be of use, the network card too.",
+		.only = LAN,
 	},
 	[KEY_NAT_ADDRESS] = {
 		"Network", "NATAddress", parse_nat_address, reset_nat_address, true, "the host's address on the way out", "",

@@ -134,6 +134,11 @@ COMPARISON(tap)
 	return strcmp(a->name, b->name);
 }
 
+COMPARISON(uplink)
+{
+	return strcmp(a->network, b->network);
+}
+
 #define DEFINE_QSORT(one, many)							\
 static int qsort_##one(const void *a, const void *b)				\
 {										\
@@ -218,6 +223,11 @@ static int compare_service_network(const void *network, const void *service)
 	return strcmp(network, ((const struct netstate_service *)service)->network);
 }
 
+static int compare_uplink_network(const void *network, const void *uplink)
+{
+	return strcmp(network, ((const struct netstate_uplink *)uplink)->network);
+}
+
 static int compare_sysctl_path(const void *path, const void *sysctl)
 {
 	return strcmp(path, ((const struct netstate_sysctl *)sysctl)->path);
@@ -244,6 +254,11 @@ const struct netstate_bridge *netstate_find_bridge_index(const struct netstate *
 const struct netstate_service *netstate_find_service(const struct netstate *state, const char *network)
 {
 	return SEARCH(state, services, network, compare_service_network);
+}
+
+const struct netstate_uplink *netstate_find_uplink(const struct netstate *state, const char *network)
+{
+	return SEARCH(state, uplinks, network, compare_uplink_network);
 }
 
 const struct netstate_sysctl *netstate_find_sysctl(const struct netstate *state, const char *path)

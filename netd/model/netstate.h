@@ -43,6 +43,7 @@ struct netstate_bridge {
 	uint8_t addr_gen_mode;
 	bool open;			/* desired only: no rule is about it (Mode=open) */
 	bool existing;			/* desired only: somebody else's bridge, used as it is (Mode=bridge) */
+	bool lan;			/* desired only: a network card of the host is its port, and what was on that is on it (Uplink=) */
 	uint8_t n_altnames;
 	char altnames[NETSTATE_ALTNAMES][IFNAME_SIZE];	/* only those up to 15 bytes; sorted */
 	char network[NETWORK_NAME_SIZE];		/* whose bridge it is; "" when foreign */
@@ -226,6 +227,17 @@ struct netstate_tap {
 	bool in_use;			/* snapshot only: somebody has it open */
 };
 
+/*
+ * A network card that is to be, or is, the port of a bridge, with its addresses and routes on that. Identity: network.
+ * What a snapshot says of it is from the file that was written before it was moved.
+ */
+struct netstate_uplink {
+	char network[NETWORK_NAME_SIZE];
+	char bridge[IFNAME_SIZE];
+	char nic[IFNAME_SIZE];
+	bool in_place;			/* desired: always */
+};
+
 /* A list of one kind: `type *items; size_t n`, grown by netstate_add_*(). */
 #define NETSTATE_KINDS(kind)						\
 	kind(bridge, bridges)						\
@@ -237,7 +249,8 @@ struct netstate_tap {
 	kind(checksum, checksums)					\
 	kind(sysctl, sysctls)						\
 	kind(service, services)						\
-	kind(tap, taps)
+	kind(tap, taps)							\
+	kind(uplink, uplinks)
 
 struct netstate {
 #define NETSTATE_MEMBER(one, many) struct netstate_##one *many; size_t n_##many;
@@ -277,6 +290,7 @@ const struct netstate_bridge *netstate_find_bridge(const struct netstate *state,
 const struct netstate_bridge *netstate_find_bridge_index(const struct netstate *state, int ifindex);
 const struct netstate_service *netstate_find_service(const struct netstate *state, const char *network);
 const struct netstate_tap *netstate_find_tap(const struct netstate *state, const char *name);
+const struct netstate_uplink *netstate_find_uplink(const struct netstate *state, const char *network);
 const struct netstate_sysctl *netstate_find_sysctl(const struct netstate *state, const char *path);
 
 /* The order of elements in a sorted state: less than, equal to or greater than 0. */

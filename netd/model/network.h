@@ -35,7 +35,7 @@ enum network_mode {
 	NETWORK_ISOLATED,
 	NETWORK_ROUTE,
 	NETWORK_OPEN,		/* no rule of ours is about it */
-	NETWORK_BRIDGE,		/* a bridge that is there already, and stays somebody else's */
+	NETWORK_BRIDGE,		/* a bridge that is there already, and stays somebody else's; with an uplink, ours and the LAN's */
 	NETWORK_MODE_MAX_,
 };
 
@@ -72,7 +72,7 @@ struct network_address {
 /* Every key of a file, in the order of the table in keys.c. */
 enum key_id {
 	KEY_MODE, KEY_BRIDGE, KEY_ALTERNATIVE_NAME, KEY_MAC_ADDRESS, KEY_MTU, KEY_AUTOSTART, KEY_IDLE_TIMEOUT, KEY_START_SERVICES, KEY_HOST_ACCESS, KEY_COEXIST,
-	KEY_FORWARD_GUARD, KEY_UPLINK, KEY_NAT_ADDRESS, KEY_NAT_PORTS, KEY_NAT66, KEY_PEER,
+	KEY_FORWARD_GUARD, KEY_UPLINK, KEY_CONFIRM_TIMEOUT, KEY_STP, KEY_NAT_ADDRESS, KEY_NAT_PORTS, KEY_NAT66, KEY_PEER,
 	KEY_CHECKSUM, KEY_PORTS,
 	KEY_ADDRESS,
 	KEY_DHCP_ENABLE, KEY_DHCP_RANGE, KEY_DHCP_LEASE_TIME, KEY_DHCP_ONLY_HOSTS, KEY_DHCP_IDENTITY, KEY_DHCP_ROUTER,
@@ -177,6 +177,8 @@ struct network {
 	bool forward_guard;		/* the host is to forward for us alone */
 	size_t n_uplinks;
 	char (*uplinks)[IFNAME_SIZE];	/* owned, as all lists here; none: every way out will do */
+	uint32_t confirm_timeout_s;	/* of a network card that becomes a port */
+	bool stp;
 	struct ip nat_first[2], nat_last[2];	/* IPv4, IPv6; no family: the address of the way out */
 	uint16_t nat_ports[2];		/* first and last; 0: 1024 to 65535 */
 	bool nat66;
@@ -240,6 +242,7 @@ int config_parse(const char *name, const struct config_file *files, size_t n_fil
 		 struct failure *failure);
 int config_verify(struct network *networks, size_t n_networks);
 
+bool network_has_card(const struct network *network);
 bool network_has_peer(const struct network *network, const char *name);
 const char *network_mode_name(enum network_mode mode);
 const char *network_host_access_name(enum network_host_access access);

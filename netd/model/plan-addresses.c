@@ -106,7 +106,7 @@ void plan_addresses(struct planner *planner, const struct job *job)
 		then = address_on(address, name);
 		if (address->marked || is_remembered_address(planner, &then) || is_remembered_address(planner, address))
 			planner_add_address_step(planner, PHASE_REMOVE_ADDRESSES, PLAN_ADDRESS_REMOVE, OUTCOME_DELETE, network, &then);
-		else if (!job->desired->existing)
+		else if (!job->desired->existing && !job->desired->lan)
 			planner_add_note(planner, PLAN_NOTE_ADDRESS_FOREIGN, network, name, address);
 	}
 }

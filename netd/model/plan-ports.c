@@ -130,6 +130,18 @@ static void plan_port(struct planner *planner, const struct netstate_port *port)
 	planner_add_port_step(planner, PHASE_PORTS, PLAN_PORT_PUT_BACK, OUTCOME_UPDATE, job->desired->network, &want);
 }
 
+/* The kernel has no guard against loops but STP: a second way out of a bridge to the LAN may close one. */
+static void note_card(struct planner *planner, const struct seen *seen, const struct netstate_port *port)
+{
+	const struct netstate_uplink *uplink = netstate_find_uplink(planner->desired, seen->network);
+	const struct job *job = planner_find_job(planner, seen->network);
+
+	if (!uplink || !job)
+		planner_add_note(planner, PLAN_NOTE_PORT_PHYSICAL, seen->network, port->name, NULL);
+	else if (strcmp(uplink->nic, port->name) != 0 && !job->desired->stp)
+		planner_add_note(planner, PLAN_NOTE_PORT_SECOND, seen->network, port->name, NULL);
+}
+
 /* Each port of the snapshot that is ours, or kept as if it were; and network cards, which are only noted. */
 void plan_ports(struct planner *planner)
 {
@@ -139,6 +151,6 @@ void plan_ports(struct planner *planner)
 		plan_port(planner, port);
 		for (size_t j = 0; port->physical && port->master && j < planner->n_seen; j++)
 			if (planner->seen[j].bridge->ifindex == port->master)
-				planner_add_note(planner, PLAN_NOTE_PORT_PHYSICAL, planner->seen[j].network, port->name, NULL);
+				note_card(planner, &planner->seen[j], port);
 	}
 }

@@ -227,7 +227,7 @@ static void close_names_ahead(struct planner *planner, bool replaced)
 		const struct job *job = &planner->jobs[i];
 		const char *network = job->desired->network;
 
-		if (job->blocked || job->excepted || !job->seen || job->desired->open || job->desired->existing ||
+		if (job->blocked || job->excepted || !job->seen || job->desired->open || job->desired->existing || job->desired->lan ||
 		    !job->seen->bridge->up)
 			continue;
 		if (job->seen->moved && close_ahead(planner, job->seen->name, network) && !replaced) {
@@ -238,6 +238,14 @@ static void close_names_ahead(struct planner *planner, bool replaced)
 	}
 	if (replaced)
 		add_fitting_ahead(planner);
+}
+
+/* Is the host itself behind this bridge, by a network card? Then no rule was about it, and none may be. */
+static bool is_host_s(const struct planner *planner, const struct seen *seen)
+{
+	const struct netstate_uplink *uplink = netstate_find_uplink(planner->snapshot, seen->network);
+
+	return uplink && strcmp(uplink->bridge, seen->bridge->name) == 0;
 }
 
 /*
@@ -259,7 +267,8 @@ static void plan_table_replace(struct planner *planner)
 						 desired->elements[i].network, &desired->elements[i]);
 	for (size_t i = 0; i < planner->n_seen; i++)
 		if (planner_is_leaving(planner, &planner->seen[i]) &&
-		    !planner_find_desired(planner, planner->seen[i].bridge->name))
+		    !planner_find_desired(planner, planner->seen[i].bridge->name) &&
+		    !is_host_s(planner, &planner->seen[i]))
 			add_closing_element(planner, &planner->seen[i]);
 }
 

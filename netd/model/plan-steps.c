@@ -127,10 +127,11 @@ int planner_sort_steps(struct plan *plan)
 }
 
 static const char *const phase_names[] = {
+	[PHASE_FREE_UPLINKS] = "free-uplinks",
 	[PHASE_STOP_SERVICES] = "stop-services", [PHASE_RULES_AHEAD] = "rules-ahead", [PHASE_CREATE_LINKS] = "create-links",
 	[PHASE_SET_LINKS] = "set-links", [PHASE_ADD_ADDRESSES] = "add-addresses", [PHASE_RULES] = "rules",
 	[PHASE_SYSCTLS] = "sysctls", [PHASE_UP] = "up", [PHASE_PORTS] = "ports",
-	[PHASE_START_SERVICES] = "start-services", [PHASE_REMOVE_ADDRESSES] = "remove-addresses",
+	[PHASE_TAKE_UPLINKS] = "take-uplinks", [PHASE_START_SERVICES] = "start-services", [PHASE_REMOVE_ADDRESSES] = "remove-addresses",
 	[PHASE_DOWN] = "down", [PHASE_REMOVE_RULES] = "remove-rules", [PHASE_DELETE_LINKS] = "delete-links",
 };
 static_assert(ARRAY_SIZE(phase_names) == PHASE_MAX_, "a name for each phase");
@@ -148,6 +149,7 @@ static const char *const op_names[] = {
 	[PLAN_CHECKSUM_ADD] = "checksum-add", [PLAN_CHECKSUM_REMOVE] = "checksum-remove",
 	[PLAN_SYSCTL_SET] = "sysctl-set", [PLAN_PORT_PUT_BACK] = "port-put-back",
 	[PLAN_TAP_CREATE] = "tap-create", [PLAN_TAP_SET] = "tap-set", [PLAN_TAP_REMOVE] = "tap-remove",
+	[PLAN_UPLINK_TAKE] = "uplink-take", [PLAN_UPLINK_RELEASE] = "uplink-release",
 };
 static_assert(ARRAY_SIZE(op_names) == PLAN_OP_MAX_, "a name for each operation");
 
@@ -159,7 +161,7 @@ static_assert(ARRAY_SIZE(outcome_names) == OUTCOME_FOREIGN + 1, "a name for each
 
 static const char *const note_names[] = {
 	[PLAN_NOTE_BRIDGE_FOREIGN] = "bridge-foreign", [PLAN_NOTE_BRIDGE_MISSING] = "bridge-missing", [PLAN_NOTE_BRIDGE_DOUBLE] = "bridge-double",
-	[PLAN_NOTE_ADDRESS_FOREIGN] = "address-foreign", [PLAN_NOTE_PORT_PHYSICAL] = "port-physical",
+	[PLAN_NOTE_ADDRESS_FOREIGN] = "address-foreign", [PLAN_NOTE_PORT_PHYSICAL] = "port-physical", [PLAN_NOTE_PORT_SECOND] = "port-second",
 	[PLAN_NOTE_GUEST_ROUTE_FOREIGN] = "guest-route-foreign", [PLAN_NOTE_GUEST_ROUTE_TAKEN] = "guest-route-taken",
 	[PLAN_NOTE_ROUTE_WIDER] = "route-wider", [PLAN_NOTE_ROUTE_INSIDE] = "route-inside",
 	[PLAN_NOTE_ROUTE_TABLE] = "route-table",

@@ -18,6 +18,9 @@
  *  - what belongs to a network of @except, in both directions;
  *  - everything, while another process owns the table: without a filter nothing may come up.
  *
+ * A network card that is the port of a bridge of ours (Uplink=) is one step, whatever is on it: model/uplink.c makes its
+ * parts of what is there when it is carried out. It gets back what is its own before anything else of its network goes.
+ *
  * A bridge of a network that is gone is known by its mark alone. While the table has to be made anew, such a
  * bridge stays an element of the set of bridges, and of no other: its guests reach nothing until it is down.
  */
@@ -89,6 +92,7 @@ int plan_build(const struct netstate *desired, const struct netstate *snapshot, 
 		plan_taps(&planner);
 		plan_ports(&planner);
 		plan_services(&planner);
+		plan_uplinks(&planner);
 		plan_routes(&planner);
 	}
 	if (planner.error == 0)

@@ -20,6 +20,7 @@
  * before the filter goes.
  */
 enum plan_phase {
+	PHASE_FREE_UPLINKS,		/* network cards get back what was on them */
 	PHASE_STOP_SERVICES,		/* those that go */
 	PHASE_RULES_AHEAD,		/* names that bridges are about to get: the filter knows them before */
 	PHASE_CREATE_LINKS,		/* down; before them, names that stand in the way */
@@ -29,6 +30,7 @@ enum plan_phase {
 	PHASE_SYSCTLS,			/* forwarding: only once the rules are there */
 	PHASE_UP,			/* links up */
 	PHASE_PORTS,			/* ports put back: down, enslave, options, read back, up */
+	PHASE_TAKE_UPLINKS,		/* network cards become ports, and what is on them moves to the bridge */
 	PHASE_START_SERVICES,
 	PHASE_REMOVE_ADDRESSES,		/* of networks that go, and foreign to ours */
 	PHASE_DOWN,			/* links down */
@@ -52,6 +54,7 @@ enum plan_op {
 	PLAN_SYSCTL_SET,
 	PLAN_PORT_PUT_BACK,
 	PLAN_TAP_CREATE, PLAN_TAP_SET, PLAN_TAP_REMOVE,
+	PLAN_UPLINK_TAKE, PLAN_UPLINK_RELEASE,
 	PLAN_OP_MAX_,
 };
 
@@ -91,6 +94,7 @@ struct plan_step {
 		struct netstate_checksum checksum;
 		struct netstate_sysctl sysctl;
 		struct netstate_service service;
+		struct netstate_uplink uplink;
 		struct netstate_table table;
 		struct netstate_tap tap;	/* as desired; with the ifindex to work on */
 	};
@@ -105,6 +109,7 @@ enum plan_note_kind {
 	PLAN_NOTE_PORT_PHYSICAL,	/* a network card in a bridge of ours */
 	PLAN_NOTE_GUEST_ROUTE_FOREIGN,	/* somebody else's route is there instead of, or comes before, one through a guest */
 	PLAN_NOTE_GUEST_ROUTE_TAKEN,	/* a prefix behind a guest has addresses of another network, which chose them */
+	PLAN_NOTE_PORT_SECOND,		/* another one than Uplink= says, without STP */
 	PLAN_NOTE_ROUTE_WIDER,		/* a route of somebody else's leads to more than the network, and to all of it */
 	PLAN_NOTE_ROUTE_INSIDE,		/* a route of somebody else's leads to the network, or a part of it */
 	PLAN_NOTE_ROUTE_TABLE,		/* one of these stands in a table that only rules lead to */

@@ -92,6 +92,7 @@ static void print_bridge(FILE *file, const struct netstate_bridge *bridge)
 	print_number(file, "addr-gen", bridge->addr_gen_mode);
 	print_flag(file, "open", bridge->open);
 	print_flag(file, "existing", bridge->existing);
+	print_flag(file, "lan", bridge->lan);
 	for (size_t i = 0; i < bridge->n_altnames; i++)
 		print_string(file, "altname", bridge->altnames[i]);
 }
@@ -227,6 +228,13 @@ static void print_service(FILE *file, const struct netstate_service *service)
 	print_flag(file, "deaf", service->deaf);
 }
 
+static void print_uplink(FILE *file, const struct netstate_uplink *uplink)
+{
+	fprintf(file, "uplink %s %s", STR_ESCAPED(uplink->network), STR_ESCAPED(uplink->bridge));
+	fprintf(file, " %s", STR_ESCAPED(uplink->nic));
+	print_flag(file, "in-place", uplink->in_place);
+}
+
 static void print_prefixes(FILE *file, const struct netstate_table *table)
 {
 	const char *before = " prefixes4=";
@@ -353,6 +361,10 @@ static void print_object(FILE *file, const struct plan_step *step)
 	case PLAN_TAP_SET:
 	case PLAN_TAP_REMOVE:
 		print_tap(file, &step->tap);
+		break;
+	case PLAN_UPLINK_TAKE:
+	case PLAN_UPLINK_RELEASE:
+		print_uplink(file, &step->uplink);
 		break;
 	case PLAN_OP_MAX_:
 		break;
@@ -515,7 +527,8 @@ static void parse_bridge(struct line *line, struct netstate_bridge *bridge)
 	while ((word = take_word(line))) {
 		if (is_flag(word, "ours", &ours) || is_flag(word, "up", &bridge->up) || is_flag(word, "stp", &bridge->stp) ||
 		    is_flag(word, "nf-call", &bridge->nf_call) || is_flag(word, "unpinned", &unpinned) ||
-		    is_flag(word, "open", &bridge->open) || is_flag(word, "existing", &bridge->existing))
+		    is_flag(word, "open", &bridge->open) || is_flag(word, "existing", &bridge->existing) ||
+		    is_flag(word, "lan", &bridge->lan))
 			continue;
 		if (is_key(word, "index", &value))
 			bridge->ifindex = (int)read_number(line, value, 10, INT32_MAX);
@@ -748,6 +761,18 @@ static void parse_service(struct line *line, struct netstate_service *service)
 		else if (!is_flag(word, "running", &service->running) && !is_flag(word, "deaf", &service->deaf))
 			line->bad = true;
 	}
+}
+
+static void parse_uplink(struct line *line, struct netstate_uplink *uplink)
+{
+	const char *word;
+
+	read_name(line, want_word(line), uplink->network);
+	read_name(line, want_word(line), uplink->bridge);
+	read_name(line, want_word(line), uplink->nic);
+	while ((word = take_word(line)))
+		if (!is_flag(word, "in-place", &uplink->in_place))
+			line->bad = true;
 }
 
 static void parse_prefixes(struct line *line, const char *value, unsigned int bits, uint64_t *words)

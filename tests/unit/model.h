@@ -530,6 +530,23 @@ static inline void sim_checksum(struct netstate *state, const struct plan_step *
 	fail_msg("checksum-remove: there is none");
 }
 
+/* A card is taken when its bridge is there and up, and goes back before that goes. */
+static inline void sim_uplink(struct netstate *state, const struct plan_step *step)
+{
+	struct netstate_bridge on = { .ifindex = 0 };
+
+	for (size_t i = 0; i < state->n_uplinks; i++)
+		if (strcmp(state->uplinks[i].network, step->uplink.network) == 0) {
+			sim_remove(state, uplinks, &state->uplinks[i]);
+			break;
+		}
+	if (step->op == PLAN_UPLINK_RELEASE)
+		return;
+	memcpy(on.name, step->uplink.bridge, sizeof(on.name));
+	assert_true(sim_bridge(state, &on)->up);
+	netstate_add_uplink(state, &step->uplink);
+}
+
 static inline void sim_step(struct netstate *state, const struct plan_step *step)
 {
 	switch ((enum plan_op)step->op) {
@@ -550,7 +567,7 @@ static inline void sim_step(struct netstate *state, const struct plan_step *step
 		break;
 	case PLAN_BRIDGE_UP:
 		netstate_sort(state);
-		if (!sim_has_bridges_element(state, step->bridge.name))
+		if (!step->bridge.lan && !sim_has_bridges_element(state, step->bridge.name))
 			fail_msg("%s goes up without a filter", step->bridge.name);
 		sim_bridge(state, &step->bridge)->up = true;
 		break;
@@ -597,6 +614,10 @@ static inline void sim_step(struct netstate *state, const struct plan_step *step
 	case PLAN_TAP_SET:
 	case PLAN_TAP_REMOVE:
 		sim_tap(state, step);
+		break;
+	case PLAN_UPLINK_TAKE:
+	case PLAN_UPLINK_RELEASE:
+		sim_uplink(state, step);
 		break;
 	case PLAN_OP_MAX_:
 		break;

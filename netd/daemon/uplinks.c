@@ -1,0 +1,772 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Network cards of the host as ports of our bridges: moved on trial, kept, given back.
+ * Event loop context.
+ *
+ * Theory of operation. Whoever moves the card by which he is logged in must not be able to lock himself out. So:
+ *  - before anything is touched, everything that is on the card is in RUN/NETWORK.card;
+ *  - the move is on trial at first. It is kept when the gateways that answered before answer again (without a gateway:
+ *    when the card has its carrier), and, where somebody was to be asked, when he has said so. Otherwise everything goes
+ *    back when ConfirmTimeout= is over; then the network is down until somebody starts it;
+ *  - the file says until when. A daemon that dies in between is started again by systemd, and the new one finds the file:
+ *    it completes the move and the trial, or undoes it when the time is over. One that is told to end undoes it first;
+ *  - a network that is not to be any more, or whose file cannot be read after a restart, gives the card back first.
+ *
+ * A card without a file has only been looked at ("ready"): a step of this very pass may take it.
+ */
+#include "uplinks.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <systemd/sd-journal.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../../lib/fd.h"
+#include "../../lib/clock.h"
+#include "../../lib/str.h"
+#include "../kernel/link.h"
+#include "../kernel/sysctl.h"
+#include "../kernel/uplink.h"
+#include "../model/ip.h"
+#include "cardowner.h"
+
+#define SUFFIX		".card"
+/* A neighbour answers within a millisecond or two; who does not within this is waited for without standing still. */
+#define ANSWER_US	1000000
+#define ANSWER_STEP_US	1000
+#define ASK_FIRST_US	4000		/* until it is asked again, doubled each time */
+#define ASK_AGAIN_US	500000
+
+struct card {
+	struct uplink uplink;		/* owned */
+	bool ready;			/* nothing has been moved yet, and there is no file */
+	bool due;			/* something has changed, on it or on the bridge */
+	bool in_place;
+	bool gone;			/* the card is not there */
+	bool good;			/* found so: what was to answer answers */
+	bool confirmed;			/* by somebody */
+	uint64_t asked_us;		/* CLOCK_MONOTONIC */
+	uint64_t end_us;		/* of the trial, CLOCK_REALTIME */
+};
+
+static uint64_t read_clock(clockid_t clock)
+{
+	struct timespec now;
+
+	clock_gettime(clock, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+static uint64_t boot_us(void)
+{
+	return read_clock(CLOCK_BOOTTIME);
+}
+
+/* For people: once, because the two clocks do not go alike. */
+static void set_end(struct card *card)
+{
+	card->end_us = read_clock(CLOCK_REALTIME) + card->uplink.deadline_us - boot_us();
+}
+
+static void card_deinit(struct card *card)
+{
+	uplink_deinit(&card->uplink);
+}
+
+static void remove_card(struct uplinks *uplinks, struct card *card)
+{
+	size_t i = (size_t)(card - uplinks->cards);
+
+	card_deinit(card);
+	memmove(card, card + 1, (--uplinks->n_cards - i) * sizeof(*card));
+}
+
+/* Takes over @card. */
+static struct card *add_card(struct uplinks *uplinks, struct card *card)
+{
+	struct card *grown = reallocarray(uplinks->cards, uplinks->n_cards + 1, sizeof(*grown));
+
+	if (!grown) {
+		card_deinit(card);
+		return NULL;
+	}
+	uplinks->cards = grown;
+	grown[uplinks->n_cards] = *card;
+	return &grown[uplinks->n_cards++];
+}
+
+static struct card *find_card(const struct uplinks *uplinks, const char *network)
+{
+	for (size_t i = 0; i < uplinks->n_cards; i++)
+		if (strcmp(uplinks->cards[i].uplink.network, network) == 0)
+			return &uplinks->cards[i];
+	return NULL;
+}
+
+/* The file */
+
+static void card_path(const struct uplinks *uplinks, const char *network, char path[static 4096])
+{
+	snprintf(path, 4096, "%s/%s" SUFFIX, uplinks->options->run_root, network);
+}
+
+/* It is whole or it is the one before. */
+static int save_card(const struct uplinks *uplinks, const struct uplink *uplink)
+{
+	_cleanup_(fd_closep) int fd = -EBADF;
+	_cleanup_(freep) char *text = NULL;
+	char path[4096], next[4104];
+	ssize_t n;
+	int r = uplink_print(uplink, &text);
+
+	if (r < 0)
+		return r;
+	card_path(uplinks, uplink->network, path);
+	snprintf(next, sizeof(next), "%s.new", path);
+	fd = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return -errno;
+	n = write(fd, text, strlen(text));
+	if (n < 0)
+		return -errno;
+	if ((size_t)n != strlen(text))
+		return -ENOSPC;
+	return fsync(fd) < 0 || rename(next, path) < 0 ? -errno : 0;
+}
+
+static void forget_file(const struct uplinks *uplinks, const char *network)
+{
+	char path[4096];
+
+	card_path(uplinks, network, path);
+	if (unlink(path) < 0 && errno != ENOENT)
+		sd_journal_send("MESSAGE=cannot remove %s: %m", path, "PRIORITY=3", NULL);
+}
+
+static void load_card(struct uplinks *uplinks, int directory_fd, const char *name)
+{
+	_cleanup_(fd_closep) int fd = openat(directory_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	_cleanup_(freep) char *text = NULL;
+	struct card card = { .due = true };
+	struct failure failure = { 0 };
+	size_t length;
+	int r = fd < 0 ? -errno : fd_read_stream(fd, LIMIT_UPLINK_FILE, &text, &length);
+
+	if (r >= 0 && strlen(text) == length)
+		r = uplink_parse(text, &card.uplink, &failure);
+	else if (r >= 0)
+		r = -EINVAL;
+	if (r < 0)
+		sd_journal_send("MESSAGE=%s/%s cannot be read (%s): what was on a network card is in there, and is not given back by itself",
+				uplinks->options->run_root, name, failure.text[0] ? failure.text : strerror(-r), "PRIORITY=3", NULL);
+	else if (find_card(uplinks, card.uplink.network))
+		card_deinit(&card);
+	else {
+		set_end(&card);
+		(void)add_card(uplinks, &card);
+	}
+}
+
+/* What an earlier daemon has moved, or was about to move. */
+void uplinks_init(struct uplinks *uplinks, const struct manager_options *options, struct kernel *kernel,
+		  struct managed_list *list)
+{
+	DIR *directory;
+	struct dirent *entry;
+
+	*uplinks = (struct uplinks){ .options = options, .kernel = kernel, .list = list };
+	directory = opendir(options->run_root);
+	while (directory && (entry = readdir(directory))) {
+		size_t length = strlen(entry->d_name), suffix = strlen(SUFFIX);
+
+		if (length > suffix && strcmp(entry->d_name + length - suffix, SUFFIX) == 0)
+			load_card(uplinks, dirfd(directory), entry->d_name);
+	}
+	if (directory)
+		closedir(directory);
+}
+
+void uplinks_deinit(struct uplinks *uplinks)
+{
+	for (size_t i = 0; i < uplinks->n_cards; i++)
+		card_deinit(&uplinks->cards[i]);
+	free(uplinks->cards);
+	*uplinks = (struct uplinks){ 0 };
+}
+
+/* Neighbours */
+
+/* One that has not answered; NULL: all have. */
+static const struct ip *find_silent(const struct uplinks *uplinks, int ifindex, const struct uplink *uplink)
+{
+	for (size_t i = 0; i < uplink->n_gateways; i++)
+		if (uplink_answer(uplinks->kernel, ifindex, &uplink->gateways[i]) == UPLINK_SILENT)
+			return &uplink->gateways[i];
+	return NULL;
+}
+
+/* @all: those as well that have answered once. */
+static void ask(const struct uplinks *uplinks, int ifindex, const struct uplink *uplink, bool all)
+{
+	for (size_t i = 0; i < uplink->n_gateways; i++) {
+		enum uplink_answer answer = uplink_answer(uplinks->kernel, ifindex, &uplink->gateways[i]);
+
+		if (answer == UPLINK_SILENT || (all && answer == UPLINK_ANSWERS))
+			(void)uplink_ask(uplinks->kernel, ifindex, &uplink->gateways[i]);
+	}
+}
+
+/*
+ * Asks, and asks again: a bridge that gets its first port sends nothing before the kernel has looked at its carrier
+ * (linkwatch), and a question that is lost then is asked again only a second later by the kernel itself. All of the host's
+ * traffic waits for the same answer.
+ */
+static void wait_for_answers(const struct uplinks *uplinks, int ifindex, const struct uplink *uplink)
+{
+	const struct timespec step = { .tv_nsec = ANSWER_STEP_US * 1000 };
+	const uint64_t end_us = clock_us() + ANSWER_US;
+	uint64_t again_us = clock_us(), wait_us = ASK_FIRST_US;
+
+	ask(uplinks, ifindex, uplink, true);
+	while (find_silent(uplinks, ifindex, uplink) && clock_us() < end_us) {
+		(void)nanosleep(&step, NULL);
+		if (clock_us() - again_us < wait_us)
+			continue;
+		ask(uplinks, ifindex, uplink, false);
+		again_us = clock_us();
+		wait_us *= 2;
+	}
+}
+
+/* Of those that were asked, only those that have answered can tell later whether the move was good. */
+static void keep_answering(const struct uplinks *uplinks, int ifindex, struct uplink *uplink)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < uplink->n_gateways; i++)
+		if (uplink_answer(uplinks->kernel, ifindex, &uplink->gateways[i]) == UPLINK_ANSWERS)
+			uplink->gateways[n++] = uplink->gateways[i];
+	uplink->n_gateways = n;
+}
+
+static bool is_good(const struct uplinks *uplinks, const struct uplink *uplink)
+{
+	_cleanup_(uplink_look_deinit) struct uplink_look look = UPLINK_LOOK_NULL;
+	int bridge = link_index(uplinks->kernel, uplink->bridge);
+
+	if (!bridge)
+		return false;
+	if (uplink->n_gateways > 0)
+		return !find_silent(uplinks, bridge, uplink);
+	return uplink_look(uplinks->kernel, uplink->nic, uplink->bridge, &look) == 0 && look.nic &&
+		(look.carrier || !uplink->carrier);
+}
+
+/* Before a move */
+
+static void fill_uplink(const struct network *network, const struct uplink_look *look, struct uplink *uplink)
+{
+	*uplink = (struct uplink){
+		.ifindex = look->nic, .up = look->up, .carrier = look->carrier, .mac = look->mac, .mtu = look->mtu,
+		.accept_ra = look->accept_ra, .gen_mode = look->gen_mode,
+	};
+	memcpy(uplink->network, network->name, sizeof(uplink->network));
+	memcpy(uplink->nic, network->uplinks[0], sizeof(uplink->nic));
+	memcpy(uplink->bridge, network->bridge, sizeof(uplink->bridge));
+	uplink->n_gateways = uplink_gateways(&look->on_nic, uplink->gateways);
+}
+
+static bool find_gateways(const struct uplinks *uplinks, struct uplink *uplink, struct text *problem)
+{
+	const size_t n = uplink->n_gateways;
+	const struct ip first = uplink->gateways[0];
+	bool fixed = false;
+
+	for (size_t i = 0; i < n; i++)
+		fixed |= uplink_answer(uplinks->kernel, uplink->ifindex, &uplink->gateways[i]) == UPLINK_FIXED;
+	wait_for_answers(uplinks, uplink->ifindex, uplink);
+	keep_answering(uplinks, uplink->ifindex, uplink);
+	if (n == 0 || uplink->n_gateways > 0 || fixed)
+		return true;
+	text_add(problem, "%s is not moved: its gateway %s does not answer now, so nobody could tell whether it does after the move",
+		 uplink->nic, IP_TEXT(&first));
+	return false;
+}
+
+/* Looks whether a network's card can be moved. When not, the network is refused, with the reason. */
+static int prepare(struct uplinks *uplinks, struct managed *managed, bool only_look, struct text *problem, struct text *fix)
+{
+	_cleanup_(uplink_look_deinit) struct uplink_look look = UPLINK_LOOK_NULL;
+	const struct network *network = &managed->network;
+	struct card card = { .ready = true };
+	int r;
+
+	r = uplink_look(uplinks->kernel, network->uplinks[0], network->bridge, &look);
+	if (r < 0) {
+		text_add(problem, "cannot look at %s: %s", network->uplinks[0], strerror(-r));
+		return r;
+	}
+	if (uplink_refuse(&look, network->uplinks[0], network->bridge, problem) ||
+	    cardowner_manages(network->uplinks[0], look.nic, network->bridge, problem, fix))
+		return -EPERM;
+	fill_uplink(network, &look, &card.uplink);
+	card.uplink.ask = managed->card_ask;
+	if (!only_look && !find_gateways(uplinks, &card.uplink, problem))
+		return -EPERM;
+	return add_card(uplinks, &card) ? 0 : -ENOMEM;
+}
+
+/* The trial */
+
+static void give_reason(struct managed *managed, const char *reason)
+{
+	sd_journal_send("MESSAGE=network %s: %s", managed->network.name, reason, "PRIORITY=3", "NETWORK=%s",
+			managed->network.name, NULL);
+	managed_set_text(&managed->card_problem, reason);
+	managed->card_failed = true;
+}
+
+/* Over, and nobody has found it good: the network is not wanted any more, and so the card goes back. */
+static void end_trial(struct uplinks *uplinks, const struct card *card)
+{
+	const struct uplink *uplink = &card->uplink;
+	struct managed *managed = managed_find(uplinks->list, uplink->network);
+	const struct ip *silent = find_silent(uplinks, link_index(uplinks->kernel, uplink->bridge), uplink);
+	char reason[512];
+	struct text text;
+
+	if (!managed)
+		return;
+	text_init(&text, reason, sizeof(reason));
+	if (card->good && uplink->ask)
+		text_add(&text, "nobody has said in time that %s on %s is good", uplink->nic, uplink->bridge);
+	else if (silent)
+		text_add(&text, "the gateway %s did not answer any more with %s in %s", IP_TEXT(silent), uplink->nic, uplink->bridge);
+	else
+		text_add(&text, "%s had no carrier any more in %s", uplink->nic, uplink->bridge);
+	text_add(&text, ": everything is on %s as before", uplink->nic);
+	give_reason(managed, reason);
+	managed->wanted = false;
+	(void)managed_remember_wanted(managed, uplinks->options);
+}
+
+static void keep_card(struct uplinks *uplinks, struct card *card)
+{
+	struct uplink *uplink = &card->uplink;
+	int r;
+
+	uplink->phase = UPLINK_KEPT;
+	r = save_card(uplinks, uplink);
+	if (r < 0) {		/* with the file as it is, the next daemon would go on with the trial */
+		uplink->phase = UPLINK_TRIAL;
+		sd_journal_send("MESSAGE=cannot write %s/%s" SUFFIX ": %s", uplinks->options->run_root, uplink->network, strerror(-r),
+				"PRIORITY=3", NULL);
+		return;
+	}
+	sd_journal_send("MESSAGE=network %s: %s is a port of %s, and what was on it is on that", uplink->network, uplink->nic,
+			uplink->bridge, "PRIORITY=5", "NETWORK=%s", uplink->network, NULL);
+}
+
+/* Returns when to look again, CLOCK_MONOTONIC; 0: not for this card's sake. */
+static uint64_t review_trial(struct uplinks *uplinks, struct card *card, uint64_t now_us)
+{
+	struct uplink *uplink = &card->uplink;
+	const uint64_t now_boot_us = boot_us(), step_us = 50000;
+	uint64_t left_us;
+
+	if (card->ready || uplink->phase != UPLINK_TRIAL || !card->in_place)
+		return 0;
+	card->good = card->good || is_good(uplinks, uplink);
+	if (card->confirmed || (card->good && !uplink->ask)) {
+		keep_card(uplinks, card);
+		if (uplink->phase == UPLINK_KEPT)
+			return 0;
+	}
+	if (now_boot_us >= uplink->deadline_us) {
+		end_trial(uplinks, card);
+		return 0;
+	}
+	left_us = uplink->deadline_us - now_boot_us;
+	if (card->good)
+		return now_us + left_us;
+	if (now_us - card->asked_us >= ASK_AGAIN_US) {
+		ask(uplinks, link_index(uplinks->kernel, uplink->bridge), uplink, false);
+		card->asked_us = now_us;
+	}
+	return now_us + (left_us < step_us ? left_us : step_us);
+}
+
+/* Looking */
+
+/* Something has changed: is it about a card of ours? */
+void uplinks_note_dirt(struct uplinks *uplinks, const struct dirt *dirt)
+{
+	for (size_t i = 0; i < uplinks->n_cards; i++) {
+		struct card *card = &uplinks->cards[i];
+		int nic, bridge;
+
+		card->due |= (dirt->parts & (DIRTY_LINKS | DIRTY_ADDRESSES | DIRTY_ROUTES)) != 0;
+		if (card->due || dirt->n_links == 0)
+			continue;
+		nic = link_index(uplinks->kernel, card->uplink.nic);
+		bridge = link_index(uplinks->kernel, card->uplink.bridge);
+		for (unsigned int j = 0; j < dirt->n_links; j++)
+			card->due |= dirt->links[j] == nic || dirt->links[j] == bridge || dirt->links[j] == card->uplink.ifindex;
+	}
+}
+
+static void review_card(struct uplinks *uplinks, struct card *card)
+{
+	_cleanup_(uplink_look_deinit) struct uplink_look look = UPLINK_LOOK_NULL;
+	_cleanup_(uplink_steps_deinit) struct uplink_steps steps = UPLINK_STEPS_NULL;
+
+	if (!card->due)
+		return;
+	/* What cannot be looked at is looked at again. */
+	if (uplink_look(uplinks->kernel, card->uplink.nic, card->uplink.bridge, &look) < 0 ||
+	    uplink_plan(&card->uplink, &look, false, boot_us(), &steps) < 0)
+		return;
+	card->due = false;
+	card->gone = !look.nic;
+	card->in_place = card->gone || (steps.n == 0 && look.bridge);
+}
+
+static bool is_card_s(const struct card *card, const struct network *network)
+{
+	return strcmp(card->uplink.nic, network->uplinks[0]) == 0 && strcmp(card->uplink.bridge, network->bridge) == 0;
+}
+
+static void drop_ready(struct uplinks *uplinks)
+{
+	for (size_t i = uplinks->n_cards; i-- > 0;)
+		if (uplinks->cards[i].ready)
+			remove_card(uplinks, &uplinks->cards[i]);
+}
+
+/*
+ * Before a pass: looks at every card that is to be, or is, a port of ours. Networks whose card cannot be moved are marked, and
+ * @refuse is called with the reason. @ret_look_us: when the next pass is due for the sake of a trial; 0: none.
+ */
+void uplinks_review(struct uplinks *uplinks, uint64_t now_us, bool only_look,
+		    void (*refuse)(void *data, const char *network, const char *text), void *data, uint64_t *ret_look_us)
+{
+	uint64_t look_us = 0;
+
+	drop_ready(uplinks);
+	for (size_t i = 0; i < uplinks->n_cards; i++) {
+		uint64_t when_us;
+
+		review_card(uplinks, &uplinks->cards[i]);
+		when_us = only_look ? 0 : review_trial(uplinks, &uplinks->cards[i], now_us);
+		if (when_us && (!look_us || when_us < look_us))
+			look_us = when_us;
+	}
+	*ret_look_us = look_us;
+	for (size_t i = 0; i < uplinks->list->n; i++) {
+		struct managed *managed = uplinks->list->items[i];
+		char problem[512] = "", fix[1024] = "";
+		struct text problem_text, fix_text;
+		const struct card *card;
+
+		managed->card_refused = false;
+		if (!managed->wanted || !managed->network.bridge[0] || !network_has_card(&managed->network))
+			continue;
+		card = find_card(uplinks, managed->network.name);
+		if (card && is_card_s(card, &managed->network))
+			continue;
+		/* Another card, or another bridge, than its file says now: back first. */
+		managed->card_refused = card || managed->retry_at_us > now_us;
+		if (managed->card_refused)
+			continue;
+		managed->retry_at_us = 0;
+		text_init(&problem_text, problem, sizeof(problem));
+		text_init(&fix_text, fix, sizeof(fix));
+		managed->card_refused = prepare(uplinks, managed, only_look, &problem_text, &fix_text) < 0;
+		managed_set_text(&managed->card_problem, problem);
+		managed_set_text(&managed->card_fix, fix);
+		if (managed->card_refused)
+			refuse(data, managed->network.name, problem[0] ? problem : strerror(ENOMEM));
+	}
+}
+
+/* What has been moved, as the planner sees it. -ENOMEM only. */
+int uplinks_add_to_snapshot(const struct uplinks *uplinks, struct netstate *snapshot)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < uplinks->n_cards; i++) {
+		const struct card *card = &uplinks->cards[i];
+		struct netstate_uplink uplink = { .in_place = card->in_place };
+
+		if (card->ready)
+			continue;
+		memcpy(uplink.network, card->uplink.network, sizeof(uplink.network));
+		memcpy(uplink.bridge, card->uplink.bridge, sizeof(uplink.bridge));
+		memcpy(uplink.nic, card->uplink.nic, sizeof(uplink.nic));
+		r = netstate_add_uplink(snapshot, &uplink);
+	}
+	return r;
+}
+
+/* For desired_options.card; @data is struct uplinks. */
+const struct uplink *uplinks_card(const char *network, const void *data)
+{
+	const struct card *card = find_card(data, network);
+
+	return card ? &card->uplink : NULL;
+}
+
+/* A number for what uplinks_card() knows. */
+uint64_t uplinks_hash(const struct uplinks *uplinks)
+{
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < uplinks->n_cards; i++) {
+		const struct uplink *uplink = &uplinks->cards[i].uplink;
+
+		for (unsigned int j = 0; j < sizeof(uplink->mac); j++)
+			hash = hash * 257 + uplink->mac.bytes[j];
+		hash = hash * 257 + uplink->mtu;
+		hash = hash * 257 + (uint64_t)(uplink->accept_ra + 1) * 8 + uplink->gen_mode;
+	}
+	return hash;
+}
+
+/* Acting */
+
+static int back(struct uplinks *uplinks, const struct uplink *uplink, struct failure *failure)
+{
+	_cleanup_(uplink_look_deinit) struct uplink_look look = UPLINK_LOOK_NULL;
+	_cleanup_(uplink_steps_deinit) struct uplink_steps steps = UPLINK_STEPS_NULL;
+	int r = uplink_look(uplinks->kernel, uplink->nic, uplink->bridge, &look);
+
+	if (r == 0)
+		r = uplink_plan(uplink, &look, true, boot_us(), &steps);
+	if (r < 0)
+		return failure_set(failure, r, "%s: %s", uplink->nic, strerror(-r));
+	if (!look.nic)
+		sd_journal_send("MESSAGE=network %s: the network card %s is gone: what was on it cannot be given back", uplink->network,
+				uplink->nic, "PRIORITY=4", "NETWORK=%s", uplink->network, NULL);
+	return uplink_apply(uplinks->kernel, &steps, uplink->nic, failure);
+}
+
+static int release(struct uplinks *uplinks, const char *network, struct failure *failure)
+{
+	struct card *card = find_card(uplinks, network);
+	int r;
+
+	if (!card || card->ready)
+		return 0;
+	r = back(uplinks, &card->uplink, failure);
+	if (r < 0)
+		return r;
+	forget_file(uplinks, network);
+	sd_journal_send("MESSAGE=network %s: %s has back what was on it", network, card->uplink.nic, "PRIORITY=5",
+			"NETWORK=%s", network, NULL);
+	remove_card(uplinks, card);
+	return 0;
+}
+
+/* What was there, in a file, before anything is touched. */
+static int begin_trial(struct uplinks *uplinks, struct card *card, const struct uplink_look *look, uint32_t timeout_s,
+		       struct failure *failure)
+{
+	struct uplink *uplink = &card->uplink;
+	bool changed;
+	int r;
+
+	uplink->phase = UPLINK_TRIAL;
+	uplink->seen_us = boot_us();
+	uplink->deadline_us = uplink->seen_us + (uint64_t)timeout_s * 1000000;
+	set_end(card);
+	uplink_set_deinit(&uplink->was);
+	r = uplink_remember(uplink, look, uplink->seen_us, &changed);
+	if (r == 0)
+		r = save_card(uplinks, uplink);
+	return r < 0 ? failure_set(failure, r, "%s/%s" SUFFIX ": %s", uplinks->options->run_root, uplink->network, strerror(-r)) : 0;
+}
+
+/* What has come to the card since is to be given back, too. */
+static int remember_more(struct uplinks *uplinks, struct card *card, const struct uplink_look *look)
+{
+	bool changed = false;
+	int r = uplink_remember(&card->uplink, look, boot_us(), &changed);
+
+	return r < 0 || !changed ? r : save_card(uplinks, &card->uplink);
+}
+
+static int move(struct uplinks *uplinks, struct card *card, const struct uplink_look *look, struct failure *failure)
+{
+	_cleanup_(uplink_steps_deinit) struct uplink_steps steps = UPLINK_STEPS_NULL;
+	int r = uplink_plan(&card->uplink, look, false, boot_us(), &steps);
+
+	return r < 0 ? r : uplink_apply(uplinks->kernel, &steps, card->uplink.nic, failure);
+}
+
+/* Most gateways answer at once: then whoever waits for the start has it. */
+static void try_at_once(struct uplinks *uplinks, struct card *card)
+{
+	const struct uplink *uplink = &card->uplink;
+	int bridge = link_index(uplinks->kernel, uplink->bridge);
+
+	wait_for_answers(uplinks, bridge, uplink);
+	card->asked_us = clock_us();
+	(void)review_trial(uplinks, card, clock_us());
+}
+
+static int take(struct uplinks *uplinks, const struct netstate_uplink *want, struct failure *failure)
+{
+	_cleanup_(uplink_look_deinit) struct uplink_look look = UPLINK_LOOK_NULL;
+	const struct managed *managed = managed_find(uplinks->list, want->network);
+	struct card *card = find_card(uplinks, want->network);
+	bool first;
+	int r;
+
+	if (!card || !managed)
+		return failure_set(failure, -EAGAIN, "%s has not been looked at yet", want->nic);
+	first = card->ready;
+	r = uplink_look(uplinks->kernel, want->nic, want->bridge, &look);
+	if (r == 0 && !look.bridge)
+		r = -ENODEV;
+	if (r == 0)
+		r = first ? begin_trial(uplinks, card, &look, managed->network.confirm_timeout_s, failure) :
+			    remember_more(uplinks, card, &look);
+	if (r < 0)
+		return failure->text[0] ? r : failure_set(failure, r, "%s: %s", want->nic, strerror(-r));
+	card->ready = false;
+	r = move(uplinks, card, &look, failure);
+	card->due = true;
+	if (r < 0 && card->uplink.phase == UPLINK_TRIAL) {
+		struct failure other = { 0 };
+
+		/* Half of it is worse than none of it. */
+		if (back(uplinks, &card->uplink, &other) == 0) {
+			forget_file(uplinks, want->network);
+			remove_card(uplinks, card);
+		}
+		return r;
+	}
+	if (r < 0)
+		return r;
+	card->in_place = true;
+	if (card->uplink.phase == UPLINK_TRIAL)
+		try_at_once(uplinks, card);
+	return 0;
+}
+
+/* The steps of a plan that are about cards. 0, or a negative errno with the reason. */
+int uplinks_apply(struct uplinks *uplinks, const struct plan_step *step, struct failure *failure)
+{
+	return step->op == PLAN_UPLINK_TAKE ? take(uplinks, &step->uplink, failure) : release(uplinks, step->network, failure);
+}
+
+/* What is said of it */
+
+/* Until when, CLOCK_REALTIME, a network's card is on trial; 0: it is not. */
+uint64_t uplinks_trial_end(const struct uplinks *uplinks, const char *network)
+{
+	const struct card *card = find_card(uplinks, network);
+
+	return card && !card->ready && card->uplink.phase == UPLINK_TRIAL ? card->end_us : 0;
+}
+
+/* Somebody has found the move good. False when nothing is on trial. */
+bool uplinks_confirm(struct uplinks *uplinks, const char *network)
+{
+	struct card *card = find_card(uplinks, network);
+
+	if (!card || card->ready || card->uplink.phase != UPLINK_TRIAL)
+		return false;
+	card->confirmed = true;
+	return true;
+}
+
+/* The daemon ends: what is on trial would be so for ever. */
+void uplinks_give_up(struct uplinks *uplinks)
+{
+	for (size_t i = uplinks->n_cards; i-- > 0;) {
+		struct card *card = &uplinks->cards[i];
+		struct failure failure = { 0 };
+		char network[NETWORK_NAME_SIZE];
+
+		if (card->ready || card->uplink.phase != UPLINK_TRIAL)
+			continue;
+		memcpy(network, card->uplink.network, sizeof(network));
+		if (release(uplinks, network, &failure) < 0)
+			sd_journal_send("MESSAGE=network %s: %s", network, failure.text, "PRIORITY=3", NULL);
+	}
+}
+
+static void tell_trial(const struct card *card, struct text *problem, struct text *fix)
+{
+	const struct uplink *uplink = &card->uplink;
+
+	text_add(problem, "%s is in %s on trial: it is undone ", uplink->nic, uplink->bridge);
+	if (card->good && uplink->ask)
+		text_add(problem, "unless somebody says that it is good");
+	else if (uplink->n_gateways > 0)
+		text_add(problem, "unless the gateway %s answers", IP_TEXT(&uplink->gateways[0]));
+	else
+		text_add(problem, "unless it has a carrier");
+	text_add(fix, "guestnet confirm %s", uplink->network);
+}
+
+static void tell_lease(const struct card *card, struct text *problem)
+{
+	const struct uplink_address *address;
+	char client[64] = "";
+	struct text text;
+
+	if (!uplink_is_leased(&card->uplink.was, &address))
+		return;
+	text_init(&text, client, sizeof(client));
+	(void)cardowner_find_client(card->uplink.nic, &text);
+	text_add(problem, "%s was leased on %s: %s%s renews it there, and what it sets is moved to %s each time; better have it work on %s",
+		 IP_TEXT(&address->local), card->uplink.nic, client[0] ? client : "a DHCP client", client[0] ? "" : ", if one runs,",
+		 card->uplink.bridge, card->uplink.bridge);
+}
+
+/* The global switch and those of bridges are ORed: br_nf_pre_routing() of br_netfilter. */
+static void tell_filtered(const struct uplinks *uplinks, const struct card *card, struct text *problem, struct text *fix)
+{
+	int v4 = 0, v6 = 0;
+
+	(void)sysctl_read(uplinks->kernel, "bridge/bridge-nf-call-iptables", &v4);
+	(void)sysctl_read(uplinks->kernel, "bridge/bridge-nf-call-ip6tables", &v6);
+	if (!v4 && !v6)
+		return;
+	text_add(problem, "what passes through %s goes through the host's firewall, too: net.bridge.bridge-nf-call-ip%stables is 1",
+		 card->uplink.bridge, v4 ? "" : "6");
+	text_add(fix, "sysctl net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0");
+}
+
+/*
+ * What is to be said of a network's card that is a port: true when it is on trial, so that the network is still starting.
+ * @ret_wrong: something declared is not so.
+ */
+bool uplinks_tell(const struct uplinks *uplinks, const struct managed *managed, struct text *problem, struct text *fix,
+		  bool *ret_wrong)
+{
+	const struct card *card = find_card(uplinks, managed->network.name);
+
+	*ret_wrong = false;
+	if (!card || card->ready)
+		return false;
+	if (card->gone) {
+		text_add(problem, "the network card %s is gone: guests on %s reach only each other until it is back", card->uplink.nic,
+			 card->uplink.bridge);
+		*ret_wrong = true;
+	} else if (card->uplink.phase == UPLINK_TRIAL) {
+		tell_trial(card, problem, fix);
+		return true;
+	} else {
+		tell_filtered(uplinks, card, problem, fix);
+		if (!problem->length)
+			tell_lease(card, problem);
+	}
+	return false;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A network card on its way into a bridge and back.
+ */
+#pragma once
+
+#include "../model/uplink.h"
+#include "kernel.h"
+
+int uplink_look(struct kernel *kernel, const char *nic, const char *bridge, struct uplink_look *ret_look);
+int uplink_apply(struct kernel *kernel, const struct uplink_steps *steps, const char *nic, struct failure *failure);
+
+enum uplink_answer { UPLINK_SILENT, UPLINK_ANSWERS, UPLINK_FIXED };
+
+int uplink_ask(struct kernel *kernel, int ifindex, const struct ip *neighbour);
+enum uplink_answer uplink_answer(struct kernel *kernel, int ifindex, const struct ip *neighbour);
+
+int uplink_read_address(const struct nlmsghdr *message, struct uplink_address *ret_address, int *ret_ifindex);
+int uplink_read_route(const struct nlmsghdr *message, int ifindex, struct uplink_route *ret_route, const char **ret_obstacle);
