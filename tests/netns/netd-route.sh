@@ -135,6 +135,11 @@ ip route add 10.51.0.0/16 metric 3 via 198.51.100.1
 check foreign-before wait_for 20 said 'a route to 10.51.0.0/16 by up0'
 ip route del 10.51.0.0/16 metric 3
 check foreign-before-gone wait_for 20 whole
+# A second way of the same metric makes one route of both, which is not ours alone.
+ip -6 route append fd50::/48 via fd96::6 dev gn-f
+check two-ways wait_for 20 said 'a route to fd50::/48'
+ip -6 route del fd50::/48 via fd96::6 dev gn-f
+check two-ways-gone wait_for 20 whole
 ip route add 10.55.0.0/16 via 10.96.1.5 proto 71
 ip route add 10.54.0.0/16 via 198.51.100.1 proto 71
 whole_but_one() { [ "$(table | grep -v "^10.54")" = "$declared" ]; }
