@@ -575,6 +575,14 @@ int kernel_watch_routes(struct kernel *kernel, const struct netstate *desired)
 	return 0;
 }
 
+/* Was this index a bridge of ours at the last look? */
+bool kernel_is_our_bridge(const struct kernel *kernel, int ifindex)
+{
+	const struct view_link *link = find_link(&kernel->view, ifindex);
+
+	return link && link->ours;
+}
+
 /* Does a route, but for a default route, lead to where an address or a route of ours is, or to more? */
 bool kernel_is_overlap(const struct kernel *kernel, const struct netstate_route *route)
 {

@@ -18,6 +18,7 @@ enum snapshot_parts {
 
 int kernel_look(struct kernel *kernel, unsigned int parts, struct failure *failure);
 int kernel_watch_routes(struct kernel *kernel, const struct netstate *desired);
+bool kernel_is_our_bridge(const struct kernel *kernel, int ifindex);
 bool kernel_is_overlap(const struct kernel *kernel, const struct netstate_route *route);
 int kernel_look_at_sysctls(struct kernel *kernel, const struct netstate *desired);
 int kernel_look_at_taps(struct kernel *kernel, const struct netstate *desired);
