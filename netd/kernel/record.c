@@ -132,6 +132,7 @@ struct recorder *recorder_free(struct recorder *recorder)
 {
 	if (recorder) {
 		nl_wire_observe(NULL, NULL);
+		add(recorder, RECORD_END, 0, NULL, 0);
 		fd_close(recorder->fd);
 		free(recorder);
 	}

@@ -33,6 +33,7 @@ enum record_kind {
 	RECORD_PLAN,		/* text: what a plan is made of, and the plan */
 	RECORD_APPLY,		/* the last plan is carried out */
 	RECORD_FULL,		/* LIMIT_RECORD is reached: the last record */
+	RECORD_END,		/* the daemon has ended by itself: a file without one may end in the middle of something */
 	RECORD_MAX_,
 };
 

@@ -304,6 +304,21 @@ check_whole fight-over
 check fight-over-said wait_for 30 fights_over
 check_works fight-works
 
+# Another one, by a program whose name the kernel knows.
+cat >$root/flusher <<'S'
+while :; do nft flush ruleset 2>/dev/null; done
+S
+check peace-again wait_for 60 peace
+said_before=$(said)
+bash $root/flusher &
+fighter_pid=$!
+check fight-by-nft wait_for 60 fight_said
+ended $fighter_pid
+matches fight-names 'was nft, pid [0-9]+' "$(grep 'undoes what is repaired' $root/journal | tail -n 1)"
+check_whole fight-by-nft-over
+# What is logged says which network it is about.
+matches journal-fields 'NETWORK=default .*BRIDGE=gn-default ' "$(grep -A 6 'network default repaired' $root/journal | tail -n 7 | tr '\n' ' ')"
+
 # Lost events: devices come, change and go while the daemon sleeps, until its queue overflows; among them, something is
 # broken. The kernel counts what it has dropped.
 stop_resume() {

@@ -225,7 +225,8 @@ moved 10.97.2.1/24
 rm -f $root/run/bus.sock
 start_netd
 only_new() { [ "$(ip -4 -j addr show dev gn-moved | jq -r '[.[0].addr_info[].local] | sort | join(" ")')" = '10.97.2.1 10.97.9.1' ]; }
-if printf '%s\n' 5.18 "$(uname -r)" | sort -VC; then
+IFS=.- read -r major minor _ < <(uname -r)
+if [ $((major * 1000 + minor)) -ge 5018 ]; then
 	check address-changed-while-away wait_for 10 only_new
 else
 	skip address-changed-while-away "the kernel does not remember who has put an address where it is (Linux 5.18)"
@@ -273,14 +274,26 @@ echo 0 >/proc/sys/net/ipv4/ip_forward
 mount -o remount,ro,bind /proc/sys
 # With everything below /etc removed, `default` is still there.
 rm -rf $root/etc
+# As a service manager starts it, which is told how things are.
+"$world/tools/observe-journal" $root/notify >$root/notified &
+manager=$!
+wait_for 10 test -S $root/notify
+export NOTIFY_SOCKET=$root/notify WATCHDOG_USEC=1000000
 start_netd
+unset NOTIFY_SOCKET WATCHDOG_USEC
+told() { grep -qE "$1" $root/notified; }
+for word in READY=1 STATUS=.+ WATCHDOG=1; do check "notify-${word%%=*}" wait_for 10 told "^$word"; done
 degraded() { [ "$(state)" = degraded ]; }
 check readonly-sysctl wait_for 10 degraded
 matches readonly-sysctl-path 'ipv4/ip_forward.*Read-only' "$(client status default --json | jq -r '.[0].problem')"
 mount -o remount,rw,bind /proc/sys
 check readonly-sysctl-over wait_for 30 settled
 umount -l /proc/sys
+kill -HUP $netd_pid
+check notify-RELOADING wait_for 10 told '^RELOADING=1'
 kill $netd_pid; wait $netd_pid
+check notify-STOPPING wait_for 10 told '^STOPPING=1'
+ended $manager
 check teardown netd --teardown
 check teardown-bridge gone
 equal teardown-table '' "$(nft list tables | grep guestnet)"
