@@ -651,7 +651,8 @@ const struct check checks[] = {
 	  "the distribution with the other) lose track. `update-alternatives --config iptables` chooses one for all.",
 	  check_legacy },
 	{ "bridge-netfilter", "what stays inside a bridge is not dropped by the host's firewall", "",
-	  "With the module br_netfilter (docker and kubernetes load it) the rules of IP see what passes between two guests of one bridge.",
+	  "With the module br_netfilter (docker and kubernetes load it) the rules of IP see what passes between two guests of one bridge; "
+	  "and a guest does not reach its own [Forward] by the host's address.",
 	  check_bridge_netfilter },
 	{ "dhcp-answer", "somebody answers DHCP where addresses are not ours to give out",
 	  "DHCP... No configuration methods succeeded\n"

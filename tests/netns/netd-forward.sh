@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Ports of the host that lead to guests, with real packets: from outside, from the host itself, from other networks' guests
-# and from neighbours by the host's address; by name, Ethernet address and address; following the lease; withdrawn.
+# and from neighbours and the guest itself by the host's address; by name, Ethernet address and address; following the lease; withdrawn.
 # Namespaces: this one is the host; "web" and "peer" are guests of f, "far" of g, "lone" of the isolated i.
 
 suite=netd-forward
@@ -28,7 +28,7 @@ guest peer gn-f 10.86.1.6 fd86::6
 guest far gn-g 10.87.1.5 fd87::5
 guest lone gn-i 10.88.1.5 -
 for ns in web peer; do serve $ns 80; done
-serve web 6002
+serve web 6002; serve web 6003
 serve host 22
 
 # ID GUEST NAMESPACE ADDRESS PORT [udp]: who answers?
@@ -48,10 +48,39 @@ answers host6 web host 2001:db8:51::2 8080
 answers host-udp web host 198.51.100.2 5002 udp
 answers other-network web far 198.51.100.2 8080
 answers other-network6 web far 2001:db8:51::2 8080
+answers other-network-udp web far 198.51.100.2 5003 udp
+answers other-network-udp6 web far 2001:db8:51::2 5003 udp
+answers outside-udp6 web internet 2001:db8:51::2 5002 udp
+answers host-udp6 web host 2001:db8:51::2 5002 udp
 answers other-network-gateway web far 10.87.1.1 8080
 answers hairpin web peer 198.51.100.2 8080
 answers hairpin6 web peer 2001:db8:51::2 8080
 answers hairpin-gateway web peer 10.86.1.1 8080
+answers hairpin-udp web peer 198.51.100.2 5002 udp
+answers hairpin-udp6 web peer 2001:db8:51::2 5002 udp
+# Where br_netfilter shows bridged packets to the rules, neighbours talk without a translation of the source; else, and at
+# one's own forward, what comes back must not have a guest's address as its source.
+if [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then
+	for n in iptables ip6tables; do echo 0 >/proc/sys/net/bridge/bridge-nf-call-$n; done
+fi
+equal hairpin-source 10.86.1.1 "$(seen peer 198.51.100.2 8080)"
+equal hairpin-source6 fd86::1 "$(seen peer 2001:db8:51::2 8080)"
+for kind in tcp udp; do
+	port=8080
+	[ $kind = udp ] && port=5002
+	for address in 198.51.100.2 2001:db8:51::2 10.86.1.1 fd86::1; do
+		equal own-$kind-$address web "$(asked web $address $port $kind | cut -d' ' -f3)"
+	done
+done
+equal own-source 10.86.1.1 "$(seen web 198.51.100.2 8080)"
+equal own-source6 fd86::1 "$(seen web 2001:db8:51::2 8080)"
+if [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then
+	for n in iptables ip6tables; do echo 1 >/proc/sys/net/bridge/bridge-nf-call-$n; done
+	answers hairpin-bridged web peer 198.51.100.2 8080
+	answers hairpin-bridged-udp6 web peer 2001:db8:51::2 5002 udp
+else
+	skip hairpin-bridged 'the kernel has no br_netfilter'
+fi
 check isolated refused lone 10.88.1.1 8080
 check straight-in refused internet 10.86.1.5 80
 # Forwards at 127.0.0.1 open nothing else of the host's to guests, not even with HostAccess=all.
@@ -83,6 +112,16 @@ check roamer-followed wait_for 30 answered_by second
 
 # --- somebody of the host at the same port -----------------------------------------------------
 equal no-listener '' "$(report f problem)"
+"$seen_tool" serve 5001 host >/dev/null 2>&1 &
+listener_pid=$!
+wait_for 20 listens host 5001
+client reload >/dev/null
+named_udp() { [[ $(report f problem) == *udp:500*netd-seen* ]]; }
+check listener-named-udp wait_for 30 named_udp
+ended $listener_pid
+client reload >/dev/null
+unnamed() { [ -z "$(report f problem)" ]; }
+check listener-gone wait_for 30 unnamed
 serve host 8080
 client reload >/dev/null
 named() { [[ $(report f problem) == *tcp:8080*netd-seen*8080* ]]; }
