@@ -95,6 +95,7 @@ bench-repair: all test-tools			## how long each repair takes, by a separate obse
 install: all					## install below DESTDIR; never overwrites a changed file
 	@tools/install
 	@[ "$(IFUP)" != yes ] || tools/ifup
+	@[ "$(DIVERT)" != yes ] || tools/divert
 uninstall:					## remove what install installed; changed files stay
 	@tools/install --uninstall
 divert:						## put the helper in the place of QEMU's own (root)

@@ -239,7 +239,8 @@ fi
 for qemu in /usr/lib/qemu/qemu-bridge-helper /usr/libexec/qemu-bridge-helper; do [ -f $qemu ] && break; done
 if [ -f $qemu ]; then
 	before=$(state $qemu)
-	tools/divert >$work/out 2>&1 || fail qemu-runs "$(cat $work/out)"
+	# As a part of the installation, when asked for.
+	make --no-print-directory -C "$top" -o all install DIVERT=yes BIN=$work/tree/bin >$work/out 2>&1 || fail qemu-runs "$(cat $work/out)"
 	works qemu-works $qemu
 	tools/install --uninstall >$work/out 2>&1
 	equal ifup-uninstall-undoes "#!/bin/sh echo mine" "$(tr '\n' ' ' </etc/qemu-ifup | sed 's/ $//')"
