@@ -763,6 +763,8 @@ bool uplinks_tell(const struct uplinks *uplinks, const struct managed *managed, 
 	} else if (card->uplink.phase == UPLINK_TRIAL) {
 		tell_trial(card, problem, fix);
 		return true;
+	} else if (cardowner_manages(card->uplink.nic, link_index(uplinks->kernel, card->uplink.nic), card->uplink.bridge, problem, fix)) {
+		*ret_wrong = true;	/* it has come later, at boot for example */
 	} else {
 		tell_filtered(uplinks, card, problem, fix);
 		if (!problem->length)

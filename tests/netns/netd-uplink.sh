@@ -182,12 +182,14 @@ check_restored gateway-silent-undone
 check gateway-silent-failed failed
 nft delete table bridge t
 # Nor did it before.
-ip -n gw link set lan0 down
+in_gw nft add table bridge t
+in_gw nft add chain bridge t c '{ type filter hook input priority 0; }'
+in_gw nft add rule bridge t c ether type arp drop
+in_gw nft add rule bridge t c icmpv6 type nd-neighbor-solicit drop
 said=$(say start lan)
 matches gateway-silent-before 'does not answer now' "$said"
 check_restored gateway-silent-before-untouched
-ip -n gw link set lan0 up
-ip -n gw addr add 2001:db8:2::1/64 dev lan0 nodad
+in_gw nft delete table bridge t
 client stop lan
 
 # On trial: somebody has to say that it is good.
@@ -246,6 +248,33 @@ equal killed-converges 0 $bad
 matches killed-happened '^([6-9]|1[0-9])$' $killed
 echo "killed in $killed rounds, $between of them with a file that was left"
 
+# One message after the other refused: all of it is moved in the end, or, until then, all of it is on the card.
+bad=0
+exec 8>&2 2>/dev/null
+for n in 20 26 32 38 44 50; do
+	clear_all || { bad=$((bad + 1)); echo "before message $n: not clear: $(cat $root/diff)"; }
+	rm -f $root/run/bus.sock $root/run/lan.wanted
+	"${trace[@]}" "inject=sendto:error=EPERM:when=$n" "$BIN/guestnetd" "${roots[@]}" >>$root/log 2>&1 &
+	pid=$!
+	over() { ! kill -0 $pid || [ -S $root/run/bus.sock ]; }
+	wait_for 20 over
+	if ! kill -0 $pid; then
+		wait $pid
+		rm -f $root/run/bus.sock
+		"${trace[@]}" "trace=none" "$BIN/guestnetd" "${roots[@]}" >>$root/log 2>&1 &
+		pid=$!
+	fi
+	if ! wait_for 15 put_right; then
+		bad=$((bad + 1))
+		echo "message $n refused: $(state lan) $(report lan problem) $(cat $root/diff)"
+	fi
+	child=$(cat /proc/$pid/task/$pid/children)
+	[ -z "$child" ] || kill $child
+	wait $pid
+done
+exec 2>&8 8>&-
+equal refused-converges 0 $bad
+
 # The time of a trial is over while no daemon is there: everything goes back.
 clear_all
 lan ConfirmTimeout=1s Autostart=no
@@ -287,6 +316,13 @@ printf 'ADMIN_STATE=configured\n' >/run/systemd/netif/links/$nic
 refused_with networkd 'systemd-networkd manages eth0'
 matches networkd-says-what 'networkctl reload' "$(report lan fix)"
 printf 'ADMIN_STATE=unmanaged\n' >/run/systemd/netif/links/$nic
+client stop lan
+check unmanaged client start lan
+printf '[device]\nmanaged=1\n' >/run/NetworkManager/devices/$nic
+ip addr add 192.0.2.99/24 dev br0
+owner_said() { [ "$(state lan)" = degraded ] && [[ $(report lan problem) == *"NetworkManager manages eth0"* ]]; }
+check owner-came-later wait_for 10 owner_said
+ip addr del 192.0.2.99/24 dev br0
 printf '[device]\nmanaged=1\n' >/run/NetworkManager/devices/$nic
 refused_with networkmanager 'NetworkManager manages eth0'
 matches networkmanager-says-what '^nmcli connection add type bridge' "$(report lan fix)"
