@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_queue.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
@@ -74,6 +75,8 @@ static bool is_left_out(int protocol, const void *bytes, size_t length)
 	case NFNL_SUBSYS_NFTABLES:
 	case NFNL_SUBSYS_NFT_COMPAT:
 		return false;
+	case NFNL_SUBSYS_QUEUE:
+		return (message->nlmsg_type & 0xff) == NFQNL_MSG_PACKET;
 	default:
 		return true;
 	}
@@ -97,7 +100,7 @@ static void on_datagram(void *data, int fd, enum nl_wire kind, const void *bytes
 	(void)getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size);
 	if (kind == NL_WIRE_SENT)
 		recorder->left_out = is_left_out(protocol, bytes, length);
-	if (kind == NL_WIRE_EVENT ? !is_left_out(protocol, bytes, length) : !recorder->left_out)
+	if (!is_left_out(protocol, bytes, length) && (kind == NL_WIRE_EVENT || !recorder->left_out))
 		add(recorder, kinds[kind], protocol, bytes, length);
 }
 

@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_queue.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
@@ -207,7 +208,7 @@ static bool is_private(const struct item *item)
 	if (item->header.protocol == NETLINK_ROUTE)
 		return message->nlmsg_type >= RTM_NEWNEIGH && message->nlmsg_type <= RTM_GETNEIGH;
 	return item->header.protocol != NETLINK_NETFILTER || message->nlmsg_type >> 8 == NFNL_SUBSYS_CTNETLINK ||
-	       message->nlmsg_type >> 8 == NFNL_SUBSYS_QUEUE;
+	       message->nlmsg_type == (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET);
 }
 
 /* No more than @limit bytes of it. */
