@@ -7,20 +7,13 @@
 suite=netd-config
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/world.bash"
+. "$(dirname "$0")/nets.bash"
 world_enter "$@"
 world_setup || exit 1
-for program in dnsmasq busybox nft jq python3; do
-	command -v $program >/dev/null || { skip all "not installed: $program"; exit 0; }
-done
+nets_setup python3
 
-root=$world/netd
 etc=$root/etc/networks
-mkdir -p $etc $root/{vendor/networks,state,run}
 cp "$top"/netd/networks/*.network $root/vendor/networks/
-export GUESTNET_BUS=unix:path=$root/run/bus.sock
-roots=(--config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run --service-user=65534)
-netd() { "$BIN/guestnetd" "${roots[@]}" "$@"; }
-client() { "$BIN/guestnet" "$@"; }
 # What it tells the journal, one datagram a line.
 mkdir -p /run/systemd/journal
 "$world/tools/observe-journal" /run/systemd/journal/socket >$root/journal &
@@ -40,7 +33,6 @@ status() { client status "$1" --json 2>/dev/null | jq -r ".[0].$2 // \"\""; }
 is() { [ "$(status "$1" state)" = "$2" ]; }
 problem() { [[ "$(status "$1" problem)" == *"$2"* ]]; }
 plan() { netd --plan 2>/dev/null | grep -v '^note: table-owned'; }
-plan_is_empty() { [ -z "$(plan)" ]; }
 all_running() {
 	local name
 	for name in "$@"; do is "$name" running || return 1; done
@@ -57,16 +49,7 @@ said() {
 	fi
 }
 
-# The neighbourhood
-mkdir -p /run/netns
-ip netns add internet && ip netns add guest || exit 1
-ip link add up0 type veth peer name eth0 netns internet
-ip addr add 198.51.100.2/24 dev up0
-ip link set up0 up
-ip route add default via 198.51.100.1
-ip -n internet addr add 198.51.100.1/24 dev eth0
-ip -n internet link set eth0 up
-ip -n internet link set lo up
+ip netns add guest || exit 1
 
 # Twenty good networks, and one of each kind of wrong.
 good=()

@@ -10,24 +10,17 @@ suite=netd-faults
 . "$(dirname "$0")/world.bash"
 # The sanitised programs run as on a kernel whose tables have no owner, the others as on this one.
 [ "${SUITE_PREFIX-}" != asan. ] || export PLAIN_TABLES=1
+. "$(dirname "$0")/nets.bash"
 world_enter "$@"
 world_setup || exit 1
-for program in dnsmasq busybox nft jq strace; do
-	command -v $program >/dev/null || { skip all "not installed: $program"; exit 0; }
-done
+nets_setup strace
 SEED=${SEED:-$RANDOM}
 RANDOM=$SEED
 echo "seed $SEED (SEED=$SEED repeats the same order)"
 
-root=$world/netd
 etc=$root/etc/networks
-mkdir -p $etc $root/{vendor/networks,state,run}
 cp "$top"/netd/networks/default.network $root/vendor/networks/
 printf '[Address]\nAddress=10.98.1.1/24\n' >$etc/second.network
-export GUESTNET_BUS=unix:path=$root/run/bus.sock
-roots=(--config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run --service-user=65534)
-netd() { "$BIN/guestnetd" "${roots[@]}" "$@"; }
-client() { "$BIN/guestnet" "$@"; }
 mkdir -p /run/systemd/journal
 "$world/tools/observe-journal" /run/systemd/journal/socket >$root/journal &
 journal_pid=$!
@@ -40,54 +33,23 @@ start_netd() {	# [PROGRAM...]: what it is run by
 	started() { [ -S $root/run/bus.sock ] || ! kill -0 $netd_pid; }
 	wait_for 20 started
 }
-state() { client status "${1:-default}" --json 2>/dev/null | jq -r '.[0].state' 2>/dev/null; }
 running() { [ "$(state default)" = running ] && [ "$(state second)" = running ]; }
-plan() { netd --plan 2>&1 | grep -v '^note: table-owned'; }
-plan_is_empty() { [ -z "$(plan)" ]; }
 settled() { running && plan_is_empty; }
 services() { grep -lx dnsmasq /proc/[0-9]*/comm 2>/dev/null | wc -l; }
 bridges() { ip -o link show type bridge | wc -l; }
 # Nothing twice, nothing left over.
 whole() { settled && [ "$(services)" = 2 ] && [ "$(bridges)" = 2 ] && [ "$(nft list tables | grep -c 'inet guestnet')" = 1 ]; }
-report() { printf '%s; %s dnsmasq, %s bridges, plan: %s' "$(state default) $(state second)" "$(services)" "$(bridges)" "$(plan | head -5)"; }
+described() { printf '%s; %s dnsmasq, %s bridges, plan: %s' "$(state default) $(state second)" "$(services)" "$(bridges)" "$(plan | head -5)"; }
 check_whole() {	# ID
-	if wait_for "${2:-20}" whole; then pass "$1"; else fail "$1" "$(report)"; fi
+	if wait_for "${2:-20}" whole; then pass "$1"; else fail "$1" "$(described)"; fi
 }
 
-# The neighbourhood
-mkdir -p /run/netns
-ip netns add internet && ip netns add guest || exit 1
-ip link add up0 type veth peer name eth0 netns internet
-ip addr add 198.51.100.2/24 dev up0
-ip link set up0 up
-ip route add default via 198.51.100.1
-ip -n internet addr add 198.51.100.1/24 dev eth0
-ip -n internet link set eth0 up
-ip -n internet link set lo up
 ip netns exec internet busybox nc -ll -p 7777 -e /bin/cat >/dev/null 2>&1 &
 
-ip link add port0 type veth peer name eth0 netns guest
-ip link set port0 up
-ip -n guest link set eth0 address 52:54:00:13:00:01
-ip -n guest link set eth0 up
-cat >$root/udhcpc <<'S'
-#!/bin/sh
-[ "$1" = bound ] || exit 0
-ip addr flush dev $interface scope global
-ip addr add $ip/$mask dev $interface
-ip route replace default via $router
-echo "$ip" >$LEASE
-S
-chmod 755 $root/udhcpc
+dhcp_guest
 bridge=gn-default
-lease() {
-	rm -f $root/lease
-	LEASE=$root/lease timeout 20 ip netns exec guest busybox udhcpc -i eth0 -f -q -n -t 20 -T 1 -A 1 -s $root/udhcpc >/dev/null 2>&1
-	test -s $root/lease
-}
-flow() { [[ $(echo hello | timeout 3 ip netns exec guest busybox nc -w 2 198.51.100.1 7777 2>/dev/null) == *hello* ]]; }
-works() { ip link set port0 master $bridge && lease && flow; }
-check_works() { if wait_for 45 works; then pass "$1"; else fail "$1" "$(report)"; fi; }
+works() { plug && lease && flow; }
+check_works() { if wait_for 45 works; then pass "$1"; else fail "$1" "$(described)"; fi; }
 
 # Killed at the N-th call of a kind, on the way up; started again, it must get everything whole. Points lie closer at the
 # beginning. The last round is one that the daemon lives through.
@@ -105,7 +67,7 @@ end_traced() {	# PID: of the tracer
 exec 3>&2 2>/dev/null		# the shell tells of each that was killed
 bad=0 rounds=0 killed=0
 for call in sendto:6 sendto:8 sendto:10 sendto:12 sendto:13 sendto:14 sendto:15 sendto:16 sendto:18 sendto:21 sendto:25 sendto:30 clone,clone3,fork,vfork:1 rename:1 rename:2 rename:3 openat:60 openat:90 write:1 write:3; do
-	clear_all || { bad=$((bad + 1)); echo "before $call: not clear: $(report)"; }
+	clear_all || { bad=$((bad + 1)); echo "before $call: not clear: $(described)"; }
 	rm -f $root/run/bus.sock
 	"${trace[@]}" "inject=${call%:*}:signal=KILL:when=${call##*:}" "$BIN/guestnetd" "${roots[@]}" >>$root/log 2>&1 &
 	pid=$!
@@ -117,7 +79,7 @@ for call in sendto:6 sendto:8 sendto:10 sendto:12 sendto:13 sendto:14 sendto:15 
 	rounds=$((rounds + 1))
 	if ! wait_for 20 whole; then
 		bad=$((bad + 1))
-		echo "killed at $call: $(report)"
+		echo "killed at $call: $(described)"
 	fi
 	end_netd
 done
@@ -134,7 +96,7 @@ for n in 6 8 9 10 11 12 13 14 16 18; do
 	"${trace[@]}" "inject=sendto:signal=KILL:when=$n" "$BIN/guestnetd" "${roots[@]}" --teardown >>$root/log 2>&1 || killed=$((killed + 1))
 	if ! clear_all; then
 		bad=$((bad + 1))
-		echo "killed at $n while taking down: $(report)"
+		echo "killed at $n while taking down: $(described)"
 	fi
 done
 equal kill-down-converges 0 $bad
@@ -152,7 +114,7 @@ for n in 7 9 11 13 15 17 19 21 24; do
 	fi
 	if ! wait_for 20 whole; then
 		bad=$((bad + 1))
-		echo "message $n refused: $(report)"
+		echo "message $n refused: $(described)"
 	fi
 	child=$(tracee $netd_pid)
 	grep -qx strace /proc/$netd_pid/comm && kill $child

@@ -7,30 +7,16 @@
 suite=netd-firewalld
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/world.bash"
+. "$(dirname "$0")/nets.bash"
 world_enter "$@"
 world_setup || exit 1
-for program in dnsmasq busybox nft jq firewalld firewall-cmd dbus-daemon; do
-	command -v $program >/dev/null || { skip all "not installed: $program"; exit 0; }
-done
+nets_setup firewalld firewall-cmd dbus-daemon
 
-root=$world/netd
 bridge=gn-default
-mkdir -p $root/{etc/networks,vendor/networks,state,run}
 printf '%s\n' '[Network]' 'Mode=nat' "Bridge=$bridge" '[Address]' 'Address=10.70.1.1/24' 'Address=fd70::1/64' \
 	>$root/vendor/networks/default.network
-export GUESTNET_BUS=unix:path=$root/run/bus.sock
-roots=(--config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run --service-user=65534)
-client() { "$BIN/guestnet" "$@"; }
-start_netd() {
-	"$BIN/guestnetd" "${roots[@]}" >>$root/log 2>&1 &
-	netd_pid=$!
-	wait_for 20 test -S $root/run/bus.sock
-}
-stop_netd() { kill $netd_pid; wait $netd_pid; rm -f $root/run/bus.sock; }
-teardown() { "$BIN/guestnetd" "${roots[@]}" --teardown; }
-status() { client status default --json 2>/dev/null | jq -r ".[0].$1"; }
-is() { [ "$(status state)" = "$1" ]; }
-settled() { is running && [ -z "$("$BIN/guestnetd" "${roots[@]}" --plan 2>&1 | grep -v '^note: table-owned')" ]; }
+teardown() { netd --teardown; }
+settled() { is running && plan_is_empty; }
 
 # The bus, and firewalld on it.
 export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$root/bus
@@ -56,38 +42,11 @@ stop_firewalld() { kill $firewalld_pid; wait $firewalld_pid; }
 zone_of() { firewall-cmd --get-zone-of-interface=$bridge 2>&1; }
 in_zone() { [ "$(zone_of)" = "$1" ]; }
 
-# The neighbourhood
-mkdir -p /run/netns
-ip netns add internet && ip netns add guest || exit 1
-ip link add up0 type veth peer name eth0 netns internet
-ip addr add 198.51.100.2/24 dev up0
-ip addr add 2001:db8:51::2/64 dev up0 nodad
-ip link set up0 up
-ip -n internet addr add 198.51.100.1/24 dev eth0
-ip -n internet addr add 2001:db8:51::1/64 dev eth0 nodad
-ip -n internet link set eth0 up
 ip netns exec internet busybox nc -ll -p 7777 -e cat >/dev/null 2>&1 &
-ip link add port0 type veth peer name eth0 netns guest
-ip -n guest link set eth0 address 52:54:00:13:00:01 up
-ip -n guest link set lo up
+dhcp_guest
 ip -n guest addr add fd70::5/64 dev eth0 nodad
 ip -n guest route add default via fd70::1
-cat >$root/udhcpc <<'S'
-#!/bin/sh
-[ "$1" = bound ] || exit 0
-ip addr flush dev $interface scope global permanent to 10.70.1.0/24
-ip addr add $ip/$mask dev $interface
-ip route replace default via $router
-echo "$ip" >$LEASE
-S
-chmod 755 $root/udhcpc
-plug() { ip link set port0 master $bridge up; }
-lease() {
-	rm -f $root/lease
-	LEASE=$root/lease timeout 10 ip netns exec guest busybox udhcpc -i eth0 -f -q -n -t 10 -T 1 -A 1 -s $root/udhcpc >/dev/null 2>&1
-	[ -s $root/lease ]
-}
-flow() { [ "$(echo hello | timeout 5 ip netns exec guest busybox nc -w 3 "$1" 7777 2>/dev/null)" = hello ]; }
+lease_s=10
 works() { lease && flow 198.51.100.1 && flow 2001:db8:51::1 && ip netns exec guest busybox ping -c 1 -W 2 10.70.1.1; }
 checked() {	# ID: the bridge is in our zone, a new lease, new flows, nothing to complain about
 	check "$1-zone" wait_for 60 in_zone guestnet
@@ -95,7 +54,7 @@ checked() {	# ID: the bridge is in our zone, a new lease, new flows, nothing to 
 }
 
 # Ours first; there is no bus either.
-start_netd
+netd_start
 check alone wait_for 20 settled
 plug
 check alone-works wait_for 20 works
@@ -130,9 +89,9 @@ plug
 checked started-again
 
 # Theirs first; the daemon killed in between.
-kill -9 $netd_pid; wait $netd_pid 2>/dev/null; rm -f $root/run/bus.sock
+netd_kill
 firewall-cmd --zone=public --change-interface=$bridge >/dev/null
-start_netd
+netd_start
 checked theirs-first
 # The bus goes and comes, with firewalld.
 stop_bus
@@ -178,7 +137,7 @@ firewall-cmd --panic-off >/dev/null
 firewall-cmd --reload >/dev/null
 checked refused-no-more
 
-stop_netd
+netd_stop
 check stays in_zone guestnet
 teardown
 equal teardown 'no zone' "$(zone_of)"

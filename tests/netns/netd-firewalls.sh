@@ -10,31 +10,17 @@ suite=netd-firewalls
 . "$(dirname "$0")/world.bash"
 # The sanitised programs run as on a kernel whose tables have no owner, the others as on this one.
 [ "${SUITE_PREFIX-}" != asan. ] || export PLAIN_TABLES=1
+. "$(dirname "$0")/nets.bash"
 world_enter "$@"
 world_setup || exit 1
-for program in dnsmasq busybox nft jq iptables-nft; do
-	command -v $program >/dev/null || { skip all "not installed: $program"; exit 0; }
-done
+nets_setup iptables-nft
 
-root=$world/netd
 bridge=gn-default
-mkdir -p $root/{etc/networks,vendor/networks,state,run}
 printf '%s\n' '[Network]' 'Mode=nat' "Bridge=$bridge" '[Address]' 'Address=10.70.1.1/24' 'Address=fd70::1/64' \
 	>$root/vendor/networks/default.network
-export GUESTNET_BUS=unix:path=$root/run/bus.sock
-roots=(--config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run --service-user=65534)
-client() { "$BIN/guestnet" "$@"; }
-start_netd() {
-	"$BIN/guestnetd" "${roots[@]}" >>$root/log 2>&1 &
-	netd_pid=$!
-	wait_for 10 test -S $root/run/bus.sock
-}
-stop_netd() { kill $netd_pid; wait $netd_pid; }
-teardown() { "$BIN/guestnetd" "${roots[@]}" --teardown; }
-status() { client status default --json 2>/dev/null | jq -r ".[0].$1"; }
-is() { [ "$(status state)" = "$1" ]; }
+teardown() { netd --teardown; }
 blocked() { is degraded && [ "$(status problem)" = "$1" ]; }
-settled() { is running && [ -z "$("$BIN/guestnetd" "${roots[@]}" --plan 2>&1 | grep -v '^note: table-owned')" ]; }
+settled() { is running && plan_is_empty; }
 
 # Beside all this, another daemon has nothing to do for a minute. The leak sanitiser does not work below a tracer.
 idle_pid=
@@ -42,39 +28,11 @@ if [ -z "${SUITE_PREFIX-}" ]; then
 	env -u WORLD_INSIDE RESULTS="$RESULTS.idle" "$(dirname "$0")/netd-idle" >$root/idle.log 2>&1 </dev/null &
 	idle_pid=$!
 fi
-
-# The neighbourhood
-mkdir -p /run/netns
-ip netns add internet && ip netns add guest || exit 1
-ip link add up0 type veth peer name eth0 netns internet
-ip addr add 198.51.100.2/24 dev up0
-ip addr add 2001:db8:51::2/64 dev up0 nodad
-ip link set up0 up
-ip -n internet addr add 198.51.100.1/24 dev eth0
-ip -n internet addr add 2001:db8:51::1/64 dev eth0 nodad
-ip -n internet link set eth0 up
 ip netns exec internet busybox nc -ll -p 7777 -e cat >/dev/null 2>&1 &
-ip link add port0 type veth peer name eth0 netns guest
-ip -n guest link set eth0 address 52:54:00:13:00:01 up
-ip -n guest link set lo up
+dhcp_guest
 ip -n guest addr add fd70::5/64 dev eth0 nodad
 ip -n guest route add default via fd70::1
-cat >$root/udhcpc <<'S'
-#!/bin/sh
-[ "$1" = bound ] || exit 0
-ip addr flush dev $interface scope global permanent to 10.70.1.0/24
-ip addr add $ip/$mask dev $interface
-ip route replace default via $router
-echo "$ip" >$LEASE
-S
-chmod 755 $root/udhcpc
-plug() { ip link set port0 master $bridge up; }
-lease() {
-	rm -f $root/lease
-	LEASE=$root/lease timeout 10 ip netns exec guest busybox udhcpc -i eth0 -f -q -n -t 10 -T 1 -A 1 -s $root/udhcpc >/dev/null 2>&1
-	[ -s $root/lease ]
-}
-flow() { [ "$(echo hello | timeout 3 ip netns exec guest busybox nc -w 2 "$1" 7777 2>/dev/null)" = hello ]; }
+lease_s=10
 works() { lease && flow 198.51.100.1 && flow 2001:db8:51::1 && ip netns exec guest busybox ping -c 1 -W 2 10.70.1.1; }
 
 # What others have: their rules without ours, counters left out.
@@ -170,7 +128,7 @@ for other in docker ufw; do
 	# theirs first
 	$other
 	before=$(foreign)
-	start_netd
+	netd_start
 	wait_for 10 settled
 	plug
 	checked $other-first
@@ -203,12 +161,12 @@ for other in docker ufw; do
 	equal $other-second-untouched "$before" "$(foreign)"
 
 	# the daemon goes and comes
-	kill -9 $netd_pid; wait $netd_pid 2>/dev/null; rm -f $root/run/bus.sock
+	netd_kill
 	$other
-	start_netd
+	netd_start
 	checked $other-daemon-restarted
 	equal $other-daemon-once "$n" "$(ours | wc -l)"
-	stop_netd
+	netd_stop
 	teardown
 	check $other-teardown none_of_ours
 	gone
@@ -216,7 +174,7 @@ done
 
 # docker's chains flushed, its policy left: only the policy stands in the way.
 docker
-start_netd
+netd_start
 wait_for 10 settled
 plug
 flush
@@ -290,9 +248,9 @@ if command -v ufw >/dev/null; then
 	checked real-ufw-flushed-reloaded
 	ufw disable >/dev/null 2>&1
 	checked real-ufw-disabled
-	kill -9 $netd_pid; wait $netd_pid 2>/dev/null; rm -f $root/run/bus.sock
+	netd_kill
 	ufw --force enable >/dev/null 2>&1
-	start_netd
+	netd_start
 	checked real-ufw-first
 	equal real-ufw-files '' "$(grep -rl -e guestnet -e gn-default /etc/ufw)"
 	ufw disable >/dev/null 2>&1
@@ -350,6 +308,6 @@ if [ -n "$idle_pid" ]; then
 	cat "$RESULTS.idle" >>"$RESULTS"
 	rm -f "$RESULTS.idle"
 fi
-stop_netd
+netd_stop
 grep -E 'ERROR|Sanitizer' $root/log && fail log "$(grep -E 'ERROR|Sanitizer' $root/log | head -3)"
 exit 0

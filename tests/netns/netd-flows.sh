@@ -10,54 +10,20 @@ suite=netd-flows
 . "$(dirname "$0")/world.bash"
 # The sanitised programs run as on a kernel whose tables have no owner, the others as on this one.
 [ "${SUITE_PREFIX-}" != asan. ] || export PLAIN_TABLES=1
+. "$(dirname "$0")/nets.bash"
 world_enter "$@"
 world_setup || exit 1
-for program in dnsmasq busybox nft jq tcpdump; do
-	command -v $program >/dev/null || { skip all "not installed: $program"; exit 0; }
-done
+nets_setup tcpdump
 [ -r /proc/net/nf_conntrack ] || { skip all "the kernel does not show its flows"; exit 0; }
 
-root=$world/netd
-mkdir -p $root/{etc/networks,vendor/networks,state,run}
-export GUESTNET_BUS=unix:path=$root/run/bus.sock
-roots=(--config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run --service-user=65534)
 network() {	# HOSTACCESS
 	printf '%s\n' '[Network]' 'Mode=nat' 'Bridge=gn-default' "HostAccess=$1" '[Address]' 'Address=10.70.1.1/24' \
 		'Address=fd70::1/64' >$root/etc/networks/default.network
 }
-start_netd() {
-	"$BIN/guestnetd" "${roots[@]}" >>$root/log 2>&1 &
-	netd_pid=$!
-	wait_for 10 test -S $root/run/bus.sock
-}
-kill_netd() { kill -9 $netd_pid; wait $netd_pid 2>/dev/null; rm -f $root/run/bus.sock; }
-state() { "$BIN/guestnet" status "${1:-default}" --json 2>/dev/null | jq -r '.[0].state'; }
-plan_is_empty() { [ -z "$("$BIN/guestnetd" "${roots[@]}" --plan 2>&1 | grep -v '^note: table-owned')" ]; }
-settled() { [ "$(state)" = running ] && plan_is_empty; }
 reload() { kill -HUP $netd_pid; }
 
-# The neighbourhood
-mkdir -p /run/netns
-ip netns add internet && ip netns add guest && ip netns add other || exit 1
-ip link add up0 type veth peer name eth0 netns internet
-ip addr add 198.51.100.2/24 dev up0
-ip addr add 2001:db8:51::2/64 dev up0 nodad
-ip link set up0 up
-ip -n internet addr add 198.51.100.1/24 dev eth0
-ip -n internet addr add 2001:db8:51::1/64 dev eth0 nodad
-ip -n internet link set eth0 up
 world_bridge br-other
 ip addr add 10.71.1.1/24 dev br-other
-port() {	# NAMESPACE BRIDGE ADDRESS GATEWAY ADDRESS6 GATEWAY6
-	ip link add "port-$1" type veth peer name eth0 netns "$1"
-	ip link set "port-$1" master "$2" up
-	ip -n "$1" addr add "$3/24" dev eth0
-	ip -n "$1" addr add "$5/64" dev eth0 nodad
-	ip -n "$1" link set eth0 up
-	ip -n "$1" link set lo up
-	ip -n "$1" route add default via "$4"
-	ip -n "$1" route add default via "$6"
-}
 
 # Long-lived flows: a shell with one open socket that sends each line it is given; what comes back is in a file.
 declare -A flow_pid=()
@@ -96,16 +62,16 @@ forgotten() { ! remembered "$1"; }
 capturing() { say probe probe; on_wire probe; }
 
 network gateway
-start_netd
+netd_start
 check up wait_for 10 settled
-port guest gn-default 10.70.1.5 10.70.1.1 fd70::5 fd70::1
-port other br-other 10.71.1.5 10.71.1.1 fd71::5 fd71::1
+guest guest gn-default 10.70.1.5 fd70::5
+guest other br-other 10.71.1.5 fd71::5
 open_flow probe internet udp 198.51.100.2 7778
 check capture wait_for 10 capturing
 
 # A flow that began while our nat chain was missing and another one was there (a chain without a rule that translates
 # does not make the kernel remember flows); and one of somebody else, likewise.
-kill_netd
+netd_kill
 nft delete table inet guestnet
 nft 'table ip foreign { chain post { type nat hook postrouting priority 50; oifname "none" masquerade; }; }'
 nft 'table ip6 foreign { chain post { type nat hook postrouting priority 50; oifname "none" masquerade; }; }'
@@ -118,7 +84,7 @@ sent 10.71.1.5 foreign foreign-1 foreign-before
 # From now on these are masqueraded too, but for those that are remembered.
 nft 'add rule ip foreign post ip saddr 10.71.1.0/24 oifname "up0" masquerade'
 for name in 10.70.1.5 10.71.1.5 fd70:.*:0005; do check "begun-${name%%:*}" remembered "src=$name"; done
-start_netd
+netd_start
 check repaired wait_for 10 settled
 sent 198.51.100.2 bare bare-2 bare-after
 sent 2001:db8:51::2 bare6 bare6-2 bare6-after
@@ -127,9 +93,9 @@ sent 10.71.1.5 foreign foreign-2 foreign-survives
 
 # One that was masqueraded goes on through a repair.
 port_before=$(grep -o 'src=10.70.1.5 .*dport=7778 .*src=198.51.100.1 .* dport=[0-9]*' /proc/net/nf_conntrack)
-kill_netd
+netd_kill
 nft delete table inet guestnet
-start_netd
+netd_start
 check repaired-again wait_for 10 settled
 sent 198.51.100.2 bare bare-4 masqueraded-survives
 equal masqueraded-same "${port_before##* }" "$(grep -o 'src=10.70.1.5 .*dport=7778 .*src=198.51.100.1 .* dport=[0-9]*' /proc/net/nf_conntrack | sed 's/.* //')"
@@ -175,6 +141,6 @@ check remembered-guest remembered 'src=10.70.1.5 '
 check forgotten-guest wait_for 5 forgotten 'src=10.70.1.5 dst=198.51.100'
 check remembered-foreign remembered 'src=10.71.1.5 '
 
-kill $netd_pid; wait $netd_pid
+netd_stop
 grep -E 'ERROR|Sanitizer' $root/log && fail log "$(grep -E 'ERROR|Sanitizer' $root/log | head -3)"
 exit 0

@@ -8,40 +8,22 @@
 suite=netd-forwarding
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/world.bash"
+. "$(dirname "$0")/nets.bash"
 world_enter "$@"
 world_setup || exit 1
-for program in dnsmasq busybox nft jq; do
-	command -v $program >/dev/null || { skip all "not installed: $program"; exit 0; }
-done
+nets_folders
 
-root=$world/netd
 bridge=gn-default
-mkdir -p $root/{etc/networks,vendor/networks,state,run}
 network() {	# LINE...: the network's file
 	printf '%s\n' '[Network]' 'Mode=nat' "Bridge=$bridge" "$@" '[Address]' 'Address=10.70.1.1/24' 'Address=fd70::1/64' \
 		'[DNS]' 'Enable=no' >$root/vendor/networks/default.network
 }
-export GUESTNET_BUS=unix:path=$root/run/bus.sock
-roots=(--config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run --service-user=65534)
-client() { "$BIN/guestnet" "$@"; }
-start_netd() {
-	"$BIN/guestnetd" "${roots[@]}" >>$root/log 2>&1 &
-	netd_pid=$!
-	wait_for 20 test -S $root/run/bus.sock
-}
-stop_netd() { kill $netd_pid; wait $netd_pid; rm -f $root/run/bus.sock; }
-kill_netd() { kill -9 $netd_pid; wait $netd_pid 2>/dev/null; rm -f $root/run/bus.sock; }
-teardown() { "$BIN/guestnetd" "${roots[@]}" --teardown; }
-settled() {
-	[ "$(client status default --json 2>/dev/null | jq -r '.[0].state')" = running ] &&
-		[ -z "$("$BIN/guestnetd" "${roots[@]}" --plan 2>&1 | grep -v '^note: table-owned')" ]
-}
+teardown() { netd --teardown; }
 value() { cat "/proc/sys/net/$1"; }
 is() { [ "$(value "$1")" = "$2" ]; }
 put() { echo "$2" >"/proc/sys/net/$1"; }
 
 # The neighbourhood
-mkdir -p /run/netns
 for name in internet guest lan; do ip netns add $name || exit 1; done
 ip link add up0 type veth peer name eth0 netns internet
 ip link add lan0 type veth peer name eth0 netns lan
@@ -90,7 +72,7 @@ ip -n internet -6 route replace 2001:db8:2::/64 via "$(own_address)"
 
 # Forwarding goes on, and the host keeps its route.
 network
-start_netd
+netd_start
 check started wait_for 30 settled
 plug
 equal forwarding4 1 "$(value ipv4/ip_forward)"
@@ -144,8 +126,8 @@ check guard-closed4 no_flow lan 198.51.100.1
 check guard-closed6 no_flow lan 2001:db8:51::1
 equal guard-last 'meta nfproto @guard drop' "$(nft list chain inet guestnet forward | grep -v '}' | tail -n 1 | sed 's/^[ \t]*//')"
 # It is known beyond the daemon that the host did not forward before us.
-kill_netd
-start_netd
+netd_kill
+netd_start
 check guard-restarted wait_for 30 settled
 check guard-restarted-there guarded
 check guard-restarted-flows wait_for 20 guest_works
@@ -166,8 +148,8 @@ ip route add 10.70.1.128/25 dev lan0
 check route-inside wait_for 20 told degraded 'the host has a route to 10.70.1.128/25 by lan0, which is inside 10.70.1.0/24'
 equal route-fix 'guestnet edit default' "$(status fix)"
 ip route del 10.0.0.0/8 dev lan0
-kill_netd
-start_netd
+netd_kill
+netd_start
 check route-at-start wait_for 20 told degraded 10.70.1.128/25
 ip route del 10.70.1.128/25 dev lan0
 # In a table that only rules lead to: it may matter, and is no fault of the network's.
@@ -197,7 +179,7 @@ client stop default
 equal stopped-status-forwarding '' "$(status forwarding)"
 equal stopped-forwards 1 "$(value ipv4/ip_forward)"
 equal stopped-snippet '' "$(grep -v '^#' $root/run/sysctl.conf)"
-stop_netd
+netd_stop
 teardown
 equal teardown-forwards 1 "$(value ipv4/ip_forward)"
 
@@ -209,10 +191,10 @@ put ipv6/conf/up0/accept_ra 0
 ip -6 route flush proto ra
 ip -6 addr flush dev up0 scope global
 put ipv6/conf/up0/accept_ra 1
-start_netd
+netd_start
 check boot-started wait_for 30 settled
 equal boot-remembered 2 "$(value ipv6/conf/up0/accept_ra)"
-stop_netd
+netd_stop
 teardown
 
 # A host that is a router already: its switches are its own, and there is nothing to guard.
@@ -221,14 +203,14 @@ put ipv4/ip_forward 1
 put ipv6/conf/all/forwarding 1
 put ipv6/conf/up0/accept_ra 1
 network ForwardGuard=yes
-start_netd
+netd_start
 check router-started wait_for 30 settled
 plug
 check router-flows wait_for 20 guest_works
 equal router-accept-ra 1 "$(value ipv6/conf/up0/accept_ra)"
 check router-unguarded eval '! guarded'
 check router-open wait_for 20 flow lan 198.51.100.1
-stop_netd
+netd_stop
 teardown
 grep -E 'ERROR|Sanitizer' $root/log && fail log "$(grep -E 'ERROR|Sanitizer' $root/log | head -3)"
 exit 0

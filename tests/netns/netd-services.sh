@@ -7,24 +7,16 @@
 suite=netd-services
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/world.bash"
+. "$(dirname "$0")/nets.bash"
 world_enter "$@"
 world_setup || exit 1
-for program in dnsmasq busybox jq ss; do
-	command -v $program >/dev/null || { skip all "not installed: $program"; exit 0; }
-done
-
-root=$world/netd
+nets_folders ss
 etc=$root/etc/networks
-mkdir -p $etc $root/{vendor/networks,state,run}
 printf '[Address]\nAddress=10.98.1.1/24\n' >$etc/default.network
-export GUESTNET_BUS=unix:path=$root/run/bus.sock
 bridge=gn-default gateway=10.98.1.1
-mkdir -p /run/netns
-client() { "$BIN/guestnet" "$@"; }
 run_netd() {	# DNSMASQ
 	rm -f $root/run/bus.sock
-	"$BIN/guestnetd" --config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run \
-		--service-user=65534 --dnsmasq="$1" >>$root/log 2>&1 &
+	"$BIN/guestnetd" "${roots[@]}" --dnsmasq="$1" >>$root/log 2>&1 &
 	netd_pid=$!
 }
 start_netd() {	# [DNSMASQ]
@@ -40,33 +32,18 @@ end_all() {
 	kill "$pid"
 	wait_for 20 test ! -d "/proc/$pid"
 }
-status() { client status default --json 2>/dev/null | jq -r ".[0].$1"; }
-is() { [ "$(status state)" = "$1" ]; }
 service_pid() { cut -d' ' -f1 $root/run/dnsmasq/default.pid; }
 problem_has() { [[ $(status problem) =~ $1 ]]; }
 
 ip link set lo up
-ip netns add guest || exit 1
-ip link add port0 type veth peer name eth0 netns guest
-ip link set port0 up
-ip -n guest link set eth0 address 52:54:00:13:00:01
-ip -n guest link set eth0 up
-cat >$root/udhcpc <<'S'
-#!/bin/sh
-[ "$1" = bound ] || exit 0
-ip addr flush dev $interface scope global
-ip addr add $ip/$mask dev $interface
-echo "$ip ${dns:-none}" >$LEASE
-S
-chmod 755 $root/udhcpc
-lease() {	# [DNS]: and that name server
-	ip link set port0 master $bridge
-	rm -f $root/lease
-	LEASE=$root/lease timeout 20 ip netns exec guest busybox udhcpc -i eth0 -f -q -n -t 10 -T 1 -A 1 -s $root/udhcpc >/dev/null 2>&1
-	test -s $root/lease && { [ -z "${1-}" ] || [ "$(cut -d' ' -f2 $root/lease)" = "$1" ]; }
+dhcp_guest
+lease_s=10
+leased() {	# [DNS]: and that name server
+	plug
+	lease && { [ -z "${1-}" ] || [ "${dns:-none}" = "$1" ]; }
 }
 resolves() { ip netns exec guest busybox nslookup -type=a version.bind "$gateway" 2>&1 | grep -q 'Address.*'$gateway; }
-serves() { is running && lease $gateway && resolves; }
+serves() { is running && leased $gateway && resolves; }
 
 # A dnsmasq that starts while its bridge has another name: it finds no interface, and nothing later tells it of one. The
 # daemon is stopped meanwhile, so that the name comes back only when it has its sockets.
@@ -123,7 +100,7 @@ equal start-no-problem '' "$(status problem)"
 client stop default
 # A start that returns is one that serves.
 check start client start default
-check start-serves lease
+check start-serves leased
 equal start-running running "$(status state)"
 end_all
 
@@ -135,7 +112,7 @@ for kind in wildcard bound; do
 	if [ $kind = bound ]; then other_dns --bind-interfaces --listen-address=$gateway; else other_dns; fi
 	wait_for 20 holds 53
 	start_netd
-	is_degraded() { is degraded && lease none; }
+	is_degraded() { is degraded && leased none; }
 	check dns-$kind-lease wait_for 20 is_degraded
 	matches dns-$kind-holder "port 53 of $gateway is held by dnsmasq .pid $holder.: .*Enable=no" "$(status problem)"
 	equal dns-$kind-fix "kill $holder" "$(status fix)"
@@ -190,7 +167,7 @@ check demand-none no_service
 client stop default
 check demand-start client start default
 check demand-none-started no_service
-check demand-lease lease $gateway
+check demand-lease leased $gateway
 check demand-serves wait_for 20 serves
 pid=$(service_pid)
 ip link set port0 nomaster

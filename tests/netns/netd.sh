@@ -6,51 +6,26 @@
 suite=netd
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/world.bash"
+. "$(dirname "$0")/nets.bash"
 world_enter "$@"
 world_setup || exit 1
-for program in dnsmasq busybox nft jq; do
-	command -v $program >/dev/null || { skip all "not installed: $program"; exit 0; }
-done
+nets_setup
 
-root=$world/netd
-mkdir -p $root/{etc/networks,vendor/networks,state,run}
 cp "$top"/netd/networks/*.network $root/vendor/networks/
-export GUESTNET_BUS=unix:path=$root/run/bus.sock
-roots=(--config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run --service-user=65534)
-netd() { "$BIN/guestnetd" "${roots[@]}" "$@"; }
-client() { "$BIN/guestnet" "$@"; }
 
-# The neighbourhood
-mkdir -p /run/netns
-ip netns add internet && ip netns add guest || exit 1
-ip link add up0 type veth peer name eth0 netns internet
-ip addr add 198.51.100.2/24 dev up0
-ip addr add 2001:db8:51::2/64 dev up0 nodad
-ip link set up0 up
-ip route add default via 198.51.100.1
-ip -n internet addr add 198.51.100.1/24 dev eth0
-ip -n internet addr add 2001:db8:51::1/64 dev eth0 nodad
-ip -n internet link set eth0 up
-ip -n internet link set lo up
 ip netns exec internet busybox nc -ll -p 7777 -e /bin/sh -c 'echo $BUSYBOX_NC_PEER; cat' >/dev/null 2>&1 &
 
 # Every daemon of this suite is recorded; at the end what it did is gone through again.
 mkdir $root/records
 n_started=0
-start_netd() {
+netd_recorded() {
 	n_started=$((n_started + 1))
-	"$BIN/guestnetd" "${roots[@]}" --record=$root/records/$n_started >>$root/log 2>&1 3>&- 7>&- &
-	netd_pid=$!
-	wait_for 10 test -S $root/run/bus.sock
+	netd_start --record=$root/records/$n_started "$@"
 }
-state() { client status "${1:-default}" --json 2>/dev/null | jq -r '.[0].state'; }
 running() { [ "$(state "$@")" = running ]; }
-# Another process is asked, so it notes that the table has an owner.
-plan() { netd --plan 2>&1 | grep -v '^note: table-owned'; }
-plan_is_empty() { [ -z "$(plan)" ]; }
 settled() { running && plan_is_empty; }
 
-start_netd
+netd_recorded
 check up wait_for 10 running
 bridge=gn-default
 equal bridge-kind bridge "$(link $bridge .linkinfo.info_kind)"
@@ -67,28 +42,9 @@ check plan-empty wait_for 5 plan_is_empty
 equal repairs-none 0 "$(client status default --json | jq '.[0].repairs')"
 
 # A guest: a veth port with an address by DHCP.
-ip link add port0 type veth peer name eth0 netns guest
-ip link set port0 master $bridge up
-ip -n guest link set eth0 address 52:54:00:13:00:01
-ip -n guest link set eth0 up
-ip -n guest link set lo up
-cat >$root/udhcpc <<'S'
-#!/bin/sh
-[ "$1" = bound ] || exit 0
-ip addr flush dev $interface scope global
-ip addr add $ip/$mask dev $interface
-ip route replace default via $router
-echo "$ip $router $dns" >$LEASE
-S
-chmod 755 $root/udhcpc
-lease() {	# asks until it has one; the address is in $address
-	rm -f $root/lease
-	LEASE=$root/lease timeout 20 ip netns exec guest busybox udhcpc -i eth0 -f -q -n -t 20 -T 1 -A 1 -x hostname:web \
-		-s $root/udhcpc >/dev/null 2>&1
-	read -r address router dns <$root/lease
-}
-# A new connection through NAT; the server says whom it sees.
-flow() { [[ $(echo hello | timeout 3 ip netns exec guest busybox nc -w 2 198.51.100.1 7777 2>/dev/null) == *hello* ]]; }
+dhcp_guest
+plug
+lease_options=(-x hostname:web)
 # A UDP flow that lives as long as the suite: `long_flow` tells whether it still gets through.
 ip netns exec internet "$world/tools/netd-flow" serve 7778 >/dev/null 2>&1 &
 mkfifo $root/talk
@@ -205,10 +161,10 @@ dnsmasq_pid=$(cut -d' ' -f1 $root/run/dnsmasq/default.pid)
 ip link set port0 master $bridge
 handle() { nft -j list tables | jq -r '.nftables[].table? | select(.name == "guestnet") | .handle'; }
 table_handle=$(handle)
-kill -9 $netd_pid; wait $netd_pid 2>/dev/null
+netd_kill
 check dnsmasq-survives kill -0 "$dnsmasq_pid"
 check flow-without-daemon flow
-start_netd
+netd_recorded
 check running-again wait_for 10 settled
 equal dnsmasq-adopted "$dnsmasq_pid" "$(cut -d' ' -f1 $root/run/dnsmasq/default.pid)"
 equal table-adopted "$table_handle" "$(handle)"
@@ -220,10 +176,10 @@ moved 10.97.1.1/24
 kill -HUP $netd_pid
 check moved-up wait_for 10 running moved
 ip addr add 10.97.9.1/24 dev gn-moved
-kill -9 $netd_pid; wait $netd_pid 2>/dev/null
+netd_kill
 moved 10.97.2.1/24
 rm -f $root/run/bus.sock
-start_netd
+netd_recorded
 only_new() { [ "$(ip -4 -j addr show dev gn-moved | jq -r '[.[0].addr_info[].local] | sort | join(" ")')" = '10.97.2.1 10.97.9.1' ]; }
 IFS=.- read -r major minor _ < <(uname -r)
 if [ $((major * 1000 + minor)) -ge 5018 ]; then
@@ -235,13 +191,13 @@ rm $root/etc/networks/moved.network
 kill -HUP $netd_pid
 no_moved() { ! ip link show dev gn-moved; }
 check moved-gone wait_for 10 no_moved
-kill $netd_pid; wait $netd_pid
+netd_stop
 equal clean-exit 0 $?
 check bridge-stays ip link show dev $bridge
 check works-stopped works
 
 # Configuration: a wrong file is that network's problem, and nobody else's.
-start_netd
+netd_recorded
 wait_for 10 settled
 printf '[Network]\nMode=nat\nBrigde=x\n' >$root/etc/networks/wrong.network
 kill -HUP $netd_pid
@@ -266,7 +222,7 @@ check isolated-start client start isolated
 check isolated-running wait_for 10 running isolated
 client stop isolated
 
-kill $netd_pid; wait $netd_pid
+netd_stop
 
 # What belongs to all and cannot be done is said, with its path, and done when it can be.
 mount --bind /proc/sys /proc/sys
@@ -279,7 +235,7 @@ rm -rf $root/etc
 manager=$!
 wait_for 10 test -S $root/notify
 export NOTIFY_SOCKET=$root/notify WATCHDOG_USEC=1000000
-start_netd
+netd_recorded
 unset NOTIFY_SOCKET WATCHDOG_USEC
 told() { grep -qE "$1" $root/notified; }
 for word in READY=1 STATUS=.+ WATCHDOG=1; do check "notify-${word%%=*}" wait_for 10 told "^$word"; done
@@ -291,7 +247,7 @@ check readonly-sysctl-over wait_for 30 settled
 umount -l /proc/sys
 kill -HUP $netd_pid
 check notify-RELOADING wait_for 10 told '^RELOADING=1'
-kill $netd_pid; wait $netd_pid
+netd_stop
 check notify-STOPPING wait_for 10 told '^STOPPING=1'
 ended $manager
 check teardown netd --teardown

@@ -2,10 +2,15 @@
 # What the suites about kinds of networks share: a daemon in a private world, guests as namespaces, servers that say whom
 # they see. Sourced after tests/lib.sh and world.bash.
 #
-#   nets_setup               roots, the namespace "internet" behind up0 (198.51.100.1, 2001:db8:51::1; the host is .2)
+#   nets_setup [PROGRAM...]  skips the suite where a program is missing; roots, the namespace "internet" behind up0
+#                            (198.51.100.1, 2001:db8:51::1; the host is .2)
+#   nets_folders [PROGRAM...]	the same without a neighbourhood
 #   network NAME [TEXT...]   writes NAME.network, a line for each argument; none: removes it
-#   netd_start, netd_stop, netd_reload (and waits until all is as declared)
+#   netd_start [OPTION...], netd_stop, netd_kill, netd_reload (and waits until all is as declared)
 #   guest NAME BRIDGE ADDRESS4 ADDRESS6	a namespace with a port; - for no address. Default routes to .1 and ::1
+#   dhcp_guest               the namespace "guest" with port0, which `plug` puts on $bridge; `lease` asks as udhcpc does, with
+#                            "${lease_options[@]}", for $lease_s at most, and sets $address $router $dns
+#   flow [ADDRESS]           a new connection from there to port 7777, where something sends back what it gets
 #   serve NAMESPACE PORT     answers by TCP and UDP with the address and port that it sees, and NAMESPACE
 #   asked NAMESPACE ADDRESS PORT [udp]	what the server answered: "ADDRESS PORT NAMESPACE"; "" when there was no answer
 #   seen NAMESPACE ADDRESS PORT [udp]	the address that it saw
@@ -14,12 +19,12 @@ root=$world/netd
 roots=(--config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run --service-user=65534)
 export GUESTNET_BUS=unix:path=$root/run/bus.sock
 
-nets_setup() {
-	local program
-	for program in dnsmasq busybox nft jq; do
-		command -v $program >/dev/null || { skip all "not installed: $program"; exit 0; }
-	done
+nets_folders() {
+	need all dnsmasq busybox nft jq "$@" || exit 0
 	mkdir -p $root/{etc/networks,vendor/networks,state,run} /run/netns
+}
+nets_setup() {
+	nets_folders "$@"
 	ip netns add internet || exit 1
 	ip link add up0 type veth peer name eth0 netns internet
 	ip addr add 198.51.100.2/24 dev up0
@@ -38,18 +43,29 @@ network() {
 	[ $# -gt 0 ] || { rm -f "$root/etc/networks/$name.network"; return; }
 	printf '%s\n' "$@" >"$root/etc/networks/$name.network"
 }
+netd() { "$BIN/guestnetd" "${roots[@]}" "$@"; }
 client() { "$BIN/guestnet" "$@"; }
 report() { client status "$1" --json 2>/dev/null | jq -r ".[0].$2"; }
-state() { report "$1" state; }
+status() { report default "$1"; }
+state() { report "${1:-default}" state; }
+is() { [ "$(state)" = "$1" ]; }
 all_running() { [ -z "$(client status --json 2>/dev/null | jq -r '.[] | select(.state != "running" and .state != "stopped") | .name')" ]; }
-plan() { "$BIN/guestnetd" "${roots[@]}" --plan 2>&1 | grep -v '^note: table-owned'; }
-settled() { all_running && [ -z "$(plan)" ]; }
+# Another process is asked, so it notes that the table has an owner.
+plan() { netd --plan 2>&1 | grep -v '^note: table-owned'; }
+plan_is_empty() { [ -z "$(plan)" ]; }
+settled() { all_running && plan_is_empty; }
 netd_start() {
-	"$BIN/guestnetd" "${roots[@]}" >>$root/log 2>&1 &
+	rm -f $root/run/bus.sock
+	"$BIN/guestnetd" "${roots[@]}" "$@" >>$root/log 2>&1 3>&- 7>&- &
 	netd_pid=$!
 	wait_for 30 test -S $root/run/bus.sock
 }
 netd_stop() { ended $netd_pid; }
+netd_kill() {
+	kill -9 $netd_pid
+	wait $netd_pid 2>/dev/null
+	:
+}
 netd_reload() {
 	client reload >/dev/null
 	wait_for 30 settled
@@ -70,6 +86,32 @@ guest() {
 		ip -n "$1" route add default via "${4%::*}::1"
 	fi
 }
+dhcp_guest() {
+	ip netns add guest || exit 1
+	ip link add port0 type veth peer name eth0 netns guest
+	ip link set port0 up
+	ip -n guest link set eth0 address 52:54:00:13:00:01 up
+	ip -n guest link set lo up
+	cat >$root/udhcpc <<-'S'
+		#!/bin/sh
+		[ "$1" = bound ] || exit 0
+		ip -4 addr flush dev $interface scope global
+		ip addr add $ip/$mask dev $interface
+		ip route replace default via $router
+		echo "$ip $router $dns" >$LEASE
+	S
+	chmod 755 $root/udhcpc
+}
+plug() { ip link set port0 master $bridge up; }
+lease_s=20 lease_options=()
+lease() {
+	rm -f $root/lease
+	LEASE=$root/lease timeout $lease_s ip netns exec guest busybox udhcpc -i eth0 -f -q -n -t $lease_s -T 1 -A 1 \
+		"${lease_options[@]}" -s $root/udhcpc >/dev/null 2>&1
+	# shellcheck disable=SC2034 # the suites look at them
+	[ -s $root/lease ] && read -r address router dns <$root/lease
+}
+flow() { [[ $(echo hello | timeout 3 ip netns exec guest busybox nc -w 2 "${1:-198.51.100.1}" 7777 2>/dev/null) == *hello* ]]; }
 in_ns() {	# NAMESPACE COMMAND...: "host" is this one
 	local ns=$1
 	shift
