@@ -130,6 +130,16 @@ static bool uplink(struct import_build *build, const struct import_part *part, c
 	return import_emit(build, 0, 0, "Network", "Uplink", part->value, words) == 0;
 }
 
+/* What libvirt's own taps may do on somebody else's bridge is not ours to say. */
+static bool to_isolated(struct import_build *build, const struct import_part *part, char words[static IMPORT_WORDS_SIZE])
+{
+	if (is_mode(build, "bridge")) {
+		say(words, "on a bridge that is there already, a port is isolated by guestnet-bridge.conf(5), for each user");
+		return false;
+	}
+	return import_emit(build, 0, 0, part->row->section, part->row->key, part->value, words) == 0;
+}
+
 /* "FIRST-LAST" of an element with start= and end=, or the one that is both. -EINVAL when one is missing. */
 static int read_span(const xmlNode *element, char *buffer, size_t size)
 {
@@ -532,7 +542,7 @@ static const struct import_row rows[] = {
 	{ "network/portgroup**", .words = "there are no classes of ports; a port has what guestnet-bridge.conf(5) gives its user" },
 	{ "network/bandwidth**", .words = "there are no limits of bandwidth" },
 	{ "network/vlan**", .words = "a port's VLAN is what guestnet-bridge.conf(5) gives its user" },
-	{ "network/port@isolated", same, .when = "no", .words = "a port is isolated by guestnet-bridge.conf(5), for each user" },
+	{ "network/port@isolated", to_isolated, .section = "Port", .key = "Isolated" },
 
 	{ "network/dns", same, .words = "" },
 	{ "network/dns@enable", copy, .section = "DNS", .key = "Enable", .words = "" },

@@ -342,13 +342,22 @@ static struct ifinfomsg *put_link(struct rtnl_request *request, uint16_t type, c
 	return header;
 }
 
-/* ip link set TAP address fe:... mtu N alias "..." master BRIDGE */
+/* What the rule demands, and what the network does of every port: it adds up. */
+static bool is_isolated(const struct attach_order *order)
+{
+	return order->grant->isolated || order->bridge->ports_isolated;
+}
+
+/* ip link set TAP address fe:... mtu N group N alias "..." master BRIDGE */
 static void put_port(struct rtnl_request *request, const struct attach_order *order, const struct attach_tap *tap,
 		     const struct settings *settings)
 {
 	put_link(request, RTM_SETLINK, tap);
 	rtnl_put(request, IFLA_ADDRESS, settings->mac.bytes, sizeof(settings->mac.bytes));
 	rtnl_put_u32(request, IFLA_MTU, order->bridge->mtu);
+	/* By it the network's rules know the port: down still, it has it before its first frame. */
+	if (order->bridge->port_group)
+		rtnl_put_u32(request, IFLA_GROUP, order->bridge->port_group);
 	rtnl_put(request, IFLA_IFALIAS, settings->alias, strlen(settings->alias));
 	rtnl_put_u32(request, IFLA_MASTER, (uint32_t)order->bridge->ifindex);
 }
@@ -413,7 +422,7 @@ static void put_options_and_up(struct rtnl_request *request, const struct attach
 	info = rtnl_nest(request, IFLA_LINKINFO);
 	rtnl_put_string(request, IFLA_INFO_SLAVE_KIND, "bridge");
 	data = rtnl_nest(request, IFLA_INFO_SLAVE_DATA);
-	rtnl_put_u8(request, IFLA_BRPORT_ISOLATED, grant->isolated);
+	rtnl_put_u8(request, IFLA_BRPORT_ISOLATED, is_isolated(order));
 	if (grant->n_macs > 0) {
 		/* All its addresses stand in the table: nothing is left to learn, or to flood to it. */
 		rtnl_put_u8(request, IFLA_BRPORT_LOCKED, 1);
@@ -426,7 +435,7 @@ static void put_options_and_up(struct rtnl_request *request, const struct attach
 
 /* What the kernel says of the port afterwards. */
 struct port_state {
-	uint32_t master, mtu;
+	uint32_t master, mtu, group;
 	bool up;
 	bool address, alias;		/* as we set them */
 	uint8_t addr_gen_mode;
@@ -509,6 +518,9 @@ static bool read_port(const struct rtnl_reply *reply, const struct settings *set
 		case IFLA_MTU:
 			rtnl_get_u32(&attribute, &state->mtu);
 			break;
+		case IFLA_GROUP:
+			rtnl_get_u32(&attribute, &state->group);
+			break;
 		case IFLA_ADDRESS:
 			state->address = attribute.length == sizeof(settings->mac) &&
 					 memcmp(attribute.data, &settings->mac, sizeof(settings->mac)) == 0;
@@ -541,8 +553,10 @@ static const char *find_missing(const struct attach_order *order, const struct p
 		return "no IPv6 of its own";
 	if (order->queues > 0 && (state->queues != order->queues || state->resting > 0))
 		return "having its own queues and no others";
-	if (grant->isolated && !state->isolated)
+	if (is_isolated(order) && !state->isolated)
 		return "isolated";
+	if (order->bridge->port_group && state->group != order->bridge->port_group)
+		return "the group of the network's ports";
 	if (grant->n_macs > 0 && (!state->locked || state->learning || state->flood))
 		return "macs= (a locked port: Linux 5.17 and newer)";
 	return NULL;

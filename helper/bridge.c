@@ -70,6 +70,36 @@ static void read_bridge_data(struct rtnl_attributes attributes, struct bridge *b
 	}
 }
 
+#define ALIAS_OF_NETWORK	"guestnet net="
+
+/*
+ * The words behind the network's name: "group=NUMBER", "isolated". Others are for newer helpers. Only who may change
+ * bridges can write here; what stands here takes from a port, and gives nothing.
+ */
+static void read_alias(const char *alias, struct bridge *bridge)
+{
+	const char *word;
+
+	if (!str_has_prefix(alias, ALIAS_OF_NETWORK, &word))
+		return;
+	while (*word) {
+		size_t n = strcspn(word, " ");
+		const char *value;
+		char number[32];
+
+		if (n == strlen("isolated") && strncmp(word, "isolated", n) == 0)
+			bridge->ports_isolated = true;
+		if (n < sizeof(number)) {
+			memcpy(number, word, n);
+			number[n] = '\0';
+			if (str_has_prefix(number, "group=", &value))
+				(void)str_parse_u32(value, UINT32_MAX, &bridge->port_group);
+		}
+		word += n;
+		word += strspn(word, " ");
+	}
+}
+
 /*
  * Makes a struct bridge of an RTM_NEWLINK. @ret_kind receives the kernel's name for the kind of device,
  * "" for one that has none (a network card). -EPROTO for a message that is not what the kernel
@@ -90,6 +120,8 @@ int bridge_read(const struct rtnl_reply *reply, struct bridge *ret_bridge, char 
 	ret_bridge->mtu = 0;
 	ret_bridge->vlan_filtering = false;
 	ret_bridge->default_pvid = 0;
+	ret_bridge->ports_isolated = false;
+	ret_bridge->port_group = 0;
 	ret_bridge->n_names = 0;
 	ret_kind[0] = '\0';
 
@@ -98,6 +130,8 @@ int bridge_read(const struct rtnl_reply *reply, struct bridge *ret_bridge, char 
 
 		if (attribute.type == IFLA_MTU)
 			rtnl_get_u32(&attribute, &ret_bridge->mtu);
+		if (attribute.type == IFLA_IFALIAS)
+			read_alias(rtnl_get_string(&attribute) ?: "", ret_bridge);
 		if (attribute.type != IFLA_LINKINFO)
 			continue;
 		while (rtnl_next(&linkinfo, &info)) {

@@ -17,6 +17,9 @@ struct bridge {
 	uint32_t mtu;
 	bool vlan_filtering;
 	uint16_t default_pvid;
+	/* Of a declared network, what its file's [Port] wants of every port; guestnetd writes it into the alias. */
+	bool ports_isolated;
+	uint32_t port_group;			/* 0: none; else rules are about it, which guestnetd keeps */
 	size_t n_names;
 	const char *names[BRIDGE_NAMES];	/* the canonical one first; point into text */
 	char text[RTNL_REPLY_SIZE];

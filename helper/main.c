@@ -295,6 +295,23 @@ static int ask_for_missing_bridge(const struct request *request, struct fd_list 
 }
 
 /*
+ * The network's file says more of its ports than a helper can keep to: which rules there are, and who has which
+ * address, only the daemon knows, so it makes the tap, or nobody. No capability is left after this.
+ */
+static int ask_for_guarded_port(const struct request *request, struct fd_list *ret_tap_fds, struct failure *failure)
+{
+	int r = privileges_drop_all(failure);
+
+	if (r < 0)
+		return r;
+	r = tapclient_ask(request, ret_tap_fds, failure);
+	if (r == 0 || failure->text[0])
+		return r;
+	return failure_set(failure, r, "failed to add interface to bridge `%s': its network guards its ports ([Port]), which takes guestnetd, and that cannot be asked: "
+			   PATH_TAP_SOCKET ": %s", STR_ESCAPED(request->bridge), strerror(-r));
+}
+
+/*
  * What is known of the bridge: its names in the kernel, and those that the daemon knows besides. A bridge that
  * was there before its network has not the network's name.
  */
@@ -372,6 +389,9 @@ static int get_tap_directly(const struct privileges *privileges, const struct re
 		explain_no_bridge(&explain, rtnl, failure);
 		return -ENODEV;
 	}
+
+	if (bridge.port_group && !reader)
+		return ask_for_guarded_port(request, ret_tap_fds, failure);
 
 	order = (struct attach_order){
 		.bridge = &bridge,

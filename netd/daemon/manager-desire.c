@@ -29,7 +29,8 @@ int manager_select_networks(struct manager *manager, struct pass *pass)
 		struct managed *managed = manager->networks.items[i];
 
 		/* One that has never been read well has nothing to be made of. */
-		if (managed->wanted && managed->network.bridge[0] && !managed->card_refused)
+		if (managed->wanted && managed->network.bridge[0] && !managed->card_refused &&
+		    manager_can_guard(manager, managed))
 			pass->wanted[pass->n_wanted++] = &managed->network;
 		if (managed->retry_at_us > pass->now_us) {
 			memcpy(pass->except[pass->n_except++], managed->network.name, NETWORK_NAME_SIZE);
@@ -112,7 +113,10 @@ static uint64_t hash_pointed_to(const struct manager *manager)
 
 		if (managed->network.n_forwards > 0)
 			hash = add_hash(hash, forwards_hash(&managed->network, &managed->leases));
+		if (managed->network.address_binding)
+			hash = add_hash(hash, guards_hash_leases(&managed->leases));
 	}
+	hash = add_hash(hash, bindings_hash(&manager->bindings));
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		hash = add_hash(hash, siphash24(parts[i].n ? parts[i].bytes : "", parts[i].n, manager->machine_id) + parts[i].n);
@@ -147,6 +151,8 @@ int manager_build_desire(struct manager *manager, const struct pass *pass, bool 
 	options.leases_data = &manager->networks;
 	options.card = uplinks_card;
 	options.card_data = &manager->uplinks;
+	options.bindings = manager->bindings.items;
+	options.n_bindings = manager->bindings.n;
 	memcpy(options.machine_id, manager->machine_id, sizeof(options.machine_id));
 	if (same_networks && pointed_to == desire->pointed_to && memcmp(&options, &desire->options, sizeof(options)) == 0)
 		return 0;

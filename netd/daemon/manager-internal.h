@@ -12,6 +12,7 @@
 #include "../model/plan.h"
 #include "../model/siphash.h"
 #include "../model/subnet.h"
+#include "bindings.h"
 #include "checksums.h"
 #include "managed.h"
 #include "manager.h"
@@ -64,6 +65,9 @@ struct manager {
 	uint8_t machine_id[SIPHASH_KEY_SIZE];
 	struct checksums checksums;		/* owned */
 
+	struct bindings bindings;		/* owned: Ethernet addresses of ports, where [Port] asks for it */
+	int bridge_rules;			/* the kernel has rules for bridges; negative: it has not, 0: not asked yet */
+
 	struct netstate_port *ports;		/* owned: ours, as last seen in place */
 	size_t n_ports;
 	struct netstate_bridge *bridges;	/* owned: ours, as last seen */
@@ -99,6 +103,7 @@ struct pass {
 	bool only_look;				/* it is not carried out */
 	struct netstate snapshot;		/* borrowed from the kernel's view, but for services and uplinks */
 	struct netstate desired;		/* borrowed from the manager's desire */
+	struct netstate_port *ports;		/* owned: the snapshot's, where more has to be said of them */
 	struct plan plan;			/* owned */
 	const struct network **wanted;		/* owned array of borrowed networks */
 	size_t n_wanted;
@@ -124,6 +129,11 @@ uint64_t manager_hash_services(const struct manager *manager, bool part);
 int manager_build_desire(struct manager *manager, const struct pass *pass, bool same_networks);
 int manager_update_forwarding(struct manager *manager, const struct netstate *snapshot);
 void manager_keep_forwarding(struct manager *manager, const struct netstate *desired);
+
+/* manager-ports.c */
+int manager_look_at_ports(struct manager *manager, struct pass *pass);
+void manager_note_learnt(struct manager *manager, int bridge, int port);
+bool manager_can_guard(struct manager *manager, struct managed *managed);
 
 /* manager-memory.c */
 void manager_load_choices(struct manager *manager);

@@ -101,6 +101,20 @@ static void *fit(void *array, size_t n, size_t size)
 	return reallocarray(array, n + 1, size) ?: array;
 }
 
+/* Did we isolate another program's port? Then we may undo it. */
+static bool is_made_isolated(const struct manager *manager, const struct netstate_port *port, const struct plan *plan)
+{
+	if (port->owner == NETSTATE_OURS)
+		return false;
+	for (size_t i = 0; i < plan->n_steps; i++)
+		if (plan->steps[i].op == PLAN_PORT_SET && plan->steps[i].port.ifindex == port->ifindex)
+			return plan->steps[i].port.isolated && !port->isolated;
+	for (size_t i = 0; i < manager->n_ports; i++)
+		if (manager->ports[i].ifindex == port->ifindex)
+			return manager->ports[i].made_isolated && port->isolated;
+	return false;
+}
+
 /* Keeps what the next plan needs to put things back: our ports that are in place, our bridges. */
 int manager_remember(struct manager *manager, const struct netstate *snapshot, const struct plan *plan)
 {
@@ -119,6 +133,7 @@ int manager_remember(struct manager *manager, const struct netstate *snapshot, c
 		if (port->master) {
 			ports[n_ports] = *port;
 			ports[n_ports].kept = port->owner != NETSTATE_OURS && port->tap && is_kept(manager, port);
+			ports[n_ports].made_isolated = is_made_isolated(manager, port, plan);
 			n_ports++;
 			continue;
 		}

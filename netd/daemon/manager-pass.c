@@ -31,6 +31,7 @@ static void pass_deinit(struct pass *pass)
 {
 	free(pass->snapshot.services);
 	free(pass->snapshot.uplinks);
+	free(pass->ports);
 	plan_deinit(&pass->plan);
 	free(pass->wanted);
 	free(pass->except);
@@ -83,6 +84,8 @@ static int make_plan(struct manager *manager, struct pass *pass, bool same_netwo
 		r = manager_choose_subnets(manager, pass);	/* what was chosen stays while the networks are the same */
 	services_note_idle(&manager->services, &pass->snapshot);
 	if (r == 0)
+		r = manager_look_at_ports(manager, pass);
+	if (r == 0)
 		r = manager_build_desire(manager, pass, same_networks);
 	if (r < 0)
 		return r;
@@ -94,6 +97,8 @@ static int make_plan(struct manager *manager, struct pass *pass, bool same_netwo
 	if (r < 0)
 		return r;
 	lend_snapshot(manager, pass);
+	if (pass->ports)
+		pass->snapshot.ports = pass->ports;
 	free(pass->snapshot.services);
 	pass->snapshot.services = NULL;
 	pass->snapshot.n_services = 0;

@@ -68,6 +68,11 @@ static void on_twins(void *data)
 	manager_want_pass(data);
 }
 
+static void on_learnt(int bridge, int port, void *data)
+{
+	manager_note_learnt(data, bridge, port);
+}
+
 static void on_service_changed(struct managed *managed _unused_, void *data)
 {
 	manager_want_pass(data);
@@ -80,7 +85,8 @@ static void on_leases_changed(void *data)
 	bool followed = false;
 
 	for (size_t i = 0; i < manager->networks.n; i++)
-		followed |= manager->networks.items[i]->network.n_forwards > 0;
+		followed |= manager->networks.items[i]->network.n_forwards > 0 ||
+			    manager->networks.items[i]->network.address_binding;
 	if (followed)
 		manager_want_pass(manager);
 	if (manager->changed)
@@ -180,6 +186,7 @@ static int open_kernel(struct manager *manager, struct failure *failure)
 		r = twins_new(manager->event, &manager->kernel, &manager->networks, on_twins, manager, &manager->twins, failure);
 	if (r < 0)
 		return r;
+	twins_listen(manager->twins, on_learnt);
 	fd = kernel_nft_fd(&manager->kernel);
 	(void)sd_pid_notify_with_fds(0, 0, "FDSTORE=1\nFDPOLL=0\nFDNAME=nft", &fd, 1);
 	checksums_init(&manager->checksums, manager->event, &manager->kernel);
@@ -257,6 +264,7 @@ struct manager *manager_free(struct manager *manager)
 	monitor_free(manager->monitor);
 	checksums_deinit(&manager->checksums);
 	uplinks_deinit(&manager->uplinks);
+	bindings_deinit(&manager->bindings);
 	kernel_deinit(&manager->kernel);
 	coexist_result_deinit(&manager->coexist);
 	forwarding_deinit(&manager->forwarding);

@@ -25,6 +25,7 @@ struct twins {
 	struct kernel *kernel;			/* borrowed */
 	const struct managed_list *list;	/* borrowed */
 	void (*changed)(void *data);
+	void (*learnt)(int bridge, int port, void *data);
 	void *data;
 	struct mnl_socket *socket;		/* owned */
 	sd_event_source *source;		/* owned */
@@ -107,6 +108,8 @@ static void see(const struct neighbour *neighbour, void *data)
 	struct double_entry *entry;
 	struct double_key key;
 
+	if (neighbour->port && twins->learnt)
+		twins->learnt(neighbour->bridge, neighbour->port, twins->data);
 	memset(&key, 0, sizeof(key));
 	key.bridge = neighbour->bridge;
 	key.vlan = neighbour->vlan;
@@ -154,6 +157,12 @@ int twins_new(sd_event *event, struct kernel *kernel, const struct managed_list 
 		return failure_set(failure, r, "cannot subscribe to the kernel's neighbour events: %s", strerror(-r));
 	*ret_twins = steal_ptr(twins);
 	return 0;
+}
+
+/* @learnt is told of every Ethernet address that a bridge of ours has learnt, with the data of twins_new(). */
+void twins_listen(struct twins *twins, void (*learnt)(int bridge, int port, void *data))
+{
+	twins->learnt = learnt;
 }
 
 struct twins *twins_free(struct twins *twins)

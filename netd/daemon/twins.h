@@ -14,6 +14,7 @@ struct twins;
 /* @changed is called when a pass is to tell of it. */
 int twins_new(sd_event *event, struct kernel *kernel, const struct managed_list *list, void (*changed)(void *data), void *data,
 	      struct twins **ret_twins, struct failure *failure);
+void twins_listen(struct twins *twins, void (*learnt)(int bridge, int port, void *data));
 struct twins *twins_free(struct twins *twins);
 static inline void twins_freep(struct twins **twins)
 {

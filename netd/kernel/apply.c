@@ -152,6 +152,7 @@ static bool is_harmless(const struct plan_step *step, int error)
 	case PLAN_TAP_REMOVE:
 	case PLAN_UPLINK_TAKE:
 	case PLAN_UPLINK_RELEASE:
+	case PLAN_PORT_SET:
 	case PLAN_OP_MAX_:
 		return false;
 	}
@@ -319,6 +320,7 @@ static void put_link_step(const struct kernel *kernel, struct nl_batch *batch, c
 	case PLAN_TAP_REMOVE:
 	case PLAN_UPLINK_TAKE:
 	case PLAN_UPLINK_RELEASE:
+	case PLAN_PORT_SET:
 	case PLAN_OP_MAX_:
 		nl_fail(batch, -EINVAL);
 		break;
@@ -397,6 +399,10 @@ static int each_port(const struct nlmsghdr *message, uint32_t tag, void *data)
 		return 0;
 	if (dump_link(message, &link) < 0)
 		return -EPROTO;
+	if (link.port.group != want->group)
+		return -EOPNOTSUPP;
+	if (applying->plan->steps[tag].op == PLAN_PORT_SET)
+		return !want->master || link.port.isolated == want->isolated ? 0 : -EOPNOTSUPP;
 	if (link.port.master != link_index(applying->kernel, want->bridge) || !link.port.up || link.port.isolated != want->isolated ||
 	    link.port.locked != want->locked || link.port.learning != want->learning || link.port.flood != want->flood)
 		return -EOPNOTSUPP;
@@ -413,7 +419,8 @@ static void take_down_failed_ports(struct applying *applying, const struct nl_ba
 		const struct nl_entry *entry = &batch->entries[i];
 
 		/* Another program's port may be on another bridge by now. */
-		if (applying->plan->steps[entry->tag].port.owner != NETSTATE_OURS)
+		if (applying->plan->steps[entry->tag].port.owner != NETSTATE_OURS ||
+		    applying->plan->steps[entry->tag].op != PLAN_PORT_PUT_BACK)
 			continue;
 		if (entry->error && entry->tag != last) {
 			link_put_flags(&down, applying->plan->steps[entry->tag].port.ifindex, false, entry->tag);
@@ -430,12 +437,15 @@ static void put_ports_back(struct applying *applying)
 	int r;
 
 	for (size_t i = 0; i < applying->n_steps; i++) {
-		const struct netstate_port *port = &applying->plan->steps[applying->steps[i]].port;
+		const struct plan_step *step = &applying->plan->steps[applying->steps[i]];
+		const struct netstate_port *port = &step->port;
 		int bridge = link_index(applying->kernel, port->bridge);
 
-		if (is_tap_step(&applying->plan->steps[applying->steps[i]]))
+		if (is_tap_step(step))
 			continue;
-		if (bridge)
+		if (step->op == PLAN_PORT_SET)
+			link_put_port_set(&batch, port, port->master != 0, (uint32_t)applying->steps[i]);
+		else if (bridge)
 			link_put_port_back(&batch, port, bridge, (uint32_t)applying->steps[i]);
 		else
 			fail_step(applying, applying->steps[i], -ENODEV, "its bridge is not there");
@@ -469,9 +479,17 @@ static bool is_rule_step(const struct plan_step *step)
 	       step->op == PLAN_ELEMENT_REMOVE;
 }
 
-static void put_replacement(struct applying *applying, struct nl_batch *batch, const struct netstate_table *table,
-			    bool exists, uint32_t tag)
+/* Of each family that is there. */
+static void put_deletion(struct applying *applying, struct nl_batch *batch, uint32_t tag)
 {
+	for (int bridge = 0; bridge < 2; bridge++)
+		if (nft_table_exists(&applying->kernel->nft, bridge))
+			nft_put_table_delete(batch, bridge, tag);
+}
+
+static void put_replacement(struct applying *applying, struct nl_batch *batch, const struct netstate_table *table, uint32_t tag)
+{
+	const uint32_t flags = applying->kernel->owner_tables ? NFT_OWNED_PERSISTENT : 0;
 	_cleanup_(ruleset_deinit) struct ruleset ruleset = RULESET_NULL;
 	int r;
 
@@ -480,9 +498,10 @@ static void put_replacement(struct applying *applying, struct nl_batch *batch, c
 		nl_fail(batch, r);
 		return;
 	}
-	if (exists)
-		nft_put_table_delete(batch, tag);
-	nft_put_table(batch, applying->kernel->owner_tables ? NFT_OWNED_PERSISTENT : 0, tag);
+	put_deletion(applying, batch, tag);
+	nft_put_table(batch, false, flags, tag);
+	if (ruleset_has_bridge(&ruleset))
+		nft_put_table(batch, true, flags, tag);
 	nft_put_ruleset(batch, &ruleset, tag);
 }
 
@@ -534,9 +553,9 @@ static bool put_rule_steps(struct applying *applying, struct nl_batch *batch, co
 		if (left_out[n])
 			continue;
 		if (step->op == PLAN_TABLE_REPLACE)
-			put_replacement(applying, batch, &step->table, nft_table_exists(&applying->kernel->nft), (uint32_t)n);
+			put_replacement(applying, batch, &step->table, (uint32_t)n);
 		else if (step->op == PLAN_TABLE_DELETE)
-			nft_put_table_delete(batch, (uint32_t)n);
+			put_deletion(applying, batch, (uint32_t)n);
 		else if (step->op == PLAN_ELEMENT_REMOVE)
 			nft_put_element(batch, false, &step->element, (uint32_t)n);
 	}
@@ -650,13 +669,13 @@ static void commit_rules(struct applying *applying)
 }
 
 /* Alone in its transaction: together with anything else the kernel refuses it. */
-static void adopt_table(struct applying *applying, size_t step)
+static void adopt_family(struct applying *applying, bool bridge, size_t step)
 {
 	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
 	int r;
 
 	nft_put_begin(&batch);
-	nft_put_table(&batch, NFT_OWNED_PERSISTENT, (uint32_t)step);
+	nft_put_table(&batch, bridge, NFT_OWNED_PERSISTENT, (uint32_t)step);
 	nft_put_end(&batch);
 	r = kernel_transact(applying->kernel, &applying->kernel->nft, &batch, NULL, NULL);
 	if (r < 0)
@@ -666,7 +685,14 @@ static void adopt_table(struct applying *applying, size_t step)
 			fail_step(applying, step, batch.entries[i].error, batch.entries[i].error == -EPERM ?
 				  "table inet guestnet belongs to another process: another guestnetd runs" :
 				  batch.entries[i].text);
-	if (r == 0 && batch.n_errors == 0)
+}
+
+static void adopt_table(struct applying *applying, size_t step)
+{
+	adopt_family(applying, false, step);
+	if (applying->plan->steps[step].table.features & RULESET_PORT && !applying->results[step].error)
+		adopt_family(applying, true, step);
+	if (!applying->results[step].error)
 		rules_note_adoption(applying->kernel);
 }
 

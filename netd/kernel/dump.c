@@ -18,6 +18,7 @@
 #include <linux/if_tun.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
@@ -62,6 +63,17 @@ bool dump_alias_word(const char *alias, const char *key, char *buffer, size_t si
 		alias += length;
 		alias += strspn(alias, " ");
 	}
+	return false;
+}
+
+/* Is @word one of the words of an alias? */
+bool dump_alias_has(const char *alias, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (; *alias; alias += strcspn(alias, " "), alias += strspn(alias, " "))
+		if (strcspn(alias, " ") == n && strncmp(alias, word, n) == 0)
+			return true;
 	return false;
 }
 
@@ -180,7 +192,8 @@ static void read_port_alias(struct netstate_port *port)
 static void read_bridge(const struct nlattr **table, const struct nlattr *data, const char *alias,
 			const struct netstate_port *port, struct netstate_bridge *bridge)
 {
-	const char *network;
+	char network[NETWORK_NAME_SIZE], group[16];
+	const char *rest;
 
 	memcpy(bridge->name, port->name, sizeof(bridge->name));
 	bridge->ifindex = port->ifindex;
@@ -190,9 +203,12 @@ static void read_bridge(const struct nlattr **table, const struct nlattr *data, 
 	nl_get(table[IFLA_ADDRESS], &bridge->mac, sizeof(bridge->mac));
 	read_bridge_data(data, bridge);
 	read_altnames(table[IFLA_PROP_LIST], bridge);
-	if (str_has_prefix(alias, DUMP_ALIAS_NETWORK, &network) && strlen(network) < NETWORK_NAME_SIZE && network[0]) {
+	if (str_has_prefix(alias, DUMP_ALIAS_NETWORK, &rest) && dump_alias_word(alias, "net", network, sizeof(network)) && network[0]) {
 		bridge->owner = NETSTATE_OURS;
 		memcpy(bridge->network, network, strlen(network));
+		bridge->ports_isolated = dump_alias_has(alias, "isolated");
+		if (dump_alias_word(alias, "group", group, sizeof(group)))
+			(void)str_parse_u32(group, UINT32_MAX, &bridge->port_group);
 	}
 }
 
@@ -236,6 +252,7 @@ int dump_link(const struct nlmsghdr *message, struct dump_link *ret_link)
 	port->up = header.ifi_flags & IFF_UP;
 	port->master = (int)nl_get_u32(table[IFLA_MASTER], 0);
 	port->mtu = nl_get_u32(table[IFLA_MTU], 0);
+	port->group = nl_get_u32(table[IFLA_GROUP], 0);
 	port->learning = port->flood = true;
 	copy_string(table[IFLA_IFALIAS], port->alias, sizeof(port->alias));
 	copy_string(info[IFLA_INFO_KIND], ret_link->kind, sizeof(ret_link->kind));
@@ -562,9 +579,10 @@ static void append(struct dump_lines *lines, const struct line *line)
 		lines->lines[lines->n++] = copy;
 }
 
-/* Adds the line of a set, a chain or a rule of @table. Everything else is passed over. */
+/* Adds the line of a set, a chain or a rule of @table, whose family may be inet or bridge. Everything else is passed over. */
 void dump_lines_add(struct dump_lines *lines, const char *table_name, const struct nlmsghdr *message)
 {
+	const struct nfgenmsg *header = NLMSG_DATA(message);
 	const struct nlattr *table[32];
 	char buffer[LINE_SIZE] = "";
 	struct line line = { .data = buffer, .size = sizeof(buffer) };
@@ -574,6 +592,8 @@ void dump_lines_add(struct dump_lines *lines, const char *table_name, const stru
 	    !nl_parse(message, sizeof(struct nfgenmsg), table, ARRAY_SIZE(table)) ||
 	    strcmp(nl_get_string(table[NFTA_RULE_TABLE]) ?: "", table_name) != 0)
 		return;
+	if (header->nfgen_family == NFPROTO_BRIDGE)
+		line_add_string(&line, "bridge ");
 	if (is_nft(message, NFT_MSG_NEWRULE))
 		add_rule_line(lines, &line, table);
 	else if (is_nft(message, NFT_MSG_NEWCHAIN))

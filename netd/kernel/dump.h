@@ -55,6 +55,7 @@ int dump_address(const struct nlmsghdr *message, struct netstate_address *ret_ad
 		 bool *ret_link_local);
 int dump_route(const struct nlmsghdr *message, struct netstate_route *ret_route, int *ret_ifindex);
 bool dump_is_advertised(const struct nlmsghdr *message);
+bool dump_alias_has(const char *alias, const char *word);
 bool dump_alias_word(const char *alias, const char *key, char *buffer, size_t size);
 
 /*

@@ -19,6 +19,7 @@
 
 #include "../../lib/addr.h"
 #include "../../lib/limits.h"
+#include "../../lib/str.h"
 #include "../../lib/nl/wire.h"
 #include "../../lib/util.h"
 #include "dump.h"
@@ -83,8 +84,15 @@ static void put_addr_gen_mode(struct nl_batch *batch, uint8_t mode)
 static void put_alias(struct nl_batch *batch, const struct netstate_bridge *bridge, int ifindex, uint32_t tag)
 {
 	char alias[NETSTATE_ALIAS_SIZE];
+	struct text text;
 
-	snprintf(alias, sizeof(alias), DUMP_ALIAS_NETWORK "%s", bridge->network);
+	/* The helper reads what its taps are to have, see helper/bridge.c. */
+	text_init(&text, alias, sizeof(alias));
+	text_add(&text, DUMP_ALIAS_NETWORK "%s", bridge->network);
+	if (bridge->port_group)
+		text_add(&text, " group=%u", bridge->port_group);
+	if (bridge->ports_isolated)
+		text_add(&text, " isolated");
 	begin_bridge(batch, RTM_SETLINK, 0, bridge, ifindex, tag);
 	nl_put_string(batch, IFLA_IFALIAS, alias);
 }
@@ -347,6 +355,7 @@ void link_put_port_back(struct nl_batch *batch, const struct netstate_port *port
 	/* The flags of a message are worked on last: down comes alone. */
 	begin_link(batch, RTM_SETLINK, 0, &down, tag);
 	begin_link(batch, RTM_SETLINK, 0, &ask, tag);
+	nl_put_u32(batch, IFLA_GROUP, port->group);
 	nl_put_u32(batch, IFLA_MASTER, (uint32_t)bridge);
 	if (port->mtu)
 		nl_put_u32(batch, IFLA_MTU, port->mtu);
@@ -372,5 +381,29 @@ void link_put_port_back(struct nl_batch *batch, const struct netstate_port *port
 	nl_nest_end(batch, info);
 
 	begin_link(batch, RTM_GETLINK, 0, &ask, tag);
+	nl_put_u32(batch, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+}
+
+/*
+ * What [Port] says of a port that is in its place, without a moment of rest: its group, and whether it is isolated when
+ * @isolation; then asks for it, for the caller to compare.
+ */
+void link_put_port_set(struct nl_batch *batch, const struct netstate_port *port, bool isolation, uint32_t tag)
+{
+	const struct ifinfomsg header = { .ifi_index = port->ifindex };
+	size_t info, data;
+
+	begin_link(batch, RTM_SETLINK, 0, &header, tag);
+	nl_put_u32(batch, IFLA_GROUP, port->group);
+	if (isolation) {
+		begin_link(batch, RTM_NEWLINK, 0, &header, tag);
+		info = nl_nest(batch, IFLA_LINKINFO);
+		nl_put_string(batch, IFLA_INFO_SLAVE_KIND, "bridge");
+		data = nl_nest(batch, IFLA_INFO_SLAVE_DATA);
+		nl_put_u8(batch, IFLA_BRPORT_ISOLATED, port->isolated);
+		nl_nest_end(batch, data);
+		nl_nest_end(batch, info);
+	}
+	begin_link(batch, RTM_GETLINK, 0, &header, tag);
 	nl_put_u32(batch, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 }

@@ -205,3 +205,50 @@ int neighbours_find_port(struct kernel *kernel, int bridge, const struct mac *ma
 	*ret_port = port;
 	return 0;
 }
+
+struct learnt {
+	int port;
+	bool found;
+	uint32_t age;			/* since it was last used */
+	struct mac mac;
+};
+
+static int take_mac(const struct nlmsghdr *message, void *data)
+{
+	const struct nlattr *table[NDA_MAX + 1];
+	struct nda_cacheinfo info = { .ndm_updated = UINT32_MAX };
+	struct learnt *learnt = data;
+	struct neighbour neighbour;
+	struct ndmsg header;
+
+	if (neighbours_decode(message, &neighbour) < 0 || neighbour.port != learnt->port)
+		return 0;
+	if (nl_parse(message, sizeof(header), table, ARRAY_SIZE(table)))
+		nl_get(table[NDA_CACHEINFO], &info, sizeof(info));
+	memcpy(&header, NLMSG_DATA(message), sizeof(header));
+	/* The port's own address, and what was written by hand. */
+	if (header.ndm_state & (NUD_PERMANENT | NUD_NOARP))
+		return 0;
+	if (learnt->found && learnt->age <= info.ndm_updated)
+		return 0;
+	learnt->found = true;
+	learnt->age = info.ndm_updated;
+	learnt->mac = neighbour.mac;
+	return 0;
+}
+
+/* The Ethernet address that this port has used last. -ENOENT when the bridge knows none. */
+int neighbours_find_mac(struct kernel *kernel, int bridge, int port, struct mac *ret_mac)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+	const struct ndmsg header = { .ndm_family = AF_BRIDGE, .ndm_ifindex = port };
+	struct learnt learnt = { .port = port };
+	int r;
+
+	nl_begin(&request, RTM_GETNEIGH, NLM_F_DUMP, 0, &header, sizeof(header));
+	nl_put_u32(&request, NDA_MASTER, (uint32_t)bridge);
+	r = nl_dump(&kernel->rtnl, &request, take_mac, &learnt);
+	if (r == 0 && learnt.found)
+		*ret_mac = learnt.mac;
+	return r < 0 ? r : learnt.found ? 0 : -ENOENT;
+}

@@ -76,14 +76,20 @@ void nft_put_end(struct nl_batch *batch)
 	put_mark(batch, NFNL_MSG_BATCH_END);
 }
 
-static void put_table_named(struct nl_batch *batch, const char *name, uint32_t flags, uint32_t tag)
+/* Which of our two tables. */
+static uint8_t family_of(bool bridge)
+{
+	return bridge ? NFPROTO_BRIDGE : NFPROTO_INET;
+}
+
+static void put_table_named(struct nl_batch *batch, bool bridge, const char *name, uint32_t flags, uint32_t tag)
 {
 	_cleanup_(table_freep) struct nftnl_table *table = nftnl_table_alloc();
 	struct nftnl_udata_buf *udata = nftnl_udata_buf_alloc(64);
 	char comment[32];
 
 	snprintf(comment, sizeof(comment), "guestnet %d", RULESET_VERSION);
-	nft_begin(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, NFPROTO_INET, tag);
+	nft_begin(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, family_of(bridge), tag);
 	if (!table || !udata || !batch->message) {
 		nl_fail(batch, -ENOMEM);
 	} else {
@@ -98,15 +104,15 @@ static void put_table_named(struct nl_batch *batch, const char *name, uint32_t f
 }
 
 /* add table inet guestnet { flags ...; }: makes it, or adopts an orphan when nothing else is in the transaction. */
-void nft_put_table(struct nl_batch *batch, uint32_t flags, uint32_t tag)
+void nft_put_table(struct nl_batch *batch, bool bridge, uint32_t flags, uint32_t tag)
 {
-	put_table_named(batch, RULESET_TABLE, flags, tag);
+	put_table_named(batch, bridge, RULESET_TABLE, flags, tag);
 }
 
 /* delete table inet guestnet */
-void nft_put_table_delete(struct nl_batch *batch, uint32_t tag)
+void nft_put_table_delete(struct nl_batch *batch, bool bridge, uint32_t tag)
 {
-	nft_begin(batch, NFT_MSG_DELTABLE, 0, NFPROTO_INET, tag);
+	nft_begin(batch, NFT_MSG_DELTABLE, 0, family_of(bridge), tag);
 	nl_put_string(batch, NFTA_TABLE_NAME, RULESET_TABLE);
 }
 
@@ -135,16 +141,33 @@ bool nft_probe_owner(struct nl_channel *channel)
 	if (nl_transact(channel, &request, each_table_flags, &flags) == 0 && flags & NFT_PERSISTENT)
 		return true;
 	nft_put_begin(&batch);
-	put_table_named(&batch, RULESET_TABLE "-probe", NFT_OWNED_PERSISTENT, 0);
+	put_table_named(&batch, false, RULESET_TABLE "-probe", NFT_OWNED_PERSISTENT, 0);
 	return nl_transact(channel, &batch, NULL, NULL) == 0 && batch.n_errors == 0;
 }
 
-/* Is there a table of our name? */
-bool nft_table_exists(struct nl_channel *channel)
+/*
+ * Does the kernel have tables of the bridge family? Asked once, by a transaction without an end: @known is 0 until
+ * then, and positive or negative afterwards.
+ */
+bool nft_has_bridges(struct nl_channel *channel, int *known)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+
+	if (*known == 0) {
+		nft_put_begin(&batch);
+		put_table_named(&batch, true, RULESET_TABLE "-probe", 0, 0);
+		*known = nft_table_exists(channel, true) ||
+			 (nl_transact(channel, &batch, NULL, NULL) == 0 && batch.n_errors == 0) ? 1 : -1;
+	}
+	return *known > 0;
+}
+
+/* Is there a table of our name, of family inet or @bridge? */
+bool nft_table_exists(struct nl_channel *channel, bool bridge)
 {
 	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
 
-	nft_begin(&request, NFT_MSG_GETTABLE, 0, NFPROTO_INET, 0);
+	nft_begin(&request, NFT_MSG_GETTABLE, 0, family_of(bridge), 0);
 	nl_put_string(&request, NFTA_TABLE_NAME, RULESET_TABLE);
 	return nl_transact(channel, &request, NULL, NULL) == 0 && request.n_errors == 0;
 }
@@ -152,13 +175,19 @@ bool nft_table_exists(struct nl_channel *channel)
 /* How nft(8) numbers byte orders in a set's user data. */
 enum { HOST_ENDIAN = 1, NETWORK_ENDIAN = 2 };
 
+/* Names, and the numbers of groups; of several parts each has its own order. */
+static bool is_host_endian(const struct ruleset_set *item)
+{
+	return item->key_length == IFNAME_SIZE || (item->bridge && item->key_length == sizeof(uint32_t));
+}
+
 /* add set inet guestnet NAME { type ...; } */
 static void put_set(struct nl_batch *batch, const struct ruleset_set *item, uint32_t id, uint32_t tag)
 {
 	_cleanup_(set_freep) struct nftnl_set *set = nftnl_set_alloc();
 	struct nftnl_udata_buf *udata = nftnl_udata_buf_alloc(64);
 
-	nft_begin(batch, NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL, NFPROTO_INET, tag);
+	nft_begin(batch, NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL, family_of(item->bridge), tag);
 	if (!set || !udata || !batch->message) {
 		nl_fail(batch, -ENOMEM);
 		if (udata)
@@ -167,7 +196,7 @@ static void put_set(struct nl_batch *batch, const struct ruleset_set *item, uint
 	}
 	nftnl_set_set_str(set, NFTNL_SET_TABLE, RULESET_TABLE);
 	nftnl_set_set_str(set, NFTNL_SET_NAME, item->name);
-	nftnl_set_set_u32(set, NFTNL_SET_FAMILY, NFPROTO_INET);
+	nftnl_set_set_u32(set, NFTNL_SET_FAMILY, family_of(item->bridge));
 	nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, item->key_type);
 	nftnl_set_set_u32(set, NFTNL_SET_KEY_LEN, item->key_length);
 	nftnl_set_set_u32(set, NFTNL_SET_ID, id);
@@ -177,7 +206,7 @@ static void put_set(struct nl_batch *batch, const struct ruleset_set *item, uint
 		nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN, item->data_length);
 	}
 	/* For nft(8) alone, which prints a name by this. */
-	nftnl_udata_put_u32(udata, NFTNL_UDATA_SET_KEYBYTEORDER, item->key_length == IFNAME_SIZE ? HOST_ENDIAN : NETWORK_ENDIAN);
+	nftnl_udata_put_u32(udata, NFTNL_UDATA_SET_KEYBYTEORDER, is_host_endian(item) ? HOST_ENDIAN : NETWORK_ENDIAN);
 	if (item->interval) {
 		nftnl_udata_put_u32(udata, NFTNL_UDATA_SET_DATABYTEORDER, NETWORK_ENDIAN);
 		nftnl_udata_put_u32(udata, NFTNL_UDATA_SET_DATA_INTERVAL, 1);
@@ -192,7 +221,7 @@ static void put_chain(struct nl_batch *batch, const struct ruleset_chain *item, 
 {
 	_cleanup_(chain_freep) struct nftnl_chain *chain = nftnl_chain_alloc();
 
-	nft_begin(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL, NFPROTO_INET, tag);
+	nft_begin(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL, family_of(item->bridge), tag);
 	if (!chain || !batch->message) {
 		nl_fail(batch, -ENOMEM);
 		return;
@@ -209,7 +238,7 @@ static void put_chain(struct nl_batch *batch, const struct ruleset_chain *item, 
 }
 
 /* Where a field is found: in the packet's company (meta, ct), or in one of its headers. */
-enum source { META, CT, FIB, NETWORK_HEADER, TRANSPORT_HEADER };
+enum source { META, CT, FIB, LINK_HEADER, NETWORK_HEADER, TRANSPORT_HEADER };
 
 static const struct {
 	uint8_t source;
@@ -235,6 +264,18 @@ static const struct {
 	[RULESET_CT_STATE] = { CT, NFT_CT_STATE, 4 },
 	[RULESET_CT_STATUS] = { CT, NFT_CT_STATUS, 4 },
 	[RULESET_FIB_DADDR_TYPE] = { FIB, NFT_FIB_RESULT_ADDRTYPE, 4 },
+	[RULESET_IIFGROUP] = { META, NFT_META_IIFGROUP, 4 },
+	[RULESET_PROTOCOL] = { META, NFT_META_PROTOCOL, 2 },
+	[RULESET_ETHER_SADDR] = { LINK_HEADER, 6, 6 },
+	[RULESET_ETHER_DADDR] = { LINK_HEADER, 0, 6 },
+	[RULESET_ARP_HTYPE] = { NETWORK_HEADER, 0, 2 },
+	[RULESET_ARP_PTYPE] = { NETWORK_HEADER, 2, 2 },
+	[RULESET_ARP_HLEN] = { NETWORK_HEADER, 4, 1 },
+	[RULESET_ARP_PLEN] = { NETWORK_HEADER, 5, 1 },
+	[RULESET_ARP_SADDR_ETHER] = { NETWORK_HEADER, 8, 6 },
+	[RULESET_ARP_SADDR_IP] = { NETWORK_HEADER, 14, 4 },
+	[RULESET_DHCP_CHADDR] = { TRANSPORT_HEADER, 36, 6 },
+	[RULESET_ICMPV6_TADDR] = { TRANSPORT_HEADER, 8, 16 },
 };
 _Static_assert(ARRAY_SIZE(field_places) == RULESET_FIELD_MAX_, "every field has its place");
 
@@ -284,8 +325,8 @@ static void add_load(struct builder *builder, enum ruleset_field field, uint32_t
 		nftnl_expr_set_u32(expression, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_DADDR);
 		nftnl_expr_set_u32(expression, NFTNL_EXPR_FIB_DREG, reg);
 	} else {
-		nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_BASE, source == NETWORK_HEADER ?
-				   NFT_PAYLOAD_NETWORK_HEADER : NFT_PAYLOAD_TRANSPORT_HEADER);
+		nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_BASE, source == LINK_HEADER ? NFT_PAYLOAD_LL_HEADER :
+				   source == NETWORK_HEADER ? NFT_PAYLOAD_NETWORK_HEADER : NFT_PAYLOAD_TRANSPORT_HEADER);
 		nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_OFFSET, field_places[field].key);
 		nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_LEN, field_places[field].length);
 		nftnl_expr_set_u32(expression, NFTNL_EXPR_PAYLOAD_DREG, reg);
@@ -459,6 +500,22 @@ static void add_clamp(struct builder *builder)
 	nftnl_expr_set_u32(expression, NFTNL_EXPR_EXTHDR_OP, NFT_EXTHDR_OP_TCPOPT);
 }
 
+/* frag frag-off != 0 */
+static void add_later(struct builder *builder)
+{
+	const uint8_t mask[2] = { 0xff, 0xf8 }, zero[2] = { 0 };
+	struct nftnl_expr *expression = add_expression(builder, "exthdr");
+
+	if (!expression)
+		return;
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_EXTHDR_DREG, NFT_REG_1);
+	nftnl_expr_set_u8(expression, NFTNL_EXPR_EXTHDR_TYPE, IPPROTO_FRAGMENT);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_EXTHDR_OFFSET, 2);
+	nftnl_expr_set_u32(expression, NFTNL_EXPR_EXTHDR_LEN, sizeof(mask));
+	add_bitwise(builder, NFT_REG_1, mask, sizeof(mask));
+	add_compare(builder, NFT_REG_1, NFT_CMP_NEQ, zero, sizeof(zero));
+}
+
 /* The fields of a match into registers, one behind the other. */
 static void add_fields(struct builder *builder, const struct ruleset_statement *statement)
 {
@@ -491,6 +548,9 @@ static void add_statement(struct builder *builder, const struct ruleset_statemen
 		break;
 	case RULESET_LOOKUP:
 		add_lookup(builder, statement, false);
+		break;
+	case RULESET_LATER:
+		add_later(builder);
 		break;
 	case RULESET_CLAMP:
 		add_clamp(builder);
@@ -528,7 +588,7 @@ static void put_rule(struct nl_batch *batch, const struct ruleset_rule *item, ui
 	_cleanup_(rule_freep) struct nftnl_rule *rule = nftnl_rule_alloc();
 	struct builder builder = { .rule = rule };
 
-	nft_begin(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, NFPROTO_INET, tag);
+	nft_begin(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, family_of(item->bridge), tag);
 	if (!rule || !batch->message) {
 		nl_fail(batch, -ENOMEM);
 		return;
@@ -568,7 +628,8 @@ static size_t begin_elements(struct nl_batch *batch, bool add, const struct nets
 		nl_fail(batch, r);
 		return 0;
 	}
-	nft_begin(batch, add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, add ? NLM_F_CREATE : 0, NFPROTO_INET, tag);
+	nft_begin(batch, add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, add ? NLM_F_CREATE : 0,
+		  family_of(ruleset_set_is_bridged(element->set)), tag);
 	nl_put_string(batch, NFTA_SET_ELEM_LIST_TABLE, RULESET_TABLE);
 	nl_put_string(batch, NFTA_SET_ELEM_LIST_SET, name);
 	return nl_nest(batch, NFTA_SET_ELEM_LIST_ELEMENTS);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What is: our table of nftables, its elements, and the rules for checksums.
+ * What is: our table of nftables (two of them while a network has a [Port]), its elements, the rules for checksums.
  * Reads; changes and decides nothing.
  *
  * Every commit of anybody raises nftables' generation by one, so what was read stays true while the generation is the
@@ -59,12 +59,12 @@ static int each_table(const struct nlmsghdr *message, uint32_t tag _unused_, voi
 }
 
 /* -ENOENT when there is none. */
-static int read_our_table(struct kernel *kernel, struct dump_table *ret_table)
+static int read_our_table(struct kernel *kernel, uint8_t family, struct dump_table *ret_table)
 {
 	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
 	int r;
 
-	nft_begin(&request, NFT_MSG_GETTABLE, 0, NFPROTO_INET, 0);
+	nft_begin(&request, NFT_MSG_GETTABLE, 0, family, 0);
 	nl_put_string(&request, NFTA_TABLE_NAME, RULESET_TABLE);
 	r = nl_transact(&kernel->nft, &request, each_table, ret_table);
 	if (r == 0 && request.n_errors)
@@ -97,11 +97,11 @@ static int each_table_object(const struct nlmsghdr *message, void *data)
 	return 0;
 }
 
-static int dump_objects(struct kernel *kernel, uint8_t type, bool named, struct table_reading *reading)
+static int dump_objects(struct kernel *kernel, uint8_t family, uint8_t type, bool named, struct table_reading *reading)
 {
 	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
 
-	nft_begin(&request, type, NLM_F_DUMP, NFPROTO_INET, 0);
+	nft_begin(&request, type, NLM_F_DUMP, family, 0);
 	if (named)
 		nl_put_string(&request, NFTA_RULE_TABLE, RULESET_TABLE);
 	return nl_dump(&kernel->nft, &request, each_table_object, reading);
@@ -125,6 +125,17 @@ static int build_expected(const struct netstate_table *table, struct dump_lines 
 	return lines->failed ? -ENOMEM : 0;
 }
 
+static int dump_family(struct kernel *kernel, uint8_t family, struct table_reading *reading)
+{
+	int r = dump_objects(kernel, family, NFT_MSG_GETSET, true, reading);
+
+	if (r == 0)
+		r = dump_objects(kernel, family, NFT_MSG_GETCHAIN, false, reading);
+	if (r == 0)
+		r = dump_objects(kernel, family, NFT_MSG_GETRULE, true, reading);
+	return r;
+}
+
 /* Reads chains, sets and rules, all of them, and compares: what a table says of itself is not believed. */
 static int compare_table(struct kernel *kernel, struct netstate_table *table)
 {
@@ -132,11 +143,9 @@ static int compare_table(struct kernel *kernel, struct netstate_table *table)
 	struct dump_lines expected = DUMP_LINES_NULL;
 	int r;
 
-	r = dump_objects(kernel, NFT_MSG_GETSET, true, &reading);
-	if (r == 0)
-		r = dump_objects(kernel, NFT_MSG_GETCHAIN, false, &reading);
-	if (r == 0)
-		r = dump_objects(kernel, NFT_MSG_GETRULE, true, &reading);
+	r = dump_family(kernel, NFPROTO_INET, &reading);
+	if (r == 0 && table->features & RULESET_PORT)
+		r = dump_family(kernel, NFPROTO_BRIDGE, &reading);
 	if (r == 0)
 		r = build_expected(table, &expected);
 	if (r == 0)
@@ -146,30 +155,54 @@ static int compare_table(struct kernel *kernel, struct netstate_table *table)
 	return r;
 }
 
-/* Whose it is, and whether it is as it should be for the prefix lengths that it is made for. */
+/* Dormant: it does nothing. Made without persist: it can never have an owner. */
+static bool is_useless(const struct kernel *kernel, const struct dump_table *found)
+{
+	return found->flags & NFT_TABLE_F_DORMANT || (kernel->owner_tables && !(found->flags & NFT_PERSISTENT));
+}
+
+/* Whose it is. The two are made and owned together: with one that is not ours, they are not. */
+static void note_owner(const struct kernel *kernel, const struct dump_table *found, struct netstate_table *table)
+{
+	bool owned = found->flags & NFT_TABLE_F_OWNER;
+
+	table->owned &= owned && found->owner == kernel->nft.port;
+	/* The flag goes with the owner (nf_tables_api.c:nft_rcv_nl_event()). */
+	table->orphan |= !owned && found->flags & NFT_PERSISTENT;
+	table->foreign_owner |= owned && found->owner != kernel->nft.port;
+}
+
+/* Whose it is, and whether it is as it should be for the prefix lengths and the features that it is made for. */
 static int read_table(struct kernel *kernel, struct netstate_table *ret_table)
 {
-	struct netstate_table table = { .state = NETSTATE_TABLE_ABSENT };
-	struct dump_table found;
-	int r;
+	struct netstate_table table = { .state = NETSTATE_TABLE_ABSENT, .owned = true };
+	struct dump_table found = { 0 }, bridge = { 0 };
+	int r, r_bridge;
 
-	r = read_our_table(kernel, &found);
+	r = read_our_table(kernel, NFPROTO_INET, &found);
+	r_bridge = read_our_table(kernel, NFPROTO_BRIDGE, &bridge);
+	/* A kernel without rules for bridges says that it does not know the family. */
+	if (r_bridge < 0 && r_bridge != -ENOENT && r_bridge != -EAFNOSUPPORT && r_bridge != -EOPNOTSUPP)
+		return r_bridge;
+	if (r < 0 && r != -ENOENT)
+		return r;
+	if (r == 0)
+		note_owner(kernel, &found, &table);
+	if (r_bridge == 0) {
+		note_owner(kernel, &bridge, &table);
+		table.features |= RULESET_PORT;
+		table.state = NETSTATE_TABLE_DIFFERENT;
+	}
+	table.owned &= r == 0;
 	if (r == 0) {
-		bool owned = found.flags & NFT_TABLE_F_OWNER;
-
 		table.handle = found.handle;
-		table.owned = owned && found.owner == kernel->nft.port;
-		/* The flag goes with the owner (nf_tables_api.c:nft_rcv_nl_event()). */
-		table.orphan = !owned && found.flags & NFT_PERSISTENT;
-		table.foreign_owner = owned && !table.owned;
 		r = compare_table(kernel, &table);
-		/* Dormant: it does nothing. Made without persist: it can never have an owner. */
-		if (found.flags & NFT_TABLE_F_DORMANT || (kernel->owner_tables && !(found.flags & NFT_PERSISTENT)))
+		if (r < 0)
+			return r;
+		if (is_useless(kernel, &found) || (r_bridge == 0 && is_useless(kernel, &bridge)))
 			table.state = NETSTATE_TABLE_DIFFERENT;
 		table.fingerprint = table.state == NETSTATE_TABLE_EQUAL ? ruleset_fingerprint(&table) : 0;
 	}
-	if (r < 0 && r != -ENOENT)
-		return r;
 	*ret_table = table;
 	return 0;
 }
@@ -207,7 +240,7 @@ static int read_set(struct kernel *kernel, struct netstate *state, enum netstate
 	char name[RULESET_NAME_SIZE];
 
 	ruleset_set_name(set, (uint8_t)prefix_length, name, sizeof(name));
-	nft_begin(&request, NFT_MSG_GETSETELEM, NLM_F_DUMP, NFPROTO_INET, 0);
+	nft_begin(&request, NFT_MSG_GETSETELEM, NLM_F_DUMP, ruleset_set_is_bridged(set) ? NFPROTO_BRIDGE : NFPROTO_INET, 0);
 	nl_put_string(&request, NFTA_SET_ELEM_LIST_TABLE, RULESET_TABLE);
 	nl_put_string(&request, NFTA_SET_ELEM_LIST_SET, name);
 	return nl_dump(&kernel->nft, &request, each_element_message, &data);
@@ -253,7 +286,7 @@ static bool is_still_owned(struct kernel *kernel, const struct netstate_table *t
 {
 	struct dump_table found;
 
-	return table->state == NETSTATE_TABLE_EQUAL && table->owned && read_our_table(kernel, &found) == 0 &&
+	return table->state == NETSTATE_TABLE_EQUAL && table->owned && read_our_table(kernel, NFPROTO_INET, &found) == 0 &&
 	       found.handle == table->handle && found.owner == kernel->nft.port && found.flags & NFT_TABLE_F_OWNER;
 }
 

@@ -99,7 +99,8 @@ static void set_view_link(struct view_link *item, const struct dump_link *link)
 
 static bool is_port(const struct dump_link *link)
 {
-	return !link->bridge.ifindex && (link->port.master || link->port.tap || link->port.owner == NETSTATE_OURS);
+	return !link->bridge.ifindex && (link->port.master || link->port.tap || link->port.owner == NETSTATE_OURS ||
+				       netstate_is_group(link->port.group));
 }
 
 static int each_link(const struct nlmsghdr *message, void *data)
@@ -126,12 +127,16 @@ static int each_link(const struct nlmsghdr *message, void *data)
 	return is_port(&link) ? netstate_add_port(reading->state, &link.port) : 0;
 }
 
-/* Is this a port of a bridge of ours, or one that may have fallen from it? Says where it belongs. */
+/*
+ * Is this a port of a bridge of ours, one that may have fallen from it, or one that went elsewhere with our group? Says
+ * where it belongs.
+ */
 static bool is_our_port(const struct view *view, struct netstate_port *port)
 {
 	const struct view_link *master = find_link(view, port->master);
 
-	if (port->owner != NETSTATE_OURS && !(master && master->ours) && !(port->tap && !port->master))
+	if (port->owner != NETSTATE_OURS && !(master && master->ours) && !(port->tap && !port->master) &&
+	    !netstate_is_group(port->group))
 		return false;
 	if (port->bridge[0] == '\0' && master)
 		memcpy(port->bridge, master->name, sizeof(port->bridge));

@@ -413,6 +413,18 @@ static int verify_host_access(struct network *network, struct failure *failure)
 	return 0;
 }
 
+/* An address belongs to a guest, and a guest is known by its Ethernet address: bound to nothing, that proves nothing. */
+static int verify_bindings(struct network *network, struct failure *failure)
+{
+	if (!network->address_binding)
+		return 0;
+	if (network->places[KEY_PORT_MAC_BINDING].line > 0 && !network->mac_binding)
+		return network_failure(network, network->places[KEY_PORT_MAC_BINDING], failure,
+				       "[Port] MACBinding=no and AddressBinding=lease exclude each other");
+	network->mac_binding = true;
+	return 0;
+}
+
 static int set_paths(struct network *network, const struct config_file *files, size_t n_files)
 {
 	network->paths = calloc(n_files, sizeof(*network->paths));
@@ -487,6 +499,8 @@ int config_parse(const char *name, const struct config_file *files, size_t n_fil
 		r = records_verify(&network, failure);
 	if (r == 0)
 		r = verify_host_access(&network, failure);
+	if (r == 0)
+		r = verify_bindings(&network, failure);
 	if (r < 0)
 		return r;
 

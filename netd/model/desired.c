@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "forwards.h"
+#include "guards.h"
 #include "ip.h"
 #include "routes.h"
 #include "ruleset.h"
@@ -23,6 +24,7 @@ struct build {
 	const struct desired_options *options;
 	struct netstate *state;
 	struct mac mac;
+	uint32_t group;			/* of its guests' ports; 0: no rule is about them */
 	struct network_address addresses[SUBNET_ADDRESSES];
 	size_t n_addresses;
 	int error;
@@ -127,6 +129,8 @@ static void add_bridge(struct build *build)
 	else if (network->mode == NETWORK_BRIDGE)
 		bridge = (struct netstate_bridge){ .address_pinned = true, .existing = true };
 	bridge.open = network->mode == NETWORK_OPEN;
+	bridge.ports_isolated = network->port_isolated;
+	bridge.port_group = build->group;
 	memcpy(bridge.name, network->bridge, sizeof(bridge.name));
 	memcpy(bridge.network, network->name, sizeof(bridge.network));
 	if (strcmp(network->name, network->bridge) != 0 && !bridge.existing)
@@ -336,6 +340,20 @@ static void add_forward_elements(struct build *build)
 		build->state->table.features |= RULESET_FORWARD;
 }
 
+static void add_guard_elements(struct build *build)
+{
+	const struct desired_options *options = build->options;
+	const struct guards guards = {
+		.network = build->network, .group = build->group, .mac = build->mac,
+		.addresses = build->addresses, .n_addresses = build->n_addresses,
+		.leases = options->leases ? options->leases(build->network->name, options->leases_data) : NULL,
+		.bindings = options->bindings, .n_bindings = options->n_bindings,
+	};
+
+	if (guards_are_wanted(build->network))
+		latch(build, guards_add(&guards, build->state));
+}
+
 /* Traffic from this network to one that wants it, too. Few networks have peers. */
 static void add_peer_elements(struct build *build, const struct network *const networks[], size_t n_networks)
 {
@@ -393,7 +411,9 @@ static void add_elements(struct build *build)
 	struct ip link_local = ip_link_local(&build->mac);
 
 	add_name_element(build, NETSTATE_SET_BRIDGES);
-	add_element(build, NETSTATE_SET_SAME, 0, true, network->bridge, IFNAME_SIZE);
+	/* Guests that are kept from each other do not get there by way of the gateway either. */
+	if (!network->port_isolated)
+		add_element(build, NETSTATE_SET_SAME, 0, true, network->bridge, IFNAME_SIZE);
 	for (size_t i = 0; i < build->n_addresses; i++)
 		add_address_elements(build, &build->addresses[i]);
 	add_route_prefixes(build);
@@ -569,6 +589,21 @@ static void add_service(struct build *build)
 	}
 }
 
+/* One that two have added is there once: a known host's lease. */
+static void remove_doubles(struct netstate *state)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < state->n_elements; i++) {
+		if (n > 0 && netstate_compare_elements(&state->elements[n - 1], &state->elements[i]) == 0)
+			continue;
+		if (i != n)
+			memcpy(&state->elements[n], &state->elements[i], sizeof(*state->elements));
+		n++;
+	}
+	state->n_elements = n;
+}
+
 /*
  * What the kernel should look like for these networks, all of which are to be up and none of which has a
  * problem. @choices are sorted. The state is sorted and the caller's. -ENOMEM, or -EMSGSIZE when the
@@ -594,6 +629,8 @@ int desired_build(const struct network *const networks[], size_t n_networks,
 			.mac = desired_mac(networks[i], options->machine_id),
 		};
 
+		if (guards_are_wanted(networks[i]))
+			build.group = guards_choose_group(networks[i]->name, &state);
 		build.n_addresses = subnet_addresses(build.network, build.choice, build.addresses);
 		add_bridge(&build);
 		add_addresses(&build);
@@ -603,6 +640,7 @@ int desired_build(const struct network *const networks[], size_t n_networks,
 			add_elements(&build);
 			add_peer_elements(&build, networks, n_networks);
 		}
+		add_guard_elements(&build);
 		if (networks[i]->mode != NETWORK_BRIDGE)
 			add_sysctls(&build);
 		if (network_has_card(networks[i])) {
@@ -625,6 +663,7 @@ int desired_build(const struct network *const networks[], size_t n_networks,
 	if (n_networks > 0)
 		state.table.fingerprint = ruleset_fingerprint(&state.table);
 	netstate_sort(&state);
+	remove_doubles(&state);
 	*ret_state = state;
 	state = NETSTATE_NULL;
 	return 0;

@@ -7,6 +7,7 @@
 
 #include "dnsmasq.h"
 #include "forwarding.h"
+#include "guards.h"
 #include "leasefile.h"
 #include "network.h"
 #include "subnet.h"
@@ -27,6 +28,8 @@ struct desired_options {
 	/* What a network's card (Uplink=) was like before it became a port; NULL: it is not known. */
 	const struct uplink *(*card)(const char *network, const void *data);
 	const void *card_data;
+	const struct port_binding *bindings;	/* borrowed: which Ethernet addresses ports are bound to */
+	size_t n_bindings;
 };
 
 int desired_build(const struct network *const networks[], size_t n_networks,

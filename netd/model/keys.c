@@ -460,6 +460,71 @@ static void reset_nat66(struct network *network)
 	network->nat66 = true;
 }
 
+/* [Port] */
+
+static int parse_port_isolated(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	return keys_parse_boolean(value, &network->port_isolated);
+}
+
+static void reset_port_isolated(struct network *network)
+{
+	network->port_isolated = false;
+}
+
+static int parse_mac_binding(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	return keys_parse_boolean(value, &network->mac_binding);
+}
+
+static void reset_mac_binding(struct network *network)
+{
+	network->mac_binding = false;
+}
+
+static int parse_address_binding(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	if (strcmp(value, "lease") != 0)
+		return keys_parse_boolean(value, &network->address_binding);
+	network->address_binding = true;
+	return 0;
+}
+
+static void reset_address_binding(struct network *network)
+{
+	network->address_binding = false;
+}
+
+static int parse_ra_guard(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	return keys_parse_boolean(value, &network->ra_guard);
+}
+
+static void reset_ra_guard(struct network *network)
+{
+	network->ra_guard = false;
+}
+
+static int parse_dhcp_guard(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	return keys_parse_boolean(value, &network->dhcp_guard);
+}
+
+static void reset_dhcp_guard(struct network *network)
+{
+	network->dhcp_guard = false;
+}
+
+static int parse_bpdu_guard(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	return keys_parse_boolean(value, &network->bpdu_guard);
+}
+
+static void reset_bpdu_guard(struct network *network)
+{
+	network->bpdu_guard = false;
+}
+
 static int parse_checksum(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
 {
 	return parse_word(value, checksum_names, ARRAY_SIZE(checksum_names), why, &network->checksum);
@@ -1022,6 +1087,33 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_TAP_MULTI_QUEUE] = {
 		"Tap", "MultiQueue", taps_parse_multi_queue, taps_reset_multi_queue, false, "no", "", BOOLEAN,
 		"Whether it is for guests with several queues (queues=N behind -netdev tap, with N of 2 or more). Such a tap can be opened in no other way.",
+	},
+	[KEY_PORT_ISOLATED] = {
+		"Port", "Isolated", parse_port_isolated, reset_port_isolated, false, "no", "", BOOLEAN,
+		"Whether guests are kept from each other: what one of them sends reaches the host and what lies behind it, and no port of another guest; not by way of the gateway either.",
+	},
+	[KEY_PORT_MAC_BINDING] = {
+		"Port", "MACBinding", parse_mac_binding, reset_mac_binding, false, "no; yes with AddressBinding=lease", "", BOOLEAN,
+		"Whether a port keeps to one Ethernet address: that of macs= of the policy's rule, or else the first one that it uses, for as long as it lives. The bridge's own address, and one that another port of the network is bound to, it cannot use in the meantime either.",
+		.only = OURS,
+	},
+	[KEY_PORT_ADDRESS_BINDING] = {
+		"Port", "AddressBinding", parse_address_binding, reset_address_binding, false, "no", "", "lease (or yes), or no",
+		"lease: guests use no other address than they have been given, by a lease or a [Host] with a MACAddress=: as the source of IPv4 and IPv6, as the sender in ARP, as the target in neighbour advertisements. In IPv6 also the one that is made of prefix and Ethernet address (EUI-64), and link-local ones, but not the gateway's. A lease of DHCPv6 counts when its DUID has the Ethernet address in it. What a guest says before it has an address (DHCP, the search for duplicates) passes; protocols other than ARP, IPv4 and IPv6 do not. A lease counts from the moment it is given until it is released or expires.",
+		.only = OURS,
+	},
+	[KEY_PORT_RA_GUARD] = {
+		"Port", "RAGuard", parse_ra_guard, reset_ra_guard, false, "no", "", BOOLEAN,
+		"Whether router advertisements and redirects of guests are dropped, and IPv6 packets that hide what they are behind headers.",
+	},
+	[KEY_PORT_DHCP_GUARD] = {
+		"Port", "DHCPGuard", parse_dhcp_guard, reset_dhcp_guard, false, "no", "", BOOLEAN,
+		"Whether what only DHCP servers send, of DHCP and DHCPv6, is dropped when it comes from a guest.",
+	},
+	[KEY_PORT_BPDU_GUARD] = {
+		"Port", "BPDUGuard", parse_bpdu_guard, reset_bpdu_guard, false, "no", "", BOOLEAN,
+		"Whether frames of spanning tree protocols are dropped when they come from a guest.",
+		.only = OURS,
 	},
 };
 

@@ -22,6 +22,15 @@
 #define NETSTATE_ALIAS_SIZE	256	/* IFALIASZ */
 #define NETSTATE_ALTNAMES	4	/* of one bridge of ours */
 
+/* Ports of guests bear a group (IFLA_GROUP) of this range, their network's; it says nothing where no rule asks for it. */
+#define NETSTATE_GROUP_FIRST	UINT32_C(0x67000000)
+#define NETSTATE_GROUP_MASK	UINT32_C(0x00ffffff)
+
+static inline bool netstate_is_group(uint32_t group)
+{
+	return (group & ~NETSTATE_GROUP_MASK) == NETSTATE_GROUP_FIRST;
+}
+
 /* Who an object belongs to. Only ours is ever changed; foreign ones are there to be seen and named. */
 enum netstate_owner {
 	NETSTATE_FOREIGN,
@@ -44,6 +53,8 @@ struct netstate_bridge {
 	bool open;			/* desired only: no rule is about it (Mode=open) */
 	bool existing;			/* desired only: somebody else's bridge, used as it is (Mode=bridge) */
 	bool lan;			/* desired only: a network card of the host is its port, and what was on that is on it (Uplink=) */
+	bool ports_isolated;		/* [Port] Isolated=; a snapshot has it from the alias, as the helper does */
+	uint32_t port_group;		/* of guests' ports, which the rules of [Port] know them by; 0: there are none */
 	uint8_t n_altnames;
 	char altnames[NETSTATE_ALTNAMES][IFNAME_SIZE];	/* only those up to 15 bytes; sorted */
 	char network[NETWORK_NAME_SIZE];		/* whose bridge it is; "" when foreign */
@@ -61,6 +72,9 @@ struct netstate_port {
 	bool tap;			/* a guest's, whoever made it */
 	bool kept;			/* memory only: not ours, but of those that the network keeps (Ports=) */
 	bool off;			/* memory only: it was in no bridge at the last look either */
+	bool guest;			/* its network's [Port] is about it; the manager says so */
+	bool made_isolated;		/* memory only: by us, not by the program whose port it is */
+	uint32_t group;			/* IFLA_GROUP */
 	uint32_t mtu;
 	uint16_t vlan;
 	char alias[NETSTATE_ALIAS_SIZE];
@@ -134,10 +148,22 @@ enum netstate_set {
 	NETSTATE_SET_FORWARD_AT4,	/* ipv4 . protocol . port : ipv4 . port; at this address */
 	NETSTATE_SET_FORWARD_AT6,	/* ipv6 . protocol . port : ipv6 . port */
 	NETSTATE_SET_OPEN,		/* ifname: Mode=open, beside a guard */
+	/* Those of [Port], in a table of the bridge family. A network's ports are known by their group. */
+	NETSTATE_SET_PORT_GUARDED,	/* group: anything of the following */
+	NETSTATE_SET_PORT_RA,		/* group: RAGuard= */
+	NETSTATE_SET_PORT_DHCP,		/* group: DHCPGuard= */
+	NETSTATE_SET_PORT_BPDU,		/* group: BPDUGuard= */
+	NETSTATE_SET_PORT_LEASED,	/* group: AddressBinding= */
+	NETSTATE_SET_PORT_BOUND,	/* ifname: its Ethernet addresses are known */
+	NETSTATE_SET_PORT_MAC,		/* ifname . mac: they are these */
+	NETSTATE_SET_PORT_TAKEN,	/* group . mac: nobody else's */
+	NETSTATE_SET_PORT_ADDRESS4,	/* group . mac . ipv4 */
+	NETSTATE_SET_PORT_ADDRESS6,	/* group . mac . ipv6 */
+	NETSTATE_SET_PORT_GATEWAY6,	/* group . ipv6: the host's own */
 	NETSTATE_SET_MAX_,
 };
 
-#define NETSTATE_KEY_SIZE 32		/* ifname (16) and an address padded to 16 */
+#define NETSTATE_KEY_SIZE 32		/* ifname (16) and an address padded to 16; group (4), mac (8) and an address less */
 #define NETSTATE_DATA_SIZE 40		/* two IPv6 addresses and two ports, each padded to 4 */
 
 /* Identity: set, prefix length, key. Of a map: what the key stands for is not part of the identity. */

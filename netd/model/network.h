@@ -83,6 +83,8 @@ enum key_id {
 	KEY_ROUTE_DESTINATION, KEY_ROUTE_GATEWAY, KEY_ROUTE_METRIC, KEY_ROUTE_ADVERTISE,
 	KEY_BOOT_ROOT, KEY_BOOT_FILE, KEY_BOOT_SERVER,
 	KEY_TAP_NAME, KEY_TAP_USER, KEY_TAP_GROUP, KEY_TAP_MULTI_QUEUE,
+	KEY_PORT_ISOLATED, KEY_PORT_MAC_BINDING, KEY_PORT_ADDRESS_BINDING, KEY_PORT_RA_GUARD, KEY_PORT_DHCP_GUARD,
+	KEY_PORT_BPDU_GUARD,
 	KEY_MAX_,
 };
 
@@ -225,6 +227,12 @@ struct network {
 	size_t n_routes;
 	struct network_tap *taps;	/* owned */
 	size_t n_taps;
+
+	/* What ports of guests may not do: [Port]. */
+	bool port_isolated;
+	bool mac_binding;
+	bool address_binding;		/* then MAC binding, too */
+	bool ra_guard, dhcp_guard, bpdu_guard;
 };
 
 #define NETWORK_NULL (struct network){ 0 }

@@ -64,10 +64,82 @@ static const struct job *find_port_job(const struct planner *planner, const char
 	return planner_find_job(planner, network ? network : bridge);
 }
 
+/*
+ * What the network's [Port] adds to what the alias promises, or to what the program whose port it is has set; and takes
+ * back of what it had added.
+ */
+static void set_guards(const struct job *job, const struct netstate_port *remembered, struct netstate_port *want)
+{
+	bool guest = want->guest || want->owner == NETSTATE_OURS;
+
+	if (guest && job->desired->ports_isolated)
+		want->isolated = true;
+	else if (want->owner != NETSTATE_OURS && remembered && remembered->made_isolated)
+		want->isolated = false;
+	if (guest && job->desired->port_group)
+		want->group = job->desired->port_group;
+	else if (netstate_is_group(want->group))
+		want->group = 0;
+}
+
+static bool has_same_guards(const struct netstate_port *a, const struct netstate_port *b)
+{
+	return a->isolated == b->isolated && a->group == b->group;
+}
+
+static void add_set_step(struct planner *planner, const char *network, const struct netstate_port *want)
+{
+	planner_add_port_step(planner, PHASE_PORTS, PLAN_PORT_SET, OUTCOME_UPDATE, network, want);
+}
+
+/* The network whose bridge it is on now; by name, which is nearly always true, else by index. */
+static const struct job *find_job_of_master(const struct planner *planner, const struct netstate_port *port)
+{
+	const struct job *job = port->bridge[0] ? find_port_job(planner, port->bridge) : NULL;
+
+	if (job && job->seen && job->seen->bridge->ifindex == port->master)
+		return job;
+	for (size_t i = 0; i < planner->n_jobs; i++)
+		if (planner->jobs[i].seen && planner->jobs[i].seen->bridge->ifindex == port->master)
+			return &planner->jobs[i];
+	return NULL;
+}
+
+/* What a pass leaves out it leaves out with its ports, also where its bridge is on the way out. */
+static bool is_on_excepted(const struct planner *planner, const struct netstate_port *port)
+{
+	for (size_t i = 0; i < planner->n_seen; i++)
+		if (planner->seen[i].bridge->ifindex == port->master)
+			return planner_is_excepted(planner, planner->seen[i].network);
+	return false;
+}
+
+/* Another program's port, where it is: on a bridge of ours, or gone elsewhere with our group. */
+static void plan_foreign_port(struct planner *planner, const struct netstate_port *port,
+			      const struct netstate_port *remembered)
+{
+	struct netstate_port want = *port;
+	const struct job *job;
+
+	if (!port->master || !(port->guest || netstate_is_group(port->group) || (remembered && remembered->made_isolated)))
+		return;
+	job = find_job_of_master(planner, port);
+	if (job && (job->blocked || job->excepted))
+		return;
+	if (job) {
+		set_guards(job, remembered, &want);
+		if (!has_same_guards(port, &want))
+			add_set_step(planner, job->desired->network, &want);
+	} else if (netstate_is_group(port->group) && !is_on_excepted(planner, port)) {
+		want.group = want.master = 0;
+		add_set_step(planner, "", &want);
+	}
+}
+
+/* All but what plan_port() looks at in any case. */
 static bool has_same_options(const struct netstate_port *a, const struct netstate_port *b)
 {
-	return a->up == b->up && a->isolated == b->isolated && a->locked == b->locked &&
-	       a->learning == b->learning && a->flood == b->flood;
+	return a->up == b->up && a->locked == b->locked && a->learning == b->learning && a->flood == b->flood;
 }
 
 /*
@@ -90,7 +162,8 @@ static void plan_kept_port(struct planner *planner, const struct netstate_port *
 	memcpy(want.bridge, job->desired->name, sizeof(want.bridge));
 	want.master = job->seen ? job->seen->bridge->ifindex : planner_old_index(planner, job->desired->network);
 	want.mtu = job->desired->mtu;
-	want.kept = want.off = false;
+	set_guards(job, remembered, &want);
+	want.kept = want.off = want.made_isolated = false;
 	planner_add_port_step(planner, PHASE_PORTS, PLAN_PORT_PUT_BACK, OUTCOME_UPDATE, job->desired->network, &want);
 }
 
@@ -103,8 +176,10 @@ static void plan_port(struct planner *planner, const struct netstate_port *port)
 
 	if (port->owner != NETSTATE_OURS && remembered && remembered->owner != NETSTATE_OURS)
 		plan_kept_port(planner, port, remembered);
-	if (port->owner != NETSTATE_OURS && (!remembered || remembered->owner != NETSTATE_OURS))
+	if (port->owner != NETSTATE_OURS && (!remembered || remembered->owner != NETSTATE_OURS)) {
+		plan_foreign_port(planner, port, remembered);
 		return;
+	}
 	if (port->owner != NETSTATE_OURS) {
 		/* Its alias was taken away; what it said is remembered. */
 		memcpy(want.alias, remembered->alias, sizeof(want.alias));
@@ -120,8 +195,12 @@ static void plan_port(struct planner *planner, const struct netstate_port *port)
 	if (in_place && !port->up && (!remembered || !remembered->up) && !netstate_find_tap(planner->snapshot, port->name))
 		return;
 	set_promised_options(&want);
-	if (in_place && port->owner == NETSTATE_OURS && has_same_options(port, &want))
+	set_guards(job, remembered, &want);
+	if (in_place && port->owner == NETSTATE_OURS && has_same_options(port, &want)) {
+		if (!has_same_guards(port, &want))
+			add_set_step(planner, job->desired->network, &want);
 		return;
+	}
 
 	memcpy(want.bridge, job->desired->name, sizeof(want.bridge));
 	want.master = job->seen ? job->seen->bridge->ifindex : planner_old_index(planner, job->desired->network);

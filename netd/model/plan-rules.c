@@ -35,6 +35,18 @@ static const char *network_of_address(const struct planner *planner, const struc
 	return NULL;
 }
 
+/* The network whose guests' ports have this group. */
+static const char *network_of_group(const struct planner *planner, const struct netstate_element *element)
+{
+	uint32_t group;
+
+	memcpy(&group, element->key, sizeof(group));
+	for (size_t i = 0; i < planner->desired->n_bridges; i++)
+		if (planner->desired->bridges[i].port_group == group)
+			return planner->desired->bridges[i].network;
+	return NULL;
+}
+
 /* Whose an element of the snapshot is; NULL when nobody's any more. */
 static const char *network_of_element(const struct planner *planner, const struct netstate_element *element)
 {
@@ -46,6 +58,8 @@ static const char *network_of_element(const struct planner *planner, const struc
 		link[sizeof(link) - 1] = '\0';
 		return planner_network_of_link(planner, link);
 	}
+	if (ruleset_set_key(element->set)[0] == 'g')
+		return network_of_group(planner, element);
 	if (element->set == NETSTATE_SET_GUARD)
 		return NULL;
 	network = network_of_address(planner, planner->desired, element);
@@ -153,9 +167,14 @@ static bool same_prefixes(const struct netstate_table *a, const struct netstate_
 	       memcmp(a->prefixes6, b->prefixes6, sizeof(a->prefixes6)) == 0;
 }
 
-/* Are the rules those that we would make? More prefix lengths and features than needed do no harm. */
+/*
+ * Are the rules those that we would make? More prefix lengths and features than needed do no harm; but rules for
+ * bridges cost every frame of the host something.
+ */
 static bool has_our_rules(const struct netstate_table *actual, const struct netstate_table *wanted)
 {
+	if (actual->features & ~wanted->features & RULESET_PORT)
+		return false;
 	if (actual->state != NETSTATE_TABLE_EQUAL || !covers_prefixes(actual, wanted))
 		return false;
 	return !actual->fingerprint || !wanted->fingerprint || !same_prefixes(actual, wanted) ||

@@ -150,6 +150,7 @@ static const char *const op_names[] = {
 	[PLAN_SYSCTL_SET] = "sysctl-set", [PLAN_PORT_PUT_BACK] = "port-put-back",
 	[PLAN_TAP_CREATE] = "tap-create", [PLAN_TAP_SET] = "tap-set", [PLAN_TAP_REMOVE] = "tap-remove",
 	[PLAN_UPLINK_TAKE] = "uplink-take", [PLAN_UPLINK_RELEASE] = "uplink-release",
+	[PLAN_PORT_SET] = "port-set",
 };
 static_assert(ARRAY_SIZE(op_names) == PLAN_OP_MAX_, "a name for each operation");
 

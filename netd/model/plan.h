@@ -55,6 +55,7 @@ enum plan_op {
 	PLAN_PORT_PUT_BACK,
 	PLAN_TAP_CREATE, PLAN_TAP_SET, PLAN_TAP_REMOVE,
 	PLAN_UPLINK_TAKE, PLAN_UPLINK_RELEASE,
+	PLAN_PORT_SET,			/* in its place: what [Port] says of it */
 	PLAN_OP_MAX_,
 };
 

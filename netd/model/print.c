@@ -32,7 +32,11 @@ static const char *const set_names[] = {
 	[NETSTATE_SET_NATADDR6] = "nataddr6", [NETSTATE_SET_NATPORTS] = "natports", [NETSTATE_SET_PEER] = "peer",
 	[NETSTATE_SET_FORWARD4] = "forward4", [NETSTATE_SET_FORWARD6] = "forward6",
 	[NETSTATE_SET_FORWARD_AT4] = "forwardat4", [NETSTATE_SET_FORWARD_AT6] = "forwardat6",
-	[NETSTATE_SET_OPEN] = "open",
+	[NETSTATE_SET_OPEN] = "open", [NETSTATE_SET_PORT_GUARDED] = "port-guarded", [NETSTATE_SET_PORT_RA] = "port-ra",
+	[NETSTATE_SET_PORT_DHCP] = "port-dhcp", [NETSTATE_SET_PORT_BPDU] = "port-bpdu", [NETSTATE_SET_PORT_LEASED] = "port-leased",
+	[NETSTATE_SET_PORT_BOUND] = "port-bound", [NETSTATE_SET_PORT_MAC] = "port-mac", [NETSTATE_SET_PORT_TAKEN] = "port-taken",
+	[NETSTATE_SET_PORT_ADDRESS4] = "port-address4", [NETSTATE_SET_PORT_ADDRESS6] = "port-address6",
+	[NETSTATE_SET_PORT_GATEWAY6] = "port-gateway6",
 };
 static_assert(ARRAY_SIZE(set_names) == NETSTATE_SET_MAX_, "a name for each set");
 
@@ -93,6 +97,8 @@ static void print_bridge(FILE *file, const struct netstate_bridge *bridge)
 	print_flag(file, "open", bridge->open);
 	print_flag(file, "existing", bridge->existing);
 	print_flag(file, "lan", bridge->lan);
+	print_flag(file, "ports-isolated", bridge->ports_isolated);
+	print_number(file, "port-group", bridge->port_group);
 	for (size_t i = 0; i < bridge->n_altnames; i++)
 		print_string(file, "altname", bridge->altnames[i]);
 }
@@ -113,6 +119,9 @@ static void print_port(FILE *file, const struct netstate_port *port)
 	print_flag(file, "tap", port->tap);
 	print_flag(file, "kept", port->kept);
 	print_flag(file, "off", port->off);
+	print_flag(file, "guest", port->guest);
+	print_flag(file, "made-isolated", port->made_isolated);
+	print_number(file, "group", port->group);
 	print_number(file, "mtu", port->mtu);
 	print_number(file, "vlan", port->vlan);
 	print_string(file, "alias", port->alias);
@@ -167,12 +176,22 @@ static void print_parts(FILE *file, const char *parts, const uint8_t *bytes)
 {
 	for (; *parts; bytes += ruleset_part_length(*parts++)) {
 		char name[IFNAME_SIZE + 1] = "";
+		uint32_t group;
+		struct mac mac;
 		struct ip ip;
 
 		switch (*parts) {
 		case 'n':
 			memcpy(name, bytes, IFNAME_SIZE);
 			fprintf(file, " %s", STR_ESCAPED(name));
+			break;
+		case 'g':
+			memcpy(&group, bytes, sizeof(group));
+			fprintf(file, " %u", group);
+			break;
+		case 'm':
+			memcpy(&mac, bytes, sizeof(mac));
+			fprintf(file, " " MAC_FORMAT, MAC_BYTES(mac));
 			break;
 		case '4':
 		case '6':
@@ -355,6 +374,7 @@ static void print_object(FILE *file, const struct plan_step *step)
 		print_sysctl(file, &step->sysctl);
 		break;
 	case PLAN_PORT_PUT_BACK:
+	case PLAN_PORT_SET:
 		print_port(file, &step->port);
 		break;
 	case PLAN_TAP_CREATE:
@@ -528,7 +548,8 @@ static void parse_bridge(struct line *line, struct netstate_bridge *bridge)
 		if (is_flag(word, "ours", &ours) || is_flag(word, "up", &bridge->up) || is_flag(word, "stp", &bridge->stp) ||
 		    is_flag(word, "nf-call", &bridge->nf_call) || is_flag(word, "unpinned", &unpinned) ||
 		    is_flag(word, "open", &bridge->open) || is_flag(word, "existing", &bridge->existing) ||
-		    is_flag(word, "lan", &bridge->lan))
+		    is_flag(word, "lan", &bridge->lan) ||
+		    is_flag(word, "ports-isolated", &bridge->ports_isolated))
 			continue;
 		if (is_key(word, "index", &value))
 			bridge->ifindex = (int)read_number(line, value, 10, INT32_MAX);
@@ -540,6 +561,8 @@ static void parse_bridge(struct line *line, struct netstate_bridge *bridge)
 			bridge->mtu = (uint32_t)read_number(line, value, 10, UINT32_MAX);
 		else if (is_key(word, "addr-gen", &value))
 			bridge->addr_gen_mode = (uint8_t)read_number(line, value, 10, UINT8_MAX);
+		else if (is_key(word, "port-group", &value))
+			bridge->port_group = (uint32_t)read_number(line, value, 10, UINT32_MAX);
 		else if (is_key(word, "mac", &value))
 			line->bad |= mac_parse(value, &bridge->mac) < 0 && strcmp(value, "00:00:00:00:00:00") != 0;
 		else if (is_key(word, "altname", &value) && bridge->n_altnames < NETSTATE_ALTNAMES)
@@ -567,7 +590,8 @@ static void parse_port(struct line *line, struct netstate_port *port)
 		    is_flag(word, "isolated", &port->isolated) || is_flag(word, "locked", &port->locked) ||
 		    is_flag(word, "learning", &port->learning) || is_flag(word, "flood", &port->flood) ||
 		    is_flag(word, "physical", &port->physical) || is_flag(word, "tap", &port->tap) ||
-		    is_flag(word, "kept", &port->kept) || is_flag(word, "off", &port->off))
+		    is_flag(word, "kept", &port->kept) || is_flag(word, "off", &port->off) ||
+		    is_flag(word, "guest", &port->guest) || is_flag(word, "made-isolated", &port->made_isolated))
 			continue;
 		if (is_key(word, "name", &value))
 			read_name(line, value, port->name);
@@ -577,6 +601,8 @@ static void parse_port(struct line *line, struct netstate_port *port)
 			read_name(line, value, port->bridge);
 		else if (is_key(word, "mtu", &value))
 			port->mtu = (uint32_t)read_number(line, value, 10, UINT32_MAX);
+		else if (is_key(word, "group", &value))
+			port->group = (uint32_t)read_number(line, value, 10, UINT32_MAX);
 		else if (is_key(word, "vlan", &value))
 			port->vlan = (uint16_t)read_number(line, value, 10, UINT16_MAX);
 		else
@@ -658,12 +684,22 @@ static uint8_t parse_parts(struct line *line, const char *parts, uint8_t *bytes)
 	const uint8_t *begin = bytes;
 
 	for (; *parts; bytes += ruleset_part_length(*parts++)) {
+		struct mac mac = { { 0 } };
 		struct ip ip = { 0 };
 		uint64_t number;
+		uint32_t group;
 
 		switch (*parts) {
 		case 'n':
 			read_string(line, want_word(line), (char *)bytes, IFNAME_SIZE);
+			break;
+		case 'g':
+			group = (uint32_t)read_number(line, want_word(line), 10, UINT32_MAX);
+			memcpy(bytes, &group, sizeof(group));
+			break;
+		case 'm':
+			line->bad |= mac_parse(want_word(line), &mac) < 0;
+			memcpy(bytes, &mac, sizeof(mac));
 			break;
 		case '4':
 		case '6':

@@ -47,6 +47,17 @@ static const struct ruleset_chain chain_table[] = {
 	{ "from_guest_in" },
 	{ "to_host" },
 	{ "service" },
+	/* Before br_netfilter shows them to the rules for IP. */
+	{ "port_in", "filter", "prerouting", 0, -300, RULESET_PORT },
+	{ "port", .feature = RULESET_PORT },
+	{ "port_source", .feature = RULESET_PORT },
+	{ "port_arp", .feature = RULESET_PORT },
+	{ "port_ip", .feature = RULESET_PORT },
+	{ "port_ip6", .feature = RULESET_PORT },
+	{ "port_nowhere", .feature = RULESET_PORT },
+	{ "port_neighbour", .feature = RULESET_PORT },
+	{ "port_target", .feature = RULESET_PORT },
+	{ "port_whole", .feature = RULESET_PORT },
 };
 
 static const struct {
@@ -170,6 +181,74 @@ static const struct {
 	{ "service", ONCE, "tcp dport 53 accept" },
 	{ "service", ONCE, "udp dport 69 accept" },
 	{ "service", ONCE, "reject" },
+
+	/* [Port]: what comes from a port of a guest, before its bridge has looked at it. */
+	{ "port_in", ONCE, "iifgroup @guarded goto port", RULESET_PORT },
+
+	{ "port", ONCE, "iifname @bound iifname . ether saddr != @mac drop", RULESET_PORT },
+	{ "port", ONCE, "iifgroup . ether saddr @taken iifname . ether saddr != @mac drop", RULESET_PORT },
+	/* A lease is asked for, and given back, by the Ethernet address in the message: dhcp's chaddr. */
+	{ "port", ONCE, "iifname @bound udp dport 67 iifname . @th,288,48 != @mac drop", RULESET_PORT },
+	/* IEEE 802.1D, and what Cisco's per-VLAN spanning tree uses. */
+	{ "port", ONCE, "iifgroup @bpdu ether daddr 01:80:c2:00:00:00 drop", RULESET_PORT },
+	{ "port", ONCE, "iifgroup @bpdu ether daddr 01:00:0c:cc:cc:cd drop", RULESET_PORT },
+	/* Nobody but servers sends to these, whatever port they send from. */
+	{ "port", ONCE, "iifgroup @dhcp udp dport 68 drop", RULESET_PORT },
+	{ "port", ONCE, "iifgroup @dhcp udp dport 546 drop", RULESET_PORT },
+	{ "port", ONCE, "iifgroup @ra icmpv6 type nd-router-advert drop", RULESET_PORT },
+	{ "port", ONCE, "iifgroup @ra icmpv6 type nd-redirect drop", RULESET_PORT },
+	{ "port", ONCE, "iifgroup @leased goto port_source", RULESET_PORT },
+	{ "port", ONCE, "iifgroup @dhcp meta protocol ip6 goto port_whole", RULESET_PORT },
+	{ "port", ONCE, "iifgroup @ra meta protocol ip6 goto port_whole", RULESET_PORT },
+	{ "port", ONCE, "accept", RULESET_PORT },
+
+	{ "port_source", ONCE, "meta protocol arp goto port_arp", RULESET_PORT },
+	{ "port_source", ONCE, "meta protocol ip goto port_ip", RULESET_PORT },
+	{ "port_source", ONCE, "meta protocol ip6 goto port_ip6", RULESET_PORT },
+	/* A second VLAN tag would hide anything. */
+	{ "port_source", ONCE, "drop", RULESET_PORT },
+
+	/* The search for duplicates has no sender yet (RFC 5227). */
+	{ "port_arp", ONCE, "arp htype 1 arp ptype ip arp hlen 6 arp plen 4 arp saddr ip 0.0.0.0 accept", RULESET_PORT },
+	/* Both Ethernet addresses: a lease is of one, so they are the same. */
+	{ "port_arp", ONCE, "arp htype 1 arp ptype ip arp hlen 6 arp plen 4 iifgroup . ether saddr . arp saddr ip @address4 "
+	  "iifgroup . arp saddr ether . arp saddr ip @address4 accept", RULESET_PORT },
+	{ "port_arp", ONCE, "drop", RULESET_PORT },
+
+	{ "port_ip", ONCE, "ip saddr 0.0.0.0 udp sport 68 udp dport 67 accept", RULESET_PORT },
+	{ "port_ip", ONCE, "iifgroup . ether saddr . ip saddr @address4 accept", RULESET_PORT },
+	{ "port_ip", ONCE, "drop", RULESET_PORT },
+
+	{ "port_ip6", ONCE, "ip6 saddr :: goto port_nowhere", RULESET_PORT },
+	{ "port_ip6", ONCE, "ip6 saddr fe80::/10 iifgroup . ip6 saddr != @gateway6 goto port_neighbour", RULESET_PORT },
+	{ "port_ip6", ONCE, "iifgroup . ether saddr . ip6 saddr @address6 goto port_neighbour", RULESET_PORT },
+	{ "port_ip6", ONCE, "drop", RULESET_PORT },
+
+	/* What is said before there is an address: the search for duplicates, a router solicitation, multicast groups. */
+	{ "port_nowhere", ONCE, "icmpv6 type nd-neighbor-solicit goto port_target", RULESET_PORT },
+	{ "port_nowhere", ONCE, "icmpv6 type nd-router-solicit accept", RULESET_PORT },
+	{ "port_nowhere", ONCE, "icmpv6 type mld-listener-report accept", RULESET_PORT },
+	{ "port_nowhere", ONCE, "icmpv6 type mld2-listener-report accept", RULESET_PORT },
+	{ "port_nowhere", ONCE, "drop", RULESET_PORT },
+
+	{ "port_neighbour", ONCE, "icmpv6 type nd-neighbor-advert goto port_target", RULESET_PORT },
+	{ "port_neighbour", ONCE, "goto port_whole", RULESET_PORT },
+
+	{ "port_target", ONCE, "icmpv6 taddr fe80::/10 iifgroup . icmpv6 taddr != @gateway6 accept", RULESET_PORT },
+	{ "port_target", ONCE, "iifgroup . ether saddr . icmpv6 taddr @address6 accept", RULESET_PORT },
+	{ "port_target", ONCE, "drop", RULESET_PORT },
+
+	/*
+	 * Headers can be made so long that what they hide is in another fragment (RFC 7113). Then the protocol cannot be told,
+	 * or its header not be read, and a rule that looks at it says nothing: what is left over behind all of them.
+	 */
+	{ "port_whole", ONCE, "frag frag-off != 0 accept", RULESET_PORT },
+	{ "port_whole", ONCE, "udp dport != 0 accept", RULESET_PORT },
+	{ "port_whole", ONCE, "icmpv6 type != 255 accept", RULESET_PORT },
+	{ "port_whole", ONCE, "meta l4proto udp drop", RULESET_PORT },
+	{ "port_whole", ONCE, "meta l4proto ipv6-icmp drop", RULESET_PORT },
+	{ "port_whole", ONCE, "meta l4proto != 255 accept", RULESET_PORT },
+	{ "port_whole", ONCE, "drop", RULESET_PORT },
 };
 
 /*
@@ -188,6 +267,8 @@ static const struct part {
 	{ 'p', 4, 12, "inet_proto" },
 	{ 's', 4, 13, "inet_service" },
 	{ 'f', 1, 2, "nf_proto" },	/* stands alone */
+	{ 'g', 4, 35, "devgroup" },	/* in the host's byte order */
+	{ 'm', 8, 9, "ether_addr" },
 };
 
 static const struct {
@@ -224,6 +305,17 @@ static const struct {
 	[NETSTATE_SET_FORWARD_AT4] = { "forwardat4", false, "4ps", "4s", RULESET_FORWARD },
 	[NETSTATE_SET_FORWARD_AT6] = { "forwardat6", false, "6ps", "6s", RULESET_FORWARD },
 	[NETSTATE_SET_OPEN] = { "open", false, "n", NULL, RULESET_OPEN },
+	[NETSTATE_SET_PORT_GUARDED] = { "guarded", false, "g", NULL, RULESET_PORT },
+	[NETSTATE_SET_PORT_RA] = { "ra", false, "g", NULL, RULESET_PORT },
+	[NETSTATE_SET_PORT_DHCP] = { "dhcp", false, "g", NULL, RULESET_PORT },
+	[NETSTATE_SET_PORT_BPDU] = { "bpdu", false, "g", NULL, RULESET_PORT },
+	[NETSTATE_SET_PORT_LEASED] = { "leased", false, "g", NULL, RULESET_PORT },
+	[NETSTATE_SET_PORT_BOUND] = { "bound", false, "n", NULL, RULESET_PORT },
+	[NETSTATE_SET_PORT_MAC] = { "mac", false, "nm", NULL, RULESET_PORT },
+	[NETSTATE_SET_PORT_TAKEN] = { "taken", false, "gm", NULL, RULESET_PORT },
+	[NETSTATE_SET_PORT_ADDRESS4] = { "address4", false, "gm4", NULL, RULESET_PORT },
+	[NETSTATE_SET_PORT_ADDRESS6] = { "address6", false, "gm6", NULL, RULESET_PORT },
+	[NETSTATE_SET_PORT_GATEWAY6] = { "gateway6", false, "g6", NULL, RULESET_PORT },
 };
 static_assert(ARRAY_SIZE(set_table) == NETSTATE_SET_MAX_, "every set has its row");
 
@@ -253,19 +345,32 @@ static const struct {
 	[RULESET_CT_STATE] = { "ct state", 4, 0, 0 },
 	[RULESET_CT_STATUS] = { "ct status", 4, 0, 0 },
 	[RULESET_FIB_DADDR_TYPE] = { "fib daddr type", 4, 0, 0 },
+	[RULESET_IIFGROUP] = { "iifgroup", 4, 0, 0 },
+	[RULESET_PROTOCOL] = { "meta protocol", 2, 0, 0 },
+	[RULESET_ETHER_SADDR] = { "ether saddr", 6, 0, 0 },
+	[RULESET_ETHER_DADDR] = { "ether daddr", 6, 0, 0 },
+	[RULESET_ARP_HTYPE] = { "arp htype", 2, RULESET_NFPROTO_ARP, 0 },
+	[RULESET_ARP_PTYPE] = { "arp ptype", 2, RULESET_NFPROTO_ARP, 0 },
+	[RULESET_ARP_HLEN] = { "arp hlen", 1, RULESET_NFPROTO_ARP, 0 },
+	[RULESET_ARP_PLEN] = { "arp plen", 1, RULESET_NFPROTO_ARP, 0 },
+	[RULESET_ARP_SADDR_ETHER] = { "arp saddr ether", 6, RULESET_NFPROTO_ARP, 0 },
+	[RULESET_ARP_SADDR_IP] = { "arp saddr ip", 4, RULESET_NFPROTO_ARP, 0 },
+	[RULESET_DHCP_CHADDR] = { "@th,288,48", 6, 0, 17 },
+	[RULESET_ICMPV6_TADDR] = { "icmpv6 taddr", 16, RULESET_NFPROTO_6, 58 },
 };
 static_assert(ARRAY_SIZE(field_table) == RULESET_FIELD_MAX_, "every field has its row");
 
-/* Values with a name: linux/icmp.h, icmpv6.h, in.h, if_packet.h, nf_conntrack_common.h, rtnetlink.h. */
+/* Values with a name: linux/icmp.h, icmpv6.h, in.h, if_ether.h, if_packet.h, nf_conntrack_common.h, rtnetlink.h. */
 static const struct {
 	uint8_t field;
-	uint8_t value;
+	uint16_t value;
 	const char *name;
 } value_table[] = {
 	{ RULESET_NFPROTO, RULESET_NFPROTO_4, "ipv4" },
 	{ RULESET_NFPROTO, RULESET_NFPROTO_6, "ipv6" },
 	{ RULESET_L4PROTO, 6, "tcp" },
 	{ RULESET_L4PROTO, 17, "udp" },
+	{ RULESET_L4PROTO, 58, "ipv6-icmp" },
 	{ RULESET_PKTTYPE, 1, "broadcast" },
 	{ RULESET_PKTTYPE, 2, "multicast" },
 	{ RULESET_ICMP_TYPE, 8, "echo-request" },
@@ -274,15 +379,27 @@ static const struct {
 	{ RULESET_ICMPV6_TYPE, 131, "mld-listener-report" },
 	{ RULESET_ICMPV6_TYPE, 132, "mld-listener-done" },
 	{ RULESET_ICMPV6_TYPE, 133, "nd-router-solicit" },
+	{ RULESET_ICMPV6_TYPE, 134, "nd-router-advert" },
 	{ RULESET_ICMPV6_TYPE, 135, "nd-neighbor-solicit" },
 	{ RULESET_ICMPV6_TYPE, 136, "nd-neighbor-advert" },
+	{ RULESET_ICMPV6_TYPE, 137, "nd-redirect" },
 	{ RULESET_ICMPV6_TYPE, 143, "mld2-listener-report" },
 	{ RULESET_CT_STATE, 1, "invalid" },
 	{ RULESET_CT_STATE, 2, "established" },
 	{ RULESET_CT_STATE, 4, "related" },
 	{ RULESET_CT_STATUS, 32, "dnat" },
 	{ RULESET_FIB_DADDR_TYPE, 2, "local" },
+	{ RULESET_PROTOCOL, 0x0800, "ip" },
+	{ RULESET_PROTOCOL, 0x0806, "arp" },
+	{ RULESET_PROTOCOL, 0x86dd, "ip6" },
+	{ RULESET_ARP_PTYPE, 0x0800, "ip" },
 };
+
+/* What belongs to this feature is in the table of the bridge family. */
+static bool is_bridged(uint32_t feature)
+{
+	return feature == RULESET_PORT;
+}
 
 /* Is @length one of the prefix lengths that the table is made for? */
 bool ruleset_has_prefix4(const struct netstate_table *table, unsigned int length)
@@ -387,7 +504,13 @@ uint32_t ruleset_set_feature(enum netstate_set set)
 	return set < NETSTATE_SET_MAX_ ? set_table[set].feature : 0;
 }
 
-/* The parts of its keys, a letter each: n interface's name, 4 and 6 addresses, p protocol, s port. */
+/* Is it in the table of the bridge family? */
+bool ruleset_set_is_bridged(enum netstate_set set)
+{
+	return is_bridged(ruleset_set_feature(set));
+}
+
+/* The parts of its keys, a letter each: n interface's name, 4 and 6 addresses, p protocol, s port, g group, m Ethernet address. */
 const char *ruleset_set_key(enum netstate_set set)
 {
 	return set_table[set].key;
@@ -451,18 +574,36 @@ static void add_byte_compare(struct cursor *cursor, enum ruleset_field field, ui
 	statement->value[0] = value;
 }
 
-/* What nft(8) leaves unsaid: the protocol must be known before its header is read. */
+static void add_protocol_compare(struct cursor *cursor, uint8_t nfproto)
+{
+	struct ruleset_statement *statement = add_statement(cursor, RULESET_COMPARE);
+	uint16_t type = nfproto == RULESET_NFPROTO_ARP ? 0x0806 : nfproto == RULESET_NFPROTO_6 ? 0x86dd : 0x0800;
+
+	statement->fields[0] = RULESET_PROTOCOL;
+	statement->n_fields = 1;
+	statement->length = 2;
+	statement->value[0] = (uint8_t)(type >> 8);
+	statement->value[1] = (uint8_t)type;
+}
+
+/*
+ * What nft(8) leaves unsaid: the protocol must be known before its header is read. In the bridge family every packet's
+ * nfproto is the bridge, and the frame says what it carries.
+ */
 static void add_implied(struct cursor *cursor, enum ruleset_field field)
 {
 	if (field_table[field].nfproto && !cursor->nfproto_known) {
-		add_byte_compare(cursor, RULESET_NFPROTO, field_table[field].nfproto);
+		if (cursor->rule->bridge)
+			add_protocol_compare(cursor, field_table[field].nfproto);
+		else
+			add_byte_compare(cursor, RULESET_NFPROTO, field_table[field].nfproto);
 		cursor->nfproto_known = true;
 	}
 	if (field_table[field].l4proto && !cursor->l4proto_known) {
 		add_byte_compare(cursor, RULESET_L4PROTO, field_table[field].l4proto);
 		cursor->l4proto_known = true;
 	}
-	cursor->nfproto_known |= field == RULESET_NFPROTO;
+	cursor->nfproto_known |= field == RULESET_NFPROTO || field == RULESET_PROTOCOL;
 	cursor->l4proto_known |= field == RULESET_L4PROTO;
 }
 
@@ -505,9 +646,21 @@ static void parse_named(struct ruleset_statement *statement, const char *word)
 		if (statement->fields[0] != RULESET_FIB_DADDR_TYPE)
 			statement->kind = RULESET_FLAGS;
 		memcpy(statement->value, &bits, sizeof(bits));
+	} else if (statement->length == sizeof(uint16_t)) {
+		statement->value[0] = (uint8_t)(bits >> 8);
+		statement->value[1] = (uint8_t)bits;
 	} else {
 		statement->value[0] = (uint8_t)bits;
 	}
+}
+
+/* Of groups, too, which mac_parse() does not take. */
+static void parse_ethernet(struct ruleset_statement *statement, const char *word)
+{
+	uint8_t *bytes = statement->value;
+	int n = sscanf(word, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &bytes[0], &bytes[1], &bytes[2], &bytes[3], &bytes[4], &bytes[5]);
+
+	assert(n == 6);
 }
 
 static void parse_value(struct ruleset_statement *statement, char *word)
@@ -525,6 +678,8 @@ static void parse_value(struct ruleset_statement *statement, char *word)
 		snprintf((char *)statement->value, sizeof(statement->value), "%.*s", (int)strcspn(word + 1, "\""), word + 1);
 	} else if (inet_pton(statement->length == 16 ? AF_INET6 : AF_INET, word, statement->value) == 1) {
 		return;
+	} else if (statement->length == 6) {
+		parse_ethernet(statement, word);
 	} else if (str_parse_u32(word, UINT16_MAX, &number) == 0) {
 		if (statement->length == 2)
 			statement->value[0] = (uint8_t)(number >> 8);
@@ -656,6 +811,9 @@ static bool parse_action(struct cursor *cursor)
 		parse_nat(cursor, RULESET_SNAT);
 	} else if (take_word(cursor, "dnat")) {
 		parse_nat(cursor, RULESET_DNAT);
+	} else if (take_word(cursor, "frag frag-off != 0")) {
+		add_protocol_compare(cursor, RULESET_NFPROTO_6);
+		add_statement(cursor, RULESET_LATER);
 	} else if (take_word(cursor, "tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu")) {
 		add_byte_compare(cursor, RULESET_L4PROTO, 6);
 		add_statement(cursor, RULESET_CLAMP);
@@ -703,7 +861,7 @@ static void expand(const char *line, unsigned int length, bool ipv6, char *buffe
 	assert(!text.overflow);
 }
 
-static int add_rule(struct ruleset *ruleset, size_t *max, const char *chain, const char *line,
+static int add_rule(struct ruleset *ruleset, size_t *max, const char *chain, const char *line, uint32_t feature,
 		    unsigned int length, bool ipv6)
 {
 	struct ruleset_rule *rule;
@@ -720,6 +878,7 @@ static int add_rule(struct ruleset *ruleset, size_t *max, const char *chain, con
 	rule = &ruleset->rules[ruleset->n_rules++];
 	memset(rule, 0, sizeof(*rule));
 	rule->chain = chain;
+	rule->bridge = is_bridged(feature);
 	expand(line, length, ipv6, rule->text, sizeof(rule->text));
 	parse_rule(rule);
 	return 0;
@@ -740,17 +899,19 @@ static int build_rules(const struct netstate_table *table, struct ruleset *rules
 			continue;
 		switch (rule_table[i].multiplicity) {
 		case ONCE:
-			r = add_rule(ruleset, &max, rule_table[i].chain, rule_table[i].text, 0, false);
+			r = add_rule(ruleset, &max, rule_table[i].chain, rule_table[i].text, rule_table[i].feature, 0, false);
 			break;
 		case PREFIX4:
 			for (unsigned int length = 0; r == 0 && length <= 32; length++)
 				if (ruleset_has_prefix4(table, length))
-					r = add_rule(ruleset, &max, rule_table[i].chain, rule_table[i].text, length, false);
+					r = add_rule(ruleset, &max, rule_table[i].chain, rule_table[i].text,
+						     rule_table[i].feature, length, false);
 			break;
 		case PREFIX6:
 			for (unsigned int length = 0; r == 0 && length <= 128; length++)
 				if (ruleset_has_prefix6(table, length))
-					r = add_rule(ruleset, &max, rule_table[i].chain, rule_table[i].text, length, true);
+					r = add_rule(ruleset, &max, rule_table[i].chain, rule_table[i].text,
+						     rule_table[i].feature, length, true);
 			break;
 		}
 	}
@@ -786,6 +947,7 @@ static void add_set(struct ruleset *ruleset, enum netstate_set set, unsigned int
 	text_init(&text, item->type_text, sizeof(item->type_text));
 	item->key_type = add_type(set_table[set].key, strlen(set_table[set].key), &text);
 	item->key_length = ruleset_set_key_length(set);
+	item->bridge = is_bridged(set_table[set].feature);
 	item->data_length = ruleset_set_data_length(set);
 	if (item->data_length) {
 		size_t n = strlen(set_table[set].data);
@@ -823,8 +985,10 @@ static int build_chains(const struct netstate_table *table, struct ruleset *rule
 	if (!ruleset->chains)
 		return -ENOMEM;
 	for (size_t i = 0; i < ARRAY_SIZE(chain_table); i++)
-		if (has_feature(table, chain_table[i].feature))
-			ruleset->chains[ruleset->n_chains++] = chain_table[i];
+		if (has_feature(table, chain_table[i].feature)) {
+			ruleset->chains[ruleset->n_chains] = chain_table[i];
+			ruleset->chains[ruleset->n_chains++].bridge = is_bridged(chain_table[i].feature);
+		}
 	return 0;
 }
 
@@ -855,16 +1019,18 @@ void ruleset_deinit(struct ruleset *ruleset)
 	*ruleset = RULESET_NULL;
 }
 
-/* Prints the table as nft(8) reads it. */
-void ruleset_print(const struct ruleset *ruleset, struct text *text)
+static void print_table(const struct ruleset *ruleset, bool bridge, struct text *text)
 {
-	text_add(text, "table inet " RULESET_TABLE " {\n\tcomment \"guestnet %u\"\n", RULESET_VERSION);
+	text_add(text, "table %s " RULESET_TABLE " {\n\tcomment \"guestnet %u\"\n", bridge ? "bridge" : "inet", RULESET_VERSION);
 	for (size_t i = 0; i < ruleset->n_sets; i++)
-		text_add(text, "\t%s %s { type %s; }\n", ruleset->sets[i].data_length ? "map" : "set", ruleset->sets[i].name,
-			 ruleset->sets[i].type_text);
+		if (ruleset->sets[i].bridge == bridge)
+			text_add(text, "\t%s %s { type %s; }\n", ruleset->sets[i].data_length ? "map" : "set",
+				 ruleset->sets[i].name, ruleset->sets[i].type_text);
 	for (size_t i = 0; i < ruleset->n_chains; i++) {
 		const struct ruleset_chain *chain = &ruleset->chains[i];
 
+		if (chain->bridge != bridge)
+			continue;
 		text_add(text, "\tchain %s {\n", chain->name);
 		if (chain->type)
 			text_add(text, "\t\ttype %s hook %s priority %d; policy accept;\n", chain->type,
@@ -875,6 +1041,23 @@ void ruleset_print(const struct ruleset *ruleset, struct text *text)
 		text_add(text, "\t}\n");
 	}
 	text_add(text, "}\n");
+}
+
+/* Are there rules of the bridge family, in a table of their own? */
+bool ruleset_has_bridge(const struct ruleset *ruleset)
+{
+	for (size_t i = 0; i < ruleset->n_sets; i++)
+		if (ruleset->sets[i].bridge)
+			return true;
+	return false;
+}
+
+/* Prints the table, or the two, as nft(8) reads it. */
+void ruleset_print(const struct ruleset *ruleset, struct text *text)
+{
+	print_table(ruleset, false, text);
+	if (ruleset_has_bridge(ruleset))
+		print_table(ruleset, true, text);
 }
 
 /* FNV-1a, 64 bits: a name for a text, no protection. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Our nftables table as a description: sets, chains, and rules as lists of small statements.
+ * Our nftables tables as a description: sets, chains, and rules as lists of small statements.
  * Pure: types, and functions without system calls.
  */
 #pragma once
@@ -16,8 +16,9 @@
 #define RULESET_VERSION		2
 #define RULESET_NFPROTO_4	2	/* NFPROTO_IPV4, NFPROTO_IPV6 */
 #define RULESET_NFPROTO_6	10
+#define RULESET_NFPROTO_ARP	3
 #define RULESET_NAME_SIZE	32
-#define RULESET_TEXT_SIZE	160
+#define RULESET_TEXT_SIZE	200
 #define RULESET_STATEMENTS	10
 #define RULESET_FIELDS		3
 
@@ -33,7 +34,8 @@ enum ruleset_feature {
 	RULESET_PEER		= 1 << 4,	/* Peer= */
 	RULESET_FORWARD		= 1 << 5,	/* [Forward] */
 	RULESET_OPEN		= 1 << 6,	/* Mode=open beside ForwardGuard=yes */
-	RULESET_FEATURES_ALL	= (1 << 7) - 1,
+	RULESET_PORT		= 1 << 7,	/* [Port]: a second table, of the bridge family */
+	RULESET_FEATURES_ALL	= (1 << 8) - 1,
 };
 
 /* What of a packet a statement looks at. */
@@ -46,6 +48,10 @@ enum ruleset_field {
 	RULESET_ICMP_TYPE, RULESET_ICMPV6_TYPE,
 	RULESET_CT_STATE, RULESET_CT_STATUS,
 	RULESET_FIB_DADDR_TYPE,
+	RULESET_IIFGROUP, RULESET_PROTOCOL,
+	RULESET_ETHER_SADDR, RULESET_ETHER_DADDR,
+	RULESET_ARP_HTYPE, RULESET_ARP_PTYPE, RULESET_ARP_HLEN, RULESET_ARP_PLEN, RULESET_ARP_SADDR_ETHER, RULESET_ARP_SADDR_IP,
+	RULESET_DHCP_CHADDR, RULESET_ICMPV6_TADDR,
 	RULESET_FIELD_MAX_,
 };
 
@@ -53,6 +59,7 @@ enum ruleset_kind {
 	RULESET_COMPARE,	/* one field, masked or not, equals (or not) a value */
 	RULESET_FLAGS,		/* one field has one of the bits of a value */
 	RULESET_LOOKUP,		/* one or two fields together are (or not) in a set */
+	RULESET_LATER,		/* an IPv6 fragment that is not the first one */
 	RULESET_CLAMP,		/* the MSS of a SYN is not larger than the way out allows */
 	RULESET_GOTO, RULESET_ACCEPT, RULESET_DROP, RULESET_RETURN,
 	RULESET_REJECT,		/* icmpx port-unreachable */
@@ -78,6 +85,7 @@ struct ruleset_statement {
 
 struct ruleset_rule {
 	const char *chain;		/* const table */
+	bool bridge;			/* in the table of the bridge family */
 	char text[RULESET_TEXT_SIZE];	/* the statement of nft(8) that it equals */
 	size_t n_statements;
 	struct ruleset_statement statements[RULESET_STATEMENTS];
@@ -90,6 +98,7 @@ struct ruleset_chain {
 	uint8_t hook;			/* enum nf_inet_hooks */
 	int32_t priority;
 	uint32_t feature;		/* enum ruleset_feature; 0: always there */
+	bool bridge;			/* in the table of the bridge family */
 };
 
 struct ruleset_set {
@@ -100,6 +109,7 @@ struct ruleset_set {
 	uint32_t data_type;		/* of a map */
 	uint8_t data_length;		/* 0: a set */
 	bool interval;			/* the data are two, first and last */
+	bool bridge;			/* in the table of the bridge family */
 };
 
 struct ruleset {
@@ -123,6 +133,8 @@ int ruleset_set_parse(const char *name, enum netstate_set *ret_set, uint8_t *ret
 uint8_t ruleset_set_key_length(enum netstate_set set);
 uint8_t ruleset_set_data_length(enum netstate_set set);
 uint32_t ruleset_set_feature(enum netstate_set set);
+bool ruleset_set_is_bridged(enum netstate_set set);
+bool ruleset_has_bridge(const struct ruleset *ruleset);
 const char *ruleset_set_key(enum netstate_set set);
 const char *ruleset_set_data(enum netstate_set set);
 uint8_t ruleset_part_length(char part);

@@ -338,6 +338,8 @@ static inline void sim_set_bridge(struct netstate_bridge *bridge, const struct n
 	if (fields & BRIDGE_FIELD_ALIAS) {
 		bridge->owner = NETSTATE_OURS;
 		memcpy(bridge->network, wanted->network, sizeof(bridge->network));
+		bridge->ports_isolated = wanted->ports_isolated;
+		bridge->port_group = wanted->port_group;
 	}
 	if (fields & BRIDGE_FIELD_ALTNAMES) {
 		bridge->n_altnames = wanted->n_altnames;
@@ -502,6 +504,19 @@ static inline void sim_tap(struct netstate *state, const struct plan_step *step)
 	netstate_add_tap(state, &tap);
 }
 
+static inline void sim_port(struct netstate *state, const struct netstate_port *wanted)
+{
+	for (size_t i = 0; i < state->n_ports; i++)
+		if (state->ports[i].ifindex == wanted->ifindex) {
+			/* In its place: only this. */
+			state->ports[i].group = wanted->group;
+			if (wanted->master)
+				state->ports[i].isolated = wanted->isolated;
+			return;
+		}
+	fail_msg("port-set: no port %d", wanted->ifindex);
+}
+
 static inline void sim_service(struct netstate *state, const struct plan_step *step)
 {
 	for (size_t i = 0; i < state->n_services; i++)
@@ -618,6 +633,9 @@ static inline void sim_step(struct netstate *state, const struct plan_step *step
 	case PLAN_UPLINK_TAKE:
 	case PLAN_UPLINK_RELEASE:
 		sim_uplink(state, step);
+		break;
+	case PLAN_PORT_SET:
+		sim_port(state, &step->port);
 		break;
 	case PLAN_OP_MAX_:
 		break;

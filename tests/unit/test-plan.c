@@ -228,7 +228,8 @@ static void declare(struct chaos *chaos)
 		"[Network]\nMode=nat\n", "[Network]\nMode=isolated\n", "[Network]\nHostAccess=all\nMTU=9000\n",
 		"[DHCP]\nEnable=no\n[DNS]\nEnable=no\n", "[Network]\nHostAccess=none\n",
 		"[Address]\nAddress=172.31.%u.1/28\nAddress=fd77:%u::1/64\nAddress=fd78:%u::1/80\n",
-		"[Network]\nBridge=br-%u-%u%u\n",
+		"[Network]\nBridge=br-%u-%u%u\n", "[Port]\nIsolated=yes\n", "[Port]\nAddressBinding=lease\nRAGuard=yes\n",
+		"[Port]\nIsolated=yes\nDHCPGuard=yes\nBPDUGuard=yes\nMACBinding=yes\n",
 	};
 	struct subnet_choice *choices = chaos->world.choices;
 	size_t n_choices = chaos->world.n_choices;
@@ -396,6 +397,7 @@ static void change_ports(struct chaos *chaos)
 		snprintf(port.alias, sizeof(port.alias), "guestnet uid=1000 pid=1 net=%s%s", bridge->name, port.isolated ? " isolated" : "");
 		if (pick(chaos, 4) == 0) {
 			port.owner = NETSTATE_FOREIGN;
+			port.guest = pick(chaos, 2);
 			memset(port.alias, 0, sizeof(port.alias));
 		}
 		netstate_add_port(state, &port);
@@ -403,7 +405,8 @@ static void change_ports(struct chaos *chaos)
 	}
 	if (!some)
 		return;
-	switch (pick(chaos, 4)) {
+	switch (pick(chaos, 5)) {
+	case 4: some->group = pick(chaos, 2) ? NETSTATE_GROUP_FIRST + pick(chaos, 3) : 7; break;
 	case 0: some->master = 0; break;
 	case 1: some->isolated = !some->isolated; break;
 	case 2: some->up = !some->up; break;

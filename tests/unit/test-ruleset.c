@@ -15,6 +15,7 @@ static void build(struct ruleset *ruleset, unsigned int v4, unsigned int v4_too,
 	ruleset_add_prefix4(&table, v4);
 	ruleset_add_prefix4(&table, v4_too);
 	ruleset_add_prefix6(&table, v6);
+	table.features = RULESET_PORT;
 	assert_int_equal(ruleset_build(&table, ruleset), 0);
 }
 
@@ -30,7 +31,7 @@ static const struct ruleset_rule *find_rule(const struct ruleset *ruleset, const
 /* Statements in short: kind, fields, inversion, mask, value, name. */
 static void describe(const struct ruleset_rule *rule, char *buffer, size_t size)
 {
-	static const char *const kinds[] = { "cmp", "flags", "lookup", "clamp", "goto", "accept", "drop", "return", "reject", "masq",
+	static const char *const kinds[] = { "cmp", "flags", "lookup", "later", "clamp", "goto", "accept", "drop", "return", "reject", "masq",
 					     "snat", "dnat" };
 	static_assert(ARRAY_SIZE(kinds) == RULESET_KIND_MAX_, "every kind has its name");
 	struct text text;
@@ -81,6 +82,18 @@ static void test_statements(void **state _unused_)
 		  "cmp f2 0a; cmp f7 /10 fe800000000000000000000000000000; goto to_host" },
 		{ "to_host", "meta pkttype multicast drop", "cmp f4 02; drop" },
 		{ "service", "icmp type echo-request accept", "cmp f2 02; cmp f3 01; cmp f14 08; accept" },
+		/* In the bridge family the frame says what it carries. */
+		{ "port", "iifgroup @ra icmpv6 type nd-router-advert drop",
+		  "lookup f19 ra; cmp f20 86dd; cmp f3 3a; cmp f15 86; drop" },
+		{ "port", "iifname @bound iifname . ether saddr != @mac drop", "lookup f0 bound; lookup f0 f21 ! mac; drop" },
+		{ "port", "iifgroup @bpdu ether daddr 01:80:c2:00:00:00 drop", "lookup f19 bpdu; cmp f22 0180c2000000; drop" },
+		{ "port_source", "meta protocol arp goto port_arp", "cmp f20 0806; goto port_arp" },
+		{ "port_whole", "frag frag-off != 0 accept", "cmp f20 86dd; later; accept" },
+		{ "port_arp", "arp htype 1 arp ptype ip arp hlen 6 arp plen 4 arp saddr ip 0.0.0.0 accept",
+		  "cmp f20 0806; cmp f23 0001; cmp f24 0800; cmp f25 06; cmp f26 04; cmp f28 00000000; accept" },
+		{ "port_ip", "iifgroup . ether saddr . ip saddr @address4 accept", "cmp f20 0800; lookup f19 f21 f5 address4; accept" },
+		{ "port_target", "icmpv6 taddr fe80::/10 iifgroup . icmpv6 taddr != @gateway6 accept",
+		  "cmp f20 86dd; cmp f3 3a; cmp f30 /10 fe800000000000000000000000000000; lookup f19 f30 ! gateway6; accept" },
 	};
 	struct ruleset ruleset;
 	char got[512];
@@ -111,7 +124,8 @@ static bool has_set(const struct ruleset *ruleset, const char *name)
 
 static bool needs_nfproto(uint8_t field)
 {
-	return field >= RULESET_IP_SADDR && field <= RULESET_IP6_HOPLIMIT;
+	return (field >= RULESET_IP_SADDR && field <= RULESET_IP6_HOPLIMIT) ||
+	       (field >= RULESET_ARP_HTYPE && field <= RULESET_ARP_SADDR_IP) || field == RULESET_ICMPV6_TADDR;
 }
 
 /* What must hold for every rule, whatever the table says. */
@@ -138,7 +152,7 @@ static void test_every_rule(void **state _unused_)
 				fail_msg("no such chain: %s", rule->text);
 			if (s->kind == RULESET_LOOKUP && !has_set(&ruleset, s->name))
 				fail_msg("no such set: %s", rule->text);
-			nfproto |= s->n_fields == 1 && s->fields[0] == RULESET_NFPROTO;
+			nfproto |= s->n_fields == 1 && s->fields[0] == (rule->bridge ? RULESET_PROTOCOL : RULESET_NFPROTO);
 			for (size_t k = 0; k < s->n_fields; k++)
 				if (needs_nfproto(s->fields[k]) && !nfproto)
 					fail_msg("reads a header before it knows the protocol: %s", rule->text);
@@ -259,6 +273,9 @@ static void test_print(void **state _unused_)
 {
 	static const char *const parts[] = {
 		"table inet guestnet {\n",
+		"}\ntable bridge guestnet {\n\tcomment \"guestnet 2\"\n\tset guarded { type devgroup; }\n",
+		"\tset address6 { type devgroup . ether_addr . ipv6_addr; }\n",
+		"\tchain port_in {\n\t\ttype filter hook prerouting priority -300; policy accept;\n\t\tiifgroup @guarded goto port\n\t}\n",
 		"\tset source6_64 { type ifname . ipv6_addr; }\n",
 		"\tchain forward {\n\t\ttype filter hook forward priority 0; policy accept;\n"
 		"\t\toifname @bridges goto to_bridge\n"
@@ -267,7 +284,7 @@ static void test_print(void **state _unused_)
 		"\tchain masq6 {\n\t\tip6 daddr ff00::/8 return\n",
 	};
 	struct ruleset ruleset;
-	char buffer[16384];
+	char buffer[32768];
 	struct text text;
 
 	build(&ruleset, 8, 24, 64);
