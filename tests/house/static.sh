@@ -41,6 +41,13 @@ wrong kernel-model netd/kernel/zz.c '#include "../model/config.h"'
 echo '#include "../model/plan.h"' >"$work/netd/kernel/zz.c"
 check includes-kernel-plan tools/check-includes "$work"
 
+# --- Patches that break the code on purpose.
+check mutants-apply tools/mutants --check
+printf '# test: unit\n--- a/lib/fd.c\n+++ b/lib/fd.c\n@@ -1,1 +1,1 @@\n-no such line\n+nothing\n' >"$work/zz.patch"
+notices mutants-stale tools/mutants --check "$work/zz.patch"
+printf '# test: netns zz\n' >"$work/zz.patch"
+notices mutants-testless tools/mutants --check "$work/zz.patch"
+
 # --- What the helper is linked with.
 if command -v readelf >/dev/null; then
 	check linking tools/check-linking build/bin/guestnet-bridge-helper
