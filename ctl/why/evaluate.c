@@ -587,13 +587,14 @@ static void note_unsure(struct machine *machine, const char *name, const struct 
 {
 	struct evaluate *evaluate = machine->evaluate;
 	const struct nlattr *table[NFTA_MATCH_MAX + 1];
+	const char *inner = NULL;
 
 	if (evaluate->unsure.chain)
 		return;
 	evaluate->unsure = machine->place;
 	if ((strcmp(name, "match") == 0 || strcmp(name, "target") == 0) && PARSE(data, table))
-		name = nl_get_string(table[NFTA_MATCH_NAME]) ?: name;	/* NFTA_TARGET_NAME is the same number */
-	snprintf(evaluate->unsure_text, sizeof(evaluate->unsure_text), "%s", name);
+		inner = nl_get_string(table[NFTA_MATCH_NAME]);	/* NFTA_TARGET_NAME is the same number */
+	snprintf(evaluate->unsure_text, sizeof(evaluate->unsure_text), "%s", inner ?: name);
 }
 
 static enum result run_rule(struct machine *machine, const struct rules_rule *rule)
