@@ -6,7 +6,9 @@
  * Theory of operation. What resolved knows of a link it knows until it ends, until the link goes, or until somebody
  * reverts it (org.freedesktop.resolve1(5)). So each bridge with DNS is told to it as a whole: the servers, which are the
  * host's addresses on the bridge, the domain and the reverse zones as routing domains (names of the network go there,
- * and no others), and that it is no way for all other names. One call at a time; whatever changes begins anew.
+ * and no others), that it is no way for all other names, and that it is asked in plain: dnsmasq speaks no TLS and nobody
+ * signs guests' names, so a host that insists on either for the internet would find no guest. One call at a time;
+ * whatever changes begins anew.
  *
  * A bridge that was made anew may have its old index. resolved hears of that from the kernel, and of us from the bus, in
  * any order: what it was told may go with the old one. So it is told once more, a little later.
@@ -30,7 +32,7 @@
 #define TIMEOUT_US	30000000
 #define AGAIN_US	2000000
 
-enum telling { TELL_DNS, TELL_DOMAINS, TELL_DEFAULT_ROUTE, TELL_DONE };
+enum telling { TELL_DNS, TELL_DOMAINS, TELL_DEFAULT_ROUTE, TELL_DNSSEC, TELL_TLS, TELL_DONE };
 
 struct telling_link {
 	struct resolved_link link;
@@ -156,6 +158,7 @@ static int build(const struct telling_link *link, sd_bus *bus, sd_bus_message **
 {
 	static const char *const methods[] = {
 		[TELL_DNS] = "SetLinkDNS", [TELL_DOMAINS] = "SetLinkDomains", [TELL_DEFAULT_ROUTE] = "SetLinkDefaultRoute",
+		[TELL_DNSSEC] = "SetLinkDNSSEC", [TELL_TLS] = "SetLinkDNSOverTLS",
 	};
 	const char *method = link->reverting ? "RevertLink" : methods[link->next];
 	int r;
@@ -172,6 +175,9 @@ static int build(const struct telling_link *link, sd_bus *bus, sd_bus_message **
 		return add_domains(*ret_message, &link->link);
 	case TELL_DEFAULT_ROUTE:
 		return sd_bus_message_append(*ret_message, "b", 0);
+	case TELL_DNSSEC:
+	case TELL_TLS:
+		return sd_bus_message_append(*ret_message, "s", "no");
 	case TELL_DONE:
 		return -EINVAL;
 	}

@@ -45,7 +45,8 @@ told_all() {
 	i=$(index) || return
 	grep -qx "SetLinkDNS $i 10.98.1.1 fd00:98::1" $root/told &&
 		grep -qx "SetLinkDomains $i ~default.vm ~1.98.10.in-addr.arpa ~0.0.0.0.0.0.0.0.8.9.0.0.0.0.d.f.ip6.arpa" $root/told &&
-		grep -qx "SetLinkDefaultRoute $i no" $root/told
+		grep -qx "SetLinkDefaultRoute $i no" $root/told && grep -qx "SetLinkDNSSEC $i no" $root/told &&
+		grep -qx "SetLinkDNSOverTLS $i no" $root/told
 }
 
 # No bus, no resolved: the status says whom to ask, and that one answers the host.
@@ -68,7 +69,7 @@ start_bus
 start_resolved
 check told wait_for 30 told_all
 check names wait_for 20 names 'NAME.default.vm, by systemd-resolved'
-twice() { [ "$(grep -c SetLinkDNS $root/told)" = 2 ]; }
+twice() { [ "$(grep -c "SetLinkDNS " $root/told)" = 2 ]; }
 check told-again wait_for 20 twice
 
 # It restarts: told anew. The bridge is made anew: likewise.

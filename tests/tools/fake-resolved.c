@@ -8,6 +8,8 @@
  *	SetLinkDNS 4 10.98.1.1 fd00:98::1
  *	SetLinkDomains 4 ~default.internal ~1.98.10.in-addr.arpa
  *	SetLinkDefaultRoute 4 no
+ *	SetLinkDNSSEC 4 no
+ *	SetLinkDNSOverTLS 4 no
  *	RevertLink 4
  *
  * With "refuse" every call is answered as one that polkit does not permit.
@@ -87,6 +89,18 @@ static int set_default_route(sd_bus_message *message, void *data, sd_bus_error *
 	return r < 0 ? r : answer(message, error);
 }
 
+static int set_mode(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	const char *mode = "?";
+	int r = begin(message);
+
+	(void)data;
+	if (r >= 0)
+		r = sd_bus_message_read(message, "s", &mode);
+	printf(" %s", mode);
+	return r < 0 ? r : answer(message, error);
+}
+
 static int revert(sd_bus_message *message, void *data, sd_bus_error *error)
 {
 	int r = begin(message);
@@ -100,6 +114,8 @@ static const sd_bus_vtable vtable[] = {
 	SD_BUS_METHOD("SetLinkDNS", "ia(iay)", "", set_dns, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("SetLinkDomains", "ia(sb)", "", set_domains, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("SetLinkDefaultRoute", "ib", "", set_default_route, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("SetLinkDNSSEC", "is", "", set_mode, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD("SetLinkDNSOverTLS", "is", "", set_mode, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_METHOD("RevertLink", "i", "", revert, SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_VTABLE_END,
 };
