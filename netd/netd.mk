@@ -5,7 +5,7 @@
 NETD_MODEL_SOURCES := netd/model/netstate.c netd/model/ip.c netd/model/siphash.c netd/model/keys.c \
 	netd/model/config.c netd/model/records.c netd/model/taps.c netd/model/forwards.c netd/model/routes.c netd/model/subnet.c netd/model/dnsmasq.c netd/model/desired.c netd/model/plan.c \
 	$(patsubst %,netd/model/plan-%.c,addresses bridges guest-routes owners ports routes rules services steps sysctls taps uplinks) \
-	netd/model/print.c netd/model/ruleset.c netd/model/leasefile.c netd/model/flows.c netd/model/coexist.c netd/model/doubles.c netd/model/forwarding.c netd/model/uplink.c netd/model/uplinkfile.c netd/model/guards.c
+	netd/model/notes.c netd/model/print.c netd/model/ruleset.c netd/model/leasefile.c netd/model/flows.c netd/model/coexist.c netd/model/doubles.c netd/model/forwarding.c netd/model/uplink.c netd/model/uplinkfile.c netd/model/guards.c
 NETD_MODEL_TESTS := test-doubles test-uplink test-config test-subnet test-dnsmasq test-desired test-plan test-flows test-coexist test-forwarding
 
 $(NETD_MODEL_TESTS:%=$(OBJ)/tests/unit/%): $(OBJ)/tests/unit/%: $(OBJ)/tests/unit/%.o \

@@ -303,18 +303,46 @@ static int serve_taps(sd_event *event, struct manager *manager, const char *path
 	return tapserver_new(event, manager, &taps, ret_server, failure);
 }
 
+/* Until the loop is told to end: what is open to others comes after the first pass, "ready" after that. */
+static int serve(sd_event *event, struct manager *manager, struct systembus *systembus, struct activation *activation,
+		 struct failure *failure)
+{
+	_cleanup_(api_freep) struct api *api = NULL;
+	_cleanup_(tapserver_freep) struct tapserver *tapserver = NULL;
+	char socket_path[108], tap_path[108];
+	int r;
+
+	snprintf(tap_path, sizeof(tap_path), "%s/tap.sock", arg_run_root);
+	snprintf(socket_path, sizeof(socket_path), "%s/bus.sock", arg_run_root);
+	r = add_signals(event, manager);
+	if (r >= 0)
+		r = manager_attach_bus(manager, systembus);
+	if (r >= 0)
+		r = manager_run_pass(manager);
+	if (r >= 0)
+		r = api_new(event, manager, systembus, socket_path, &api, failure);
+	if (r >= 0)
+		r = serve_taps(event, manager, tap_path, activation_take(activation, "tap"), &tapserver, failure);
+	if (r >= 0)
+		r = sd_event_set_watchdog(event, 1);
+	if (r >= 0) {
+		sd_notifyf(0, "READY=1\nSTATUS=%s", manager_status_text(manager));
+		r = sd_event_loop(event);
+		manager_end_trials(manager);
+		sd_notify(0, "STOPPING=1");
+	}
+	return r;
+}
+
 int main(int argc, char *argv[])
 {
 	_cleanup_(sd_event_unrefp) sd_event *event = NULL;
 	_cleanup_(recorder_freep) struct recorder *recorder = NULL;
 	_cleanup_(systembus_freep) struct systembus *systembus = NULL;
-	_cleanup_(manager_freep) struct manager *manager = NULL;
-	_cleanup_(api_freep) struct api *api = NULL;
-	_cleanup_(tapserver_freep) struct tapserver *tapserver = NULL;
+	_cleanup_(manager_freep) struct manager *manager = NULL;	/* uses the bus to its end */
 	_cleanup_(activation_deinit) struct activation activation;
 	struct manager_options manager_options = { 0 };
 	struct failure failure = { 0 };
-	char socket_path[108], tap_path[108];
 	int lock_fd = -EBADF, r;
 
 	/* Large arrays come and go with each change: they are given back, and do not tear holes. */
@@ -359,27 +387,9 @@ int main(int argc, char *argv[])
 	if (arg_mode != MODE_RUN)
 		return run_once(manager);
 
-	snprintf(tap_path, sizeof(tap_path), "%s/tap.sock", arg_run_root);
-	snprintf(socket_path, sizeof(socket_path), "%s/bus.sock", arg_run_root);
-	r = add_signals(event, manager);
+	r = systembus_new(event, &systembus);
 	if (r >= 0)
-		r = systembus_new(event, &systembus);
-	if (r >= 0)
-		r = manager_attach_bus(manager, systembus);
-	if (r >= 0)
-		r = manager_run_pass(manager);
-	if (r >= 0)
-		r = api_new(event, manager, systembus, socket_path, &api, &failure);
-	if (r >= 0)
-		r = serve_taps(event, manager, tap_path, activation_take(&activation, "tap"), &tapserver, &failure);
-	if (r >= 0)
-		r = sd_event_set_watchdog(event, 1);
-	if (r >= 0) {
-		sd_notifyf(0, "READY=1\nSTATUS=%s", manager_status_text(manager));
-		r = sd_event_loop(event);
-		manager_end_trials(manager);
-		sd_notify(0, "STOPPING=1");
-	}
+		r = serve(event, manager, systembus, &activation, &failure);
 	if (r < 0) {
 		fprintf(stderr, "guestnetd: %s\n", failure.text[0] ? failure.text : strerror(-r));
 		return EXIT_FAILURE;

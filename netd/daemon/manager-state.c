@@ -13,7 +13,7 @@
 
 #include "../../lib/clock.h"
 #include "../../lib/str.h"
-#include "../model/ip.h"
+#include "../model/notes.h"
 #include "firewalld.h"
 #include "services.h"
 #include "taken.h"
@@ -88,101 +88,18 @@ static void count_repair(struct managed *managed, uint64_t ops)
 		managed->repairs[op] += ops >> op & 1;
 }
 
-/* What the planner leaves alone, in words; what keeps a network from being is its problem. */
+/* What the planner leaves alone; what keeps a network from being is its problem. */
 static void tell_note(struct managed *managed, const struct plan_note *note)
 {
-	char problem[512] = "", mend[128] = "";
+	char problem[NOTE_TEXT_SIZE], mend[NOTE_FIX_SIZE];
 	struct text text, fix;
 
 	text_init(&text, problem, sizeof(problem));
 	text_init(&fix, mend, sizeof(mend));
-	switch ((enum plan_note_kind)note->kind) {
-	case PLAN_NOTE_BRIDGE_FOREIGN:
-		text_add(&text, "there is an interface %s already that is not ours: delete or rename it, or give the network another Bridge=",
-			 STR_ESCAPED(note->link));
-		managed_set_state(managed, NETWORK_FAILED);
-		break;
-	case PLAN_NOTE_BRIDGE_MISSING:
-		text_add(&text, "there is no bridge %s: Mode=bridge uses one that exists, and makes none", STR_ESCAPED(note->link));
-		text_add(&fix, "ip link add %s up type bridge", STR_ESCAPED(note->link));
-		managed_set_state(managed, NETWORK_FAILED);
-		break;
-	case PLAN_NOTE_TABLE_OWNED:
-		text_add(&text, "another process owns the firewall table inet guestnet: is a second guestnetd running?");
-		managed_set_state(managed, NETWORK_FAILED);
-		break;
-	case PLAN_NOTE_BRIDGE_DOUBLE:
-		text_add(&text, "a second bridge, %s, is marked as this network's: delete it", STR_ESCAPED(note->link));
-		text_add(&fix, "ip link delete %s", STR_ESCAPED(note->link));
-		break;
-	case PLAN_NOTE_ADDRESS_FOREIGN:
-		text_add(&text, "%s has an address that is not ours: %s/%u", STR_ESCAPED(note->link), IP_TEXT(&note->address),
-			 note->prefix_length);
-		text_add(&fix, "ip address delete %s/%u dev %s", IP_TEXT(&note->address), note->prefix_length,
-			 STR_ESCAPED(note->link));
-		break;
-	case PLAN_NOTE_PORT_PHYSICAL:
-		text_add(&text, "the network card %s is a port of this network's bridge: it does not belong there",
-			 STR_ESCAPED(note->link));
-		text_add(&fix, "ip link set %s nomaster", STR_ESCAPED(note->link));
-		managed_set_state(managed, NETWORK_DEGRADED);
-		break;
-	case PLAN_NOTE_GUEST_ROUTE_FOREIGN:
-		text_add(&text, "the host has a route to %s/%u%s%s that is not ours: %s", IP_TEXT(&note->address), note->prefix_length,
-			 note->link[0] ? " by " : "", note->link[0] ? STR_ESCAPED(note->link) : "", note->harmless ?
-			 "it leads where [Route] says, and stays when that is gone" : "it comes before the one of [Route]");
-		text_add(&fix, "ip route delete %s/%u%s%s", IP_TEXT(&note->address), note->prefix_length, note->link[0] ? " dev " : "",
-			 note->link[0] ? STR_ESCAPED(note->link) : "");
-		if (!note->harmless)
-			managed_set_state(managed, NETWORK_DEGRADED);
-		break;
-	case PLAN_NOTE_GUEST_ROUTE_TAKEN:
-		text_add(&text, "[Route] Destination=%s/%u has addresses that the network of %s chose by itself: give that one an Address= of its own",
-			 IP_TEXT(&note->address), note->prefix_length, STR_ESCAPED(note->link));
-		managed_set_state(managed, NETWORK_DEGRADED);
-		break;
-	case PLAN_NOTE_PORT_SECOND:
-		text_add(&text, "a second network card, %s, is a port of this network's bridge: if both lead to the same LAN, frames go round for ever; take it off, or say STP=yes",
-			 STR_ESCAPED(note->link));
-		text_add(&fix, "ip link set %s nomaster", STR_ESCAPED(note->link));
-		managed_set_state(managed, NETWORK_DEGRADED);
-		break;
-	case PLAN_NOTE_ROUTE_INSIDE:
-		text_add(&text, "the host has a route to %s/%u%s%s, which is inside %s/%u: what is sent to guests with these addresses goes there; give the network another Address=",
-			 IP_TEXT(&note->address), note->prefix_length, note->link[0] ? " by " : "",
-			 note->link[0] ? STR_ESCAPED(note->link) : "", IP_TEXT(&note->own), note->own_length);
-		text_add(&fix, "guestnet edit %s", note->network);
-		managed_set_state(managed, NETWORK_DEGRADED);
-		break;
-	case PLAN_NOTE_ROUTE_WIDER:
-		text_add(&text, "the host has a route to %s/%u by %s, and this network is a part of that: others with addresses in %s/%u cannot be reached from here; give the network another Address= if they must be",
-			 IP_TEXT(&note->address), note->prefix_length, STR_ESCAPED(note->link), IP_TEXT(&note->own),
-			 note->own_length);
-		text_add(&fix, "guestnet edit %s", note->network);
-		break;
-	case PLAN_NOTE_ROUTE_TABLE:
-		text_add(&text, "routing table %u has a route to %s/%u%s%s, and this network is %s/%u: where a rule (ip rule) leads to that table, what is sent to guests goes there; give the network another Address=, or that table a route to it",
-			 note->table, IP_TEXT(&note->address), note->prefix_length, note->link[0] ? " by " : "",
-			 note->link[0] ? STR_ESCAPED(note->link) : "", IP_TEXT(&note->own), note->own_length);
-		text_add(&fix, "guestnet edit %s", note->network);
-		break;
-	case PLAN_NOTE_TAP_FOREIGN:
-		text_add(&text, "there is an interface %s already that is not the tap which [Tap] declares: delete or rename it, or give the tap another Name=",
-			 STR_ESCAPED(note->link));
-		text_add(&fix, "ip link delete %s", STR_ESCAPED(note->link));
-		managed_set_state(managed, NETWORK_DEGRADED);
-		break;
-	case PLAN_NOTE_TAP_BUSY:
-		text_add(&text, "tap %s is not as its section [Tap] says (owner, queues), and a guest uses it: it is mended when that guest ends",
-			 STR_ESCAPED(note->link));
-		managed_set_state(managed, NETWORK_DEGRADED);
-		break;
-	case PLAN_NOTE_TAP_LEAVING:
-		text_add(&text, "no section [Tap] declares tap %s any more, and a guest uses it: it goes when that guest ends",
-			 STR_ESCAPED(note->link));
-		break;
-	case PLAN_NOTE_MAX_:
-		break;
+	switch (notes_print(note, &text, &fix)) {
+	case NOTE_FAILING: managed_set_state(managed, NETWORK_FAILED); break;
+	case NOTE_DEGRADING: managed_set_state(managed, NETWORK_DEGRADED); break;
+	case NOTE_REMARK: break;
 	}
 	managed_set_text(&managed->problem, problem);
 	managed_set_text(&managed->fix, mend);

@@ -4,7 +4,10 @@
  */
 #include "model.h"
 
+#include <sys/socket.h>
 #include <time.h>
+
+#include "../../netd/model/notes.h"
 
 /*
  * "@desired" as the first line of a snapshot stands for a kernel in which everything is in place; lines
@@ -660,9 +663,33 @@ static void excepted_networks_are_left_alone(void **state _unused_)
 	}
 }
 
+/* Each kind of note is said whole, with the longest names and numbers that there are. */
+static void notes_are_said(void **state _unused_)
+{
+	for (unsigned int kind = 0; kind < PLAN_NOTE_MAX_; kind++) {
+		char said[NOTE_TEXT_SIZE], mend[NOTE_FIX_SIZE];
+		struct plan_note note = { .kind = (uint8_t)kind, .prefix_length = 128, .own_length = 128, .table = UINT32_MAX };
+		struct text text, fix;
+
+		snprintf(note.network, sizeof(note.network), "abcdefghijkl");
+		memset(note.link, '\t', sizeof(note.link) - 1);
+		note.address.family = note.own.family = AF_INET6;
+		memset(note.address.bytes_be, 0xab, sizeof(note.address.bytes_be));
+		memset(note.own.bytes_be, 0xcd, sizeof(note.own.bytes_be));
+		text_init(&text, said, sizeof(said));
+		text_init(&fix, mend, sizeof(mend));
+		assert_int_equal(notes_print(&note, &text, &fix) == NOTE_FAILING, kind == PLAN_NOTE_BRIDGE_FOREIGN ||
+				 kind == PLAN_NOTE_BRIDGE_MISSING || kind == PLAN_NOTE_TABLE_OWNED);
+		assert_true(text.length > 0 && !text.overflow);
+		if (fix.overflow)
+			fail_msg("%s: the mend is too long: %s", plan_note_name(kind), mend);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(notes_are_said),
 		cmocka_unit_test(cases),
 		cmocka_unit_test(chosen_prefixes_are_left_alone),
 		cmocka_unit_test(round_trip),
