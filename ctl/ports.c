@@ -45,6 +45,8 @@ struct device {
 	char network[64];		/* of a bridge: of its mark; of a port: of its bridge */
 	char kind[32];
 	char alias[256];
+	uint32_t group;
+	bool isolated;
 	uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets, rx_dropped, tx_dropped;
 	struct mac macs[PORT_MACS];	/* learned from it, or bound to it */
 	size_t n_macs;
@@ -97,13 +99,35 @@ static void read_counters(const struct nlattr *attribute, struct device *device)
 	device->tx_dropped = stats.tx_dropped;
 }
 
-static void read_kind(const struct nlattr *info, struct device *device)
+/* Of ports of bridges alone: another kind of master has other options with the same numbers. */
+static void read_port_options(const struct nlattr *options, struct device *device)
 {
 	const struct nlattr *attribute;
 
-	mnl_attr_for_each_nested(attribute, info)
-		if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND)
+	mnl_attr_for_each_nested(attribute, options)
+		if (mnl_attr_get_type(attribute) == IFLA_BRPORT_ISOLATED && mnl_attr_validate(attribute, MNL_TYPE_U8) == 0)
+			device->isolated = mnl_attr_get_u8(attribute) != 0;
+}
+
+static void read_kind(const struct nlattr *info, struct device *device)
+{
+	const struct nlattr *attribute;
+	char master[32] = "";
+
+	mnl_attr_for_each_nested(attribute, info) {
+		switch (mnl_attr_get_type(attribute)) {
+		case IFLA_INFO_KIND:
 			copy_text(attribute, device->kind, sizeof(device->kind));
+			break;
+		case IFLA_INFO_SLAVE_KIND:
+			copy_text(attribute, master, sizeof(master));
+			break;
+		case IFLA_INFO_SLAVE_DATA:
+			if (strcmp(master, "bridge") == 0)
+				read_port_options(attribute, device);
+			break;
+		}
+	}
 }
 
 /* guestnet uid=1000 pid=4711 net=gn-default ... */
@@ -142,6 +166,10 @@ static int add_device(const struct nlmsghdr *message, void *data)
 		case IFLA_MASTER:
 			if (mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
 				device.master = (int)mnl_attr_get_u32(attribute);
+			break;
+		case IFLA_GROUP:
+			if (mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
+				device.group = mnl_attr_get_u32(attribute);
 			break;
 		case IFLA_STATS64:
 			read_counters(attribute, &device);
@@ -373,7 +401,62 @@ static void format_macs(const struct device *device, char *buffer, size_t size)
 		text_add(&text, "%s" MAC_FORMAT, i ? " " : "", MAC_BYTES(device->macs[i]));
 }
 
-static void put_port(struct json *json, const struct device *device)
+/*
+ * What the port may not do: the letters of guards[], of which the first is an option of the port and the others are rules.
+ * These know the port by its group, and guestnetd writes on the bridge what they are. Of a bridge that is not ours only it
+ * knows that: "?".
+ */
+static const struct {
+	char letter;
+	const char *key;	/* of [Port] */
+} guards[] = {
+	{ 'I', "Isolated" }, { 'M', "MACBinding" }, { 'A', "AddressBinding" }, { 'R', "RAGuard" }, { 'D', "DHCPGuard" },
+	{ 'B', "BPDUGuard" },
+};
+#define GUARDS_SIZE	(ARRAY_SIZE(guards) + 1)
+
+/* Groups of such ports are of this range (netd/model/netstate.h). */
+static bool is_guarded(uint32_t group)
+{
+	return group >> 24 == 0x67;
+}
+
+static void find_guards(const struct devices *devices, const struct device *device, char letters[static GUARDS_SIZE])
+{
+	const struct device *bridge = find_device(devices, device->master);
+	const char *rest = bridge ? strstr(bridge->alias, " guards=") : NULL;
+	bool ours = bridge && str_has_prefix(bridge->alias, "guestnet net=", &(const char *){ NULL });
+	struct text text;
+
+	text_init(&text, letters, GUARDS_SIZE);
+	if (device->isolated)
+		text_add(&text, "I");
+	if (!is_guarded(device->group))
+		return;
+	if (!ours)
+		text_add(&text, "?");
+	for (size_t i = 1; ours && rest && i < ARRAY_SIZE(guards); i++)
+		if (memchr(rest + strlen(" guards="), guards[i].letter, strcspn(rest + 1, " ") + 1 - strlen(" guards=")))
+			text_add(&text, "%c", guards[i].letter);
+}
+
+static void put_guards(struct json *json, const struct devices *devices, const struct device *device)
+{
+	char letters[GUARDS_SIZE];
+
+	find_guards(devices, device, letters);
+	if (strchr(letters, '?')) {
+		json_null(json, "guards");
+		return;
+	}
+	json_array(json, "guards");
+	for (size_t i = 0; i < ARRAY_SIZE(guards); i++)
+		if (strchr(letters, guards[i].letter))
+			json_string(json, NULL, guards[i].key);
+	json_array_end(json);
+}
+
+static void put_port(struct json *json, const struct devices *devices, const struct device *device)
 {
 	char text[32];
 
@@ -396,6 +479,7 @@ static void put_port(struct json *json, const struct device *device)
 	else
 		json_null(json, "pid");
 	json_string(json, "guest", device->guest);
+	put_guards(json, devices, device);
 	json_number(json, "rx_bytes", device->rx_bytes);
 	json_number(json, "rx_packets", device->rx_packets);
 	json_number(json, "rx_dropped", device->rx_dropped);
@@ -405,9 +489,9 @@ static void put_port(struct json *json, const struct device *device)
 	json_object_end(json);
 }
 
-static void add_row(struct table *table, const struct device *device)
+static void add_row(struct table *table, const struct devices *devices, const struct device *device)
 {
-	char text[PORT_MACS * 18 + 64];
+	char text[PORT_MACS * 18 + 64], letters[GUARDS_SIZE];
 
 	table_add(table, "%s", device->network);
 	table_add(table, "%s", STR_ESCAPED(device->name));
@@ -424,6 +508,8 @@ static void add_row(struct table *table, const struct device *device)
 	table_add(table, "%s", text);
 	format_bytes(device->tx_bytes, text, sizeof(text));
 	table_add(table, "%s", text);
+	find_guards(devices, device, letters);
+	table_add(table, "%s", letters[0] ? letters : "-");
 }
 
 /* A port of a declared network, or a tap that the helper has made, on whatever bridge. */
@@ -459,7 +545,7 @@ enum exit_status ports_run(const struct options *options, struct failure *failur
 {
 	static const struct table_column columns[] = {
 		{ "NETWORK", false }, { "PORT", false }, { "GUEST", false }, { "MAC", false }, { "OWNER", false },
-		{ "PID", false }, { "SENT", false }, { "RECEIVED", false },
+		{ "PID", false }, { "SENT", false }, { "RECV", false }, { "GUARDS", false },
 	};
 	_cleanup_(devices_deinit) struct devices devices = { 0 };
 	_cleanup_(table_deinit) struct table table = TABLE_NULL(columns);
@@ -485,9 +571,9 @@ enum exit_status ports_run(const struct options *options, struct failure *failur
 		if (!is_shown(&devices, &devices.items[i], wanted))
 			continue;
 		if (options->json)
-			put_port(&json, &devices.items[i]);
+			put_port(&json, &devices, &devices.items[i]);
 		else
-			add_row(&table, &devices.items[i]);
+			add_row(&table, &devices, &devices.items[i]);
 	}
 	if (options->json)
 		json_array_end(&json);

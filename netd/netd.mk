@@ -48,7 +48,7 @@ netd-kernel-tests: $(NETD_KERNEL_TESTS:%=$(OBJ)/tests/unit/%) $(KERNEL_DRIVER) t
 
 # Fuzzers of the daemon: what else they are linked with.
 FUZZERS_MODEL := fuzz-uplink fuzz-config fuzz-leasefile fuzz-netstate
-NETD_DUMP_SOURCES := netd/kernel/dump.c lib/nl/batch.c lib/nl/socket.c lib/nl/wire.c
+NETD_DUMP_SOURCES := netd/kernel/dump.c netd/model/netstate.c netd/model/ip.c lib/nl/batch.c lib/nl/socket.c lib/nl/wire.c
 netd_fuzz_objects = $(patsubst %.c,$(1)/%.o,$(LIB_SOURCES) $(2))
 $(FUZZERS_MODEL:%=$(OBJ)/tests/fuzz/%-replay): $(OBJ)/tests/fuzz/%-replay: $(OBJ)/tests/fuzz/%.o $(OBJ)/tests/fuzz/replay.o \
 		$(call netd_fuzz_objects,$(OBJ),$(NETD_MODEL_SOURCES))

@@ -192,7 +192,7 @@ static void read_port_alias(struct netstate_port *port)
 static void read_bridge(const struct nlattr **table, const struct nlattr *data, const char *alias,
 			const struct netstate_port *port, struct netstate_bridge *bridge)
 {
-	char network[NETWORK_NAME_SIZE], group[16];
+	char network[NETWORK_NAME_SIZE], group[16], guards[NETSTATE_GUARDS_SIZE];
 	const char *rest;
 
 	memcpy(bridge->name, port->name, sizeof(bridge->name));
@@ -209,6 +209,8 @@ static void read_bridge(const struct nlattr **table, const struct nlattr *data, 
 		bridge->ports_isolated = dump_alias_has(alias, "isolated");
 		if (dump_alias_word(alias, "group", group, sizeof(group)))
 			(void)str_parse_u32(group, UINT32_MAX, &bridge->port_group);
+		if (dump_alias_word(alias, "guards", guards, sizeof(guards)))
+			bridge->port_guards = netstate_read_guards(guards);
 	}
 }
 

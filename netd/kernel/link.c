@@ -83,16 +83,19 @@ static void put_addr_gen_mode(struct nl_batch *batch, uint8_t mode)
 
 static void put_alias(struct nl_batch *batch, const struct netstate_bridge *bridge, int ifindex, uint32_t tag)
 {
-	char alias[NETSTATE_ALIAS_SIZE];
+	char alias[NETSTATE_ALIAS_SIZE], guards[NETSTATE_GUARDS_SIZE];
 	struct text text;
 
-	/* The helper reads what its taps are to have, see helper/bridge.c. */
+	/* The helper reads what its taps are to have, see helper/bridge.c; `guestnet ports` shows it. */
 	text_init(&text, alias, sizeof(alias));
 	text_add(&text, DUMP_ALIAS_NETWORK "%s", bridge->network);
 	if (bridge->port_group)
 		text_add(&text, " group=%u", bridge->port_group);
 	if (bridge->ports_isolated)
 		text_add(&text, " isolated");
+	netstate_guard_letters(bridge->port_guards, guards);
+	if (guards[0])
+		text_add(&text, " guards=%s", guards);
 	begin_bridge(batch, RTM_SETLINK, 0, bridge, ifindex, tag);
 	nl_put_string(batch, IFLA_IFALIAS, alias);
 }

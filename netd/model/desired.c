@@ -131,6 +131,7 @@ static void add_bridge(struct build *build)
 	bridge.open = network->mode == NETWORK_OPEN;
 	bridge.ports_isolated = network->port_isolated;
 	bridge.port_group = build->group;
+	bridge.port_guards = guards_of(network);
 	memcpy(bridge.name, network->bridge, sizeof(bridge.name));
 	memcpy(bridge.network, network->name, sizeof(bridge.network));
 	if (strcmp(network->name, network->bridge) != 0 && !bridge.existing)

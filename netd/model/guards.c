@@ -20,11 +20,18 @@
 #include "ruleset.h"
 #include "siphash.h"
 
-/* Does the network's file ask for anything that takes rules? Isolation does not: it is an option of the port. */
+/* The rules that the network's file asks for. Isolation is none of them: it is an option of the port. */
+uint8_t guards_of(const struct network *network)
+{
+	return (uint8_t)((network->mac_binding ? NETSTATE_GUARD_MAC : 0) | (network->address_binding ? NETSTATE_GUARD_ADDRESS : 0) |
+			 (network->ra_guard ? NETSTATE_GUARD_RA : 0) | (network->dhcp_guard ? NETSTATE_GUARD_DHCP : 0) |
+			 (network->bpdu_guard ? NETSTATE_GUARD_BPDU : 0));
+}
+
+/* Does it ask for any? */
 bool guards_are_wanted(const struct network *network)
 {
-	return network->mac_binding || network->address_binding || network->ra_guard || network->dhcp_guard ||
-	       network->bpdu_guard;
+	return guards_of(network) != 0;
 }
 
 static bool has_group(const struct netstate *state, uint32_t group)

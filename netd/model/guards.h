@@ -28,6 +28,7 @@ struct guards {
 	size_t n_bindings;
 };
 
+uint8_t guards_of(const struct network *network);
 bool guards_are_wanted(const struct network *network);
 uint32_t guards_choose_group(const char *network, const struct netstate *state);
 bool guards_is_guest(const struct network *network, const struct netstate_port *port);

@@ -393,3 +393,23 @@ bool netstate_is_overlap(const struct netstate *state, const struct netstate_rou
 			return true;
 	return false;
 }
+
+/* enum netstate_guard as letters, in their order; "" for none. */
+void netstate_guard_letters(uint8_t guards, char letters[static NETSTATE_GUARDS_SIZE])
+{
+	for (size_t i = 0; i < strlen(NETSTATE_GUARD_LETTERS); i++)
+		if (guards & 1U << i)
+			*letters++ = NETSTATE_GUARD_LETTERS[i];
+	*letters = '\0';
+}
+
+/* And back. Letters that are not known are left out. */
+uint8_t netstate_read_guards(const char *letters)
+{
+	uint8_t guards = 0;
+
+	for (size_t i = 0; i < strlen(NETSTATE_GUARD_LETTERS); i++)
+		if (strchr(letters, NETSTATE_GUARD_LETTERS[i]))
+			guards |= (uint8_t)(1U << i);
+	return guards;
+}

@@ -31,6 +31,17 @@ static inline bool netstate_is_group(uint32_t group)
 	return (group & ~NETSTATE_GROUP_MASK) == NETSTATE_GROUP_FIRST;
 }
 
+/* The rules of [Port], as letters in the alias of a bridge: all may read them there. */
+enum netstate_guard {
+	NETSTATE_GUARD_MAC	= 1 << 0,
+	NETSTATE_GUARD_ADDRESS	= 1 << 1,
+	NETSTATE_GUARD_RA	= 1 << 2,
+	NETSTATE_GUARD_DHCP	= 1 << 3,
+	NETSTATE_GUARD_BPDU	= 1 << 4,
+};
+#define NETSTATE_GUARD_LETTERS	"MARDB"	/* in this order */
+#define NETSTATE_GUARDS_SIZE	sizeof(NETSTATE_GUARD_LETTERS)
+
 /* Who an object belongs to. Only ours is ever changed; foreign ones are there to be seen and named. */
 enum netstate_owner {
 	NETSTATE_FOREIGN,
@@ -55,6 +66,7 @@ struct netstate_bridge {
 	bool lan;			/* desired only: a network card of the host is its port, and what was on that is on it (Uplink=) */
 	bool ports_isolated;		/* [Port] Isolated=; a snapshot has it from the alias, as the helper does */
 	uint32_t port_group;		/* of guests' ports, which the rules of [Port] know them by; 0: there are none */
+	uint8_t port_guards;		/* enum netstate_guard: what these rules are */
 	uint8_t n_altnames;
 	char altnames[NETSTATE_ALTNAMES][IFNAME_SIZE];	/* only those up to 15 bytes; sorted */
 	char network[NETWORK_NAME_SIZE];		/* whose bridge it is; "" when foreign */
@@ -330,3 +342,6 @@ bool netstate_routes_overlap(const struct netstate_route *a, const struct netsta
 size_t netstate_routes_to(const struct netstate *state, const struct ip *destination, uint8_t prefix_length, size_t *ret_n);
 bool netstate_is_overlap(const struct netstate *state, const struct netstate_route *route);
 const struct netstate_address *netstate_find_address(const struct netstate *state, const struct netstate_address *address);
+
+void netstate_guard_letters(uint8_t guards, char letters[static NETSTATE_GUARDS_SIZE]);
+uint8_t netstate_read_guards(const char *letters);

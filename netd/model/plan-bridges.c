@@ -33,7 +33,8 @@ static uint32_t compare_fields(const struct netstate_bridge *desired, const stru
 	if (desired->addr_gen_mode != actual->addr_gen_mode)
 		fields |= BRIDGE_FIELD_ADDR_GEN;
 	if (actual->owner != NETSTATE_OURS || strcmp(desired->network, actual->network) != 0 ||
-	    desired->ports_isolated != actual->ports_isolated || desired->port_group != actual->port_group)
+	    desired->ports_isolated != actual->ports_isolated || desired->port_group != actual->port_group ||
+	    desired->port_guards != actual->port_guards)
 		fields |= BRIDGE_FIELD_ALIAS;
 	/* Names that others have added are theirs. */
 	for (size_t i = 0; i < desired->n_altnames; i++)

@@ -82,6 +82,8 @@ static void print_number(FILE *file, const char *name, uint64_t value)
 
 static void print_bridge(FILE *file, const struct netstate_bridge *bridge)
 {
+	char guards[NETSTATE_GUARDS_SIZE];
+
 	fprintf(file, "bridge %s", STR_ESCAPED(bridge->name));
 	print_number(file, "index", (uint64_t)bridge->ifindex);
 	print_flag(file, "ours", bridge->owner == NETSTATE_OURS);
@@ -99,6 +101,8 @@ static void print_bridge(FILE *file, const struct netstate_bridge *bridge)
 	print_flag(file, "lan", bridge->lan);
 	print_flag(file, "ports-isolated", bridge->ports_isolated);
 	print_number(file, "port-group", bridge->port_group);
+	netstate_guard_letters(bridge->port_guards, guards);
+	print_string(file, "port-guards", guards);
 	for (size_t i = 0; i < bridge->n_altnames; i++)
 		print_string(file, "altname", bridge->altnames[i]);
 }
@@ -563,6 +567,8 @@ static void parse_bridge(struct line *line, struct netstate_bridge *bridge)
 			bridge->addr_gen_mode = (uint8_t)read_number(line, value, 10, UINT8_MAX);
 		else if (is_key(word, "port-group", &value))
 			bridge->port_group = (uint32_t)read_number(line, value, 10, UINT32_MAX);
+		else if (is_key(word, "port-guards", &value))
+			bridge->port_guards = netstate_read_guards(value);
 		else if (is_key(word, "mac", &value))
 			line->bad |= mac_parse(value, &bridge->mac) < 0 && strcmp(value, "00:00:00:00:00:00") != 0;
 		else if (is_key(word, "altname", &value) && bridge->n_altnames < NETSTATE_ALTNAMES)

@@ -91,6 +91,7 @@ equal ports-mac "$(guest_said two eth0 | cut -d' ' -f2)" "$(jq -r --arg tap "$ta
 check ports-counters test "$(jq --arg tap "$tap" '.[] | select(.port == $tap) | .rx_bytes' <<<"$ports")" -gt 500
 equal ports-counters-kernel true "$(jq --arg tap "$tap" --argjson now "$(cat "/sys/class/net/$tap/statistics/tx_bytes")" '.[] | select(.port == $tap) | .tx_bytes <= $now and .tx_bytes > 0' <<<"$ports")"
 matches ports-text "default +$tap +two +52:54:00:[0-9a-f:]+ +4202 +${guest_pid[two]} +[0-9.]+[kM]? +[0-9.]+[kM]?" "$($guestnet ports)"
+check ports-width test "$($guestnet ports | wc -L)" -le 80
 matches ports-of-others "$tap two 4202" "$(setpriv --reuid=4201 --regid=4201 --clear-groups $guestnet ports gn-default --json |
 	jq -r '.[] | "\(.port) \(.guest) \(.uid)"')"
 $guestnet ports nothing 2>/dev/null; equal ports-unknown 3 $?

@@ -24,6 +24,7 @@ guards() { network g "${base[@]}" '[Port]' "$@"; check "reload-$1" reload; }
 has_table() { nft list table bridge guestnet; }
 has_element() { nft list set bridge guestnet "$1" | grep -qF -- "$2"; }
 no_element() { ! has_element "$@"; }
+guards_of() { client ports g --json | jq -c --arg port "$1" '.[] | select(.port == $port) | .guards'; }
 forge() { "$world/tools/forge-frame" "$1:eth0" "$2:eth0" "${mac[$1]}" "${@:3}"; }
 passes() { equal "$1" passed "$(forge "${@:2}")"; }
 drops() { equal "$1" dropped "$(forge "${@:2}")"; }
@@ -138,6 +139,7 @@ phase bound
 guards AddressBinding=lease
 check leased has_element address4 "${mac[web]} . $web"
 check host has_element address4 "${mac[db]} . 10.91.1.7"
+equal ports-bound '["MACBinding","AddressBinding"]' "$(guards_of port-web)"
 check host6 has_element address6 "${mac[db]} . fd91::7"
 passes bound-source web db udp ${mac[web]} "$web" 9 255.255.255.255 9
 passes bound-arp web db arp ${mac[web]} ${mac[web]} "$web" 10.91.1.7
@@ -215,6 +217,7 @@ network g "${base[@]}"
 check reload-off reload
 passes off evil web udp ${mac[evil]} 10.91.1.99 9 255.255.255.255 9
 if has_table >/dev/null 2>&1; then fail off-no-table; else pass off-no-table; fi
+equal ports-off '[]' "$(guards_of port-web)"
 equal off-no-group 0 "$(link port-web '.group | if . == "default" then 0 else . end')"
 phase end
 wait_for 20 reported off
@@ -246,10 +249,12 @@ check together-reaches reaches web 10.91.1.7 7777
 # Their owner has the group and the isolation from the moment there is a tap; the helper alone cannot promise the rest.
 world_policy "allow all user=$alice"
 guards RAGuard=yes Isolated=yes
-matches marker '^guestnet net=g group=[0-9]+ isolated$' "$(link gn-g .ifalias)"
+matches marker '^guestnet net=g group=[0-9]+ isolated guards=R$' "$(link gn-g .ifalias)"
 group=$(link gn-g .ifalias | sed -n 's/.*group=\([0-9]*\).*/\1/p')
 hold tap --uid $alice $helper --br=gn-g
 equal tap "0 true gn-g $group true" "$reply_status $reply_fd $(link "$reply_tap" '"\(.master) \(.group) \(.linkinfo.info_slave_data.isolated)"')"
+equal ports '["Isolated","RAGuard"]' "$(guards_of "$reply_tap")"
+matches ports-text "^g +$reply_tap .* IR\$" "$(client ports g | grep -F "$reply_tap")"
 if [[ $(link "$reply_tap" .ifalias) == *isolated* ]]; then fail tap-alias "$(link "$reply_tap" .ifalias)"; else pass tap-alias; fi
 network g "${base[@]}" '[Port]' RAGuard=yes
 check reload-tap reload

@@ -340,6 +340,7 @@ static inline void sim_set_bridge(struct netstate_bridge *bridge, const struct n
 		memcpy(bridge->network, wanted->network, sizeof(bridge->network));
 		bridge->ports_isolated = wanted->ports_isolated;
 		bridge->port_group = wanted->port_group;
+		bridge->port_guards = wanted->port_guards;
 	}
 	if (fields & BRIDGE_FIELD_ALTNAMES) {
 		bridge->n_altnames = wanted->n_altnames;
