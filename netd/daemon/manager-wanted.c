@@ -109,16 +109,6 @@ void manager_end_trials(struct manager *manager)
 	uplinks_give_up(&manager->uplinks);
 }
 
-static bool is_meant(const struct network *network, const char *name)
-{
-	if (strcmp(network->name, name) == 0 || strcmp(network->bridge, name) == 0)
-		return true;
-	for (size_t i = 0; i < network->n_altnames; i++)
-		if (strcmp(network->altnames[i], name) == 0)
-			return true;
-	return false;
-}
-
 /*
  * Which declared network is meant by this name, its own or one of its bridge's? NULL: none. Borrowed until the
  * manager runs again.
@@ -128,7 +118,7 @@ const struct network *manager_find_declared(const struct manager *manager, const
 	for (size_t i = 0; i < manager->networks.n; i++) {
 		const struct managed *managed = manager->networks.items[i];
 
-		if (managed->declared && managed->network.bridge[0] && is_meant(&managed->network, name))
+		if (managed->declared && managed->network.bridge[0] && network_is_called(&managed->network, name))
 			return &managed->network;
 	}
 	return NULL;

@@ -370,7 +370,9 @@ static int method_try(sd_bus_message *message, void *data, sd_bus_error *error)
 	return set_running(message, data, false, true, true, error);
 }
 
-static int method_confirm(sd_bus_message *message, void *data, sd_bus_error *error)
+/* What takes a network's name and nothing else. */
+static int by_name(sd_bus_message *message, void *data,
+		   int (*act)(struct manager *manager, const char *network, struct failure *failure), sd_bus_error *error)
 {
 	struct objects *objects = data;
 	struct failure failure = { 0 };
@@ -379,7 +381,12 @@ static int method_confirm(sd_bus_message *message, void *data, sd_bus_error *err
 
 	if (r < 0)
 		return r;
-	return answer(message, manager_confirm(objects->manager, name, &failure), &failure, error);
+	return answer(message, act(objects->manager, name, &failure), &failure, error);
+}
+
+static int method_confirm(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	return by_name(message, data, manager_confirm, error);
 }
 
 static int method_stop(sd_bus_message *message, void *data, sd_bus_error *error)
@@ -394,14 +401,7 @@ static int method_restart(sd_bus_message *message, void *data, sd_bus_error *err
 
 static int method_bring_up(sd_bus_message *message, void *data, sd_bus_error *error)
 {
-	struct objects *objects = data;
-	struct failure failure = { 0 };
-	char name[64];
-	int r = read_name(message, name, error);
-
-	if (r < 0)
-		return r;
-	return answer(message, manager_demand(objects->manager, name, &failure), &failure, error);
+	return by_name(message, data, manager_demand, error);
 }
 
 static int method_adopt(sd_bus_message *message, void *data, sd_bus_error *error)
@@ -468,14 +468,7 @@ static int method_set_dropin(sd_bus_message *message, void *data, sd_bus_error *
 
 static int method_undefine(sd_bus_message *message, void *data, sd_bus_error *error)
 {
-	struct objects *objects = data;
-	struct failure failure = { 0 };
-	char name[64];
-	int r = read_name(message, name, error);
-
-	if (r < 0)
-		return r;
-	return answer(message, define_remove(objects->manager, name, &failure), &failure, error);
+	return by_name(message, data, define_remove, error);
 }
 
 static int method_set_autostart(sd_bus_message *message, void *data, sd_bus_error *error)

@@ -67,6 +67,17 @@ bool network_has_peer(const struct network *network, const char *name)
 	return false;
 }
 
+/* Is that the network's name, its bridge's, or an alternative name of that? */
+bool network_is_called(const struct network *network, const char *name)
+{
+	if (strcmp(network->name, name) == 0 || strcmp(network->bridge, name) == 0)
+		return true;
+	for (size_t i = 0; i < network->n_altnames; i++)
+		if (strcmp(network->altnames[i], name) == 0)
+			return true;
+	return false;
+}
+
 /* Parsing */
 
 struct parse {

@@ -251,6 +251,7 @@ int config_parse(const char *name, const struct config_file *files, size_t n_fil
 int config_verify(struct network *networks, size_t n_networks);
 
 bool network_has_card(const struct network *network);
+bool network_is_called(const struct network *network, const char *name);
 bool network_has_peer(const struct network *network, const char *name);
 const char *network_mode_name(enum network_mode mode);
 const char *network_host_access_name(enum network_host_access access);

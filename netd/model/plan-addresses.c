@@ -20,21 +20,13 @@ static bool is_first_address(const struct netstate *state, size_t i, const char 
 static size_t first_address(const struct planner *planner, const struct netstate *state, const char *link)
 {
 	size_t *hint = &planner->hints->addresses[state == planner->desired];
-	size_t low = 0, high = state->n_addresses;
+	size_t n;
 
 	/* The next link's addresses are mostly behind a few of the last one's. */
 	for (size_t i = *hint; i <= *hint + 4; i++)
 		if (is_first_address(state, i, link))
 			return *hint = i;
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (strcmp(state->addresses[middle].link, link) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return *hint = low;
+	return *hint = netstate_addresses_of(state, link, &n);
 }
 
 #define for_each_address(state, address, on_link)						\

@@ -90,16 +90,6 @@ void taps_reset_multi_queue(struct network *network)
 	failure_set(failure, -EINVAL, "%s:%u: " format, STR_ESCAPED((network)->paths[(tap)->place.file]),\
 		    (tap)->place.line, ##__VA_ARGS__)
 
-static bool is_name_of(const struct network *network, const char *name)
-{
-	if (strcmp(network->name, name) == 0 || strcmp(network->bridge, name) == 0)
-		return true;
-	for (size_t i = 0; i < network->n_altnames; i++)
-		if (strcmp(network->altnames[i], name) == 0)
-			return true;
-	return false;
-}
-
 /* Do the sections fit together, and with their network? -EINVAL with file and line. */
 int taps_verify(const struct network *network, struct failure *failure)
 {
@@ -114,7 +104,7 @@ int taps_verify(const struct network *network, struct failure *failure)
 		if (network->on_demand)
 			return tap_failure(network, tap, failure,
 					   "[Tap] and Autostart=on-demand exclude each other: a tap that is there is a port that keeps the network up");
-		if (is_name_of(network, tap->name))
+		if (network_is_called(network, tap->name))
 			return tap_failure(network, tap, failure, "[Tap] Name=%s is a name of the network itself", tap->name);
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(network->taps[j].name, tap->name) == 0)
@@ -134,7 +124,7 @@ static int clash(const struct network *earlier, const struct network *later, siz
 			*ret_other = earlier->taps[j].place;
 			return 1;
 		}
-	if (!is_name_of(earlier, later->taps[i].name))
+	if (!network_is_called(earlier, later->taps[i].name))
 		return 0;
 	snprintf(what, 128, "[Tap] Name=%s is a name", later->taps[i].name);
 	*ret_other = earlier->places[KEY_BRIDGE];
@@ -149,7 +139,7 @@ int taps_clash(const struct network *earlier, const struct network *later, struc
 		if (clash(earlier, later, i, ret_place, ret_other, what))
 			return 1;
 	for (size_t i = 0; i < earlier->n_taps; i++)
-		if (is_name_of(later, earlier->taps[i].name)) {
+		if (network_is_called(later, earlier->taps[i].name)) {
 			snprintf(what, 128, "%s is the Name= of a [Tap]", earlier->taps[i].name);
 			*ret_place = later->places[KEY_BRIDGE];
 			*ret_other = earlier->taps[i].place;
