@@ -224,6 +224,26 @@ bool look_device(struct look *look, int ifindex, struct mac *ret_mac, uint32_t *
 	return device.found;
 }
 
+static int read_alias(const struct nlmsghdr *message, uint32_t tag _unused_, void *data)
+{
+	const struct nlattr *table[IFLA_MAX + 1];
+
+	if (nl_parse(message, sizeof(struct ifinfomsg), table, ARRAY_SIZE(table)))
+		snprintf(data, LOOK_ALIAS_SIZE, "%s", nl_get_string(table[IFLA_IFALIAS]) ?: "");
+	return 0;
+}
+
+/* What is written on a device; "" when nothing is, or it is not there. */
+void look_alias(struct look *look, int ifindex, char alias[static LOOK_ALIAS_SIZE])
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+	const struct ifinfomsg header = { .ifi_index = ifindex };
+
+	alias[0] = '\0';
+	nl_begin(&request, RTM_GETLINK, 0, 0, &header, sizeof(header));
+	(void)nl_transact(&look->channel, &request, read_alias, alias);
+}
+
 bool look_port_is_isolated(struct look *look, int port)
 {
 	return look_link_value(look, port, IFLA_INFO_SLAVE_DATA, IFLA_BRPORT_ISOLATED);

@@ -16,6 +16,8 @@ struct look {
 
 #define LOOK_NULL (struct look){ .channel = NL_CHANNEL_NULL, .links = LINK_TABLE_NULL }
 
+#define LOOK_ALIAS_SIZE	256	/* IFALIASZ */
+
 struct look_route {
 	int error;			/* negative errno in the place of a route, or 0 */
 	uint8_t type;			/* RTN_* */
@@ -36,6 +38,7 @@ int look_route(struct look *look, uint8_t family, const uint8_t *target, const u
 bool look_neighbour(struct look *look, uint8_t family, const uint8_t *address, int ifindex, struct mac *ret_mac);
 int look_bridge_port(struct look *look, int bridge, const struct mac *mac);
 bool look_device(struct look *look, int ifindex, struct mac *ret_mac, uint32_t *ret_group);
+void look_alias(struct look *look, int ifindex, char alias[static LOOK_ALIAS_SIZE]);
 bool look_port_is_isolated(struct look *look, int port);
 bool look_bridge_calls_iptables(struct look *look, int bridge, uint8_t family);
 long look_number(const char *format, ...) _printf_(1, 2);

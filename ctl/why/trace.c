@@ -19,6 +19,7 @@
 
 #include "../../lib/str.h"
 #include "describe.h"
+#include "guard.h"
 
 void trace_deinit(struct trace *trace)
 {
@@ -107,8 +108,6 @@ static const char *explain_ours(const struct evaluate_place *place)
 
 	if (strcmp(place->chain->table, "guestnet") != 0)
 		return NULL;
-	if (place->chain->family == NFPROTO_BRIDGE)
-		return "what its network's file says of guests' ports ([Port])";
 	if (place->chain->family != NFPROTO_INET)
 		return NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
@@ -139,6 +138,20 @@ static const char *const hook_names[] = {
 	[NF_INET_LOCAL_OUT] = "output", [NF_INET_POST_ROUTING] = "postrouting",
 };
 
+/* A frame that [Port] of its network's file is about. */
+static bool stop_by_guard(struct trace *trace, const struct packet *frame, const struct evaluate_place *place)
+{
+	const struct link *bridge = link_table_find(&trace->look.links, frame->bridge);
+	char alias[LOOK_ALIAS_SIZE] = "", network[LOOK_ALIAS_SIZE], text[256];
+
+	if (bridge)
+		look_alias(&trace->look, bridge->ifindex, alias);
+	guard_explain(place, frame, text, sizeof(text));
+	guard_network(alias, network, sizeof(network));
+	return stop(trace, "", "%s is dropped: %s of the %s %s", frame->reply ? "the answer" : "the packet", text,
+		    network[0] ? "network" : "network with the bridge", network[0] ? network : frame->bridge);
+}
+
 /* All rules at a hook. False when they stop the packet. */
 static bool pass_hook(struct trace *trace, struct packet *packet, int hook)
 {
@@ -160,6 +173,8 @@ static bool pass_hook(struct trace *trace, struct packet *packet, int hook)
 		suggest(&evaluate.stopped, packet, fix, sizeof(fix));
 		ours = explain_ours(&evaluate.stopped);
 		say(trace, "%s%s: stopped by %s", at, hook_names[hook], place);
+		if (packet->frame && guard_is(&evaluate.stopped))
+			return stop_by_guard(trace, packet, &evaluate.stopped);
 		return stop(trace, fix, "%s is %s by %s%s%s", what, evaluate.rejected ? "rejected" : "dropped", place,
 			    ours && ours[0] ? ": " : "", ours ?: "");
 	}
@@ -277,6 +292,19 @@ static int find_port(struct trace *trace, uint8_t family, int bridge, const uint
 	return look_bridge_port(&trace->look, bridge, &mac);
 }
 
+/* An address that its network has given to nobody: no rule lets it get as far as the bridge. */
+static bool is_given(struct trace *trace, const struct packet *packet, int bridge)
+{
+	char alias[LOOK_ALIAS_SIZE], network[LOOK_ALIAS_SIZE];
+
+	look_alias(&trace->look, bridge, alias);
+	if (!guard_knows_nobody(&trace->rules, alias, packet))
+		return true;
+	return stop(trace, "", "%s is dropped: %s is not an address of any guest: [Port] AddressBinding= of the network %s",
+		    packet->reply ? "the answer" : "the packet", ADDRESS(packet, packet->source),
+		    guard_network(alias, network, sizeof(network)));
+}
+
 /* Nothing is known of an address behind a bridge, and something depends on it. */
 static void miss_port(struct trace *trace, const struct packet *packet, int bridge, const uint8_t *address)
 {
@@ -312,6 +340,8 @@ static bool enter_from_bridge(struct trace *trace, const struct packet *packet)
 	if (!trace->frames)
 		return true;
 	from = find_port(trace, packet->family, bridge, packet->source);
+	if (!from && !is_given(trace, packet, bridge))
+		return false;
 	if (!from)
 		miss_port(trace, packet, bridge, packet->source);
 	return pass_frame(trace, packet, bridge, from, 0, NF_INET_PRE_ROUTING) &&
@@ -350,11 +380,18 @@ static bool pass_bridge(struct trace *trace, struct packet *packet)
 	if (!packet->reply)
 		say(trace, "both are on bridge %s, ports %s and %s", packet->iif, from ? look_link_name(&trace->look, from) : "unknown",
 		    to ? look_link_name(&trace->look, to) : "unknown");
+	if (!from && !is_given(trace, packet, packet->iif_index))
+		return false;
 	if (!from || !to) {
 		miss_port(trace, packet, packet->iif_index, from ? packet->target : packet->source);
 	} else if (look_port_is_isolated(&trace->look, from) && look_port_is_isolated(&trace->look, to)) {
-		char fix[128];
+		char fix[128], alias[LOOK_ALIAS_SIZE], network[LOOK_ALIAS_SIZE];
 
+		look_alias(&trace->look, packet->iif_index, alias);
+		if (guard_isolates(alias))
+			return stop(trace, "", "the ports %s and %s are isolated from each other: [Port] Isolated= of the network %s",
+				    look_link_name(&trace->look, from), look_link_name(&trace->look, to),
+				    guard_network(alias, network, sizeof(network)));
 		snprintf(fix, sizeof(fix), "bridge link set dev %s isolated off", look_link_name(&trace->look, to));
 		return stop(trace, fix, "the ports %s and %s are isolated from each other", look_link_name(&trace->look, from),
 			    look_link_name(&trace->look, to));

@@ -25,6 +25,7 @@ has_table() { nft list table bridge guestnet; }
 has_element() { nft list set bridge guestnet "$1" | grep -qF -- "$2"; }
 no_element() { ! has_element "$@"; }
 guards_of() { client ports g --json | jq -c --arg port "$1" '.[] | select(.port == $port) | .guards'; }
+why() { equal "why-$1" "$2" "$(client why "${@:3}" --json | jq -r .reason)"; }
 forge() { "$world/tools/forge-frame" "$1:eth0" "$2:eth0" "${mac[$1]}" "${@:3}"; }
 passes() { equal "$1" passed "$(forge "${@:2}")"; }
 drops() { equal "$1" dropped "$(forge "${@:2}")"; }
@@ -103,6 +104,7 @@ passes udp evil web udp ${mac[evil]} 10.91.1.9 9 255.255.255.255 9
 passes udp6 evil web udp ${mac[evil]} fe80::bad 9 ff02::1 9
 passes arp evil db arp ${mac[evil]} ${mac[evil]} 10.91.1.99 10.91.1.7
 passes mac evil web udp 52:54:00:00:99:99 10.91.1.9 9 255.255.255.255 9
+why dhcp "the packet is dropped: only DHCP servers send to this port: [Port] DHCPGuard= of the network g" "$web" 198.51.100.1:68 --protocol udp
 passes other-protocol evil web type ${mac[evil]} 0x88b5
 passes own-again evil web udp ${mac[evil]} 10.91.1.99 9 255.255.255.255 9
 ping6_large() { in_ns web busybox ping -6 -c 1 -W 5 -s 4000 fe80::5054:ff:fe91:fe%eth0; }
@@ -114,6 +116,12 @@ guards MACBinding=yes
 for name in web db evil; do check bound-$name wait_for 20 has_element mac "\"port-$name\" . ${mac[$name]}"; done
 passes mac-own evil web udp ${mac[evil]} 10.91.1.9 9 255.255.255.255 9
 drops mac-other evil web udp 52:54:00:00:99:99 10.91.1.9 9 255.255.255.255 9
+# As if it had been learned before there was a rule.
+ip neigh replace 10.91.1.9 lladdr 52:54:00:00:99:99 dev gn-g nud permanent
+bridge fdb replace 52:54:00:00:99:99 dev port-evil master static
+why mac "the packet is dropped: this is not the Ethernet address of the port: [Port] MACBinding= of the network g" 10.91.1.9 198.51.100.1:80
+ip neigh del 10.91.1.9 dev gn-g
+bridge fdb del 52:54:00:00:99:99 dev port-evil master
 drops mac-neighbour evil db udp ${mac[web]} 10.91.1.9 9 255.255.255.255 9
 drops release-of-another evil web release ${mac[evil]} ${mac[web]}
 passes ra-allowed-again evil web ra ${mac[evil]} fe80::bad
@@ -152,6 +160,13 @@ passes bound-host6 db web udp ${mac[db]} fd91::7 9 ff02::1 9
 passes bound-na6 db web na ${mac[db]} fd91::7 fd91::7
 passes bound-made db web udp ${mac[db]} fd91::5054:ff:fe91:2 9 ff02::1 9
 drops forged-source evil web udp ${mac[evil]} "$web" 9 255.255.255.255 9
+why nobody "the packet is dropped: 10.91.1.77 is not an address of any guest: [Port] AddressBinding= of the network g" 10.91.1.77 198.51.100.1:80
+why bridged "the packet is dropped: 10.91.1.77 is not an address of any guest: [Port] AddressBinding= of the network g" 10.91.1.77 "$web:80"
+ip neigh replace 10.91.1.77 lladdr ${mac[evil]} dev gn-g nud permanent
+why forged "the packet is dropped: 10.91.1.77 is not an address of the port port-evil: [Port] AddressBinding= of the network g" 10.91.1.77 198.51.100.1:80
+ip neigh del 10.91.1.77 dev gn-g
+in_ns web busybox ping -c 1 -W 5 10.91.1.1 >/dev/null
+why bound "" "$web" 198.51.100.1:7777
 drops forged-gateway evil web udp ${mac[evil]} 10.91.1.1 9 255.255.255.255 9
 drops forged-nowhere evil web udp ${mac[evil]} 0.0.0.0 9 255.255.255.255 9
 drops forged-arp evil web arp ${mac[evil]} ${mac[evil]} "$web" 10.91.1.7
@@ -235,6 +250,9 @@ check reload-isolated reload
 equal isolated true "$(link port-web .linkinfo.info_slave_data.isolated)"
 check isolated-apart refused web 10.91.1.7 7777
 equal isolated-frame lost "$(forge web db udp ${mac[web]} "$web" 9 255.255.255.255 9)"
+in_ns web busybox ping -c 1 -W 5 10.91.1.1 >/dev/null
+in_ns db busybox ping -c 1 -W 5 10.91.1.1 >/dev/null
+why isolated "the ports port-web and port-db are isolated from each other: [Port] Isolated= of the network g" "$web" 10.91.1.7:7777
 check isolated-out reaches web 198.51.100.1 7777
 # By way of the gateway: with a route to the neighbour that leads there.
 ip -n web route add 10.91.1.7/32 via 10.91.1.1
