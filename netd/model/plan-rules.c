@@ -246,13 +246,15 @@ static void close_names_ahead(struct planner *planner, bool replaced)
 		const struct job *job = &planner->jobs[i];
 		const char *network = job->desired->network;
 
-		if (job->blocked || job->excepted || !job->seen || job->desired->open || job->desired->existing || job->desired->lan ||
+		if (job->excepted || !job->seen || job->desired->open || job->desired->existing || job->desired->lan ||
 		    !job->seen->bridge->up)
 			continue;
 		if (job->seen->moved && close_ahead(planner, job->seen->name, network) && !replaced) {
 			const struct netstate_element element = bridge_element(job->seen->name, network);
 
-			planner_add_element_step(planner, PHASE_RULES, PLAN_ELEMENT_REMOVE, OUTCOME_UPDATE, network, &element);
+			/* One that is blocked keeps the name of a moment until it is down. */
+			planner_add_element_step(planner, job->blocked ? PHASE_REMOVE_RULES : PHASE_RULES, PLAN_ELEMENT_REMOVE,
+						 OUTCOME_UPDATE, network, &element);
 		}
 	}
 	if (replaced)
