@@ -273,9 +273,10 @@ const struct subnet_choice *subnet_find(const struct subnet_choice *choices, siz
 size_t subnet_addresses(const struct network *network, const struct subnet_choice *choice,
 			struct network_address ret_addresses[static SUBNET_ADDRESSES])
 {
-	size_t n = network->n_addresses;
+	size_t n;
 
-	memcpy(ret_addresses, network->addresses, n * sizeof(*ret_addresses));
+	for (n = 0; n < network->n_addresses; n++)
+		ret_addresses[n] = network->addresses[n];
 	if (choice && choice->address4.family && is_wanted(network, false))
 		ret_addresses[n++] = (struct network_address){ .ip = choice->address4, .prefix_length = SUBNET_LENGTH4 };
 	if (choice && choice->address6.family && is_wanted(network, true))
