@@ -19,15 +19,17 @@ netd-model-tests: $(NETD_MODEL_TESTS:%=$(OBJ)/tests/unit/%)	## unit tests of the
 # The kernel side: acts, decides nothing. libmnl and libnftnl.
 NETD_KERNEL_SOURCES := netd/kernel/kernel.c netd/kernel/nft.c netd/kernel/dump.c netd/kernel/link.c \
 	netd/kernel/snapshot.c netd/kernel/rules.c netd/kernel/apply.c netd/kernel/checksum.c netd/kernel/tc.c netd/kernel/queue.c netd/kernel/foreign.c netd/kernel/sysctl.c netd/kernel/tap.c netd/kernel/record.c netd/kernel/monitor.c netd/kernel/conntrack.c netd/kernel/coexist.c netd/kernel/sockets.c \
-	netd/kernel/neighbours.c netd/kernel/uplink.c \
+	netd/kernel/neighbours.c netd/kernel/vlan.c netd/kernel/uplink.c \
 	lib/nl/batch.c lib/nl/socket.c lib/nl/wire.c
-NETD_KERNEL_TESTS := test-ruleset
+NETD_KERNEL_TESTS := test-ruleset test-dump
+# The decoders, for tests and fuzzers of them alone.
+NETD_DUMP_SOURCES := netd/kernel/dump.c netd/model/netstate.c netd/model/ip.c lib/nl/batch.c lib/nl/socket.c lib/nl/wire.c
 
 $(call objects,$(NETD_KERNEL_SOURCES)): EXTRA_CFLAGS = $(call pkg_flags,--cflags,libmnl libnftnl)
 
 $(NETD_KERNEL_TESTS:%=$(OBJ)/tests/unit/%): $(OBJ)/tests/unit/%: $(OBJ)/tests/unit/%.o \
-		$(call objects,netd/model/ruleset.c $(LIB_SOURCES))
-	$(link) -pie $(call pkg_flags,--libs,cmocka)
+		$(call objects,netd/model/ruleset.c $(NETD_DUMP_SOURCES) $(LIB_SOURCES))
+	$(link) -pie $(call pkg_flags,--libs,cmocka libmnl)
 
 # What was recorded, gone through again: with a file in the place of the kernel.
 NETD_RECORD_TEST := $(OBJ)/tests/unit/test-record
@@ -48,7 +50,6 @@ netd-kernel-tests: $(NETD_KERNEL_TESTS:%=$(OBJ)/tests/unit/%) $(KERNEL_DRIVER) t
 
 # Fuzzers of the daemon: what else they are linked with.
 FUZZERS_MODEL := fuzz-uplink fuzz-config fuzz-leasefile fuzz-netstate
-NETD_DUMP_SOURCES := netd/kernel/dump.c netd/model/netstate.c netd/model/ip.c lib/nl/batch.c lib/nl/socket.c lib/nl/wire.c
 netd_fuzz_objects = $(patsubst %.c,$(1)/%.o,$(LIB_SOURCES) $(2))
 $(FUZZERS_MODEL:%=$(OBJ)/tests/fuzz/%-replay): $(OBJ)/tests/fuzz/%-replay: $(OBJ)/tests/fuzz/%.o $(OBJ)/tests/fuzz/replay.o \
 		$(call netd_fuzz_objects,$(OBJ),$(NETD_MODEL_SOURCES))

@@ -30,6 +30,7 @@
 #include "snapshot.h"
 #include "sysctl.h"
 #include "tap.h"
+#include "vlan.h"
 
 struct applying {
 	struct kernel *kernel;
@@ -431,6 +432,55 @@ static void take_down_failed_ports(struct applying *applying, const struct nl_ba
 		(void)kernel_transact(applying->kernel, &applying->kernel->rtnl, &down, NULL, NULL);
 }
 
+/* The first error of a batch. */
+static int first_error(const struct nl_batch *batch)
+{
+	for (size_t i = 0; i < batch->n_entries; i++)
+		if (batch->entries[i].error)
+			return batch->entries[i].error;
+	return 0;
+}
+
+/*
+ * A port with a VLAN: read back before it is set up, since a bridge that does not filter VLANs takes all of this and does
+ * nothing. False, with the step's result, when it is not in force: it is down then.
+ */
+static bool put_vlan_port_back(struct applying *applying, size_t step, int bridge)
+{
+	const struct netstate_port *port = &applying->plan->steps[step].port;
+	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL, down = NL_BATCH_NULL;
+	struct apply_result *result = &applying->results[step];
+	struct kernel *kernel = applying->kernel;
+	uint16_t default_vlan = 0;
+	bool filtering = false;
+	int r = vlan_look_bridge(kernel, bridge, &filtering, &default_vlan);
+
+	if (r == 0 && !filtering)
+		r = -EOPNOTSUPP;
+	if (r == 0) {
+		link_put_port_back(&batch, port, bridge, default_vlan, (uint32_t)step);
+		r = kernel_transact(kernel, &kernel->rtnl, &batch, NULL, NULL);
+	}
+	if (r == 0)
+		r = first_error(&batch);
+	if (r == 0)
+		r = vlan_verify(kernel, port->ifindex, port->vlan);
+	if (r == 0)
+		return true;
+	link_put_flags(&down, port->ifindex, false, (uint32_t)step);
+	(void)kernel_transact(kernel, &kernel->rtnl, &down, NULL, NULL);
+	if (r == -ENODEV)
+		return false;
+	result->error = r;
+	if (r == -EOPNOTSUPP && !filtering)
+		snprintf(result->text, sizeof(result->text), "%s is for VLAN %u, and its bridge does not filter VLANs (ip link set %s type bridge vlan_filtering 1): it is down",
+			 port->name, port->vlan, port->bridge);
+	else
+		snprintf(result->text, sizeof(result->text), "VLAN %u of %s is not in force: it is down%s%s", port->vlan, port->name,
+			 r == -EOPNOTSUPP ? "" : ": ", r == -EOPNOTSUPP ? "" : strerror(-r));
+	return false;
+}
+
 static void put_ports_back(struct applying *applying)
 {
 	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
@@ -445,10 +495,14 @@ static void put_ports_back(struct applying *applying)
 			continue;
 		if (step->op == PLAN_PORT_SET)
 			link_put_port_set(&batch, port, port->master != 0, (uint32_t)applying->steps[i]);
-		else if (bridge)
-			link_put_port_back(&batch, port, bridge, (uint32_t)applying->steps[i]);
-		else
+		else if (!bridge)
 			fail_step(applying, applying->steps[i], -ENODEV, "its bridge is not there");
+		else if (!port->vlan)
+			link_put_port_back(&batch, port, bridge, 0, (uint32_t)applying->steps[i]);
+		else if (!put_vlan_port_back(applying, applying->steps[i], bridge))
+			continue;
+		if (step->op != PLAN_PORT_SET && bridge)
+			link_put_port_up(&batch, port, (uint32_t)applying->steps[i]);
 	}
 	if (batch.n_entries == 0)
 		return;

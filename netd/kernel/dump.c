@@ -671,3 +671,40 @@ int dump_elements(const struct nlmsghdr *message, dump_each_element each, void *
 	}
 	return 0;
 }
+
+/* An RTM_NEWVLAN (net/bridge/br_vlan.c:br_vlan_fill_vids()); what is not, and other ports, are passed over. -EPROTO. */
+int dump_vlans(const struct nlmsghdr *message, struct dump_vlans *vlans)
+{
+	const uint16_t flags = BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED;
+	const uint8_t *at = NLMSG_DATA(message), *end = (const uint8_t *)message + message->nlmsg_len;
+	struct bridge_vlan_info info;
+	struct br_vlan_msg header;
+
+	if (message->nlmsg_type != RTM_NEWVLAN)
+		return 0;
+	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(header)))
+		return -EPROTO;
+	memcpy(&header, at, sizeof(header));
+	if ((int)header.ifindex != vlans->port)
+		return 0;
+	/* One attribute for each entry, all of one type. */
+	at += NLMSG_ALIGN(sizeof(header));
+	while (at < end && (size_t)(end - at) >= NLA_HDRLEN) {
+		const struct nlattr *entry = (const struct nlattr *)at, *table[BRIDGE_VLANDB_ENTRY_INFO + 1];
+		size_t step;
+
+		if (entry->nla_len < NLA_HDRLEN || entry->nla_len > end - at)
+			return -EPROTO;
+		/* The last one need not be padded. */
+		step = (size_t)NLA_ALIGN(entry->nla_len);
+		at += step < (size_t)(end - at) ? step : (size_t)(end - at);
+		if ((entry->nla_type & NLA_TYPE_MASK) != BRIDGE_VLANDB_ENTRY || !nl_parse_nested(entry, table, ARRAY_SIZE(table)) ||
+		    !nl_get(table[BRIDGE_VLANDB_ENTRY_INFO], &info, sizeof(info)))
+			continue;
+		if (info.vid == vlans->vid && (info.flags & flags) == flags)
+			vlans->found = true;
+		else
+			vlans->others = true;
+	}
+	return 0;
+}

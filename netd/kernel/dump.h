@@ -54,6 +54,15 @@ int dump_link(const struct nlmsghdr *message, struct dump_link *ret_link);
 int dump_address(const struct nlmsghdr *message, struct netstate_address *ret_address, int *ret_ifindex,
 		 bool *ret_link_local);
 int dump_route(const struct nlmsghdr *message, struct netstate_route *ret_route, int *ret_ifindex);
+
+/* Of one port: is it in the VLAN @vid alone, untagged? Adds up over the messages of a dump. */
+struct dump_vlans {
+	int port;
+	uint16_t vid;
+	bool found, others;
+};
+
+int dump_vlans(const struct nlmsghdr *message, struct dump_vlans *vlans);
 bool dump_is_advertised(const struct nlmsghdr *message);
 bool dump_alias_has(const char *alias, const char *word);
 bool dump_alias_word(const char *alias, const char *key, char *buffer, size_t size);

@@ -345,29 +345,38 @@ static void put_fixed_macs(struct nl_batch *batch, const struct netstate_port *p
 }
 
 /*
- * Puts a port back into the bridge of index @bridge: down before it gets there, up together with its
- * options, so that no frame passes without them; then asks for it, for the caller to compare.
+ * Puts a port back into the bridge of index @bridge, down before it gets there, with its group, its VLAN and its fixed
+ * addresses. @default_vlan is what the bridge gives to new ports, or 0.
  */
-void link_put_port_back(struct nl_batch *batch, const struct netstate_port *port, int bridge, uint32_t tag)
+void link_put_port_back(struct nl_batch *batch, const struct netstate_port *port, int bridge, uint16_t default_vlan, uint32_t tag)
 {
 	const struct ifinfomsg down = { .ifi_index = port->ifindex, .ifi_change = IFF_UP };
-	const struct ifinfomsg up = { .ifi_index = port->ifindex, .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
-	const struct ifinfomsg ask = { .ifi_index = port->ifindex };
-	size_t info, data;
+	const struct ifinfomsg there = { .ifi_index = port->ifindex };
 
 	/* The flags of a message are worked on last: down comes alone. */
 	begin_link(batch, RTM_SETLINK, 0, &down, tag);
-	begin_link(batch, RTM_SETLINK, 0, &ask, tag);
+	begin_link(batch, RTM_SETLINK, 0, &there, tag);
 	nl_put_u32(batch, IFLA_GROUP, port->group);
 	nl_put_u32(batch, IFLA_MASTER, (uint32_t)bridge);
 	if (port->mtu)
 		nl_put_u32(batch, IFLA_MTU, port->mtu);
 	if (port->vlan) {
 		put_vlan(batch, RTM_SETLINK, port->ifindex, port->vlan, BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED, tag);
-		if (port->vlan != 1)
-			put_vlan(batch, RTM_DELLINK, port->ifindex, 1, 0, tag);
+		if (default_vlan && default_vlan != port->vlan)
+			put_vlan(batch, RTM_DELLINK, port->ifindex, default_vlan, 0, tag);
 	}
 	put_fixed_macs(batch, port, bridge, tag);
+}
+
+/*
+ * Sets a port up that was put back, together with its options, so that no frame passes without them; then asks for it,
+ * for the caller to compare.
+ */
+void link_put_port_up(struct nl_batch *batch, const struct netstate_port *port, uint32_t tag)
+{
+	const struct ifinfomsg up = { .ifi_index = port->ifindex, .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
+	const struct ifinfomsg ask = { .ifi_index = port->ifindex };
+	size_t info, data;
 
 	/* Here the options of the port come before its flags (net/core/rtnetlink.c:rtnl_changelink()). */
 	begin_link(batch, RTM_NEWLINK, 0, &up, tag);

@@ -30,4 +30,5 @@ void link_put_route(const struct kernel *kernel, struct nl_batch *batch, const s
 void link_put_guest_route(const struct kernel *kernel, struct nl_batch *batch, bool add, const struct netstate_route *route,
 			  uint32_t tag);
 void link_put_port_set(struct nl_batch *batch, const struct netstate_port *port, bool isolation, uint32_t tag);
-void link_put_port_back(struct nl_batch *batch, const struct netstate_port *port, int bridge, uint32_t tag);
+void link_put_port_back(struct nl_batch *batch, const struct netstate_port *port, int bridge, uint16_t default_vlan, uint32_t tag);
+void link_put_port_up(struct nl_batch *batch, const struct netstate_port *port, uint32_t tag);

@@ -45,9 +45,12 @@ static void decode_rtnl(const struct nlmsghdr *message)
 {
 	struct netstate_address address;
 	struct netstate_route route;
+	struct dump_vlans vlans = { .port = 7, .vid = 10 };
 	bool link_local;
 	int ifindex, r;
 
+	r = dump_vlans(message, &vlans);
+	must(r == 0 || r == -EPROTO);
 	decode_link(message);
 	if (dump_address(message, &address, &ifindex, &link_local) == 0)
 		must(address.address.family == AF_INET || address.address.family == AF_INET6);

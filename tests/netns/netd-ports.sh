@@ -64,3 +64,36 @@ check reload-none "$BIN/guestnet" reload
 ip link del $bridge
 check none-running wait_for 30 running
 equal none null "$(link tap7 .master)"
+
+# A port with a VLAN, as the helper marks it, is not set up without.
+vlan_tap=gn4201_9
+vlans() { bridge -j vlan show dev "$1" | jq -r '.[0].vlans[] | "\(.vlan) \(.flags // [] | join(" "))"'; }
+is_up() { [ "$(link "$1" '.flags | index("UP") != null')" = true ]; }
+in_vlan() { on $vlan_tap $bridge && is_up $vlan_tap && [ "$(vlans $vlan_tap)" = '10 PVID Egress Untagged' ]; }
+is_down() { ! is_up $vlan_tap; }
+said() { "$BIN/guestnet" status lab --json | jq -r '.[0].problem' | grep -qF "$vlan_tap is for VLAN 10, and its bridge does not filter VLANs (ip link set $bridge type bridge vlan_filtering 1): it is down"; }
+ip tuntap add $vlan_tap mode tap
+ip link set $vlan_tap alias "guestnet uid=4201 pid=0 net=$bridge vlan=10"
+# The alias alone moves nothing: it falls off, as a guest's port does.
+ip link set $vlan_tap master $bridge
+ip link set $vlan_tap nomaster
+check vlan-unfiltered wait_for 30 said
+check vlan-unfiltered-down is_down
+if ip link set $bridge type bridge vlan_filtering 1 2>/dev/null; then
+	check vlan-filtered wait_for 30 in_vlan
+	# Its own other VLAN, and none.
+	for default in 5 0; do
+		ip link set $bridge type bridge vlan_default_pvid $default
+		ip link set $vlan_tap nomaster
+		check vlan-default-$default wait_for 30 in_vlan
+	done
+	# A bridge made anew does not filter.
+	ip link del $bridge
+	check vlan-bridge-unfiltered wait_for 30 said
+	check vlan-bridge-unfiltered-down is_down
+	ip link set $bridge type bridge vlan_filtering 1
+	check vlan-bridge-filtered wait_for 30 in_vlan
+else
+	skip vlan-filtered 'the kernel has no VLAN filtering; tests/vm/netd.sh has one that does'
+fi
+ip link del $vlan_tap

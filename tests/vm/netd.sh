@@ -11,7 +11,7 @@
 suite=vm.netd
 . "$(dirname "$0")/../lib.sh"
 export STORM_SECONDS=5 DRIVER=/guestnet/build/driver/kernel-driver
-[ $# -gt 0 ] || set -- netd netd-checksum
+[ $# -gt 0 ] || set -- netd netd-checksum netd-ports
 for name; do
 	start=$SECONDS
 	SUITE_PREFIX=${SUITE_PREFIX-}vm. bash "$top/tests/netns/$name.sh" </dev/null || fail "$name-exit" "status $?"
