@@ -192,17 +192,22 @@ static int read_interface(const struct nlmsghdr *message, unsigned int dirty)
 	return 0;
 }
 
-/*
- * Routes are dirty as a whole, too: those of interfaces that are no bridges of ours are read only when they are needed. A
- * bridge of ours has a route to where its addresses are, and that comes and goes with them: it is in nobody's way.
- */
+/* A bridge of ours has a route to where its addresses are, and that comes and goes with them: it is in nobody's way. */
+static bool is_in_the_way(const struct kernel *kernel, const struct netstate_route *route, int ifindex)
+{
+	if (!route->gateway.family && kernel_is_our_bridge(kernel, ifindex))
+		return false;
+	return kernel_is_overlap(kernel, route);
+}
+
+/* Routes are dirty as a whole, too: those of interfaces that are no bridges of ours are read only when they are needed. */
 static void note_dirt(const struct kernel *kernel, const struct nlmsghdr *message, unsigned int dirty, struct dirt *dirt)
 {
 	int ifindex = read_interface(message, dirty), of_route;
 	struct netstate_route route;
 
 	if (dirty == DIRTY_ROUTES && !dirt->overlap && dump_route(message, &route, &of_route) == 0)
-		dirt->overlap = !kernel_is_our_bridge(kernel, of_route) && kernel_is_overlap(kernel, &route);
+		dirt->overlap = is_in_the_way(kernel, &route, of_route);
 	if (ifindex > 0)
 		dirt_add_link(dirt, ifindex);
 	if (ifindex <= 0 || dirty == DIRTY_ROUTES)
