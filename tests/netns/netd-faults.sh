@@ -84,7 +84,7 @@ for call in sendto:6 sendto:8 sendto:10 sendto:12 sendto:13 sendto:14 sendto:15 
 	end_netd
 done
 equal kill-up-converges 0 $bad
-matches kill-up-happened '^([8-9]|1[0-9])$' $killed
+check kill-up-happened test $killed -ge 8
 echo "killed on the way up in $killed of $rounds rounds"
 
 # Killed while it takes things down, then on with it: nothing is left.
@@ -101,7 +101,7 @@ for n in 6 8 9 10 11 12 13 14 16 18; do
 done
 equal kill-down-converges 0 $bad
 exec 2>&3 3>&-
-matches kill-down-happened '^([3-9]|10)$' $killed
+check kill-down-happened test $killed -ge 3
 
 # One message after the other refused. Whatever it was: tried again, and whole.
 bad=0
