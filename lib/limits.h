@@ -34,6 +34,8 @@
 /* What may be on a network card that becomes a port of a bridge; more is no host's, but a router's. */
 #define LIMIT_UPLINK_ADDRESSES	256
 #define LIMIT_UPLINK_ROUTES	1024
+#define LIMIT_UPLINK_NEIGHBOURS	1024
+#define LIMIT_UPLINK_RULES	256
 #define LIMIT_UPLINK_FILE	(1024 * 1024)		/* bytes of the file that says so */
 
 /* Messages to the kernel that are in memory at one time. */

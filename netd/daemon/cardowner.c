@@ -10,10 +10,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../lib/addr.h"
 #include "../../lib/fd.h"
 #include "../../lib/limits.h"
 
@@ -38,21 +41,56 @@ static bool read_value(const char *path, const char *key, char *ret_value, size_
 }
 
 /* networkd writes a file for each link, and what it does with it as ADMIN_STATE (networkd-state-file.c). */
-static bool is_networkd_s(int ifindex)
+static bool is_networkd_s(int ifindex, char *ret_file, size_t size)
 {
 	char path[64], state[32];
 
 	snprintf(path, sizeof(path), "/run/systemd/netif/links/%d", ifindex);
+	if (!read_value(path, "NETWORK_FILE", ret_file, size) || strchr(ret_file, '\''))
+		ret_file[0] = '\0';
 	return read_value(path, "ADMIN_STATE", state, sizeof(state)) && strcmp(state, "unmanaged") != 0;
 }
 
-/* NetworkManager keeps managed=0 or 1 for each device (nm-config.c). */
+/* NetworkManager writes managed=true or false for each device (nm_config_device_state_write()). */
 static bool is_networkmanager_s(int ifindex)
 {
 	char path[64], state[32];
 
 	snprintf(path, sizeof(path), "/run/NetworkManager/devices/%d", ifindex);
-	return read_value(path, "managed", state, sizeof(state)) && strcmp(state, "1") == 0;
+	return read_value(path, "managed", state, sizeof(state)) && strcmp(state, "true") == 0;
+}
+
+/* What they call the bridge: they leave those named as ours are alone, as we have told them to. */
+static void name_bridge(const char *bridge, char ret_name[static IFNAME_SIZE])
+{
+	const char *rest;
+
+	if (str_has_prefix(bridge, "gn-", &rest))
+		snprintf(ret_name, IFNAME_SIZE, "br-%.12s", rest);
+	else
+		snprintf(ret_name, IFNAME_SIZE, "%.15s", bridge);
+}
+
+/* The present profile stays, so that it can be gone back to, and does not start by itself any more. */
+static void fix_networkmanager(const char *nic, const char *bridge, struct text *fix)
+{
+	text_add(fix, "old=$(nmcli -g GENERAL.CON-UUID device show %s); set --; for key in $(printf 'ipv%%s ' 4.addresses 4.gateway 4.routes 4.dns 4.dns-search 4.method 6.addresses 6.gateway 6.routes 6.dns 6.dns-search 6.method); do set -- \"$@\" $key \"$(nmcli -e no -g $key connection show \"$old\")\"; done; ",
+		 nic);
+	text_add(fix, "nmcli connection add type bridge con-name %s ifname %s bridge.stp no bridge.mac-address \"$(cat /sys/class/net/%s/address)\" \"$@\" && nmcli connection add type ethernet con-name %s-%s ifname %s master %s && nmcli connection modify \"$old\" connection.autoconnect no && nmcli connection up %s-%s",
+		 bridge, bridge, nic, bridge, nic, nic, bridge, bridge, nic);
+}
+
+/* @file says what the card has: without its [Match] it is the bridge's. "00-" comes before all others that would match. */
+static void fix_networkd(const char *nic, const char *bridge, const char *file, struct text *fix)
+{
+	text_add(fix, "cd /etc/systemd/network && printf '[NetDev]\\nName=%s\\nKind=bridge\\nMACAddress=%%s\\n' \"$(cat /sys/class/net/%s/address)\" >00-%s.netdev && printf '[Match]\\nName=%s\\n[Network]\\nBridge=%s\\n' >00-%s-%s.network && ",
+		 bridge, nic, bridge, nic, bridge, bridge, nic);
+	if (file[0])
+		text_add(fix, "{ printf '[Match]\\nName=%s\\n'; sed '/^\\[Match\\]/,/^\\[/{/^\\[Match\\]/d;/^\\[/!d}' '%s'; } >00-%s.network",
+			 bridge, file, bridge);
+	else
+		text_add(fix, "printf '[Match]\\nName=%s\\n[Network]\\nDHCP=yes\\n' >00-%s.network", bridge, bridge);
+	text_add(fix, " && networkctl reload");
 }
 
 /*
@@ -61,21 +99,22 @@ static bool is_networkmanager_s(int ifindex)
  */
 bool cardowner_manages(const char *nic, int ifindex, const char *bridge, struct text *problem, struct text *fix)
 {
+	char name[IFNAME_SIZE], file[256];
+	const char *owner;
+
+	name_bridge(bridge, name);
 	if (is_networkmanager_s(ifindex)) {
-		text_add(problem, "NetworkManager manages %s, and would take it back: let it make the bridge %s, and leave Uplink= away",
-			 STR_ESCAPED(nic), STR_ESCAPED(bridge));
-		text_add(fix, "nmcli connection add type bridge con-name %s ifname %s bridge.stp no bridge.mac-address \"$(cat /sys/class/net/%s/address)\" && nmcli connection add type ethernet con-name %s-%s ifname %s master %s && nmcli connection up %s-%s",
-			 bridge, bridge, nic, bridge, nic, nic, bridge, bridge, nic);
-		return true;
+		owner = "NetworkManager";
+		fix_networkmanager(nic, name, fix);
+	} else if (is_networkd_s(ifindex, file, sizeof(file))) {
+		owner = "systemd-networkd";
+		fix_networkd(nic, name, file, fix);
+	} else {
+		return false;
 	}
-	if (is_networkd_s(ifindex)) {
-		text_add(problem, "systemd-networkd manages %s, and would take it back: let it make the bridge %s, and leave Uplink= away; what it is to have stands in the card's .network file, and moves to the bridge's",
-			 STR_ESCAPED(nic), STR_ESCAPED(bridge));
-		text_add(fix, "cd /etc/systemd/network && printf '[NetDev]\\nName=%s\\nKind=bridge\\nMACAddress=%%s\\n' \"$(cat /sys/class/net/%s/address)\" >10-%s.netdev && printf '[Match]\\nName=%s\\n[Network]\\nBridge=%s\\n' >10-%s.network && printf '[Match]\\nName=%s\\n[Network]\\nDHCP=yes\\n' >11-%s.network && networkctl reload",
-			 bridge, nic, bridge, nic, bridge, nic, bridge, bridge);
-		return true;
-	}
-	return false;
+	text_add(problem, "%s manages %s, and would take it back: let it make the bridge, with what %s has, and write Bridge=%s in the place of Uplink=%s",
+		 owner, STR_ESCAPED(nic), STR_ESCAPED(nic), STR_ESCAPED(name), STR_ESCAPED(nic));
+	return true;
 }
 
 static size_t read_small(int proc_fd, const char *pid, const char *name, char *buffer, size_t size)
@@ -91,16 +130,6 @@ static size_t read_small(int proc_fd, const char *pid, const char *name, char *b
 	return n > 0 ? (size_t)n : 0;
 }
 
-static bool is_client(const char *command)
-{
-	static const char *const clients[] = { "dhclient", "dhcpcd", "udhcpc", "busybox" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(clients); i++)
-		if (strcmp(command, clients[i]) == 0)
-			return true;
-	return false;
-}
-
 /* Arguments stand behind each other, each with a zero byte. */
 static bool has_argument(const char *arguments, size_t length, const char *word)
 {
@@ -110,8 +139,95 @@ static bool has_argument(const char *arguments, size_t length, const char *word)
 	return false;
 }
 
-/* A DHCP client that was told to look after this card: "dhclient (pid 812)". False when none is found. */
-bool cardowner_find_client(const char *nic, struct text *text)
+/* Is there a word of this name in a title such as "dhcpcd: eth0 [ip4]"? */
+static bool has_word(const char *title, const char *word)
+{
+	const size_t n = strlen(word);
+
+	for (; *title; title += strcspn(title, " "), title += strspn(title, " "))
+		if (strcspn(title, " ") == n && strncmp(title, word, n) == 0)
+			return true;
+	return false;
+}
+
+/* An argument that is an interface: a dhclient without one looks after all of them. */
+static bool names_interface(const char *arguments, size_t length)
+{
+	for (size_t i = 0; i < length; i += strlen(arguments + i) + 1)
+		if (if_nametoindex(arguments + i) > 0)
+			return true;
+	return false;
+}
+
+/*
+ * dhcpcd gives its process a title; the one of all interfaces calls itself the manager, or the master. Its helpers' titles
+ * begin with another word in brackets.
+ */
+static bool is_dhcpcd_of(const char *title, const char *nic, bool *ret_everywhere)
+{
+	if (!str_has_prefix(title, "dhcpcd: ", &title))
+		return false;
+	*ret_everywhere = strncmp(title, "[manager]", 9) == 0 || strncmp(title, "[master]", 8) == 0;
+	return *ret_everywhere || (title[0] != '[' && has_word(title, nic));
+}
+
+/*
+ * Files of the network belong to its namespace, and so do their inodes (proc_alloc_inum()): another container's client for its
+ * own eth0 is none of ours. Everybody may look at that, unlike at /proc/PID/ns.
+ */
+static bool is_in_our_namespace(int proc_fd, const char *pid)
+{
+	struct stat ours, theirs;
+	char path[64];
+
+	snprintf(path, sizeof(path), "%.20s/net/dev", pid);
+	return fstatat(proc_fd, "self/net/dev", &ours, 0) == 0 && fstatat(proc_fd, path, &theirs, 0) == 0 && ours.st_ino == theirs.st_ino;
+}
+
+static bool is_client_of(int proc_fd, const char *pid, const char *nic, struct cardowner_client *ret_client)
+{
+	struct cardowner_client client = { 0 };
+	char command[32], arguments[4096];
+	size_t length;
+	bool found = false;
+
+	(void)read_small(proc_fd, pid, "comm", command, sizeof(command));
+	command[strcspn(command, "\n")] = '\0';
+	if (strcmp(command, "dhclient") != 0 && strcmp(command, "dhcpcd") != 0 && strcmp(command, "udhcpc") != 0 &&
+	    strcmp(command, "busybox") != 0)
+		return false;
+	length = read_small(proc_fd, pid, "cmdline", arguments, sizeof(arguments));
+	if (strcmp(command, "dhcpcd") == 0) {
+		found = is_dhcpcd_of(arguments, nic, &client.everywhere);
+	} else if (strcmp(command, "dhclient") == 0) {
+		client.everywhere = !names_interface(arguments, length);
+		found = client.everywhere || has_argument(arguments, length, nic);
+	} else if (strcmp(command, "udhcpc") == 0 || has_argument(arguments, length, "udhcpc")) {
+		found = has_argument(arguments, length, nic);
+	}
+	if (!found || !is_in_our_namespace(proc_fd, pid))
+		return false;
+	(void)str_parse_u32(pid, INT32_MAX, &client.pid);
+	snprintf(client.program, sizeof(client.program), "%.15s", strcmp(command, "busybox") == 0 ? "udhcpc" : command);
+	*ret_client = client;
+	return true;
+}
+
+/* Does a client that has been found still run? */
+bool cardowner_is_client(const char *nic, const struct cardowner_client *client)
+{
+	_cleanup_(fd_closep) int proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct cardowner_client found;
+	char pid[16];
+
+	if (!client->pid || proc_fd < 0)
+		return false;
+	snprintf(pid, sizeof(pid), "%u", client->pid);
+	return is_client_of(proc_fd, pid, nic, &found);
+}
+
+/* A DHCP client that looks after this interface. False when none is found. */
+bool cardowner_find_client(const char *nic, struct cardowner_client *ret_client)
 {
 	unsigned int n = 0;
 	struct dirent *entry;
@@ -119,22 +235,12 @@ bool cardowner_find_client(const char *nic, struct text *text)
 	bool found = false;
 
 	while (proc && !found && n < LIMIT_PROCESSES && (entry = readdir(proc))) {
-		char command[32], arguments[4096];
-		size_t length;
 		uint32_t pid;
 
 		if (str_parse_u32(entry->d_name, INT32_MAX, &pid) < 0)
 			continue;
 		n++;
-		(void)read_small(dirfd(proc), entry->d_name, "comm", command, sizeof(command));
-		command[strcspn(command, "\n")] = '\0';
-		if (!is_client(command))
-			continue;
-		length = read_small(dirfd(proc), entry->d_name, "cmdline", arguments, sizeof(arguments));
-		found = has_argument(arguments, length, nic) &&
-			(strcmp(command, "busybox") != 0 || has_argument(arguments, length, "udhcpc"));
-		if (found)
-			text_add(text, "%s (pid %u)", strcmp(command, "busybox") == 0 ? "udhcpc" : command, pid);
+		found = is_client_of(dirfd(proc), entry->d_name, nic, ret_client);
 	}
 	if (proc)
 		closedir(proc);

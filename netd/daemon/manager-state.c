@@ -240,7 +240,7 @@ static void tell_peers(const struct manager *manager, struct managed *managed)
 /* A network card that is its port. True when there is nothing more to say. */
 static bool tell_card(const struct manager *manager, struct managed *managed)
 {
-	char problem[512] = "", fix[1024] = "";
+	char problem[512] = "", fix[1536] = "";
 	struct text problem_text, fix_text;
 	bool trial, wrong;
 

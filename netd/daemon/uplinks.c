@@ -10,7 +10,9 @@
  *    back when ConfirmTimeout= is over; then the network is down until somebody starts it;
  *  - the file says until when. A daemon that dies in between is started again by systemd, and the new one finds the file:
  *    it completes the move and the trial, or undoes it when the time is over. One that is told to end undoes it first;
- *  - a network that is not to be any more, or whose file cannot be read after a restart, gives the card back first.
+ *  - a network that is not to be any more, or whose file cannot be read after a restart, gives the card back first;
+ *  - where RUN/NETWORK.card is lost, a port of a bridge of ours that has the bridge's own Ethernet address is a card that was
+ *    moved: the bridge shows what is to be given back.
  *
  * A card without a file has only been looked at ("ready"): a step of this very pass may take it.
  */
@@ -45,10 +47,12 @@ struct card {
 	struct uplink uplink;		/* owned */
 	bool ready;			/* nothing has been moved yet, and there is no file */
 	bool due;			/* something has changed, on it or on the bridge */
+	bool unsaved;			/* there is no file, and there has to be one */
 	bool in_place;
 	bool gone;			/* the card is not there */
 	bool good;			/* found so: what was to answer answers */
 	bool confirmed;			/* by somebody */
+	struct cardowner_client client;	/* of the card, found when that was taken */
 	uint64_t asked_us;		/* CLOCK_MONOTONIC */
 	uint64_t end_us;		/* of the trial, CLOCK_REALTIME */
 };
@@ -161,14 +165,54 @@ static void load_card(struct uplinks *uplinks, int directory_fd, const char *nam
 	else if (r >= 0)
 		r = -EINVAL;
 	if (r < 0)
-		sd_journal_send("MESSAGE=%s/%s cannot be read (%s): what was on a network card is in there, and is not given back by itself",
+		sd_journal_send("MESSAGE=%s/%s cannot be read (%s): what was on a network card is in there; what is on its bridge now is given back in its place",
 				uplinks->options->run_root, name, failure.text[0] ? failure.text : strerror(-r), "PRIORITY=3", NULL);
 	else if (find_card(uplinks, card.uplink.network))
 		card_deinit(&card);
 	else {
 		set_end(&card);
+		(void)cardowner_find_client(card.uplink.nic, &card.client);
 		(void)add_card(uplinks, &card);
 	}
+}
+
+/* The file of one that was moved is lost: what its bridge shows takes its place. */
+static void adopt_card(struct uplinks *uplinks, const struct uplink_moved *moved)
+{
+	_cleanup_(uplink_look_deinit) struct uplink_look look = UPLINK_LOOK_NULL;
+	struct card card = { .due = true, .unsaved = true };
+	struct uplink *uplink = &card.uplink;
+	int r;
+
+	memcpy(uplink->network, moved->network, sizeof(uplink->network));
+	memcpy(uplink->nic, moved->nic, sizeof(uplink->nic));
+	memcpy(uplink->bridge, moved->bridge, sizeof(uplink->bridge));
+	uplink->seen_us = boot_us();
+	r = uplink_look(uplinks->kernel, moved->nic, moved->bridge, &look);
+	if (r == 0)
+		r = uplink_adopt(uplink, &look);
+	if (r < 0) {
+		card_deinit(&card);
+		sd_journal_send("MESSAGE=network %s: cannot look at what is on %s: %s", moved->network, moved->bridge, strerror(-r),
+				"PRIORITY=3", "NETWORK=%s", moved->network, NULL);
+		return;
+	}
+	uplink_read_backwards(uplinks->kernel, uplink);
+	sd_journal_send("MESSAGE=network %s: there is no file of what was on %s; %s gets back what is on %s now", moved->network, moved->nic,
+			moved->nic, moved->bridge, "PRIORITY=4", "NETWORK=%s", moved->network, NULL);
+	(void)add_card(uplinks, &card);
+}
+
+static void adopt_cards(struct uplinks *uplinks)
+{
+	_cleanup_(freep) struct uplink_moved *moved = NULL;
+	size_t n = 0;
+
+	if (uplink_find_moved(uplinks->kernel, &moved, &n) < 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (!find_card(uplinks, moved[i].network))
+			adopt_card(uplinks, &moved[i]);
 }
 
 /* What an earlier daemon has moved, or was about to move. */
@@ -188,6 +232,7 @@ void uplinks_init(struct uplinks *uplinks, const struct manager_options *options
 	}
 	if (directory)
 		closedir(directory);
+	adopt_cards(uplinks);
 }
 
 void uplinks_deinit(struct uplinks *uplinks)
@@ -460,6 +505,8 @@ void uplinks_review(struct uplinks *uplinks, uint64_t now_us, bool only_look,
 	for (size_t i = 0; i < uplinks->n_cards; i++) {
 		uint64_t when_us;
 
+		if (uplinks->cards[i].unsaved && !only_look && save_card(uplinks, &uplinks->cards[i].uplink) == 0)
+			uplinks->cards[i].unsaved = false;
 		review_card(uplinks, &uplinks->cards[i]);
 		when_us = only_look ? 0 : review_trial(uplinks, &uplinks->cards[i], now_us);
 		if (when_us && (!look_us || when_us < look_us))
@@ -468,7 +515,7 @@ void uplinks_review(struct uplinks *uplinks, uint64_t now_us, bool only_look,
 	*ret_look_us = look_us;
 	for (size_t i = 0; i < uplinks->list->n; i++) {
 		struct managed *managed = uplinks->list->items[i];
-		char problem[512] = "", fix[1024] = "";
+		char problem[512] = "", fix[1536] = "";
 		struct text problem_text, fix_text;
 		const struct card *card;
 
@@ -551,7 +598,7 @@ static int back(struct uplinks *uplinks, const struct uplink *uplink, struct fai
 	if (!look.nic)
 		sd_journal_send("MESSAGE=network %s: the network card %s is gone: what was on it cannot be given back", uplink->network,
 				uplink->nic, "PRIORITY=4", "NETWORK=%s", uplink->network, NULL);
-	return uplink_apply(uplinks->kernel, &steps, uplink->nic, failure);
+	return uplink_apply(uplinks->kernel, &steps, uplink->nic, uplink->bridge, failure);
 }
 
 static int release(struct uplinks *uplinks, const char *network, struct failure *failure)
@@ -584,6 +631,7 @@ static int begin_trial(struct uplinks *uplinks, struct card *card, const struct 
 	uplink->deadline_us = uplink->seen_us + (uint64_t)timeout_s * 1000000;
 	set_end(card);
 	uplink_set_deinit(&uplink->was);
+	uplink_read_sysctls(uplinks->kernel, uplink);
 	r = uplink_remember(uplink, look, uplink->seen_us, &changed);
 	if (r == 0)
 		r = save_card(uplinks, uplink);
@@ -604,7 +652,10 @@ static int move(struct uplinks *uplinks, struct card *card, const struct uplink_
 	_cleanup_(uplink_steps_deinit) struct uplink_steps steps = UPLINK_STEPS_NULL;
 	int r = uplink_plan(&card->uplink, look, false, boot_us(), &steps);
 
-	return r < 0 ? r : uplink_apply(uplinks->kernel, &steps, card->uplink.nic, failure);
+	if (r < 0)
+		return r;
+	uplink_write_sysctls(uplinks->kernel, &card->uplink);
+	return uplink_apply(uplinks->kernel, &steps, card->uplink.nic, card->uplink.bridge, failure);
 }
 
 /* Most gateways answer at once: then whoever waits for the start has it. */
@@ -638,6 +689,8 @@ static int take(struct uplinks *uplinks, const struct netstate_uplink *want, str
 	if (r < 0)
 		return failure->text[0] ? r : failure_set(failure, r, "%s: %s", want->nic, strerror(-r));
 	card->ready = false;
+	if (!cardowner_find_client(want->nic, &card->client))
+		card->client.pid = 0;
 	r = move(uplinks, card, &look, failure);
 	card->due = true;
 	if (r < 0 && card->uplink.phase == UPLINK_TRIAL) {
@@ -715,19 +768,44 @@ static void tell_trial(const struct card *card, struct text *problem, struct tex
 	text_add(fix, "guestnet confirm %s", uplink->network);
 }
 
-static void tell_lease(const struct card *card, struct text *problem)
+/*
+ * A DHCP client of the card. One that takes all frames (dhclient, dhcpcd) hears its server on a port, too: what it sets is
+ * moved. udhcpc takes those of IPv4 only, which the bridge has taken before (__netif_receive_skb_core()).
+ */
+static void tell_client(const struct uplink *uplink, const struct cardowner_client *client, struct text *problem, struct text *fix)
 {
-	const struct uplink_address *address;
-	char client[64] = "";
-	struct text text;
+	const bool deaf = strcmp(client->program, "udhcpc") == 0;
 
-	if (!uplink_is_leased(&card->uplink.was, &address))
+	text_add(problem, "the DHCP client %s (pid %u) works on %s, ", client->program, client->pid, uplink->nic);
+	if (deaf)
+		text_add(problem, "and hears no answer there any more: its lease will be over without anybody noticing; have it work on %s",
+			 uplink->bridge);
+	else
+		text_add(problem, "and what it sets there is moved to %s each time: better have it work on %s", uplink->bridge,
+			 uplink->bridge);
+	if (client->everywhere)
+		text_add(problem, "; it looks after all interfaces: tell it to leave %s alone", uplink->nic);
+	else
+		text_add(fix, "kill %u && %s%s %s", client->pid, client->program, deaf ? " -b -i" : "", uplink->bridge);
+}
+
+static void tell_lease(const struct card *card, struct text *problem, struct text *fix)
+{
+	const struct uplink *uplink = &card->uplink;
+	const struct uplink_address *address;
+	struct cardowner_client client = card->client;
+
+	if (cardowner_is_client(uplink->nic, &client)) {
+		tell_client(uplink, &client, problem, fix);
 		return;
-	text_init(&text, client, sizeof(client));
-	(void)cardowner_find_client(card->uplink.nic, &text);
-	text_add(problem, "%s was leased on %s: %s%s renews it there, and what it sets is moved to %s each time; better have it work on %s",
-		 IP_TEXT(&address->local), card->uplink.nic, client[0] ? client : "a DHCP client", client[0] ? "" : ", if one runs,",
-		 card->uplink.bridge, card->uplink.bridge);
+	}
+	if (!uplink_is_leased(&uplink->was, &address) || (cardowner_find_client(uplink->bridge, &client) && !client.everywhere))
+		return;
+	if (cardowner_find_client(uplink->nic, &client))
+		tell_client(uplink, &client, problem, fix);
+	else
+		text_add(problem, "%s was leased on %s, and no DHCP client is found that renews it: have one work on %s",
+			 IP_TEXT(&address->local), uplink->nic, uplink->bridge);
 }
 
 /* The global switch and those of bridges are ORed: br_nf_pre_routing() of br_netfilter. */
@@ -768,7 +846,7 @@ bool uplinks_tell(const struct uplinks *uplinks, const struct managed *managed, 
 	} else {
 		tell_filtered(uplinks, card, problem, fix);
 		if (!problem->length)
-			tell_lease(card, problem);
+			tell_lease(card, problem, fix);
 	}
 	return false;
 }

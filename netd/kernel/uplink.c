@@ -6,6 +6,7 @@
 #include "uplink.h"
 
 #include <errno.h>
+#include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <net/if_arp.h>
 #include <linux/if_link.h>
@@ -218,11 +219,60 @@ int uplink_read_route(const struct nlmsghdr *message, int ifindex, struct uplink
 	return 0;
 }
 
+/*
+ * One RTM_NEWNEIGH that somebody has written down: with an address of Ethernet that never gets old, or one that the host
+ * answers for. -ENOENT for all others, and for those of other interfaces.
+ */
+static int read_neighbour(const struct nlmsghdr *message, int ifindex, struct uplink_neighbour *ret_neighbour)
+{
+	const struct nlattr *table[NDA_MAX + 1];
+	struct ndmsg header;
+
+	memset(ret_neighbour, 0, sizeof(*ret_neighbour));
+	if (message->nlmsg_type != RTM_NEWNEIGH || message->nlmsg_len < NLMSG_LENGTH(sizeof(header)) ||
+	    !nl_parse(message, sizeof(header), table, ARRAY_SIZE(table)))
+		return -EPROTO;
+	memcpy(&header, NLMSG_DATA(message), sizeof(header));
+	ret_neighbour->proxy = header.ndm_flags & NTF_PROXY;
+	if ((header.ndm_family != AF_INET && header.ndm_family != AF_INET6) || header.ndm_ifindex != ifindex ||
+	    !read_ip(table[NDA_DST], header.ndm_family, &ret_neighbour->address))
+		return -ENOENT;
+	if (ret_neighbour->proxy)
+		return 0;
+	return header.ndm_state & NUD_PERMANENT && nl_get(table[NDA_LLADDR], &ret_neighbour->mac, sizeof(ret_neighbour->mac)) ?
+		0 : -ENOENT;
+}
+
+static bool is_named(const struct nlattr *attribute, const char *name)
+{
+	return strcmp(nl_get_string(attribute) ?: "", name) == 0;
+}
+
+/* One RTM_NEWRULE that names the interface. -ENOENT for all others. */
+static int read_rule(const struct nlmsghdr *message, const char *name, struct uplink_rule *ret_rule)
+{
+	const struct nlattr *table[FRA_MAX + 1];
+	size_t length = message->nlmsg_len - NLMSG_HDRLEN;
+
+	if (message->nlmsg_type != RTM_NEWRULE || message->nlmsg_len < NLMSG_LENGTH(sizeof(struct fib_rule_hdr)) ||
+	    !nl_parse(message, sizeof(struct fib_rule_hdr), table, ARRAY_SIZE(table)))
+		return -EPROTO;
+	if (!is_named(table[FRA_IIFNAME], name) && !is_named(table[FRA_OIFNAME], name))
+		return -ENOENT;
+	if (length > sizeof(ret_rule->bytes))
+		return -E2BIG;
+	memset(ret_rule, 0, sizeof(*ret_rule));
+	ret_rule->length = (uint16_t)length;
+	memcpy(ret_rule->bytes, NLMSG_DATA(message), length);
+	return 0;
+}
+
 /* Looking */
 
 struct looking {
 	struct uplink_look *look;
 	const char *nic;
+	const char *name;		/* of the interface whose rules are looked for */
 	int ifindex;			/* addresses and routes of this one go into the set */
 	struct uplink_set *set;
 	int error;
@@ -318,14 +368,39 @@ static int take_route(const struct nlmsghdr *message, void *data)
 	return 0;
 }
 
-static int dump_links(struct kernel *kernel, int (*each)(const struct nlmsghdr *message, void *data), struct looking *looking)
+static int take_neighbour(const struct nlmsghdr *message, void *data)
+{
+	struct looking *looking = data;
+	struct uplink_neighbour neighbour;
+	int r = read_neighbour(message, looking->ifindex, &neighbour);
+
+	r = r < 0 ? 0 : uplink_set_add_neighbour(looking->set, &neighbour);
+	looking->error = looking->error ?: r;
+	return 0;
+}
+
+static int take_rule(const struct nlmsghdr *message, void *data)
+{
+	struct looking *looking = data;
+	struct uplink_rule rule;
+	int r = read_rule(message, looking->name, &rule);
+
+	if (r == -EPROTO || r == -ENOENT)
+		return 0;
+	if (r == 0)
+		r = uplink_set_add_rule(looking->set, &rule);
+	looking->error = looking->error ?: r;
+	return 0;
+}
+
+static int dump_links(struct kernel *kernel, int (*each)(const struct nlmsghdr *message, void *data), void *data)
 {
 	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
 	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC };
 
 	nl_begin(&request, RTM_GETLINK, NLM_F_DUMP, 0, &header, sizeof(header));
 	nl_put_u32(&request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-	return nl_dump(&kernel->rtnl, &request, each, looking);
+	return nl_dump(&kernel->rtnl, &request, each, data);
 }
 
 static int dump_addresses(struct kernel *kernel, struct looking *looking)
@@ -347,13 +422,38 @@ static int dump_routes(struct kernel *kernel, uint8_t family, struct looking *lo
 	return nl_dump(&kernel->rtnl, &request, take_route, looking);
 }
 
-static int look_at(struct kernel *kernel, struct looking *looking, int ifindex, struct uplink_set *set)
+/* Those that are answered for are in a table of their own, which is not asked by interface. */
+static int dump_neighbours(struct kernel *kernel, bool proxies, struct looking *looking)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+	const struct ndmsg header = { .ndm_family = AF_UNSPEC, .ndm_flags = proxies ? NTF_PROXY : 0 };
+
+	nl_begin(&request, RTM_GETNEIGH, NLM_F_DUMP, 0, &header, sizeof(header));
+	if (!proxies)
+		nl_put_u32(&request, NDA_IFINDEX, (uint32_t)looking->ifindex);
+	return nl_dump(&kernel->rtnl, &request, take_neighbour, looking);
+}
+
+/* A kernel without such rules, or without IPv6, has none. */
+static int dump_rules(struct kernel *kernel, uint8_t family, struct looking *looking)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+	const struct fib_rule_hdr header = { .family = family };
+	int r;
+
+	nl_begin(&request, RTM_GETRULE, NLM_F_DUMP, 0, &header, sizeof(header));
+	r = nl_dump(&kernel->rtnl, &request, take_rule, looking);
+	return r == -EOPNOTSUPP || r == -EAFNOSUPPORT ? 0 : r;
+}
+
+static int look_at(struct kernel *kernel, struct looking *looking, int ifindex, const char *name, struct uplink_set *set)
 {
 	int r;
 
 	if (!ifindex)
 		return 0;
 	looking->ifindex = ifindex;
+	looking->name = name;
 	looking->set = set;
 	r = dump_addresses(kernel, looking);
 	if (r == 0)
@@ -361,6 +461,14 @@ static int look_at(struct kernel *kernel, struct looking *looking, int ifindex, 
 	/* A kernel without IPv6 has no such routes. */
 	if (r == 0 && looking->look->accept_ra >= 0)
 		r = dump_routes(kernel, AF_INET6, looking);
+	if (r == 0)
+		r = dump_neighbours(kernel, false, looking);
+	if (r == 0)
+		r = dump_neighbours(kernel, true, looking);
+	if (r == 0)
+		r = dump_rules(kernel, AF_INET, looking);
+	if (r == 0 && looking->look->accept_ra >= 0)
+		r = dump_rules(kernel, AF_INET6, looking);
 	return r;
 }
 
@@ -384,16 +492,18 @@ static int look_once(struct kernel *kernel, const char *nic, const char *bridge,
 	if (r == 0)
 		r = dump_links(kernel, find_relative, &looking);
 	if (r == 0)
-		r = look_at(kernel, &looking, look.nic, &look.on_nic);
+		r = look_at(kernel, &looking, look.nic, nic, &look.on_nic);
 	if (r == 0)
-		r = look_at(kernel, &looking, look.bridge, &look.on_bridge);
+		r = look_at(kernel, &looking, look.bridge, bridge, &look.on_bridge);
 	if (r < 0)
 		return r;
 	if (looking.error == -E2BIG && !look.obstacle[0])
-		snprintf(look.obstacle, sizeof(look.obstacle), "there are more than %d addresses or %d routes", LIMIT_UPLINK_ADDRESSES,
-			 LIMIT_UPLINK_ROUTES);
+		snprintf(look.obstacle, sizeof(look.obstacle), "there are more than %d addresses, %d routes, %d neighbours or %d rules",
+			 LIMIT_UPLINK_ADDRESSES, LIMIT_UPLINK_ROUTES, LIMIT_UPLINK_NEIGHBOURS, LIMIT_UPLINK_RULES);
 	else if (looking.error < 0 && !look.obstacle[0])
 		return looking.error;
+	uplink_settle_routes(&look.on_nic);
+	uplink_settle_routes(&look.on_bridge);
 	*ret_look = look;
 	look = UPLINK_LOOK_NULL;
 	return 0;
@@ -411,6 +521,136 @@ int uplink_look(struct kernel *kernel, const char *nic, const char *bridge, stru
 	for (unsigned int i = 0; i < LOOK_ATTEMPTS && r == -EINTR; i++)
 		r = look_once(kernel, nic, bridge, ret_look);
 	return r;
+}
+
+static void sysctl_path(const struct uplink_sysctl *sysctl, const char *name, char path[static 96])
+{
+	snprintf(path, 96, "%s/conf/%s/%s", sysctl->family, name, sysctl->name);
+}
+
+/* What of an interface's values is not what an interface gets by itself. Those that this kernel has not are none. */
+void uplink_read_sysctls(struct kernel *kernel, struct uplink *uplink)
+{
+	uplink->sysctls_set = 0;
+	for (size_t i = 0; i < uplink_n_sysctls; i++) {
+		int value, usual;
+		char path[96];
+
+		sysctl_path(&uplink_sysctls[i], uplink->nic, path);
+		if (sysctl_read(kernel, path, &value) < 0)
+			continue;
+		sysctl_path(&uplink_sysctls[i], "default", path);
+		if (sysctl_read(kernel, path, &usual) < 0 || value == usual)
+			continue;
+		uplink->sysctls_set |= UINT64_C(1) << i;
+		uplink->sysctls[i] = value;
+	}
+}
+
+/* The bridge is what the card was. Safe because: it is a bridge of ours, and the values are those of the host's own card. */
+void uplink_write_sysctls(struct kernel *kernel, const struct uplink *uplink)
+{
+	for (size_t i = 0; i < uplink_n_sysctls; i++) {
+		char path[96];
+
+		if (!(uplink->sysctls_set >> i & 1))
+			continue;
+		sysctl_path(&uplink_sysctls[i], uplink->bridge, path);
+		(void)sysctl_write(kernel, path, uplink->sysctls[i]);
+	}
+}
+
+/*
+ * Of a card that was moved by somebody who has left nothing written about it: what the bridge says of router advertisements and
+ * of its link-local address, read backwards (desired.c). Where several values of the card have led to that, it
+ * is what interfaces get by themselves.
+ */
+void uplink_read_backwards(struct kernel *kernel, struct uplink *uplink)
+{
+	int bridge, usual = 1;
+	char path[96];
+
+	uplink->accept_ra = -1;
+	snprintf(path, sizeof(path), "ipv6/conf/%s/accept_ra", uplink->bridge);
+	if (sysctl_read(kernel, path, &bridge) < 0)
+		return;
+	(void)sysctl_read(kernel, "ipv6/conf/default/accept_ra", &usual);
+	uplink->accept_ra = bridge == 0 ? 0 : usual ?: 1;
+	usual = 0;
+	(void)sysctl_read(kernel, "ipv6/conf/default/addr_gen_mode", &usual);
+	snprintf(path, sizeof(path), "ipv6/conf/%s/addr_gen_mode", uplink->bridge);
+	if (sysctl_read(kernel, path, &bridge) == 0 && bridge != 0)
+		uplink->gen_mode = (uint8_t)(usual ?: bridge);
+}
+
+/* Cards that are in bridges of ours: a port that has the bridge's own Ethernet address gave it that. */
+
+struct finding {
+	struct uplink_moved *items;	/* owned */
+	size_t n;
+	int error;
+};
+
+static int find_bridge(const struct nlmsghdr *message, void *data)
+{
+	struct finding *finding = data;
+	struct uplink_moved *grown;
+	struct dump_link link;
+
+	if (dump_link(message, &link) < 0 || link.bridge.owner != NETSTATE_OURS || !link.bridge.network[0])
+		return 0;
+	grown = reallocarray(finding->items, finding->n + 1, sizeof(*grown));
+	if (!grown) {
+		finding->error = -ENOMEM;
+		return 0;
+	}
+	finding->items = grown;
+	grown += finding->n++;
+	memset(grown, 0, sizeof(*grown));
+	grown->bridge_ifindex = link.bridge.ifindex;
+	grown->mac = link.bridge.mac;
+	memcpy(grown->network, link.bridge.network, sizeof(grown->network));
+	memcpy(grown->bridge, link.bridge.name, sizeof(grown->bridge));
+	return 0;
+}
+
+static int find_card(const struct nlmsghdr *message, void *data)
+{
+	const struct nlattr *table[IFLA_MAX + 1];
+	struct finding *finding = data;
+	struct dump_link link;
+	struct mac mac;
+
+	if (dump_link(message, &link) < 0 || !link.port.master || link.port.tap ||
+	    !nl_parse(message, sizeof(struct ifinfomsg), table, ARRAY_SIZE(table)) ||
+	    !nl_get(table[IFLA_ADDRESS], &mac, sizeof(mac)))
+		return 0;
+	for (size_t i = 0; i < finding->n; i++)
+		if (finding->items[i].bridge_ifindex == link.port.master && memcmp(&finding->items[i].mac, &mac, sizeof(mac)) == 0)
+			memcpy(finding->items[i].nic, link.port.name, sizeof(finding->items[i].nic));
+	return 0;
+}
+
+/* Bridges of ours that a network card is in whose address they have; @ret_moved is the caller's to free. */
+int uplink_find_moved(struct kernel *kernel, struct uplink_moved **ret_moved, size_t *ret_n)
+{
+	struct finding finding = { 0 };
+	size_t n = 0;
+	int r = dump_links(kernel, find_bridge, &finding);
+
+	if (r == 0 && finding.n > 0)
+		r = dump_links(kernel, find_card, &finding);
+	r = r ?: finding.error;
+	if (r < 0) {
+		free(finding.items);
+		return r;
+	}
+	for (size_t i = 0; i < finding.n; i++)
+		if (finding.items[i].nic[0])
+			finding.items[n++] = finding.items[i];
+	*ret_moved = finding.items;
+	*ret_n = n;
+	return 0;
 }
 
 /* Acting */
@@ -575,7 +815,62 @@ static void put_gen_mode(struct nl_batch *batch, const struct uplink_step *step,
 	nl_nest_end(batch, list);
 }
 
-static void put_step(struct nl_batch *batch, const struct uplink_step *step, uint32_t tag)
+static void put_neighbour_step(struct nl_batch *batch, const struct uplink_step *step, uint32_t tag)
+{
+	const struct uplink_neighbour *neighbour = &step->neighbour;
+	const bool add = step->op == UPLINK_NEIGHBOUR_ADD;
+	const struct ndmsg header = {
+		.ndm_family = neighbour->address.family, .ndm_ifindex = step->ifindex,
+		.ndm_state = add ? NUD_PERMANENT : 0, .ndm_flags = neighbour->proxy ? NTF_PROXY : 0,
+	};
+
+	nl_begin(batch, add ? RTM_NEWNEIGH : RTM_DELNEIGH, add ? NLM_F_CREATE | NLM_F_REPLACE : 0, tag, &header, sizeof(header));
+	put_ip(batch, NDA_DST, &neighbour->address);
+	if (add && !neighbour->proxy)
+		nl_put(batch, NDA_LLADDR, &neighbour->mac, sizeof(neighbour->mac));
+}
+
+/* The interfaces that a move is between: a rule names one of them. */
+struct ends {
+	const char *nic, *bridge;
+	int bridge_ifindex;
+};
+
+static void put_rule(struct nl_batch *batch, bool add, const struct uplink_rule *rule, const char *from, const char *to, uint32_t tag)
+{
+	struct { struct nlattr parent; uint8_t bytes[UPLINK_RULE_SIZE]; } nest;
+	size_t length = rule->length - NLMSG_ALIGN(sizeof(struct fib_rule_hdr));
+	const struct nlattr *attribute = NULL;
+	struct fib_rule_hdr header;
+
+	memcpy(&header, rule->bytes, sizeof(header));
+	/* Not what the kernel has found out of it, such as that there is no such interface. */
+	header.flags &= FIB_RULE_INVERT;
+	nest.parent.nla_len = (uint16_t)(sizeof(nest.parent) + length);
+	memcpy(nest.bytes, rule->bytes + NLMSG_ALIGN(sizeof(header)), length);
+	nl_begin(batch, add ? RTM_NEWRULE : RTM_DELRULE, add ? NLM_F_CREATE | NLM_F_EXCL : 0, tag, &header, sizeof(header));
+	while ((attribute = nl_next(&nest.parent, attribute))) {
+		unsigned int type = attribute->nla_type & NLA_TYPE_MASK;
+
+		if (type == FRA_PAD)
+			continue;
+		if (add && (type == FRA_IIFNAME || type == FRA_OIFNAME) && is_named(attribute, from))
+			nl_put_string(batch, (uint16_t)type, to);
+		else
+			nl_put(batch, (uint16_t)type, nl_data(attribute), nl_length(attribute));
+	}
+}
+
+/* It is there under its new name before it goes under the old one: no packet takes another way in between. */
+static void put_rule_step(struct nl_batch *batch, const struct uplink_step *step, const struct ends *ends, uint32_t tag)
+{
+	bool forth = step->ifindex == ends->bridge_ifindex;
+
+	put_rule(batch, true, &step->rule, forth ? ends->nic : ends->bridge, forth ? ends->bridge : ends->nic, tag);
+	put_rule(batch, false, &step->rule, NULL, NULL, tag);
+}
+
+static void put_step(struct nl_batch *batch, const struct uplink_step *step, const struct ends *ends, uint32_t tag)
 {
 	const struct ifinfomsg header = { .ifi_index = step->ifindex };
 
@@ -598,6 +893,13 @@ static void put_step(struct nl_batch *batch, const struct uplink_step *step, uin
 	case UPLINK_ROUTE_REMOVE:
 		put_route_step(batch, step, tag);
 		break;
+	case UPLINK_NEIGHBOUR_ADD:
+	case UPLINK_NEIGHBOUR_REMOVE:
+		put_neighbour_step(batch, step, tag);
+		break;
+	case UPLINK_RULE_MOVE:
+		put_rule_step(batch, step, ends, tag);
+		break;
 	case UPLINK_ACCEPT_RA:
 	case UPLINK_OP_MAX_:
 		break;
@@ -614,6 +916,10 @@ static bool is_harmless(enum uplink_op op, int error)
 		return error == -EEXIST;
 	case UPLINK_ROUTE_REMOVE:
 		return error == -ESRCH || error == -ENOENT;
+	case UPLINK_NEIGHBOUR_REMOVE:
+		return error == -ENOENT;
+	case UPLINK_RULE_MOVE:
+		return error == -EEXIST || error == -ENOENT;
 	/* Before Linux 5.18 or so a mode cannot be set where IPv6 is off: then it makes no addresses either. */
 	case UPLINK_GEN_MODE:
 	case UPLINK_ACCEPT_RA:
@@ -621,6 +927,7 @@ static bool is_harmless(enum uplink_op op, int error)
 	case UPLINK_SET_UP:
 	case UPLINK_SET_MASTER:
 	case UPLINK_ADDRESS_ADD:
+	case UPLINK_NEIGHBOUR_ADD:
 	case UPLINK_OP_MAX_:
 		return false;
 	}
@@ -642,6 +949,12 @@ static const char *describe(const struct uplink_step *step)
 		return "move a route";
 	case UPLINK_ROUTE_REMOVE:
 		return "remove a route";
+	case UPLINK_NEIGHBOUR_ADD:
+		return "move a neighbour";
+	case UPLINK_NEIGHBOUR_REMOVE:
+		return "remove a neighbour";
+	case UPLINK_RULE_MOVE:
+		return "rename it in a rule of routing";
 	case UPLINK_ACCEPT_RA:
 	case UPLINK_GEN_MODE:
 	case UPLINK_OP_MAX_:
@@ -655,8 +968,10 @@ static const char *describe(const struct uplink_step *step)
  * needs for them. All are tried; the first failure is returned. Safe because: the card and the bridge are those that a
  * network's file names, and what was there is in a file already.
  */
-int uplink_apply(struct kernel *kernel, const struct uplink_steps *steps, const char *nic, struct failure *failure)
+int uplink_apply(struct kernel *kernel, const struct uplink_steps *steps, const char *nic, const char *bridge,
+		 struct failure *failure)
 {
+	const struct ends ends = { nic, bridge, link_index(kernel, bridge) };
 	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
 	char path[64];
 	int r = 0, first = 0;
@@ -667,7 +982,7 @@ int uplink_apply(struct kernel *kernel, const struct uplink_steps *steps, const 
 		if (steps->items[i].op == UPLINK_ACCEPT_RA)
 			(void)sysctl_write(kernel, path, steps->items[i].value);
 	for (size_t i = 0; i < steps->n; i++)
-		put_step(&batch, &steps->items[i], (uint32_t)i);
+		put_step(&batch, &steps->items[i], &ends, (uint32_t)i);
 	if (batch.n_entries > 0)
 		r = kernel_transact(kernel, &kernel->rtnl, &batch, NULL, NULL);
 	if (r < 0)

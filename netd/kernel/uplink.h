@@ -8,7 +8,22 @@
 #include "kernel.h"
 
 int uplink_look(struct kernel *kernel, const char *nic, const char *bridge, struct uplink_look *ret_look);
-int uplink_apply(struct kernel *kernel, const struct uplink_steps *steps, const char *nic, struct failure *failure);
+int uplink_apply(struct kernel *kernel, const struct uplink_steps *steps, const char *nic, const char *bridge,
+		 struct failure *failure);
+
+void uplink_read_sysctls(struct kernel *kernel, struct uplink *uplink);
+void uplink_write_sysctls(struct kernel *kernel, const struct uplink *uplink);
+
+/* A card found in a bridge of ours. */
+struct uplink_moved {
+	int bridge_ifindex;
+	struct mac mac;			/* of both */
+	char network[NETWORK_NAME_SIZE];
+	char bridge[IFNAME_SIZE], nic[IFNAME_SIZE];
+};
+
+int uplink_find_moved(struct kernel *kernel, struct uplink_moved **ret_moved, size_t *ret_n);
+void uplink_read_backwards(struct kernel *kernel, struct uplink *uplink);
 
 enum uplink_answer { UPLINK_SILENT, UPLINK_ANSWERS, UPLINK_FIXED };
 

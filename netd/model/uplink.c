@@ -14,7 +14,8 @@
  *    an address there, and it is moved again;
  *  - what was on the card, and is nowhere, comes to the bridge unless its lifetime is over;
  *  - what others have put on the bridge is theirs.
- * On the way back everything on the bridge goes to the card, so that nothing that was added since is lost.
+ * On the way back everything on the bridge goes to the card, so that nothing that was added since is lost. So the bridge itself
+ * is enough to go back by, where the file is lost: uplink_adopt() makes another one of it.
  *
  * Routes that come by themselves are removed with their card and not moved: those of an address's prefix come with
  * the address, and those of router advertisements with the next one, which the kernel asks for when the link-local address
@@ -32,6 +33,8 @@ void uplink_set_deinit(struct uplink_set *set)
 {
 	free(set->addresses);
 	free(set->routes);
+	free(set->neighbours);
+	free(set->rules);
 	*set = UPLINK_SET_NULL;
 }
 
@@ -83,6 +86,34 @@ int uplink_set_add_route(struct uplink_set *set, const struct uplink_route *rout
 	return 0;
 }
 
+int uplink_set_add_neighbour(struct uplink_set *set, const struct uplink_neighbour *neighbour)
+{
+	struct uplink_neighbour *grown;
+
+	if (set->n_neighbours == LIMIT_UPLINK_NEIGHBOURS)
+		return -E2BIG;
+	grown = reallocarray(set->neighbours, set->n_neighbours + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	set->neighbours = grown;
+	grown[set->n_neighbours++] = *neighbour;
+	return 0;
+}
+
+int uplink_set_add_rule(struct uplink_set *set, const struct uplink_rule *rule)
+{
+	struct uplink_rule *grown;
+
+	if (set->n_rules == LIMIT_UPLINK_RULES)
+		return -E2BIG;
+	grown = reallocarray(set->rules, set->n_rules + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	set->rules = grown;
+	grown[set->n_rules++] = *rule;
+	return 0;
+}
+
 static bool same_ip(const struct ip *a, const struct ip *b)
 {
 	return a->family == b->family && memcmp(a->bytes_be, b->bytes_be, sizeof(a->bytes_be)) == 0;
@@ -108,6 +139,46 @@ static bool has_route(const struct uplink_set *set, const struct uplink_route *r
 		    same_ip(&other->destination, &route->destination))
 			return true;
 	}
+	return false;
+}
+
+/* Is it the way to the network of an address that comes without one? */
+static bool is_made_by_hand(const struct uplink_set *set, const struct uplink_route *route)
+{
+	bool by_hand = false;
+
+	if (route->protocol != UPLINK_KERNEL || route->n_hops != 1 || route->hops[0].gateway.family)
+		return false;
+	for (size_t i = 0; i < set->n_addresses; i++) {
+		const struct uplink_address *address = &set->addresses[i];
+
+		if (address->local.family != route->destination.family || address->prefix_length != route->prefix_length ||
+		    !ip_overlaps(&route->destination, route->prefix_length, address->peer.family ? &address->peer : &address->local,
+				 route->prefix_length))
+			continue;
+		if (!(address->flags & UPLINK_NOPREFIXROUTE))
+			return false;
+		by_hand = true;
+	}
+	return by_hand;
+}
+
+/*
+ * Programs such as NetworkManager give addresses without a route (IFA_F_NOPREFIXROUTE), and a route to their network that
+ * looks like the kernel's, with a metric of its own: that one does not come by itself.
+ */
+void uplink_settle_routes(struct uplink_set *set)
+{
+	for (size_t i = 0; i < set->n_routes; i++)
+		if (is_made_by_hand(set, &set->routes[i]))
+			set->routes[i].made = false;
+}
+
+static bool has_neighbour(const struct uplink_set *set, const struct uplink_neighbour *neighbour)
+{
+	for (size_t i = 0; i < set->n_neighbours; i++)
+		if (set->neighbours[i].proxy == neighbour->proxy && same_ip(&set->neighbours[i].address, &neighbour->address))
+			return true;
 	return false;
 }
 
@@ -302,6 +373,39 @@ static void add_routes(struct planning *planning, const struct uplink_set *from,
 	}
 }
 
+static void add_neighbour_step(struct planning *planning, enum uplink_op op, const struct uplink_neighbour *neighbour, int ifindex)
+{
+	struct uplink_step *step = add_step(planning, op, ifindex, 0);
+
+	if (step)
+		step->neighbour = *neighbour;
+}
+
+/* Those of one side, and those that were there once and are nowhere now. */
+static void move_neighbours(struct planning *planning, const struct uplink_set *from, int from_index, const struct uplink_set *to,
+			    int to_index)
+{
+	const struct uplink_set *was = &planning->uplink->was;
+
+	for (size_t i = 0; i < from->n_neighbours; i++) {
+		add_neighbour_step(planning, UPLINK_NEIGHBOUR_ADD, &from->neighbours[i], to_index);
+		add_neighbour_step(planning, UPLINK_NEIGHBOUR_REMOVE, &from->neighbours[i], from_index);
+	}
+	for (size_t i = 0; i < was->n_neighbours; i++)
+		if (!has_neighbour(from, &was->neighbours[i]) && !has_neighbour(to, &was->neighbours[i]))
+			add_neighbour_step(planning, UPLINK_NEIGHBOUR_ADD, &was->neighbours[i], to_index);
+}
+
+static void move_rules(struct planning *planning, const struct uplink_set *from, int to_index)
+{
+	for (size_t i = 0; i < from->n_rules; i++) {
+		struct uplink_step *step = add_step(planning, UPLINK_RULE_MOVE, to_index, 0);
+
+		if (step)
+			step->rule = from->rules[i];
+	}
+}
+
 /*
  * Everything of one side to the other. An address is there before it is taken away from where it was, so that no
  * route with it as its source is lost; a route of IPv6 is taken away first, because one to the same destination with the
@@ -321,6 +425,8 @@ static void move_set(struct planning *planning, const struct uplink_set *from, i
 	/* The way to a gateway is there before what leads over it. */
 	add_routes(planning, from, to, to_index, false);
 	add_routes(planning, from, to, to_index, true);
+	move_neighbours(planning, from, from_index, to, to_index);
+	move_rules(planning, from, to_index);
 }
 
 /*
@@ -376,6 +482,18 @@ static int remember_address(struct uplink_set *was, const struct uplink_address 
 	return uplink_set_add_address(was, address);
 }
 
+static int remember_neighbour(struct uplink_set *was, const struct uplink_neighbour *neighbour, bool *changed)
+{
+	for (size_t i = 0; i < was->n_neighbours; i++)
+		if (was->neighbours[i].proxy == neighbour->proxy && same_ip(&was->neighbours[i].address, &neighbour->address)) {
+			*changed |= memcmp(&was->neighbours[i].mac, &neighbour->mac, sizeof(neighbour->mac)) != 0;
+			was->neighbours[i] = *neighbour;
+			return 0;
+		}
+	*changed = true;
+	return uplink_set_add_neighbour(was, neighbour);
+}
+
 /* In the file lifetimes are those of one moment, which is @age_s ago. */
 static uint32_t put_back(uint32_t lifetime_s, uint32_t age_s)
 {
@@ -406,6 +524,37 @@ int uplink_remember(struct uplink *uplink, const struct uplink_look *look, uint6
 		changed = true;
 		r = uplink_set_add_route(&uplink->was, &found->routes[i]);
 	}
+	for (size_t i = 0; r == 0 && i < found->n_neighbours; i++)
+		r = remember_neighbour(&uplink->was, &found->neighbours[i], &changed);
 	*ret_changed = changed;
+	return r;
+}
+
+/*
+ * There is no file of a card that has been moved: what is on the bridge now is what the card had, as far as anybody knows.
+ * Names, and what the bridge does not show, are the caller's to fill in; uplink->seen_us is now. -E2BIG, -ENOMEM.
+ */
+int uplink_adopt(struct uplink *uplink, const struct uplink_look *look)
+{
+	const struct uplink_set *found = &look->on_bridge;
+	int r = 0;
+
+	uplink->phase = UPLINK_KEPT;
+	uplink->ifindex = look->nic;
+	uplink->up = true;
+	uplink->carrier = look->carrier;
+	uplink->mac = look->mac;
+	uplink->mtu = look->mtu;
+	for (size_t i = 0; r == 0 && i < found->n_addresses; i++) {
+		struct uplink_address address = found->addresses[i];
+
+		move_label(&address, uplink->bridge, uplink->nic);
+		r = uplink_set_add_address(&uplink->was, &address);
+	}
+	for (size_t i = 0; r == 0 && i < found->n_routes; i++)
+		if (!found->routes[i].made)
+			r = uplink_set_add_route(&uplink->was, &found->routes[i]);
+	for (size_t i = 0; r == 0 && i < found->n_neighbours; i++)
+		r = uplink_set_add_neighbour(&uplink->was, &found->neighbours[i]);
 	return r;
 }

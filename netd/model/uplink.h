@@ -20,6 +20,10 @@
 #define UPLINK_GATEWAYS		4
 #define UPLINK_GEN_NONE		1		/* IN6_ADDR_GEN_MODE_NONE */
 #define UPLINK_NODAD		0x02		/* IFA_F_NODAD */
+#define UPLINK_NOPREFIXROUTE	0x200		/* IFA_F_NOPREFIXROUTE */
+#define UPLINK_KERNEL		2		/* RTPROT_KERNEL */
+#define UPLINK_RULE_SIZE	512
+#define UPLINK_SYSCTLS_MAX	64
 
 /* Identity: address and prefix length. */
 struct uplink_address {
@@ -53,17 +57,44 @@ struct uplink_route {
 	struct uplink_hop hops[UPLINK_HOPS];
 };
 
+/* A neighbour that somebody has written down. Identity: address, and whether it is one that is answered for. */
+struct uplink_neighbour {
+	struct ip address;
+	struct mac mac;
+	bool proxy;			/* the host answers for it: no MAC */
+};
+
+/* A rule of routing that names the interface, as the kernel has it: struct fib_rule_hdr and attributes. */
+struct uplink_rule {
+	uint16_t length;
+	uint8_t bytes[UPLINK_RULE_SIZE];
+};
+
 struct uplink_set {
 	struct uplink_address *addresses;	/* owned */
 	size_t n_addresses;
 	struct uplink_route *routes;	/* owned */
 	size_t n_routes;
+	struct uplink_neighbour *neighbours;	/* owned */
+	size_t n_neighbours;
+	struct uplink_rule *rules;	/* owned; not in the file: nobody but their owner takes them away */
+	size_t n_rules;
 };
 
 #define UPLINK_SET_NULL (struct uplink_set){ 0 }
 void uplink_set_deinit(struct uplink_set *set);
 int uplink_set_add_address(struct uplink_set *set, const struct uplink_address *address);
 int uplink_set_add_route(struct uplink_set *set, const struct uplink_route *route);
+int uplink_set_add_neighbour(struct uplink_set *set, const struct uplink_neighbour *neighbour);
+int uplink_set_add_rule(struct uplink_set *set, const struct uplink_rule *rule);
+
+/* Below /proc/sys/net, with the interface's name in the middle: FAMILY/conf/INTERFACE/NAME. */
+struct uplink_sysctl {
+	const char *family, *name;
+};
+
+extern const struct uplink_sysctl uplink_sysctls[];
+extern const size_t uplink_n_sysctls;
 
 enum uplink_phase {
 	UPLINK_TRIAL,			/* moved, or about to be: undone when it is not found good in time */
@@ -84,6 +115,8 @@ struct uplink {
 	uint32_t mtu;
 	int accept_ra;			/* -1: no IPv6 */
 	uint8_t gen_mode;		/* IN6_ADDR_GEN_MODE_* */
+	uint64_t sysctls_set;		/* bit n: uplink_sysctls[n] is not what an interface gets by itself */
+	int32_t sysctls[UPLINK_SYSCTLS_MAX];
 	uint64_t deadline_us;		/* CLOCK_BOOTTIME, as the next one */
 	uint64_t seen_us;		/* when the lifetimes were those in `was` */
 	size_t n_gateways;
@@ -116,6 +149,7 @@ struct uplink_look {
 #define UPLINK_LOOK_NULL (struct uplink_look){ 0 }
 void uplink_look_deinit(struct uplink_look *look);
 
+void uplink_settle_routes(struct uplink_set *set);
 bool uplink_refuse(const struct uplink_look *look, const char *nic, const char *bridge, struct text *reason);
 size_t uplink_gateways(const struct uplink_set *set, struct ip gateways[static UPLINK_GATEWAYS]);
 bool uplink_is_leased(const struct uplink_set *set, const struct uplink_address **ret_address);
@@ -127,6 +161,8 @@ enum uplink_op {
 	UPLINK_SET_MASTER,		/* likewise: an index, or 0 */
 	UPLINK_ADDRESS_ADD, UPLINK_ADDRESS_REMOVE,
 	UPLINK_ROUTE_ADD, UPLINK_ROUTE_REMOVE,
+	UPLINK_NEIGHBOUR_ADD, UPLINK_NEIGHBOUR_REMOVE,
+	UPLINK_RULE_MOVE,		/* of the other interface: names this one from then on */
 	UPLINK_OP_MAX_,
 };
 
@@ -136,6 +172,8 @@ struct uplink_step {
 	int value;
 	struct uplink_address address;
 	struct uplink_route route;
+	struct uplink_neighbour neighbour;
+	struct uplink_rule rule;
 };
 
 struct uplink_steps {
@@ -149,3 +187,4 @@ int uplink_plan(const struct uplink *uplink, const struct uplink_look *look, boo
 		struct uplink_steps *ret_steps);
 int uplink_steps_print(const struct uplink_steps *steps, char **ret_text);
 int uplink_remember(struct uplink *uplink, const struct uplink_look *look, uint64_t now_us, bool *ret_changed);
+int uplink_adopt(struct uplink *uplink, const struct uplink_look *look);

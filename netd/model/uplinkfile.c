@@ -20,6 +20,31 @@
 static const char *const phase_names[] = { [UPLINK_TRIAL] = "trial", [UPLINK_KEPT] = "kept" };
 static_assert(ARRAY_SIZE(phase_names) == UPLINK_PHASE_MAX_, "a name for each phase");
 
+/* What an interface is like, but for what the planner keeps itself (accept_ra, addr_gen_mode). */
+const struct uplink_sysctl uplink_sysctls[] = {
+	{ "ipv4", "accept_local" }, { "ipv4", "accept_redirects" }, { "ipv4", "accept_source_route" }, { "ipv4", "arp_accept" },
+	{ "ipv4", "arp_announce" }, { "ipv4", "arp_evict_nocarrier" }, { "ipv4", "arp_filter" }, { "ipv4", "arp_ignore" },
+	{ "ipv4", "arp_notify" }, { "ipv4", "disable_policy" }, { "ipv4", "disable_xfrm" }, { "ipv4", "drop_gratuitous_arp" },
+	{ "ipv4", "drop_unicast_in_l2_multicast" }, { "ipv4", "force_igmp_version" }, { "ipv4", "forwarding" },
+	{ "ipv4", "ignore_routes_with_linkdown" }, { "ipv4", "log_martians" }, { "ipv4", "medium_id" },
+	{ "ipv4", "promote_secondaries" }, { "ipv4", "proxy_arp" }, { "ipv4", "proxy_arp_pvlan" }, { "ipv4", "route_localnet" },
+	{ "ipv4", "rp_filter" }, { "ipv4", "secure_redirects" }, { "ipv4", "send_redirects" }, { "ipv4", "shared_media" },
+	{ "ipv4", "src_valid_mark" }, { "ipv4", "tag" },
+	/* First: with it, the others are of no use, and without it an address appears. */
+	{ "ipv6", "disable_ipv6" },
+	{ "ipv6", "accept_ra_defrtr" }, { "ipv6", "accept_ra_from_local" }, { "ipv6", "accept_ra_min_hop_limit" },
+	{ "ipv6", "accept_ra_mtu" }, { "ipv6", "accept_ra_pinfo" }, { "ipv6", "accept_ra_rt_info_max_plen" },
+	{ "ipv6", "accept_ra_rt_info_min_plen" }, { "ipv6", "accept_ra_rtr_pref" }, { "ipv6", "accept_redirects" },
+	{ "ipv6", "accept_source_route" }, { "ipv6", "accept_untracked_na" }, { "ipv6", "autoconf" }, { "ipv6", "disable_policy" },
+	{ "ipv6", "drop_unicast_in_l2_multicast" }, { "ipv6", "drop_unsolicited_na" }, { "ipv6", "force_mld_version" },
+	{ "ipv6", "forwarding" }, { "ipv6", "hop_limit" }, { "ipv6", "ignore_routes_with_linkdown" },
+	{ "ipv6", "keep_addr_on_down" }, { "ipv6", "max_addresses" }, { "ipv6", "ndisc_notify" },
+	{ "ipv6", "proxy_ndp" }, { "ipv6", "ra_defrtr_metric" }, { "ipv6", "suppress_frag_ndisc" },
+	{ "ipv6", "temp_prefered_lft" }, { "ipv6", "temp_valid_lft" }, { "ipv6", "use_oif_addrs_only" }, { "ipv6", "use_tempaddr" },
+};
+const size_t uplink_n_sysctls = ARRAY_SIZE(uplink_sysctls);
+static_assert(ARRAY_SIZE(uplink_sysctls) <= UPLINK_SYSCTLS_MAX, "a bit for each");
+
 static void print_ip(FILE *file, const char *key, const struct ip *ip)
 {
 	if (ip->family)
@@ -84,6 +109,22 @@ static void print_route(FILE *file, const struct uplink_route *route)
 	fputc('\n', file);
 }
 
+static void print_neighbour(FILE *file, const struct uplink_neighbour *neighbour)
+{
+	fprintf(file, "neighbour %s ", IP_TEXT(&neighbour->address));
+	if (neighbour->proxy)
+		fputs("proxy\n", file);
+	else
+		fprintf(file, MAC_FORMAT "\n", MAC_BYTES(neighbour->mac));
+}
+
+static void print_sysctls(FILE *file, const struct uplink *uplink)
+{
+	for (size_t i = 0; i < uplink_n_sysctls; i++)
+		if (uplink->sysctls_set >> i & 1)
+			fprintf(file, "sysctl %s %s %" PRId32 "\n", uplink_sysctls[i].family, uplink_sysctls[i].name, uplink->sysctls[i]);
+}
+
 /* The text of the file. The caller owns it. -ENOMEM only. */
 int uplink_print(const struct uplink *uplink, char **ret_text)
 {
@@ -104,6 +145,9 @@ int uplink_print(const struct uplink *uplink, char **ret_text)
 		print_address(file, &uplink->was.addresses[i]);
 	for (size_t i = 0; i < uplink->was.n_routes; i++)
 		print_route(file, &uplink->was.routes[i]);
+	for (size_t i = 0; i < uplink->was.n_neighbours; i++)
+		print_neighbour(file, &uplink->was.neighbours[i]);
+	print_sysctls(file, uplink);
 	fputs("end\n", file);
 	if (fclose(file) != 0) {
 		free(text);
@@ -342,6 +386,33 @@ static void read_route(struct reader *reader, struct uplink_set *was)
 		reader->bad |= uplink_set_add_route(was, &route) < 0;
 }
 
+static void read_neighbour(struct reader *reader, struct uplink_set *was)
+{
+	struct uplink_neighbour neighbour = { 0 };
+	const char *word;
+
+	read_ip(reader, want_word(reader), &neighbour.address);
+	word = want_word(reader);
+	neighbour.proxy = strcmp(word, "proxy") == 0;
+	reader->bad |= !neighbour.proxy && mac_parse(word, &neighbour.mac) < 0;
+	if (!reader->bad)
+		reader->bad |= uplink_set_add_neighbour(was, &neighbour) < 0;
+}
+
+static void read_sysctl(struct reader *reader, struct uplink *uplink)
+{
+	const char *family = want_word(reader), *name = want_word(reader), *value = want_word(reader);
+	bool negative = *value == '-';
+
+	for (size_t i = 0; i < uplink_n_sysctls; i++)
+		if (strcmp(uplink_sysctls[i].family, family) == 0 && strcmp(uplink_sysctls[i].name, name) == 0) {
+			uplink->sysctls_set |= UINT64_C(1) << i;
+			uplink->sysctls[i] = (int32_t)read_number(reader, value + negative, INT32_MAX) * (negative ? -1 : 1);
+			return;
+		}
+	reader->bad = true;
+}
+
 static void read_phase(struct reader *reader, struct uplink *uplink)
 {
 	const char *word = want_word(reader);
@@ -378,6 +449,10 @@ static bool read_line(char *line, struct uplink *uplink)
 		read_address(&reader, &uplink->was);
 	} else if (strcmp(word, "route") == 0) {
 		read_route(&reader, &uplink->was);
+	} else if (strcmp(word, "neighbour") == 0) {
+		read_neighbour(&reader, &uplink->was);
+	} else if (strcmp(word, "sysctl") == 0) {
+		read_sysctl(&reader, uplink);
 	} else {
 		return false;
 	}
@@ -415,7 +490,8 @@ int uplink_parse(const char *text, struct uplink *ret_uplink, struct failure *fa
 static const char *const op_names[] = {
 	[UPLINK_ACCEPT_RA] = "accept-ra", [UPLINK_GEN_MODE] = "gen-mode", [UPLINK_SET_UP] = "up", [UPLINK_SET_MASTER] = "master",
 	[UPLINK_ADDRESS_ADD] = "add", [UPLINK_ADDRESS_REMOVE] = "remove", [UPLINK_ROUTE_ADD] = "add",
-	[UPLINK_ROUTE_REMOVE] = "remove",
+	[UPLINK_ROUTE_REMOVE] = "remove", [UPLINK_NEIGHBOUR_ADD] = "add", [UPLINK_NEIGHBOUR_REMOVE] = "remove",
+	[UPLINK_RULE_MOVE] = "rule",
 };
 static_assert(ARRAY_SIZE(op_names) == UPLINK_OP_MAX_, "a name for each operation");
 
@@ -447,6 +523,13 @@ int uplink_steps_print(const struct uplink_steps *steps, char **ret_text)
 		case UPLINK_ROUTE_ADD:
 		case UPLINK_ROUTE_REMOVE:
 			print_route(file, &step->route);
+			break;
+		case UPLINK_NEIGHBOUR_ADD:
+		case UPLINK_NEIGHBOUR_REMOVE:
+			print_neighbour(file, &step->neighbour);
+			break;
+		case UPLINK_RULE_MOVE:
+			fprintf(file, "%u bytes\n", step->rule.length);
 			break;
 		}
 	}

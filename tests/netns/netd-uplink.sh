@@ -11,27 +11,8 @@ suite=netd-uplink
 world_enter "$@"
 world_setup || exit 1
 . "$(dirname "$0")/nets.bash"
-for program in dnsmasq busybox nft jq strace; do
-	command -v $program >/dev/null || { skip all "not installed: $program"; exit 0; }
-done
-mkdir -p $root/{etc/networks,vendor/networks,state,run} /run/netns
-in_gw() { ip netns exec gw "$@"; }
-
-# The LAN
-ip netns add gw && ip netns add guest || exit 1
-ip link add eth0 address 02:00:00:00:00:05 type veth peer name host netns gw
-ip -n gw link add lan0 type bridge
-ip -n gw link set host master lan0 up
-ip -n gw addr add 192.0.2.1/24 dev lan0
-ip -n gw addr add 192.0.2.2/24 dev lan0
-ip -n gw addr add 2001:db8:2::1/64 dev lan0 nodad
-ip -n gw link set lo up
-ip -n gw link set lan0 up
-in_gw sh -c 'echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
-in_gw dnsmasq --keep-in-foreground --conf-file=/dev/null --port=0 --interface=lan0 --bind-interfaces --no-ping \
-	--dhcp-range=192.0.2.100,192.0.2.150,1h --dhcp-range=2001:db8:2::,ra-only,64,1h --enable-ra --ra-param=lan0,10 \
-	--dhcp-leasefile=$root/gw.leases --pid-file= --user=root >$root/gw.log 2>&1 &
-in_gw "$world/tools/netd-flow" serve 7000 >/dev/null 2>&1 &
+. "$(dirname "$0")/lan.bash"
+lan_setup strace
 
 # The host, with about everything that can be on a card.
 host_up() {
@@ -54,35 +35,10 @@ host_up() {
 	ip -6 route add 2001:db8:77::/48 via 2001:db8:2::1 metric 50
 	ip -6 route add 2001:db8:78::/48 via 2001:db8:2::1 mtu 1400 table 77
 }
-# What is on an interface, without what changes by itself. A label is the interface's own.
-picture() {	# DEVICE
-	ip -j addr show dev "$1" | jq -S --arg dev "$1" '.[0].addr_info | map(del(.valid_life_time, .preferred_life_time, .tentative) |
-		.label |= (if . then sub("^" + $dev; "DEV") else . end) | del(.protocol)) | sort_by(.local)'
-	ip -j route show table all | jq -S --arg dev "$1" 'map(select(.dev == $dev or
-		(.nexthops // [] | any(.dev == $dev)))) | map(del(.expires, .dev, .flags) | .nexthops |= (if . then map(del(.dev)) else . end)) |
-		map(select((.type // "unicast") != "multicast" and (.table // "main") != "local")) | sort_by(.dst, .metric, .table)'
-}
-has_ra() { ip -6 route show default proto ra dev "${1:-eth0}" | grep -q . && ip -6 addr show dev "${1:-eth0}" mngtmpaddr | grep -q inet6; }
 host_up
 check ra-before wait_for 30 has_ra
-picture eth0 >$root/before
-ip link show eth0 >/dev/null && mac=$(cat /sys/class/net/eth0/address 2>/dev/null || ip -j link show eth0 | jq -r '.[0].address')
-same_as_before() { picture eth0 >$root/now; diff $root/before $root/now >$root/diff; }
-master() { ip -j link show "$1" | jq -r '.[0].master // "none"'; }
-bridged() { [ "$(master eth0)" = br0 ]; }
-free() { ! bridged && ! ip link show br0 >/dev/null 2>&1; }
-restored() { free && same_as_before && [ ! -e $root/run/lan.card ]; }
-check_restored() { if wait_for "${2:-30}" restored; then pass "$1"; else fail "$1" "$(cat $root/diff; ls $root/run)"; fi; }
-
-say() { "$BIN/guestnet" "$@" 2>&1; }
-ping4() { busybox ping -c1 -W1 192.0.2.1; }
-ping6() { busybox ping -6 -c1 -W1 2001:db8:2::1; }
-lan() { network lan '[Network]' Mode=bridge Uplink=eth0 Bridge=br0 Autostart=no "$@"; }
-phase() { sed -n 's/^phase //p' $root/run/lan.card 2>/dev/null; }
-kept() { [ "$(phase)" = kept ] && [ "$(state lan)" = running ]; }
-failed() { [ "$(state lan)" = failed ]; }
-moved() { bridged && picture br0 >$root/moved && diff $root/before $root/moved >$root/diff; }
-check_moved() { if wait_for "${2:-30}" moved; then pass "$1"; else fail "$1" "$(cat $root/diff)"; fi; }
+remember
+mac=$(ip -j link show eth0 | jq -r '.[0].address')
 
 lan ConfirmTimeout=10s
 netd_start
@@ -170,11 +126,6 @@ client reload
 check confirm-nothing eval '! client confirm lan'
 
 # The gateway does not answer any more: what the bridge asks is dropped.
-silence() {
-	nft add table bridge t
-	nft add chain bridge t c '{ type filter hook output priority 0; }'
-	nft add rule bridge t c oifname eth0 ether type arp drop
-}
 silence
 say start lan >$root/said
 matches gateway-silent 'the gateway 192.0.2.1 did not answer any more' "$(cat $root/said)"
@@ -318,14 +269,14 @@ matches networkd-says-what 'networkctl reload' "$(report lan fix)"
 printf 'ADMIN_STATE=unmanaged\n' >/run/systemd/netif/links/$nic
 client stop lan
 check unmanaged client start lan
-printf '[device]\nmanaged=1\n' >/run/NetworkManager/devices/$nic
+printf '[device]\nmanaged=true\n' >/run/NetworkManager/devices/$nic
 ip addr add 192.0.2.99/24 dev br0
 owner_said() { [ "$(state lan)" = degraded ] && [[ $(report lan problem) == *"NetworkManager manages eth0"* ]]; }
 check owner-came-later wait_for 10 owner_said
 ip addr del 192.0.2.99/24 dev br0
-printf '[device]\nmanaged=1\n' >/run/NetworkManager/devices/$nic
+printf '[device]\nmanaged=true\n' >/run/NetworkManager/devices/$nic
 refused_with networkmanager 'NetworkManager manages eth0'
-matches networkmanager-says-what '^nmcli connection add type bridge' "$(report lan fix)"
+matches networkmanager-says-what 'nmcli connection add type bridge' "$(report lan fix)"
 client stop lan
 rm /run/NetworkManager/devices/$nic
 check_restored owners-untouched

@@ -30,6 +30,10 @@ static const char file[] =
 	"route 198.18.2.0/24 table=254 type=1 protocol=3 hop=192.0.2.1,ours,0,1 hop=10.0.0.1,7,0,0\n"
 	"route 198.18.5.1/32 table=254 type=1 protocol=3 scope=253 hop=-,ours,0,0\n"
 	"route 2001:db8:77::/48 table=254 type=1 protocol=3 preference=1 metric=50 expires=40 hop=2001:db8:2::1,ours,0,0\n"
+	"neighbour 192.0.2.40 02:00:00:00:40:40\n"
+	"neighbour 2001:db8:2::41 proxy\n"
+	"sysctl ipv4 rp_filter 2\n"
+	"sysctl ipv6 force_mld_version -1\n"
 	"end\n";
 
 static void parse(const char *text, struct uplink *ret_uplink)
@@ -49,6 +53,8 @@ static void round_trip(void **state _unused_)
 	parse(file, &uplink);
 	assert_int_equal(uplink.was.n_addresses, 5);
 	assert_int_equal(uplink.was.n_routes, 5);
+	assert_int_equal(uplink.was.n_neighbours, 2);
+	assert_int_equal(__builtin_popcountll(uplink.sysctls_set), 2);
 	assert_int_equal(uplink_print(&uplink, &text), 0);
 	/* In the order in which they are printed. */
 	assert_int_equal(strlen(text), strlen(file));
@@ -62,7 +68,9 @@ static void broken_files(void **state _unused_)
 		"address 192.0.2.5/24 valid=4294967296\n", "address 192.0.2.5/24 valid=-1\n", "route 10.0.0.0/8 table=254\n",
 		"route 10.0.0.0/8 hop=-,ours,0\n", "route 10.0.0.0/8 hop=-,-1,0,0\n", "route 10.0.0.0/8 m17=1 hop=-,ours,0,0\n",
 		"route 10.0.0.0/8 m=1 hop=-,ours,0,0\n", "nic eth/0\n", "bridge ..\n", "phase over\n", "gateway x\n", "end\nend\n", "\n",
-		"network lan more\n", "network a/b\n", "time ask=2\n", "something\n",
+		"network lan more\n", "neighbour 192.0.2.9\n", "neighbour x proxy\n", "neighbour 192.0.2.9 02:00\n", "neighbour 192.0.2.9 proxy 1\n",
+		"sysctl ipv4 rp_filter\n", "sysctl ipv4 ../all/x 1\n", "sysctl ipv6 rp_filter 1\n", "sysctl ipv4 rp_filter x\n", "sysctl ipv4 rp_filter -\n",
+		"network a/b\n", "time ask=2\n", "something\n",
 	};
 	struct uplink uplink;
 	struct failure failure;
@@ -95,6 +103,8 @@ static void copy_set(const struct uplink_set *from, struct uplink_set *to)
 		assert_int_equal(uplink_set_add_address(to, &from->addresses[i]), 0);
 	for (size_t i = 0; i < from->n_routes; i++)
 		assert_int_equal(uplink_set_add_route(to, &from->routes[i]), 0);
+	for (size_t i = 0; i < from->n_neighbours; i++)
+		assert_int_equal(uplink_set_add_neighbour(to, &from->neighbours[i]), 0);
 }
 
 static bool equal_addresses(const struct uplink_address *a, const struct uplink_address *b)
@@ -144,6 +154,24 @@ static void act(struct uplink_look *look, const struct uplink_step *step)
 		assert_true(i < set->n_routes);
 		set->routes[i] = set->routes[--set->n_routes];
 		break;
+	case UPLINK_NEIGHBOUR_ADD:
+		while (i < set->n_neighbours && memcmp(&set->neighbours[i], &step->neighbour, sizeof(step->neighbour)) != 0)
+			i++;
+		if (i == set->n_neighbours)
+			assert_int_equal(uplink_set_add_neighbour(set, &step->neighbour), 0);
+		break;
+	case UPLINK_NEIGHBOUR_REMOVE:
+		while (i < set->n_neighbours && memcmp(&set->neighbours[i], &step->neighbour, sizeof(step->neighbour)) != 0)
+			i++;
+		assert_true(i < set->n_neighbours);
+		set->neighbours[i] = set->neighbours[--set->n_neighbours];
+		break;
+	case UPLINK_RULE_MOVE:
+		set = step->ifindex == NIC ? &look->on_bridge : &look->on_nic;
+		assert_int_equal(set->n_rules, 1);
+		set->n_rules = 0;
+		assert_int_equal(uplink_set_add_rule(step->ifindex == NIC ? &look->on_nic : &look->on_bridge, &step->rule), 0);
+		break;
 	case UPLINK_OP_MAX_:
 		break;
 	}
@@ -165,11 +193,17 @@ static void check_is_on(const struct uplink_set *was, const struct uplink_set *o
 	assert_int_equal(off->n_routes, 0);
 	assert_int_equal(on->n_addresses, was->n_addresses);
 	assert_int_equal(on->n_routes, was->n_routes);
+	assert_int_equal(off->n_neighbours, 0);
+	assert_int_equal(on->n_neighbours, was->n_neighbours);
+	assert_int_equal(off->n_rules, 0);
+	assert_int_equal(on->n_rules, 1);
 }
 
 /* Whatever the number of steps after which the daemon dies: the next one completes the move, or undoes all of it. */
 static void from_anywhere(void **state _unused_)
 {
+	const struct uplink_rule rule = { .length = 20 };
+
 	for (int back = 0; back < 2; back++)
 		for (size_t n = 0; n < 40; n++) {
 			_cleanup_(uplink_deinit) struct uplink uplink;
@@ -178,6 +212,7 @@ static void from_anywhere(void **state _unused_)
 			parse(file, &uplink);
 			look = look_at(&uplink);
 			copy_set(&uplink.was, &look.on_nic);
+			assert_int_equal(uplink_set_add_rule(&look.on_nic, &rule), 0);
 			(void)plan_and_act(&uplink, &look, false, n);
 			(void)plan_and_act(&uplink, &look, back, SIZE_MAX);
 			check_is_on(&uplink.was, back ? &look.on_nic : &look.on_bridge, back ? &look.on_bridge : &look.on_nic);
@@ -254,6 +289,51 @@ static void found_later(void **state _unused_)
 	assert_int_equal(look.on_bridge.addresses[1].valid_s, 500);
 }
 
+/* A file that is lost is made of what is on the bridge: it gives back the same, under the card's names. */
+static void adopted(void **state _unused_)
+{
+	_cleanup_(uplink_deinit) struct uplink uplink, other = { .network = "lan", .nic = "eth0", .bridge = "br0" };
+	_cleanup_(uplink_look_deinit) struct uplink_look look;
+	_cleanup_(freep) char *text = NULL;
+
+	parse(file, &uplink);
+	look = look_at(&uplink);
+	copy_set(&uplink.was, &look.on_nic);
+	(void)plan_and_act(&uplink, &look, false, SIZE_MAX);
+	assert_int_equal(uplink_adopt(&other, &look), 0);
+	assert_int_equal(uplink_print(&other, &text), 0);
+	check_contains("phase", text, "phase kept\n");
+	check_contains("card", text, "nic eth0 index=3 mac=02:00:00:00:00:05 mtu=1500 up=1 carrier=1");
+	check_contains("label", text, "address 192.0.2.6/24 valid=100 preferred=50 label=eth0:1\n");
+	assert_int_equal(other.was.n_addresses, uplink.was.n_addresses);
+	assert_int_equal(other.was.n_routes, uplink.was.n_routes);
+	assert_int_equal(other.was.n_neighbours, uplink.was.n_neighbours);
+	assert_int_equal(plan_and_act(&other, &look, false, SIZE_MAX), 0);
+}
+
+/* The route of an address that comes without one is somebody's, even if it looks like the kernel's. */
+static void routes_by_hand(void **state _unused_)
+{
+	struct uplink_address address = { .prefix_length = 24, .flags = UPLINK_NOPREFIXROUTE };
+	struct uplink_route route = { .prefix_length = 24, .protocol = UPLINK_KERNEL, .made = true, .n_hops = 1, .metric = 100 };
+	_cleanup_(uplink_set_deinit) struct uplink_set set = UPLINK_SET_NULL;
+
+	assert_int_equal(ip_parse("203.0.113.5", &address.local), 0);
+	assert_int_equal(ip_parse("203.0.113.0", &route.destination), 0);
+	assert_int_equal(uplink_set_add_route(&set, &route), 0);
+	uplink_settle_routes(&set);
+	assert_true(set.routes[0].made);
+	assert_int_equal(uplink_set_add_address(&set, &address), 0);
+	uplink_settle_routes(&set);
+	assert_false(set.routes[0].made);
+	set.routes[0].made = true;
+	address.flags = 0;
+	assert_int_equal(ip_parse("203.0.113.6", &address.local), 0);
+	assert_int_equal(uplink_set_add_address(&set, &address), 0);
+	uplink_settle_routes(&set);
+	assert_true(set.routes[0].made);
+}
+
 static void refusals(void **state _unused_)
 {
 	const struct { struct uplink_look look; const char *reason; } cases[] = {
@@ -295,7 +375,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trip), cmocka_unit_test(broken_files), cmocka_unit_test(from_anywhere),
 		cmocka_unit_test(labels), cmocka_unit_test(lifetimes), cmocka_unit_test(found_later), cmocka_unit_test(refusals),
-		cmocka_unit_test(gateways),
+		cmocka_unit_test(gateways), cmocka_unit_test(adopted), cmocka_unit_test(routes_by_hand),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
