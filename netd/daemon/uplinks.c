@@ -14,6 +14,9 @@
  *  - where RUN/NETWORK.card is lost, a port of a bridge of ours that has the bridge's own Ethernet address is a card that was
  *    moved: the bridge shows what is to be given back.
  *
+ * A second card, with STP=yes, is a port and nothing else (`bare`). It has a file of its own, comes after the first and goes before
+ * it; one that cannot be had is told of, and keeps nobody waiting.
+ *
  * A card without a file has only been looked at ("ready"): a step of this very pass may take it.
  */
 #include "uplinks.h"
@@ -52,6 +55,7 @@ struct card {
 	bool gone;			/* the card is not there */
 	bool good;			/* found so: what was to answer answers */
 	bool confirmed;			/* by somebody */
+	char refusal[256];		/* of a second one: why it cannot be a port */
 	struct cardowner_client client;	/* of the card, found when that was taken */
 	uint64_t asked_us;		/* CLOCK_MONOTONIC */
 	uint64_t end_us;		/* of the trial, CLOCK_REALTIME */
@@ -106,16 +110,29 @@ static struct card *add_card(struct uplinks *uplinks, struct card *card)
 static struct card *find_card(const struct uplinks *uplinks, const char *network)
 {
 	for (size_t i = 0; i < uplinks->n_cards; i++)
-		if (strcmp(uplinks->cards[i].uplink.network, network) == 0)
+		if (!uplinks->cards[i].uplink.bare && strcmp(uplinks->cards[i].uplink.network, network) == 0)
 			return &uplinks->cards[i];
+	return NULL;
+}
+
+static struct card *find_second(const struct uplinks *uplinks, const char *network, const char *nic)
+{
+	for (size_t i = 0; i < uplinks->n_cards; i++) {
+		const struct uplink *uplink = &uplinks->cards[i].uplink;
+
+		if (uplink->bare && strcmp(uplink->network, network) == 0 && strcmp(uplink->nic, nic) == 0)
+			return &uplinks->cards[i];
+	}
 	return NULL;
 }
 
 /* The file */
 
-static void card_path(const struct uplinks *uplinks, const char *network, char path[static 4096])
+/* No network's name has a "+". */
+static void card_path(const struct uplinks *uplinks, const struct uplink *uplink, char path[static 4096])
 {
-	snprintf(path, 4096, "%s/%s" SUFFIX, uplinks->options->run_root, network);
+	snprintf(path, 4096, "%s/%s%s%s" SUFFIX, uplinks->options->run_root, uplink->network, uplink->bare ? "+" : "",
+		 uplink->bare ? uplink->nic : "");
 }
 
 /* It is whole or it is the one before. */
@@ -129,7 +146,7 @@ static int save_card(const struct uplinks *uplinks, const struct uplink *uplink)
 
 	if (r < 0)
 		return r;
-	card_path(uplinks, uplink->network, path);
+	card_path(uplinks, uplink, path);
 	snprintf(next, sizeof(next), "%s.new", path);
 	fd = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
@@ -142,11 +159,11 @@ static int save_card(const struct uplinks *uplinks, const struct uplink *uplink)
 	return fsync(fd) < 0 || rename(next, path) < 0 ? -errno : 0;
 }
 
-static void forget_file(const struct uplinks *uplinks, const char *network)
+static void forget_file(const struct uplinks *uplinks, const struct uplink *uplink)
 {
 	char path[4096];
 
-	card_path(uplinks, network, path);
+	card_path(uplinks, uplink, path);
 	if (unlink(path) < 0 && errno != ENOENT)
 		sd_journal_send("MESSAGE=cannot remove %s: %m", path, "PRIORITY=3", NULL);
 }
@@ -167,7 +184,8 @@ static void load_card(struct uplinks *uplinks, int directory_fd, const char *nam
 	if (r < 0)
 		sd_journal_send("MESSAGE=%s/%s cannot be read (%s): what was on a network card is in there; what is on its bridge now is given back in its place",
 				uplinks->options->run_root, name, failure.text[0] ? failure.text : strerror(-r), "PRIORITY=3", NULL);
-	else if (find_card(uplinks, card.uplink.network))
+	else if (card.uplink.bare ? find_second(uplinks, card.uplink.network, card.uplink.nic) :
+				   find_card(uplinks, card.uplink.network))
 		card_deinit(&card);
 	else {
 		set_end(&card);
@@ -313,14 +331,14 @@ static bool is_good(const struct uplinks *uplinks, const struct uplink *uplink)
 
 /* Before a move */
 
-static void fill_uplink(const struct network *network, const struct uplink_look *look, struct uplink *uplink)
+static void fill_uplink(const struct network *network, const char *nic, const struct uplink_look *look, struct uplink *uplink)
 {
 	*uplink = (struct uplink){
 		.ifindex = look->nic, .up = look->up, .carrier = look->carrier, .mac = look->mac, .mtu = look->mtu,
 		.accept_ra = look->accept_ra, .gen_mode = look->gen_mode,
 	};
 	memcpy(uplink->network, network->name, sizeof(uplink->network));
-	memcpy(uplink->nic, network->uplinks[0], sizeof(uplink->nic));
+	memcpy(uplink->nic, nic, sizeof(uplink->nic));
 	memcpy(uplink->bridge, network->bridge, sizeof(uplink->bridge));
 	uplink->n_gateways = uplink_gateways(&look->on_nic, uplink->gateways);
 }
@@ -358,11 +376,60 @@ static int prepare(struct uplinks *uplinks, struct managed *managed, bool only_l
 	if (uplink_refuse(&look, network->uplinks[0], network->bridge, problem) ||
 	    cardowner_manages(network->uplinks[0], look.nic, network->bridge, problem, fix))
 		return -EPERM;
-	fill_uplink(network, &look, &card.uplink);
+	fill_uplink(network, network->uplinks[0], &look, &card.uplink);
 	card.uplink.ask = managed->card_ask;
 	if (!only_look && !find_gateways(uplinks, &card.uplink, problem))
 		return -EPERM;
 	return add_card(uplinks, &card) ? 0 : -ENOMEM;
+}
+
+/* Looks at a second card that is no port of ours yet. */
+static void prepare_second(struct uplinks *uplinks, const struct network *network, const char *nic)
+{
+	_cleanup_(uplink_look_deinit) struct uplink_look look = UPLINK_LOOK_NULL;
+	struct card card = { .ready = true };
+	struct text text, fix_text;
+	char fix[1536];
+	int r = uplink_look(uplinks->kernel, nic, network->bridge, &look);
+
+	text_init(&text, card.refusal, sizeof(card.refusal));
+	text_init(&fix_text, fix, sizeof(fix));
+	if (r < 0)
+		text_add(&text, "cannot look at %s: %s", nic, strerror(-r));
+	else if (!uplink_refuse_second(&look, nic, network->bridge, &text))
+		(void)cardowner_manages(nic, look.nic, network->bridge, &text, &fix_text);
+	fill_uplink(network, nic, &look, &card.uplink);
+	card.uplink.bare = true;
+	card.uplink.phase = UPLINK_KEPT;
+	card.uplink.n_gateways = 0;
+	(void)add_card(uplinks, &card);
+}
+
+static bool is_wanted_second(const struct card *card, const struct network *network)
+{
+	for (size_t i = 1; network && i < network->n_uplinks; i++)
+		if (strcmp(network->uplinks[i], card->uplink.nic) == 0)
+			return true;
+	return false;
+}
+
+/* One that is not to be a port, or one that should be and is not. */
+static bool is_due(const struct card *card, const struct network *network)
+{
+	if (!is_wanted_second(card, network))
+		return !card->ready;
+	return card->ready ? !card->refusal[0] : !card->in_place;
+}
+
+static bool has_due_second(const struct uplinks *uplinks, const char *name)
+{
+	const struct managed *managed = managed_find(uplinks->list, name);
+
+	for (size_t i = 0; i < uplinks->n_cards; i++)
+		if (uplinks->cards[i].uplink.bare && strcmp(uplinks->cards[i].uplink.network, name) == 0 &&
+		    is_due(&uplinks->cards[i], managed ? &managed->network : NULL))
+			return true;
+	return false;
 }
 
 /* The trial */
@@ -523,6 +590,11 @@ void uplinks_review(struct uplinks *uplinks, uint64_t now_us, bool only_look,
 		if (!managed->wanted || !managed->network.bridge[0] || !network_has_card(&managed->network))
 			continue;
 		card = find_card(uplinks, managed->network.name);
+		if (!card || is_card_s(card, &managed->network))
+			for (size_t j = 1; j < managed->network.n_uplinks; j++)
+				if (!find_second(uplinks, managed->network.name, managed->network.uplinks[j]))
+					prepare_second(uplinks, &managed->network, managed->network.uplinks[j]);
+		card = find_card(uplinks, managed->network.name);
 		if (card && is_card_s(card, &managed->network))
 			continue;
 		/* Another card, or another bridge, than its file says now: back first. */
@@ -547,9 +619,9 @@ int uplinks_add_to_snapshot(const struct uplinks *uplinks, struct netstate *snap
 
 	for (size_t i = 0; r == 0 && i < uplinks->n_cards; i++) {
 		const struct card *card = &uplinks->cards[i];
-		struct netstate_uplink uplink = { .in_place = card->in_place };
+		struct netstate_uplink uplink = { .in_place = card->in_place && !has_due_second(uplinks, card->uplink.network) };
 
-		if (card->ready)
+		if (card->ready || card->uplink.bare)
 			continue;
 		memcpy(uplink.network, card->uplink.network, sizeof(uplink.network));
 		memcpy(uplink.bridge, card->uplink.bridge, sizeof(uplink.bridge));
@@ -575,6 +647,8 @@ uint64_t uplinks_hash(const struct uplinks *uplinks)
 	for (size_t i = 0; i < uplinks->n_cards; i++) {
 		const struct uplink *uplink = &uplinks->cards[i].uplink;
 
+		if (uplink->bare)
+			continue;
 		for (unsigned int j = 0; j < sizeof(uplink->mac); j++)
 			hash = hash * 257 + uplink->mac.bytes[j];
 		hash = hash * 257 + uplink->mtu;
@@ -601,17 +675,40 @@ static int back(struct uplinks *uplinks, const struct uplink *uplink, struct fai
 	return uplink_apply(uplinks->kernel, &steps, uplink->nic, uplink->bridge, failure);
 }
 
+/* A second card goes back with nothing; @except: those that @network names stay. All are tried; the first failure is returned. */
+static int release_seconds(struct uplinks *uplinks, const char *name, const struct network *except, struct failure *failure)
+{
+	int first = 0;
+
+	for (size_t i = uplinks->n_cards; i-- > 0;) {
+		struct card *card = &uplinks->cards[i];
+		int r;
+
+		if (!card->uplink.bare || card->ready || strcmp(card->uplink.network, name) != 0 ||
+		    (except && is_wanted_second(card, except)))
+			continue;
+		r = back(uplinks, &card->uplink, failure);
+		first = first ?: r;
+		if (r < 0)
+			continue;
+		forget_file(uplinks, &card->uplink);
+		remove_card(uplinks, card);
+	}
+	return first;
+}
+
 static int release(struct uplinks *uplinks, const char *network, struct failure *failure)
 {
-	struct card *card = find_card(uplinks, network);
-	int r;
+	struct card *card;
+	int r = release_seconds(uplinks, network, NULL, failure);
 
-	if (!card || card->ready)
-		return 0;
+	card = find_card(uplinks, network);
+	if (r < 0 || !card || card->ready)
+		return r;
 	r = back(uplinks, &card->uplink, failure);
 	if (r < 0)
 		return r;
-	forget_file(uplinks, network);
+	forget_file(uplinks, &card->uplink);
 	sd_journal_send("MESSAGE=network %s: %s has back what was on it", network, card->uplink.nic, "PRIORITY=5",
 			"NETWORK=%s", network, NULL);
 	remove_card(uplinks, card);
@@ -669,7 +766,7 @@ static void try_at_once(struct uplinks *uplinks, struct card *card)
 	(void)review_trial(uplinks, card, clock_us());
 }
 
-static int take(struct uplinks *uplinks, const struct netstate_uplink *want, struct failure *failure)
+static int take_first(struct uplinks *uplinks, const struct netstate_uplink *want, struct failure *failure)
 {
 	_cleanup_(uplink_look_deinit) struct uplink_look look = UPLINK_LOOK_NULL;
 	const struct managed *managed = managed_find(uplinks->list, want->network);
@@ -698,7 +795,7 @@ static int take(struct uplinks *uplinks, const struct netstate_uplink *want, str
 
 		/* Half of it is worse than none of it. */
 		if (back(uplinks, &card->uplink, &other) == 0) {
-			forget_file(uplinks, want->network);
+			forget_file(uplinks, &card->uplink);
 			remove_card(uplinks, card);
 		}
 		return r;
@@ -709,6 +806,40 @@ static int take(struct uplinks *uplinks, const struct netstate_uplink *want, str
 	if (card->uplink.phase == UPLINK_TRIAL)
 		try_at_once(uplinks, card);
 	return 0;
+}
+
+/* After the first. */
+static int take_second(struct uplinks *uplinks, struct card *card, struct failure *failure)
+{
+	_cleanup_(uplink_look_deinit) struct uplink_look look = UPLINK_LOOK_NULL;
+	const struct uplink *uplink = &card->uplink;
+	int r = uplink_look(uplinks->kernel, uplink->nic, uplink->bridge, &look);
+
+	if (r == 0 && card->ready)
+		r = save_card(uplinks, uplink);
+	if (r < 0)
+		return failure_set(failure, r, "%s: %s", uplink->nic, strerror(-r));
+	card->ready = false;
+	r = move(uplinks, card, &look, failure);
+	card->due = true;
+	card->in_place = r >= 0;
+	return r;
+}
+
+static int take(struct uplinks *uplinks, const struct netstate_uplink *want, struct failure *failure)
+{
+	const struct managed *managed = managed_find(uplinks->list, want->network);
+	int r = take_first(uplinks, want, failure);
+
+	if (r == 0)
+		r = release_seconds(uplinks, want->network, &managed->network, failure);
+	for (size_t i = 1; r == 0 && i < managed->network.n_uplinks; i++) {
+		struct card *card = find_second(uplinks, want->network, managed->network.uplinks[i]);
+
+		if (card && is_due(card, &managed->network))
+			r = take_second(uplinks, card, failure);
+	}
+	return r;
 }
 
 /* The steps of a plan that are about cards. 0, or a negative errno with the reason. */
@@ -822,6 +953,23 @@ static void tell_filtered(const struct uplinks *uplinks, const struct card *card
 	text_add(fix, "sysctl net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0");
 }
 
+/* Second cards that are no ports, or are not there. */
+static bool tell_seconds(const struct uplinks *uplinks, const struct managed *managed, struct text *problem)
+{
+	for (size_t i = 1; i < managed->network.n_uplinks; i++) {
+		const struct card *card = find_second(uplinks, managed->network.name, managed->network.uplinks[i]);
+
+		if (card && card->ready && card->refusal[0])
+			text_add(problem, "Uplink=%s: %s", card->uplink.nic, card->refusal);
+		else if (card && card->gone)
+			text_add(problem, "the second network card %s is gone", card->uplink.nic);
+		else
+			continue;
+		return true;
+	}
+	return false;
+}
+
 /*
  * What is to be said of a network's card that is a port: true when it is on trial, so that the network is still starting.
  * @ret_wrong: something declared is not so.
@@ -843,6 +991,8 @@ bool uplinks_tell(const struct uplinks *uplinks, const struct managed *managed, 
 		return true;
 	} else if (cardowner_manages(card->uplink.nic, link_index(uplinks->kernel, card->uplink.nic), card->uplink.bridge, problem, fix)) {
 		*ret_wrong = true;	/* it has come later, at boot for example */
+	} else if (tell_seconds(uplinks, managed, problem)) {
+		*ret_wrong = true;
 	} else {
 		tell_filtered(uplinks, card, problem, fix);
 		if (!problem->length)

@@ -382,12 +382,19 @@ static int verify_card(const struct network *network, struct failure *failure)
 		if (!network_has_card(network) && network->places[own[i]].line > 0)
 			return network_failure(network, network->places[own[i]], failure, "[Network] %s= has no meaning without Uplink=",
 					       keys[own[i]].name);
-	if (network->n_uplinks > 1)
+	if (network->mode == NETWORK_BRIDGE && network->n_uplinks > 1 && !network->stp)
 		return network_failure(network, network->places[KEY_UPLINK], failure,
-				       "with Mode=bridge there is one Uplink=: a second network card would close a loop; bond the two, or put it into the bridge by hand with STP=yes");
-	if (network_has_card(network) && strcmp(network->uplinks[0], network->bridge) == 0)
-		return network_failure(network, network->places[KEY_UPLINK], failure, "Uplink= and Bridge= are one name: %s",
-				       network->bridge);
+				       "Uplink=%s is a second network card: where both lead to the same LAN, frames go round for ever; say STP=yes, which keeps one of them back, or bond the two",
+				       network->uplinks[1]);
+	for (size_t i = 0; network_has_card(network) && i < network->n_uplinks; i++) {
+		if (strcmp(network->uplinks[i], network->bridge) == 0)
+			return network_failure(network, network->places[KEY_UPLINK], failure, "Uplink= and Bridge= are one name: %s",
+					       network->bridge);
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(network->uplinks[i], network->uplinks[j]) == 0)
+				return network_failure(network, network->places[KEY_UPLINK], failure, "Uplink=%s is there twice",
+						       network->uplinks[i]);
+	}
 	if (network_has_card(network) && network->on_demand)
 		return network_failure(network, network->places[KEY_AUTOSTART], failure,
 				       "Autostart=on-demand has no place beside Uplink=: the host's network card would be moved whenever a guest comes and goes");
@@ -622,10 +629,16 @@ static int verify_cards(const struct network *earlier, struct network *later)
 {
 	char what[128];
 
-	if (!network_has_card(earlier) || !network_has_card(later) || strcmp(earlier->uplinks[0], later->uplinks[0]) != 0)
+	if (!network_has_card(earlier) || !network_has_card(later))
 		return 0;
-	snprintf(what, sizeof(what), "Uplink=%s is the network card", later->uplinks[0]);
-	return mark_bad(later, later->places[KEY_UPLINK], earlier, earlier->places[KEY_UPLINK], what);
+	for (size_t i = 0; i < later->n_uplinks; i++)
+		for (size_t j = 0; j < earlier->n_uplinks; j++) {
+			if (strcmp(earlier->uplinks[j], later->uplinks[i]) != 0)
+				continue;
+			snprintf(what, sizeof(what), "Uplink=%s is the network card", later->uplinks[i]);
+			return mark_bad(later, later->places[KEY_UPLINK], earlier, earlier->places[KEY_UPLINK], what);
+		}
+	return 0;
 }
 
 static int verify_forwards(const struct network *earlier, struct network *later)
@@ -679,8 +692,8 @@ static size_t list_claims(const struct network *networks, size_t n_networks, str
 
 		add_claim(claims, &n, i, 0, network->name, strlen(network->name));
 		add_claim(claims, &n, i, 0, network->bridge, strlen(network->bridge));
-		if (network_has_card(network))
-			add_claim(claims, &n, i, 0, network->uplinks[0], strlen(network->uplinks[0]));
+		for (size_t j = 0; network_has_card(network) && j < network->n_uplinks; j++)
+			add_claim(claims, &n, i, 0, network->uplinks[j], strlen(network->uplinks[j]));
 		if (network->mac_given)
 			add_claim(claims, &n, i, 1, &network->mac, sizeof(network->mac));
 		for (size_t j = 0; j < network->n_addresses; j++) {
@@ -725,7 +738,7 @@ static int find_suspects(const struct network *networks, size_t n_networks, bool
 	size_t n = n_networks * (4 + LIMIT_NETWORK_ADDRESSES) + 1, widest = 0;
 
 	for (size_t i = 0; i < n_networks; i++)
-		n += networks[i].n_routes;
+		n += networks[i].n_routes + networks[i].n_uplinks;
 	claims = calloc(n, sizeof(*claims));
 	if (!claims)
 		return -ENOMEM;

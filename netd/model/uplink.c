@@ -214,6 +214,24 @@ bool uplink_refuse(const struct uplink_look *look, const char *nic, const char *
 	return true;
 }
 
+/*
+ * Likewise of a second card, of a bridge with STP=yes: it becomes a port, and the host is reached by the first one's addresses.
+ * What it has of its own would be nowhere. An address of the link itself is no one's.
+ */
+bool uplink_refuse_second(const struct uplink_look *look, const char *nic, const char *bridge, struct text *reason)
+{
+	if (uplink_refuse(look, nic, bridge, reason))
+		return true;
+	for (size_t i = 0; i < look->on_nic.n_addresses; i++) {
+		if (ip_is_link_local(&look->on_nic.addresses[i].local))
+			continue;
+		text_add(reason, "%s has an address, %s: only that of the first Uplink= moves to %s; take it off, or name %s first",
+			 STR_ESCAPED(nic), IP_TEXT(&look->on_nic.addresses[i].local), STR_ESCAPED(bridge), STR_ESCAPED(nic));
+		return true;
+	}
+	return false;
+}
+
 /* Whom the default routes lead to: the neighbours that tell whether a move was good. */
 size_t uplink_gateways(const struct uplink_set *set, struct ip gateways[static UPLINK_GATEWAYS])
 {
@@ -456,9 +474,9 @@ int uplink_plan(const struct uplink *uplink, const struct uplink_look *look, boo
 		add_step(&planning, UPLINK_SET_MASTER, look->nic, look->bridge);
 	if (back && attached)
 		add_step(&planning, UPLINK_SET_MASTER, look->nic, 0);
-	if (back)
+	if (back && !uplink->bare)
 		move_set(&planning, &look->on_bridge, look->bridge, &look->on_nic, look->nic);
-	else
+	if (!back && !uplink->bare)
 		move_set(&planning, &look->on_nic, look->nic, &look->on_bridge, look->bridge);
 	if (back && !uplink->up && look->up)
 		add_step(&planning, UPLINK_SET_UP, look->nic, 0);

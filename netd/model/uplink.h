@@ -109,6 +109,7 @@ struct uplink {
 	int ifindex;			/* of the card */
 	uint8_t phase;			/* enum uplink_phase */
 	bool ask;			/* somebody has to say that it is good */
+	bool bare;			/* a second card: a port, and nothing else; nothing of it moves */
 	bool up;			/* the card was */
 	bool carrier;			/* and had a carrier */
 	struct mac mac;
@@ -150,6 +151,7 @@ struct uplink_look {
 void uplink_look_deinit(struct uplink_look *look);
 
 void uplink_settle_routes(struct uplink_set *set);
+bool uplink_refuse_second(const struct uplink_look *look, const char *nic, const char *bridge, struct text *reason);
 bool uplink_refuse(const struct uplink_look *look, const char *nic, const char *bridge, struct text *reason);
 size_t uplink_gateways(const struct uplink_set *set, struct ip gateways[static UPLINK_GATEWAYS]);
 bool uplink_is_leased(const struct uplink_set *set, const struct uplink_address **ret_address);

@@ -135,9 +135,9 @@ int uplink_print(const struct uplink *uplink, char **ret_text)
 	if (!file)
 		return -ENOMEM;
 	fprintf(file, HEAD "\nnetwork %s\nbridge %s\nphase %s\n", uplink->network, uplink->bridge, phase_names[uplink->phase]);
-	fprintf(file, "nic %s index=%d mac=" MAC_FORMAT " mtu=%" PRIu32 " up=%d carrier=%d accept-ra=%d gen-mode=%u\n",
+	fprintf(file, "nic %s index=%d mac=" MAC_FORMAT " mtu=%" PRIu32 " up=%d carrier=%d accept-ra=%d gen-mode=%u%s\n",
 		uplink->nic, uplink->ifindex, MAC_BYTES(uplink->mac), uplink->mtu, uplink->up, uplink->carrier, uplink->accept_ra,
-		uplink->gen_mode);
+		uplink->gen_mode, uplink->bare ? " bare=1" : "");
 	fprintf(file, "time deadline=%" PRIu64 " seen=%" PRIu64 " ask=%d\n", uplink->deadline_us, uplink->seen_us, uplink->ask);
 	for (size_t i = 0; i < uplink->n_gateways; i++)
 		fprintf(file, "gateway %s\n", IP_TEXT(&uplink->gateways[i]));
@@ -235,6 +235,8 @@ static void read_nic(struct reader *reader, struct uplink *uplink)
 			uplink->up = read_number(reader, value, 1);
 		else if (str_has_prefix(word, "carrier=", &value))
 			uplink->carrier = read_number(reader, value, 1);
+		else if (str_has_prefix(word, "bare=", &value))
+			uplink->bare = read_number(reader, value, 1);
 		else if (strcmp(word, "accept-ra=-1") == 0)
 			uplink->accept_ra = -1;
 		else if (str_has_prefix(word, "accept-ra=", &value))

@@ -48,6 +48,7 @@ equal destdir-list "$({
 	echo 644 usr/lib/systemd/system/guestnetd-tap.socket
 	echo 644 usr/lib/systemd/system/guestnetd-sysctl.service
 	echo 644 usr/lib/systemd/network/05-guestnet.network
+	echo 644 usr/lib/systemd/network/05-guestnet.link
 	echo 644 usr/lib/NetworkManager/conf.d/90-guestnet.conf
 	echo 644 usr/lib/firewalld/zones/guestnet.xml
 	echo 644 usr/share/polkit-1/rules.d/guestnet-firewalld.rules

@@ -360,6 +360,39 @@ static void refusals(void **state _unused_)
 	assert_false(uplink_refuse(&good, "eth0", "br0", &text));
 }
 
+/* A second card becomes a port, and is one no more; what is on the bridge is the first one's. */
+static void second_card(void **state _unused_)
+{
+	_cleanup_(uplink_deinit) struct uplink uplink, none = { .network = "lan", .nic = "eth1", .bridge = "br0", .bare = true, .up = false, .accept_ra = 1 };
+	_cleanup_(uplink_look_deinit) struct uplink_look look;
+	struct uplink_address address = { .prefix_length = 24 };
+	char buffer[512];
+	struct text text;
+
+	parse(file, &uplink);
+	look = look_at(&none);
+	look.up = false;
+	copy_set(&uplink.was, &look.on_bridge);
+	(void)plan_and_act(&none, &look, false, SIZE_MAX);
+	assert_int_equal(look.master, BRIDGE);
+	assert_true(look.up);
+	assert_int_equal(look.accept_ra, 0);
+	(void)plan_and_act(&none, &look, true, SIZE_MAX);
+	assert_int_equal(look.master, 0);
+	assert_false(look.up);
+	assert_int_equal(look.accept_ra, 1);
+	assert_int_equal(look.on_bridge.n_addresses, uplink.was.n_addresses);
+	assert_int_equal(look.on_nic.n_addresses, 0);
+	text_init(&text, buffer, sizeof(buffer));
+	assert_int_equal(ip_parse("fe80::9", &address.local), 0);
+	assert_int_equal(uplink_set_add_address(&look.on_nic, &address), 0);
+	assert_false(uplink_refuse_second(&look, "eth1", "br0", &text));
+	assert_int_equal(ip_parse("192.0.2.9", &address.local), 0);
+	assert_int_equal(uplink_set_add_address(&look.on_nic, &address), 0);
+	assert_true(uplink_refuse_second(&look, "eth1", "br0", &text));
+	check_contains("reason", buffer, "eth1 has an address, 192.0.2.9");
+}
+
 static void gateways(void **state _unused_)
 {
 	_cleanup_(uplink_deinit) struct uplink uplink;
@@ -375,7 +408,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trip), cmocka_unit_test(broken_files), cmocka_unit_test(from_anywhere),
 		cmocka_unit_test(labels), cmocka_unit_test(lifetimes), cmocka_unit_test(found_later), cmocka_unit_test(refusals),
-		cmocka_unit_test(gateways), cmocka_unit_test(adopted), cmocka_unit_test(routes_by_hand),
+		cmocka_unit_test(gateways), cmocka_unit_test(second_card), cmocka_unit_test(adopted), cmocka_unit_test(routes_by_hand),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
