@@ -135,17 +135,23 @@ static bool has_deaf_service(const struct manager *manager)
 	return false;
 }
 
-/* What no event tells of: values of interfaces, the sockets of services. A plan that was made without is made again. */
+/*
+ * What no event tells of: values of interfaces, the sockets of services. A plan that was made without is made again. The
+ * values come with a dump of all interfaces: nobody waits for that, so a pass of its own does it.
+ */
 static int look_further(struct manager *manager, struct pass *pass, unsigned int parts, struct failure *failure)
 {
 	const uint64_t changes = manager->kernel.view.changes, services = manager_hash_services(manager, false);
 	uint64_t look_us;
 	int r = 0;
 
-	if (!manager->kernel.view.all_links) {
+	if (!manager->kernel.view.all_links && manager->values_due && !manager->settling) {
 		manager->kernel.dirt.parts |= DIRTY_LINKS;
 		r = kernel_look(&manager->kernel, parts, failure);
 	}
+	manager->values_due = !manager->kernel.view.all_links;
+	if (manager->values_due)
+		manager_want_pass(manager);
 	lend_snapshot(manager, pass);
 	if (r < 0)
 		return r;
@@ -173,6 +179,31 @@ static void review_uplinks(struct manager *manager, const struct pass *pass)
 		manager_want_pass_at(manager, look_us);
 }
 
+/* Looks this often before a plan is made of what is known: whoever makes events all the time is answered in between. */
+#define LOOKS	3
+
+/*
+ * A look may wait for the kernel, which is at work on something else: what has been told meanwhile is looked at before
+ * anything is planned.
+ */
+static int look(struct manager *manager, unsigned int parts, struct failure *failure)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; r == 0 && i < LOOKS; i++) {
+		const struct dirt *dirt = &manager->kernel.dirt;
+		struct monitor_news news;
+
+		r = kernel_look(&manager->kernel, parts, failure);
+		(void)manager_read_news(manager, &news);
+		if (dirt->n_links == 0 && !(dirt->parts & ~(unsigned int)DIRTY_ROUTES))
+			return r;
+	}
+	/* Their events have been read. */
+	manager_want_pass(manager);
+	return r;
+}
+
 /*
  * Looks, and plans. First only at what events have named: what has to be repaired then is repaired at once, and the
  * pass that follows looks further.
@@ -194,7 +225,7 @@ static int pass_prepare(struct manager *manager, struct pass *pass)
 		return r;
 	same = manager_wants_the_same(manager, pass);
 	/* Routes of others count only where a prefix is to be chosen. */
-	r = kernel_look(&manager->kernel, parts | (same ? 0 : SNAPSHOT_ROUTES), &failure);
+	r = look(manager, parts | (same ? 0 : SNAPSHOT_ROUTES), &failure);
 	if (r == 0)
 		r = make_plan(manager, pass, same);
 	return r < 0 || pass->plan.n_steps > 0 ? r : look_further(manager, pass, parts, &failure);

@@ -559,6 +559,35 @@ static void drop_ready(struct uplinks *uplinks)
 			remove_card(uplinks, &uplinks->cards[i]);
 }
 
+/* May the bridge of this network, which has a card, be made in this pass? If not, it says why. */
+static void review_network(struct uplinks *uplinks, struct managed *managed, uint64_t now_us, bool only_look,
+			   void (*refuse)(void *data, const char *network, const char *text), void *data)
+{
+	const struct card *card = find_card(uplinks, managed->network.name);
+	char problem[512] = "", fix[1536] = "";
+	struct text problem_text, fix_text;
+
+	if (!card || is_card_s(card, &managed->network))
+		for (size_t i = 1; i < managed->network.n_uplinks; i++)
+			if (!find_second(uplinks, managed->network.name, managed->network.uplinks[i]))
+				prepare_second(uplinks, &managed->network, managed->network.uplinks[i]);
+	card = find_card(uplinks, managed->network.name);
+	if (card && is_card_s(card, &managed->network))
+		return;
+	/* Another card, or another bridge, than its file says now: back first. */
+	managed->card_refused = card || managed->retry_at_us > now_us;
+	if (managed->card_refused)
+		return;
+	managed->retry_at_us = 0;
+	text_init(&problem_text, problem, sizeof(problem));
+	text_init(&fix_text, fix, sizeof(fix));
+	managed->card_refused = prepare(uplinks, managed, only_look, &problem_text, &fix_text) < 0;
+	managed_set_text(&managed->card_problem, problem);
+	managed_set_text(&managed->card_fix, fix);
+	if (managed->card_refused)
+		refuse(data, managed->network.name, problem[0] ? problem : strerror(ENOMEM));
+}
+
 /*
  * Before a pass: looks at every card that is to be, or is, a port of ours. Networks whose card cannot be moved are marked, and
  * @refuse is called with the reason. @ret_look_us: when the next pass is due for the sake of a trial; 0: none.
@@ -582,33 +611,10 @@ void uplinks_review(struct uplinks *uplinks, uint64_t now_us, bool only_look,
 	*ret_look_us = look_us;
 	for (size_t i = 0; i < uplinks->list->n; i++) {
 		struct managed *managed = uplinks->list->items[i];
-		char problem[512] = "", fix[1536] = "";
-		struct text problem_text, fix_text;
-		const struct card *card;
 
 		managed->card_refused = false;
-		if (!managed->wanted || !managed->network.bridge[0] || !network_has_card(&managed->network))
-			continue;
-		card = find_card(uplinks, managed->network.name);
-		if (!card || is_card_s(card, &managed->network))
-			for (size_t j = 1; j < managed->network.n_uplinks; j++)
-				if (!find_second(uplinks, managed->network.name, managed->network.uplinks[j]))
-					prepare_second(uplinks, &managed->network, managed->network.uplinks[j]);
-		card = find_card(uplinks, managed->network.name);
-		if (card && is_card_s(card, &managed->network))
-			continue;
-		/* Another card, or another bridge, than its file says now: back first. */
-		managed->card_refused = card || managed->retry_at_us > now_us;
-		if (managed->card_refused)
-			continue;
-		managed->retry_at_us = 0;
-		text_init(&problem_text, problem, sizeof(problem));
-		text_init(&fix_text, fix, sizeof(fix));
-		managed->card_refused = prepare(uplinks, managed, only_look, &problem_text, &fix_text) < 0;
-		managed_set_text(&managed->card_problem, problem);
-		managed_set_text(&managed->card_fix, fix);
-		if (managed->card_refused)
-			refuse(data, managed->network.name, problem[0] ? problem : strerror(ENOMEM));
+		if (managed->wanted && managed->network.bridge[0] && network_has_card(&managed->network))
+			review_network(uplinks, managed, now_us, only_look, refuse, data);
 	}
 }
 

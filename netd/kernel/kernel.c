@@ -49,16 +49,22 @@ int kernel_transact(struct kernel *kernel, struct nl_channel *channel, struct nl
 	return r;
 }
 
-/* Adds an interface; too many of them are all of them. */
-void dirt_add_link(struct dirt *dirt, int ifindex)
+/* Adds an interface, with all of its routes when it is @routed; too many interfaces are all of them. */
+void dirt_add_link(struct dirt *dirt, int ifindex, bool routed)
 {
-	for (unsigned int i = 0; i < dirt->n_links; i++)
-		if (dirt->links[i] == ifindex)
-			return;
-	if (dirt->n_links < DIRT_LINKS)
-		dirt->links[dirt->n_links++] = ifindex;
-	else
+	unsigned int i = 0;
+
+	while (i < dirt->n_links && dirt->links[i] != ifindex)
+		i++;
+	if (i == DIRT_LINKS) {
 		dirt->parts |= DIRTY_LINKS | DIRTY_ADDRESSES;
+		return;
+	}
+	if (i == dirt->n_links) {
+		dirt->links[dirt->n_links++] = ifindex;
+		dirt->routed[i] = false;
+	}
+	dirt->routed[i] |= routed;
 }
 
 void dirt_add(struct dirt *dirt, const struct dirt *more)
@@ -69,7 +75,7 @@ void dirt_add(struct dirt *dirt, const struct dirt *more)
 		dirt->generation = dirt->parts & DIRTY_RULES && !dirt->generation ? 0 : more->generation;
 	dirt->parts |= more->parts;
 	for (unsigned int i = 0; i < more->n_links; i++)
-		dirt_add_link(dirt, more->links[i]);
+		dirt_add_link(dirt, more->links[i], more->routed[i]);
 }
 
 /* The nftables socket, to be kept for the next process of ours. Borrowed. */

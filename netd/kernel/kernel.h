@@ -30,13 +30,14 @@ struct dirt {
 	unsigned int parts;		/* enum kernel_dirty: to be read again as a whole */
 	unsigned int n_links;
 	int links[DIRT_LINKS];		/* interfaces to be read again, with their addresses */
+	bool routed[DIRT_LINKS];	/* and with all of their routes: others than the kernel's own have come or gone */
 	uint32_t generation;		/* with DIRTY_RULES: of the last commit by others; 0: unknown */
 	bool overlap;			/* a route that leads to where one of our bridges is has come or gone */
 };
 
 #define DIRT_EVERYTHING	(struct dirt){ .parts = DIRTY_ALL }
 
-void dirt_add_link(struct dirt *dirt, int ifindex);
+void dirt_add_link(struct dirt *dirt, int ifindex, bool routed);
 void dirt_add(struct dirt *dirt, const struct dirt *more);
 
 struct view_link;
@@ -54,6 +55,7 @@ struct view {
 	int forwards[2];		/* the host's switches for IPv4 and IPv6; -1: there is none */
 	bool values_of_off[2];		/* something was read of interfaces while that was off */
 	bool foreign_routes;		/* routes of all interfaces are there, and were true when they were read */
+	bool new_desire;		/* another state is wanted than when sysctls were looked at */
 	bool all_values;		/* the values of interfaces are to be gone through, all of them */
 	unsigned int n_touched;		/* else those of these: */
 	char touched[DIRT_LINKS][IFNAME_SIZE];

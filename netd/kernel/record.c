@@ -175,7 +175,8 @@ void recorder_add_look(struct recorder *recorder, const struct kernel *kernel, u
 		     kernel->dirt.generation, kernel->generation, kernel->read_generation, kernel->checksums_changed,
 		     kernel->tc_used, kernel->queue_native, kernel->owner_tables, kernel->rtnl.port, kernel->nft.port,
 		     kernel->dirt.n_links);
+	/* Below 0: with all of its routes. */
 	for (unsigned int i = 0; i < kernel->dirt.n_links; i++)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, " %d", kernel->dirt.links[i]);
+		n += snprintf(text + n, sizeof(text) - (size_t)n, " %d", kernel->dirt.routed[i] ? -kernel->dirt.links[i] : kernel->dirt.links[i]);
 	recorder_add(recorder, RECORD_LOOK, text, (size_t)n);
 }

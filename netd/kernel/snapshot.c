@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -29,6 +30,7 @@
 #include "../../lib/str.h"
 #include "../../lib/util.h"
 #include "dump.h"
+#include "prefixes.h"
 #include "rules.h"
 #include "sysctl.h"
 
@@ -43,6 +45,7 @@ struct view_link {
 	bool card;		/* a network card that is no port */
 	bool loopback;
 	bool ra_address, ra_route;	/* has one by router advertisement */
+	bool other_routes;	/* of ours: in the main table, and not made for one of its addresses */
 	struct dump_values values;
 	struct dump_tap tap;
 };
@@ -183,6 +186,7 @@ static void replace_links(struct view *view, struct reading *reading)
 
 		reading->links[i].ra_address = before && before->ra_address;
 		reading->links[i].ra_route = before && before->ra_route;
+		reading->links[i].other_routes = before && before->other_routes;
 	}
 	changed = !SAME(view, reading, links);
 	fitting = reallocarray(reading->links, reading->n_links + 1, sizeof(*fitting));
@@ -288,6 +292,30 @@ static void remove_routes(struct netstate *state, const char *link)
 	state->n_routes = n;
 }
 
+/* The route that the address has made, where it is known. */
+static void remove_prefix(struct netstate *state, const struct netstate_address *address)
+{
+	const struct ip prefix = ip_mask(&address->address, address->prefix_length);
+	size_t n, first = netstate_routes_to(state, &prefix, address->prefix_length, &n);
+
+	for (size_t i = first + n; i > first; i--)
+		if (strcmp(state->routes[i - 1].link, address->link) == 0 && state->routes[i - 1].table == RT_TABLE_MAIN)
+			netstate_remove_route(state, i - 1);
+}
+
+/* Main's routes of a bridge of ours; where all of them are of its addresses, they need not be searched for. */
+static void remove_routes_of(struct netstate *state, const struct view_link *link)
+{
+	size_t n, first = netstate_addresses_of(state, link->name, &n);
+
+	if (link->other_routes) {
+		remove_routes(state, link->name);
+		return;
+	}
+	for (size_t i = first; i < first + n; i++)
+		remove_prefix(state, &state->addresses[i]);
+}
+
 /* Forgets an interface and all that is on it. */
 static void remove_link(struct view *view, struct view_link *link)
 {
@@ -297,9 +325,9 @@ static void remove_link(struct view *view, struct view_link *link)
 	if (bridge)
 		netstate_remove_bridge(&view->state, (size_t)(bridge - view->state.bridges));
 	remove_port(&view->state, link->ifindex);
-	remove_addresses(&view->state, link->name);
 	if (link->ours)
-		remove_routes(&view->state, link->name);
+		remove_routes_of(&view->state, link);
+	remove_addresses(&view->state, link->name);
 	memmove(link, link + 1, (--view->n_links - i) * sizeof(*link));
 }
 
@@ -420,6 +448,26 @@ static int read_addresses_of(struct kernel *kernel, int ifindex)
 	return nl_dump(&kernel->rtnl, &request, each_address_of, &reading);
 }
 
+/* Was this route of the link made for one of its addresses? */
+static bool is_of_address(const struct netstate *state, const struct netstate_route *route)
+{
+	size_t n, first = netstate_addresses_of(state, route->link, &n);
+
+	for (size_t i = first; !route->ours && i < first + n; i++) {
+		const struct netstate_address *address = &state->addresses[i];
+
+		if (address->prefix_length == route->prefix_length && address->address.family == route->destination.family &&
+		    ip_overlaps(&address->address, address->prefix_length, &route->destination, route->prefix_length))
+			return true;
+	}
+	return false;
+}
+
+static void note_other_route(struct view_link *link, const struct view *view, const struct netstate_route *route)
+{
+	link->other_routes |= link->ours && route->table == RT_TABLE_MAIN && !is_of_address(&view->state, route);
+}
+
 struct route_reading {
 	struct view *view;
 	struct view_link *link;
@@ -437,14 +485,53 @@ static int each_route_of(const struct nlmsghdr *message, void *data)
 	if (!reading->link->ours)
 		return 0;
 	memcpy(route.link, reading->link->name, sizeof(route.link));
+	note_other_route(reading->link, reading->view, &route);
 	return netstate_insert_route(&reading->view->state, &route);
+}
+
+/* More addresses than so many of one bridge are not asked for one by one. */
+#define ASKED_PREFIXES	16
+
+/*
+ * The routes of a bridge of ours that is up, where each of its addresses has its own: then no others have come or gone, or
+ * there would have been an event. False: nothing is known.
+ */
+static bool ask_prefixes_of(struct kernel *kernel, const struct view_link *link)
+{
+	struct netstate *state = &kernel->view.state;
+	const struct netstate_bridge *bridge = netstate_find_bridge(state, link->name);
+	size_t n, first = netstate_addresses_of(state, link->name, &n);
+	struct netstate_route routes[ASKED_PREFIXES];
+	bool found[ASKED_PREFIXES];
+
+	if (!bridge || !bridge->up || n > ASKED_PREFIXES ||
+	    prefixes_ask(kernel, link->ifindex, &state->addresses[first], n, routes, found) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!found[i])
+			return false;
+	for (size_t i = 0; i < n; i++) {
+		size_t others, place = netstate_routes_to(state, &routes[i].destination, routes[i].prefix_length, &others);
+		bool known = false;
+
+		/* Two addresses of one prefix have one route. */
+		for (; others-- > 0; place++)
+			known |= strcmp(state->routes[place].link, link->name) == 0 && state->routes[place].table == RT_TABLE_MAIN;
+		memcpy(routes[i].link, link->name, sizeof(routes[i].link));
+		if (!known && netstate_insert_route(state, &routes[i]) < 0)
+			return false;
+	}
+	return true;
 }
 
 /*
  * The routes of one bridge of ours, in the table where the kernel puts those that it makes for addresses. Of another
  * interface only whether a router advertisement has brought one: there may be a million of others.
+ *
+ * They are gone through, all of them, where @all says so: where others may be there than its addresses have made. IPv4
+ * routes go without an event when their interface goes down, or has lost its last address (fib_sync_down_dev()).
  */
-static int read_routes_of(struct kernel *kernel, int ifindex)
+static int read_routes_of(struct kernel *kernel, int ifindex, bool all)
 {
 	static const uint8_t families[] = { AF_INET, AF_INET6 };
 	const struct route_reading reading = { .view = &kernel->view, .link = find_link(&kernel->view, ifindex) };
@@ -452,8 +539,11 @@ static int read_routes_of(struct kernel *kernel, int ifindex)
 
 	if (!reading.link || reading.link->port || reading.link->loopback)
 		return 0;
+	if (!all && (!reading.link->ours || ask_prefixes_of(kernel, reading.link)))
+		return 0;
 	if (reading.link->ours)
 		remove_routes(&kernel->view.state, reading.link->name);
+	reading.link->ra_route = reading.link->other_routes = false;
 	for (size_t i = reading.link->ours ? 0 : 1; r == 0 && i < ARRAY_SIZE(families); i++) {
 		_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
 		const struct rtmsg header = {
@@ -483,6 +573,7 @@ static int read_some_links(struct kernel *kernel, const struct dirt *dirt)
 	struct asking asking = { .view = view };
 	int bridges[DIRT_LINKS], r;
 	unsigned int n_bridges = 0;
+	bool all_routes[DIRT_LINKS];
 
 	view->changes++;
 	r = ask_links(kernel, dirt, &asking);
@@ -495,6 +586,8 @@ static int read_some_links(struct kernel *kernel, const struct dirt *dirt)
 		if ((was_ours || is_ours) &&
 		    (!before || !now->port.ifindex || was_ours != is_ours || strcmp(before->name, now->port.name) != 0))
 			bridges[n_bridges++] = dirt->links[i];
+		/* One that was not there has only what came with an event. */
+		all_routes[i] = dirt->routed[i] || (before && (before->ours != is_ours || before->other_routes || before->ra_route));
 		if (before)
 			remove_link(view, before);
 	}
@@ -512,7 +605,7 @@ static int read_some_links(struct kernel *kernel, const struct dirt *dirt)
 		if (r == 0)
 			r = read_addresses_of(kernel, dirt->links[i]);
 		if (r == 0)
-			r = read_routes_of(kernel, dirt->links[i]);
+			r = read_routes_of(kernel, dirt->links[i], all_routes[i]);
 		if (r == 0)
 			netstate_mark_routes_of(&view->state, now->port.name);
 	}
@@ -535,6 +628,7 @@ static int each_route(const struct nlmsghdr *message, void *data)
 	if (link) {
 		memcpy(route.link, link->name, sizeof(route.link));
 		link->ra_route |= dump_is_advertised(message);
+		note_other_route(link, view, &route);
 	}
 	return netstate_add_route(&view->state, &route);
 }
@@ -547,7 +641,7 @@ static int read_routes(struct kernel *kernel)
 	kernel->view.changes++;
 	kernel->view.state.n_routes = 0;
 	for (size_t i = 0; i < kernel->view.n_links; i++)
-		kernel->view.links[i].ra_route = false;
+		kernel->view.links[i].ra_route = kernel->view.links[i].other_routes = false;
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(families); i++) {
 		_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
 		const struct rtmsg header = { .rtm_family = families[i] };
@@ -577,6 +671,7 @@ int kernel_watch_routes(struct kernel *kernel, const struct netstate *desired)
 	free(view->watched);
 	view->watched = watched;
 	view->n_watched = desired->n_routes;
+	view->new_desire = true;
 	return 0;
 }
 
@@ -813,6 +908,65 @@ static int look_at_value(const struct kernel *kernel, const struct netstate_sysc
 	return 0;
 }
 
+/* One that is wanted, and may be another one than it was. -ENOMEM only. */
+static int look_at_sysctl_again(struct kernel *kernel, const struct netstate_sysctl *wanted)
+{
+	struct netstate *state = &kernel->view.state;
+	const struct netstate_sysctl *before = netstate_find_sysctl(state, wanted->path);
+	struct netstate_sysctl sysctl = *wanted;
+	int r = look_at_value(kernel, before, &sysctl);
+
+	if (r == 0 && before)
+		state->sysctls[before - state->sysctls] = sysctl;
+	else if (r == 0)
+		return netstate_insert_sysctl(state, &sysctl);
+	else if (r != -ENOMEM && before)
+		netstate_remove_sysctl(state, (size_t)(before - state->sysctls));
+	return r == -ENOMEM ? r : 0;
+}
+
+static int look_at_sysctls_again(struct kernel *kernel, const struct netstate *desired, size_t first, size_t n)
+{
+	int r = 0;
+
+	for (size_t i = first; r == 0 && i < first + n; i++)
+		r = look_at_sysctl_again(kernel, &desired->sysctls[i]);
+	return r;
+}
+
+static int look_at_sysctls_below(struct kernel *kernel, const struct netstate *desired, const char *family, const char *link)
+{
+	char prefix[64];
+	size_t n, first;
+
+	snprintf(prefix, sizeof(prefix), "%s/conf/%s%s", family, link, link[0] ? "/" : "");
+	first = netstate_sysctls_below(desired, prefix, &n);
+	return look_at_sysctls_again(kernel, desired, first, n);
+}
+
+/* What is not an interface's, and the values of interfaces that were read since the last time. -ENOMEM only. */
+static int look_at_some_sysctls(struct kernel *kernel, const struct netstate *desired)
+{
+	static const char *const families[] = { "ipv4", "ipv6" };
+	const struct view *view = &kernel->view;
+	size_t done = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(families); i++) {
+		size_t n, first = netstate_sysctls_below(desired, i == 0 ? "ipv4/conf/" : "ipv6/conf/", &n);
+
+		r = look_at_sysctls_again(kernel, desired, done, first - done);
+		done = first + n;
+		if (r == 0)
+			r = look_at_sysctls_below(kernel, desired, families[i], "all");
+		if (r == 0)
+			r = look_at_sysctls_below(kernel, desired, families[i], "default");
+		for (unsigned int j = 0; r == 0 && j < view->n_touched; j++)
+			r = look_at_sysctls_below(kernel, desired, families[i], view->touched[j]);
+	}
+	return r ? r : look_at_sysctls_again(kernel, desired, done, desired->n_sysctls - done);
+}
+
 /*
  * The sysctls that @desired names, into the view; one that does not exist is left out. Those of interfaces are as
  * kernel_look() has found them, the others are read now. -ENOMEM only.
@@ -824,6 +978,11 @@ int kernel_look_at_sysctls(struct kernel *kernel, const struct netstate *desired
 	size_t next = 0;
 	int r = 0;
 
+	if (!view->all_values && !view->new_desire) {
+		r = look_at_some_sysctls(kernel, desired);
+		view->n_touched = 0;
+		return r;
+	}
 	for (size_t i = 0; r == 0 && i < desired->n_sysctls; i++) {
 		struct netstate_sysctl sysctl = desired->sysctls[i];
 		const struct netstate_sysctl *before = NULL;
@@ -846,7 +1005,7 @@ int kernel_look_at_sysctls(struct kernel *kernel, const struct netstate *desired
 	free(view->state.sysctls);
 	view->state.sysctls = fresh.sysctls;
 	view->state.n_sysctls = fresh.n_sysctls;
-	view->all_values = false;
+	view->all_values = view->new_desire = false;
 	view->n_touched = 0;
 	return 0;
 }
@@ -908,7 +1067,7 @@ void kernel_note_sysctl(struct kernel *kernel, const char *path)
 		return;
 	link = find_link_name(&kernel->view, name);
 	if (link)
-		dirt_add_link(&kernel->dirt, link->ifindex);
+		dirt_add_link(&kernel->dirt, link->ifindex, false);
 	else
 		kernel->dirt.parts |= DIRTY_LINKS;
 }
@@ -942,6 +1101,7 @@ int kernel_snapshot(struct kernel *kernel, const struct netstate *desired, unsig
 	int r;
 
 	kernel->dirt = DIRT_EVERYTHING;
+	kernel->view.new_desire = true;
 	r = kernel_look(kernel, parts, failure);
 	if (r < 0)
 		return r;

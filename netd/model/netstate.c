@@ -266,6 +266,32 @@ const struct netstate_sysctl *netstate_find_sysctl(const struct netstate *state,
 	return SEARCH(state, sysctls, path, compare_sysctl_path);
 }
 
+/* Where the sysctls whose paths begin so stand in a sorted state; how many there are is *ret_n. */
+size_t netstate_sysctls_below(const struct netstate *state, const char *prefix, size_t *ret_n)
+{
+	const size_t length = strlen(prefix);
+	size_t low = 0, high = state->n_sysctls, end;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (strncmp(state->sysctls[middle].path, prefix, length) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (end = low, high = state->n_sysctls; end < high;) {
+		size_t middle = (end + high) / 2;
+
+		if (strncmp(state->sysctls[middle].path, prefix, length) == 0)
+			end = middle + 1;
+		else
+			high = middle;
+	}
+	*ret_n = end - low;
+	return low;
+}
+
 static int search_element(const void *a, const void *b)
 {
 	return compare_element(a, b);

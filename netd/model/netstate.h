@@ -331,6 +331,9 @@ const struct netstate_tap *netstate_find_tap(const struct netstate *state, const
 const struct netstate_uplink *netstate_find_uplink(const struct netstate *state, const char *network);
 const struct netstate_sysctl *netstate_find_sysctl(const struct netstate *state, const char *path);
 
+/* Where the sysctls whose paths begin so stand in a sorted state; how many there are is *ret_n. */
+size_t netstate_sysctls_below(const struct netstate *state, const char *prefix, size_t *ret_n);
+
 /* The order of elements in a sorted state: less than, equal to or greater than 0. */
 int netstate_compare_elements(const struct netstate_element *a, const struct netstate_element *b);
 

@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "../../netd/model/notes.h"
+#include "../../netd/model/slice.h"
 
 /*
  * "@desired" as the first line of a snapshot stands for a kernel in which everything is in place; lines
@@ -663,6 +664,163 @@ static void excepted_networks_are_left_alone(void **state _unused_)
 	}
 }
 
+/* Networks that something has happened to. */
+struct marked {
+	char names[64][NETWORK_NAME_SIZE];
+	size_t n;
+};
+
+static void mark(struct marked *marked, const char *network)
+{
+	for (size_t i = 0; network && i < marked->n; i++)
+		if (strcmp(marked->names[i], network) == 0)
+			return;
+	if (network && *network)
+		snprintf(marked->names[marked->n++], NETWORK_NAME_SIZE, "%s", network);
+	assert_true(marked->n < ARRAY_SIZE(marked->names));
+}
+
+static void mark_link(struct marked *marked, const struct chaos *chaos, const struct netstate *state, const char *link)
+{
+	const struct plan_memory memory = test_memory(&chaos->memory, &chaos->memory_desired);
+
+	mark(marked, slice_network_of_link(&chaos->world.desired, state, &memory, link));
+}
+
+static void mark_index(struct marked *marked, const struct chaos *chaos, const struct netstate *state, int ifindex)
+{
+	const struct netstate_bridge *bridge = netstate_find_bridge_index(state, ifindex);
+
+	if (bridge)
+		mark_link(marked, chaos, state, bridge->name);
+	bridge = netstate_find_bridge_index(&chaos->memory, ifindex);
+	if (bridge)
+		mark(marked, bridge->network);
+}
+
+static bool is_in(const void *items, size_t n, const void *item, size_t size)
+{
+	for (size_t i = 0; i < n; i++)
+		if (memcmp((const char *)items + i * size, item, size) == 0)
+			return true;
+	return false;
+}
+
+/* Marks the networks of what @state has, and @other has not. */
+static void mark_differences(struct marked *marked, const struct chaos *chaos, const struct netstate *state,
+			     const struct netstate *other)
+{
+#define IS_IN(list, item) is_in(other->list, other->n_##list, item, sizeof(*(item)))
+	for (size_t i = 0; i < state->n_bridges; i++)
+		if (!IS_IN(bridges, &state->bridges[i])) {
+			mark(marked, state->bridges[i].network);
+			mark_link(marked, chaos, state, state->bridges[i].name);
+			mark_index(marked, chaos, state, state->bridges[i].ifindex);
+		}
+	for (size_t i = 0; i < state->n_addresses; i++)
+		if (!IS_IN(addresses, &state->addresses[i]))
+			mark_link(marked, chaos, state, state->addresses[i].link);
+	for (size_t i = 0; i < state->n_ports; i++)
+		if (!IS_IN(ports, &state->ports[i])) {
+			mark_link(marked, chaos, state, state->ports[i].bridge);
+			mark_index(marked, chaos, state, state->ports[i].master);
+			for (size_t j = 0; j < chaos->memory.n_ports; j++)
+				if (chaos->memory.ports[j].ifindex == state->ports[i].ifindex)
+					mark_link(marked, chaos, state, chaos->memory.ports[j].bridge);
+		}
+	for (size_t i = 0; i < state->n_services; i++)
+		if (!IS_IN(services, &state->services[i]))
+			mark(marked, state->services[i].network);
+	for (size_t i = 0; i < state->n_sysctls; i++)
+		if (!IS_IN(sysctls, &state->sysctls[i])) {
+			char link[64] = "";
+
+			sscanf(state->sysctls[i].path, "%*[^/]/conf/%63[^/]", link);
+			mark_link(marked, chaos, state, link);
+		}
+#undef IS_IN
+}
+
+/* What is left of a plan when only these networks, and what belongs to all, are of interest. */
+static void keep_marked_notes(struct plan *plan, const struct marked *marked)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < plan->n_notes; i++) {
+		bool kept = !plan->notes[i].network[0];
+
+		for (size_t j = 0; j < marked->n; j++)
+			kept |= strcmp(marked->names[j], plan->notes[i].network) == 0;
+		if (kept)
+			plan->notes[n++] = plan->notes[i];
+	}
+	plan->n_notes = n;
+}
+
+static bool compare_slice(struct chaos *chaos, const struct netstate *before)
+{
+	const struct plan_memory memory = test_memory(&chaos->memory, &chaos->memory_desired);
+	_cleanup_(slice_deinit) struct slice slice = SLICE_NULL;
+	_cleanup_(plan_deinit) struct plan whole = PLAN_NULL, part = PLAN_NULL;
+	_cleanup_(freep) char *want = NULL, *got = NULL;
+	struct marked marked = { .n = 0 };
+
+	mark_differences(&marked, chaos, &chaos->state, before);
+	mark_differences(&marked, chaos, before, &chaos->state);
+	if (slice_build(&chaos->world.desired, &chaos->state, &memory, (const char (*)[NETWORK_NAME_SIZE])marked.names,
+			marked.n, &slice) != 1)
+		return false;
+	assert_int_equal(plan_build(&chaos->world.desired, &chaos->state, &memory, NULL, 0, 1, &whole), 0);
+	assert_int_equal(plan_build(&slice.desired, &slice.snapshot, &slice.memory, NULL, 0, 1, &part), 0);
+	keep_marked_notes(&whole, &marked);
+	assert_int_equal(plan_print(&whole, &want), 0);
+	assert_int_equal(plan_print(&part, &got), 0);
+	check_string("a plan for some networks", got, want);
+	return true;
+}
+
+/* What is planned for networks that something has happened to is what is planned for all. */
+static void slices_are_planned_as_the_whole(void **state _unused_)
+{
+	static void (*const ways[])(struct chaos *chaos) = {
+		add_foreign_bridge, rename_any, change_bridge, change_bridge, change_addresses, change_ports, change_ports, change_rest,
+	};
+	uint32_t seed = first_seed();
+	unsigned int n_slices = 0, n_all = 0;
+
+	for (uint32_t i = 0; i < (getenv("SEED") ? 1 : 300); i++) {
+		struct chaos chaos = { .random = seed + 2 * i };
+
+		print_message("# seed %u\n", seed + 2 * i);
+		sim_next_index = 100;
+		declare(&chaos);
+		for (unsigned int round = 0; round < 20; round++) {
+			_cleanup_(netstate_deinit) struct netstate before = NETSTATE_NULL;
+
+			repair(&chaos);
+#define COPY(one, many) for (size_t j = 0; j < chaos.state.n_##many; j++) netstate_add_##one(&before, &chaos.state.many[j]);
+			NETSTATE_KINDS(COPY)
+#undef COPY
+			for (unsigned int n = 1 + pick(&chaos, 3); n > 0; n--) {
+				ways[pick(&chaos, ARRAY_SIZE(ways))](&chaos);
+				netstate_sort(&chaos.state);
+			}
+			/* Rules are in no slice. */
+			if (chaos.state.n_checksums != before.n_checksums ||
+			    (before.n_checksums > 0 && memcmp(chaos.state.checksums, before.checksums, before.n_checksums * sizeof(*before.checksums)) != 0))
+				continue;
+			n_all++;
+			n_slices += compare_slice(&chaos, &before);
+		}
+		world_deinit(&chaos.world);
+		netstate_deinit(&chaos.state);
+		netstate_deinit(&chaos.memory);
+		netstate_deinit(&chaos.memory_desired);
+	}
+	print_message("# %u of %u in slices\n", n_slices, n_all);
+	assert_true(getenv("SEED") || n_slices > n_all / 4);
+}
+
 /* Each kind of note is said whole, with the longest names and numbers that there are. */
 static void notes_are_said(void **state _unused_)
 {
@@ -696,6 +854,7 @@ int main(void)
 		cmocka_unit_test(bad_text),
 		cmocka_unit_test(random_disturbances_are_planned_back),
 		cmocka_unit_test(excepted_networks_are_left_alone),
+		cmocka_unit_test(slices_are_planned_as_the_whole),
 	};
 
 	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

@@ -353,8 +353,11 @@ static void look(struct machine *machine, size_t i)
 		   &kernel->nft.port, &kernel->dirt.n_links, &used) != 13)
 		fail_msg("%s: record %zu: %s", replay.path, i, text);
 	assert_true(kernel->dirt.n_links <= DIRT_LINKS);
-	for (unsigned int j = 0, n = 0; j < kernel->dirt.n_links; j++, used += (int)n)
+	for (unsigned int j = 0, n = 0; j < kernel->dirt.n_links; j++, used += (int)n) {
 		assert_int_equal(sscanf(text + used, " %d%n", &kernel->dirt.links[j], (int *)&n), 1);
+		kernel->dirt.routed[j] = kernel->dirt.links[j] < 0;
+		kernel->dirt.links[j] = abs(kernel->dirt.links[j]);
+	}
 	kernel->dirt.overlap = overlap;
 	kernel->checksums_changed = checksums;
 	kernel->tc_used = tc;
@@ -404,6 +407,7 @@ static bool plan(struct machine *machine, size_t i, size_t last_act)
 		.n_bridges = remembered.n_bridges, .addresses = remembered.addresses, .n_addresses = remembered.n_addresses,
 	};
 	open_window(last_act + 1, i);
+	machine->kernel.view.new_desire = true;
 	assert_int_equal(kernel_look_at_sysctls(&machine->kernel, &desired), 0);
 	snapshot = machine->kernel.view.state;
 	snapshot.services = then.services;
