@@ -19,7 +19,7 @@
  *
  * A card without a file has only been looked at ("ready"): a step of this very pass may take it.
  */
-#include "uplinks.h"
+#include "uplinks-internal.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -45,21 +45,6 @@
 #define ANSWER_STEP_US	1000
 #define ASK_FIRST_US	4000		/* until it is asked again, doubled each time */
 #define ASK_AGAIN_US	500000
-
-struct card {
-	struct uplink uplink;		/* owned */
-	bool ready;			/* nothing has been moved yet, and there is no file */
-	bool due;			/* something has changed, on it or on the bridge */
-	bool unsaved;			/* there is no file, and there has to be one */
-	bool in_place;
-	bool gone;			/* the card is not there */
-	bool good;			/* found so: what was to answer answers */
-	bool confirmed;			/* by somebody */
-	char refusal[256];		/* of a second one: why it cannot be a port */
-	struct cardowner_client client;	/* of the card, found when that was taken */
-	uint64_t asked_us;		/* CLOCK_MONOTONIC */
-	uint64_t end_us;		/* of the trial, CLOCK_REALTIME */
-};
 
 static uint64_t read_clock(clockid_t clock)
 {
@@ -107,7 +92,8 @@ static struct card *add_card(struct uplinks *uplinks, struct card *card)
 	return &grown[uplinks->n_cards++];
 }
 
-static struct card *find_card(const struct uplinks *uplinks, const char *network)
+/* The card whose addresses a network's bridge has. */
+struct card *uplinks_find(const struct uplinks *uplinks, const char *network)
 {
 	for (size_t i = 0; i < uplinks->n_cards; i++)
 		if (!uplinks->cards[i].uplink.bare && strcmp(uplinks->cards[i].uplink.network, network) == 0)
@@ -115,7 +101,8 @@ static struct card *find_card(const struct uplinks *uplinks, const char *network
 	return NULL;
 }
 
-static struct card *find_second(const struct uplinks *uplinks, const char *network, const char *nic)
+/* Another port of it. */
+struct card *uplinks_find_second(const struct uplinks *uplinks, const char *network, const char *nic)
 {
 	for (size_t i = 0; i < uplinks->n_cards; i++) {
 		const struct uplink *uplink = &uplinks->cards[i].uplink;
@@ -184,8 +171,8 @@ static void load_card(struct uplinks *uplinks, int directory_fd, const char *nam
 	if (r < 0)
 		sd_journal_send("MESSAGE=%s/%s cannot be read (%s): what was on a network card is in there; what is on its bridge now is given back in its place",
 				uplinks->options->run_root, name, failure.text[0] ? failure.text : strerror(-r), "PRIORITY=3", NULL);
-	else if (card.uplink.bare ? find_second(uplinks, card.uplink.network, card.uplink.nic) :
-				   find_card(uplinks, card.uplink.network))
+	else if (card.uplink.bare ? uplinks_find_second(uplinks, card.uplink.network, card.uplink.nic) :
+				   uplinks_find(uplinks, card.uplink.network))
 		card_deinit(&card);
 	else {
 		set_end(&card);
@@ -229,7 +216,7 @@ static void adopt_cards(struct uplinks *uplinks)
 	if (uplink_find_moved(uplinks->kernel, &moved, &n) < 0)
 		return;
 	for (size_t i = 0; i < n; i++)
-		if (!find_card(uplinks, moved[i].network))
+		if (!uplinks_find(uplinks, moved[i].network))
 			adopt_card(uplinks, &moved[i]);
 }
 
@@ -563,15 +550,15 @@ static void drop_ready(struct uplinks *uplinks)
 static void review_network(struct uplinks *uplinks, struct managed *managed, uint64_t now_us, bool only_look,
 			   void (*refuse)(void *data, const char *network, const char *text), void *data)
 {
-	const struct card *card = find_card(uplinks, managed->network.name);
+	const struct card *card = uplinks_find(uplinks, managed->network.name);
 	char problem[512] = "", fix[1536] = "";
 	struct text problem_text, fix_text;
 
 	if (!card || is_card_s(card, &managed->network))
 		for (size_t i = 1; i < managed->network.n_uplinks; i++)
-			if (!find_second(uplinks, managed->network.name, managed->network.uplinks[i]))
+			if (!uplinks_find_second(uplinks, managed->network.name, managed->network.uplinks[i]))
 				prepare_second(uplinks, &managed->network, managed->network.uplinks[i]);
-	card = find_card(uplinks, managed->network.name);
+	card = uplinks_find(uplinks, managed->network.name);
 	if (card && is_card_s(card, &managed->network))
 		return;
 	/* Another card, or another bridge, than its file says now: back first. */
@@ -640,7 +627,7 @@ int uplinks_add_to_snapshot(const struct uplinks *uplinks, struct netstate *snap
 /* For desired_options.card; @data is struct uplinks. */
 const struct uplink *uplinks_card(const char *network, const void *data)
 {
-	const struct card *card = find_card(data, network);
+	const struct card *card = uplinks_find(data, network);
 
 	return card ? &card->uplink : NULL;
 }
@@ -708,7 +695,7 @@ static int release(struct uplinks *uplinks, const char *network, struct failure 
 	struct card *card;
 	int r = release_seconds(uplinks, network, NULL, failure);
 
-	card = find_card(uplinks, network);
+	card = uplinks_find(uplinks, network);
 	if (r < 0 || !card || card->ready)
 		return r;
 	r = back(uplinks, &card->uplink, failure);
@@ -776,7 +763,7 @@ static int take_first(struct uplinks *uplinks, const struct netstate_uplink *wan
 {
 	_cleanup_(uplink_look_deinit) struct uplink_look look = UPLINK_LOOK_NULL;
 	const struct managed *managed = managed_find(uplinks->list, want->network);
-	struct card *card = find_card(uplinks, want->network);
+	struct card *card = uplinks_find(uplinks, want->network);
 	bool first;
 	int r;
 
@@ -840,7 +827,7 @@ static int take(struct uplinks *uplinks, const struct netstate_uplink *want, str
 	if (r == 0)
 		r = release_seconds(uplinks, want->network, &managed->network, failure);
 	for (size_t i = 1; r == 0 && i < managed->network.n_uplinks; i++) {
-		struct card *card = find_second(uplinks, want->network, managed->network.uplinks[i]);
+		struct card *card = uplinks_find_second(uplinks, want->network, managed->network.uplinks[i]);
 
 		if (card && is_due(card, &managed->network))
 			r = take_second(uplinks, card, failure);
@@ -859,7 +846,7 @@ int uplinks_apply(struct uplinks *uplinks, const struct plan_step *step, struct 
 /* Until when, CLOCK_REALTIME, a network's card is on trial; 0: it is not. */
 uint64_t uplinks_trial_end(const struct uplinks *uplinks, const char *network)
 {
-	const struct card *card = find_card(uplinks, network);
+	const struct card *card = uplinks_find(uplinks, network);
 
 	return card && !card->ready && card->uplink.phase == UPLINK_TRIAL ? card->end_us : 0;
 }
@@ -867,7 +854,7 @@ uint64_t uplinks_trial_end(const struct uplinks *uplinks, const char *network)
 /* Somebody has found the move good. False when nothing is on trial. */
 bool uplinks_confirm(struct uplinks *uplinks, const char *network)
 {
-	struct card *card = find_card(uplinks, network);
+	struct card *card = uplinks_find(uplinks, network);
 
 	if (!card || card->ready || card->uplink.phase != UPLINK_TRIAL)
 		return false;
@@ -889,120 +876,4 @@ void uplinks_give_up(struct uplinks *uplinks)
 		if (release(uplinks, network, &failure) < 0)
 			sd_journal_send("MESSAGE=network %s: %s", network, failure.text, "PRIORITY=3", NULL);
 	}
-}
-
-static void tell_trial(const struct card *card, struct text *problem, struct text *fix)
-{
-	const struct uplink *uplink = &card->uplink;
-
-	text_add(problem, "%s is in %s on trial: it is undone ", uplink->nic, uplink->bridge);
-	if (card->good && uplink->ask)
-		text_add(problem, "unless somebody says that it is good");
-	else if (uplink->n_gateways > 0)
-		text_add(problem, "unless the gateway %s answers", IP_TEXT(&uplink->gateways[0]));
-	else
-		text_add(problem, "unless it has a carrier");
-	text_add(fix, "guestnet confirm %s", uplink->network);
-}
-
-/*
- * A DHCP client of the card. One that takes all frames (dhclient, dhcpcd) hears its server on a port, too: what it sets is
- * moved. udhcpc takes those of IPv4 only, which the bridge has taken before (__netif_receive_skb_core()).
- */
-static void tell_client(const struct uplink *uplink, const struct cardowner_client *client, struct text *problem, struct text *fix)
-{
-	const bool deaf = strcmp(client->program, "udhcpc") == 0;
-
-	text_add(problem, "the DHCP client %s (pid %u) works on %s, ", client->program, client->pid, uplink->nic);
-	if (deaf)
-		text_add(problem, "and hears no answer there any more: its lease will be over without anybody noticing; have it work on %s",
-			 uplink->bridge);
-	else
-		text_add(problem, "and what it sets there is moved to %s each time: better have it work on %s", uplink->bridge,
-			 uplink->bridge);
-	if (client->everywhere)
-		text_add(problem, "; it looks after all interfaces: tell it to leave %s alone", uplink->nic);
-	else
-		text_add(fix, "kill %u && %s%s %s", client->pid, client->program, deaf ? " -b -i" : "", uplink->bridge);
-}
-
-static void tell_lease(const struct card *card, struct text *problem, struct text *fix)
-{
-	const struct uplink *uplink = &card->uplink;
-	const struct uplink_address *address;
-	struct cardowner_client client = card->client;
-
-	if (cardowner_is_client(uplink->nic, &client)) {
-		tell_client(uplink, &client, problem, fix);
-		return;
-	}
-	if (!uplink_is_leased(&uplink->was, &address) || (cardowner_find_client(uplink->bridge, &client) && !client.everywhere))
-		return;
-	if (cardowner_find_client(uplink->nic, &client))
-		tell_client(uplink, &client, problem, fix);
-	else
-		text_add(problem, "%s was leased on %s, and no DHCP client is found that renews it: have one work on %s",
-			 IP_TEXT(&address->local), uplink->nic, uplink->bridge);
-}
-
-/* The global switch and those of bridges are ORed: br_nf_pre_routing() of br_netfilter. */
-static void tell_filtered(const struct uplinks *uplinks, const struct card *card, struct text *problem, struct text *fix)
-{
-	int v4 = 0, v6 = 0;
-
-	(void)sysctl_read(uplinks->kernel, "bridge/bridge-nf-call-iptables", &v4);
-	(void)sysctl_read(uplinks->kernel, "bridge/bridge-nf-call-ip6tables", &v6);
-	if (!v4 && !v6)
-		return;
-	text_add(problem, "what passes through %s goes through the host's firewall, too: net.bridge.bridge-nf-call-ip%stables is 1",
-		 card->uplink.bridge, v4 ? "" : "6");
-	text_add(fix, "sysctl net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0");
-}
-
-/* Second cards that are no ports, or are not there. */
-static bool tell_seconds(const struct uplinks *uplinks, const struct managed *managed, struct text *problem)
-{
-	for (size_t i = 1; i < managed->network.n_uplinks; i++) {
-		const struct card *card = find_second(uplinks, managed->network.name, managed->network.uplinks[i]);
-
-		if (card && card->ready && card->refusal[0])
-			text_add(problem, "Uplink=%s: %s", card->uplink.nic, card->refusal);
-		else if (card && card->gone)
-			text_add(problem, "the second network card %s is gone", card->uplink.nic);
-		else
-			continue;
-		return true;
-	}
-	return false;
-}
-
-/*
- * What is to be said of a network's card that is a port: true when it is on trial, so that the network is still starting.
- * @ret_wrong: something declared is not so.
- */
-bool uplinks_tell(const struct uplinks *uplinks, const struct managed *managed, struct text *problem, struct text *fix,
-		  bool *ret_wrong)
-{
-	const struct card *card = find_card(uplinks, managed->network.name);
-
-	*ret_wrong = false;
-	if (!card || card->ready)
-		return false;
-	if (card->gone) {
-		text_add(problem, "the network card %s is gone: guests on %s reach only each other until it is back", card->uplink.nic,
-			 card->uplink.bridge);
-		*ret_wrong = true;
-	} else if (card->uplink.phase == UPLINK_TRIAL) {
-		tell_trial(card, problem, fix);
-		return true;
-	} else if (cardowner_manages(card->uplink.nic, link_index(uplinks->kernel, card->uplink.nic), card->uplink.bridge, problem, fix)) {
-		*ret_wrong = true;	/* it has come later, at boot for example */
-	} else if (tell_seconds(uplinks, managed, problem)) {
-		*ret_wrong = true;
-	} else {
-		tell_filtered(uplinks, card, problem, fix);
-		if (!problem->length)
-			tell_lease(card, problem, fix);
-	}
-	return false;
 }
