@@ -53,7 +53,9 @@ phase() { sed -n 's/^phase //p' $root/run/lan.card 2>/dev/null; }
 kept() { [ "$(phase)" = kept ] && [ "$(state lan)" = running ]; }
 failed() { [ "$(state lan)" = failed ]; }
 moved() { bridged && picture br0 >$root/moved && diff $root/before $root/moved >$root/diff; }
-check_moved() { if wait_for "${2:-30}" moved; then pass "$1"; else fail "$1" "$(cat $root/diff)"; fi; }
+check_moved() {
+	if wait_for "${2:-30}" moved; then pass "$1"; else fail "$1" "$(state lan) $(report lan problem) $(cat $root/diff; ip -br link; tail -n 3 $root/log)"; fi
+}
 silence() {
 	nft add table bridge t
 	nft add chain bridge t c '{ type filter hook output priority 0; }'

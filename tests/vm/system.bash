@@ -3,6 +3,7 @@
 #
 #	packages=NAME,NAME...		besides those below
 #	memory=MEBIBYTES
+#	nics=(QEMU-OPTION...)		network cards; none without it
 #	prepare() { ...; }		optional: more files for the system whose root is $root
 #	. "$(dirname "$0")/system.bash"
 #	system_enter			outside: makes the system, runs this very script in it, and ends; inside: returns
@@ -18,6 +19,7 @@
 #   explain                  what the daemon says, for failures
 PATH=$PATH:/usr/sbin:/sbin
 packages=systemd-sysv,dnsmasq-base,nftables,iproute2,busybox,kmod,libmnl0,libnftnl11,libxml2,libcap2,libcap2-bin,jq,passwd${packages:+,$packages}
+[ -n "${nics-}" ] || nics=(-nic none)
 system_modules='9p 9pnet_virtio virtio_pci'
 
 # system_base FILE: the packed system.
@@ -122,7 +124,7 @@ system_outside() {
 
 	# The time limit is for a machine that hangs.
 	timeout -k 5 "${VM_TIMEOUT:-600}" qemu-system-x86_64 -M pc -accel tcg -m "${memory:-768}" -nodefaults -no-user-config -display none \
-		-kernel build/kernel/boot -initrd "$work/initramfs" -append 'console=ttyS0 quiet panic=-1 systemd.show_status=1' -nic none \
+		-kernel build/kernel/boot -initrd "$work/initramfs" -append 'console=ttyS0 quiet panic=-1 systemd.show_status=1' "${nics[@]}" \
 		-virtfs "local,path=$root,mount_tag=system,security_model=passthrough,multidevs=remap" \
 		-chardev "file,id=console,path=${CONSOLE:-$work/console}" -serial chardev:console \
 		-chardev stdio,id=output,signal=off -serial chardev:output </dev/null &
