@@ -176,6 +176,11 @@ static bool is_elsewhere(pid_t pid)
 	       (ours.st_ino != other.st_ino || ours.st_dev != other.st_dev);
 }
 
+static int compare_orphans(const void *a, const void *b)
+{
+	return strcmp(((const struct child_orphan *)a)->file, ((const struct child_orphan *)b)->file);
+}
+
 /*
  * Processes that run with a configuration file in @run_dir, whoever has started them. Looked for once, before anything
  * is started: all there is then was left by an earlier daemon. The caller frees @ret_orphans.
@@ -210,26 +215,37 @@ int child_find_orphans(const char *run_dir, struct child_orphan **ret_orphans, s
 		snprintf(orphans[n++].file, sizeof(orphans->file), "%s", config + length + 1);
 	}
 	closedir(proc);
+	if (n > 0)
+		qsort(orphans, n, sizeof(*orphans), compare_orphans);
 	*ret_orphans = steal_ptr(orphans);
 	*ret_n = n;
 	return 0;
 }
 
-/* A process that nobody recorded, but that runs with our configuration file. */
-static int find_orphan(const struct child_orphan *orphans, size_t n, const char *config, struct child *child)
+/* The first of the processes that were there, and had this configuration file. NULL: there was none. */
+static const struct child_orphan *first_orphan(const struct child_orphan *orphans, size_t n, const char *config)
 {
-	const char *file = strrchr(config, '/') + 1;
+	const struct child_orphan *found;
+	struct child_orphan key;
 
-	for (size_t i = 0; i < n; i++) {
+	snprintf(key.file, sizeof(key.file), "%s", strrchr(config, '/') + 1);
+	found = n > 0 ? bsearch(&key, orphans, n, sizeof(key), compare_orphans) : NULL;
+	while (found && found > orphans && compare_orphans(found - 1, &key) == 0)
+		found--;
+	return found;
+}
+
+/* A process that nobody recorded, but that runs with our configuration file: one of those from @first on. */
+static int find_orphan(const struct child_orphan *first, const struct child_orphan *end, const char *config, struct child *child)
+{
+	for (const struct child_orphan *orphan = first; orphan < end && compare_orphans(orphan, first) == 0; orphan++) {
 		_cleanup_(fd_closep) int pidfd = -EBADF;
 
-		if (strcmp(orphans[i].file, file) != 0)
-			continue;
 		/* It may have ended since, and another one have its pid. */
-		pidfd = (int)syscall(SYS_pidfd_open, orphans[i].pid, 0);
-		if (pidfd < 0 || !runs_configuration(orphans[i].pid, config))
+		pidfd = (int)syscall(SYS_pidfd_open, orphan->pid, 0);
+		if (pidfd < 0 || !runs_configuration(orphan->pid, config))
 			continue;
-		child->pid = orphans[i].pid;
+		child->pid = orphan->pid;
 		child->pidfd = steal_fd(&pidfd);
 		child->config_hash = 0;		/* unknown: it will be restarted, never left holding the port */
 		return 0;
@@ -243,14 +259,19 @@ static int find_orphan(const struct child_orphan *orphans, size_t n, const char 
  */
 int child_adopt(const struct child_order *order, const struct child_orphan *orphans, size_t n_orphans, struct child *ret_child)
 {
+	const struct child_orphan *first;
 	struct child child = CHILD_NULL;
 	char config[4096];
 	int r;
 
+	/* Whoever is recorded and lives is one of them: without any there is no record to be read. */
 	child_path(config, sizeof(config), order, "conf");
+	first = first_orphan(orphans, n_orphans, config);
+	if (!first)
+		return -ESRCH;
 	r = read_record(order, config, &child);
 	if (r < 0)
-		r = find_orphan(orphans, n_orphans, config, &child);
+		r = find_orphan(first, orphans + n_orphans, config, &child);
 	if (r < 0)
 		return -ESRCH;
 

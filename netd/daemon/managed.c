@@ -5,6 +5,7 @@
  */
 #include "managed.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -130,15 +131,34 @@ int managed_remember_wanted(const struct managed *managed, const struct manager_
 	return 0;
 }
 
-static void recall_wanted(struct managed *managed, const struct manager_options *options)
+/* Mostly nothing was started or stopped by hand: then there is no file to be looked for, a thousand times. */
+static bool has_wanted_files(const struct manager_options *options)
+{
+	DIR *directory = opendir(options->run_root);
+	const struct dirent *entry;
+	bool found = false;
+
+	while (directory && !found && (entry = readdir(directory))) {
+		const char *end = strrchr(entry->d_name, '.');
+
+		found = end && strcmp(end, ".wanted") == 0;
+	}
+	if (directory)
+		closedir(directory);
+	return found;
+}
+
+static void recall_wanted(struct managed *managed, const struct manager_options *options, bool look)
 {
 	_cleanup_(fd_closep) int fd = -EBADF;
 	char path[4096], text[4] = "";
 
-	wanted_path(path, sizeof(path), managed, options);
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	managed->wanted = managed->network.autostart;
 	managed->stopped_by_hand = false;
+	if (!look)
+		return;
+	wanted_path(path, sizeof(path), managed, options);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
 		return;
 	managed->wanted = text[0] == 'y';
@@ -184,8 +204,8 @@ static int parse_files(const struct network_files *files, struct network *ret_ne
 	return config_parse(files->name, parts, files->n_parts, ret_network, failure);
 }
 
-/* Takes over what was read, or keeps what was in force and says why. */
-static int take_over(struct managed_list *list, const struct manager_options *options, const char *name,
+/* Takes over what was read, or keeps what was in force and says why. @recall: there are files of what is wanted. */
+static int take_over(struct managed_list *list, const struct manager_options *options, bool recall, const char *name,
 		     struct network *network, const char *problem)
 {
 	struct managed *managed = managed_find(list, name);
@@ -207,7 +227,7 @@ static int take_over(struct managed_list *list, const struct manager_options *op
 		managed->network = *network;
 		*network = NETWORK_NULL;
 		if (first)
-			recall_wanted(managed, options);
+			recall_wanted(managed, options, recall);
 	}
 	managed->leaving = false;
 	return 0;
@@ -357,6 +377,7 @@ int managed_list_load(struct managed_list *list, const struct manager_options *o
 		      size_t problems_size)
 {
 	_cleanup_(reading_deinit) struct reading reading = { 0 };
+	const bool recall = has_wanted_files(options);
 	int r = read_networks(list, options, NULL, &reading);
 
 	if (r < 0)
@@ -366,7 +387,7 @@ int managed_list_load(struct managed_list *list, const struct manager_options *o
 	for (size_t i = 0; i < list->n; i++)
 		list->items[i]->declared = false;
 	for (size_t i = 0; r >= 0 && i < reading.files.n; i++)
-		r = take_over(list, options, reading.files.items[i].name, &reading.networks[i],
+		r = take_over(list, options, recall, reading.files.items[i].name, &reading.networks[i],
 			      reading.networks[i].problem);
 	for (size_t i = 0; i < list->n; i++)
 		if (r >= 0 && !list->items[i]->declared) {

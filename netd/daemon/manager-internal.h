@@ -86,6 +86,7 @@ struct manager {
 	bool fight;				/* it goes on, and has been said */
 	bool settling;				/* the pass that is due follows one that changed something */
 	bool values_due;			/* the pass that is due reads what no event tells of: values of interfaces */
+	bool started;				/* a pass has found all as it should be, since we began */
 	char shared_problem[APPLY_TEXT_SIZE + 128];	/* of the last pass, in what belongs to all; "" for none */
 	unsigned int n_shared_failures;		/* passes in a row */
 

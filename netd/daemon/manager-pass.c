@@ -19,6 +19,7 @@
 #include <systemd/sd-journal.h>
 
 #include "../../lib/clock.h"
+#include "../../lib/pages.h"
 #include "../../lib/str.h"
 #include "../kernel/apply.h"
 #include "../kernel/snapshot.h"
@@ -350,6 +351,15 @@ static void want_next_pass(struct manager *manager, const struct pass *pass, con
 		manager_want_pass(manager);
 }
 
+/* What the changes took: it may be needed again in a year. What starting took is not. */
+static void give_memory_back(struct manager *manager)
+{
+	(void)malloc_trim(0);
+	if (!manager->started)
+		pages_give_back_text();
+	manager->started = true;
+}
+
 /* One pass. An error is about the pass as a whole: it is due again a little later. */
 int manager_run_pass(struct manager *manager)
 {
@@ -386,7 +396,7 @@ int manager_run_pass(struct manager *manager)
 	monitor_watch_tc(manager->monitor, manager->kernel.tc_used);
 	want_next_pass(manager, &pass, problem_before);
 	if (manager->settling && pass.plan.n_steps == 0)
-		(void)malloc_trim(0);	/* what the changes took: it may be needed again in a year */
+		give_memory_back(manager);
 	manager->settling = pass.plan.n_steps > 0;
 	manager_update_status_text(manager);
 	/* A pass that follows at once has the same to say, and more. */

@@ -31,6 +31,7 @@
 
 #include "../../lib/clock.h"
 #include "../../lib/fd.h"
+#include "../../lib/pages.h"
 #include "../../lib/str.h"
 #include "../../lib/tapsocket.h"
 #include "../model/network.h"
@@ -505,7 +506,7 @@ static uid_t read_overflow_uid(void)
 int tapserver_new(sd_event *event, struct manager *manager, const struct tapserver_options *options,
 		  struct tapserver **ret_server, struct failure *failure)
 {
-	_cleanup_(tapserver_freep) struct tapserver *server = calloc(1, sizeof(*server));
+	_cleanup_(tapserver_freep) struct tapserver *server = pages_new(sizeof(*server));
 	int r = 0;
 
 	if (!server) {
@@ -547,6 +548,5 @@ struct tapserver *tapserver_free(struct tapserver *server)
 	if (server->path[0])
 		unlink(server->path);
 	fd_close(server->fd);
-	free(server);
-	return NULL;
+	return pages_free(server, sizeof(*server));
 }

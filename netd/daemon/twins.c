@@ -12,6 +12,7 @@
 
 #include "../../lib/clock.h"
 #include "../../lib/nl/socket.h"
+#include "../../lib/pages.h"
 #include "../../lib/str.h"
 #include "../kernel/neighbours.h"
 #include "../model/doubles.h"
@@ -139,7 +140,7 @@ static int on_neighbours(sd_event_source *source _unused_, int fd _unused_, uint
 int twins_new(sd_event *event, struct kernel *kernel, const struct managed_list *list, void (*changed)(void *data), void *data,
 	      struct twins **ret_twins, struct failure *failure)
 {
-	_cleanup_(twins_freep) struct twins *twins = calloc(1, sizeof(*twins));
+	_cleanup_(twins_freep) struct twins *twins = pages_new(sizeof(*twins));
 	int r;
 
 	if (!twins)
@@ -172,8 +173,7 @@ struct twins *twins_free(struct twins *twins)
 	sd_event_source_unref(twins->source);
 	nlsocket_free(twins->socket);
 	free(twins->bridges);
-	free(twins);
-	return NULL;
+	return pages_free(twins, sizeof(*twins));
 }
 
 /* The filter lets through what concerns our bridges: when those are others than before, it is another one. */

@@ -20,6 +20,7 @@
 
 #include "../../lib/nl/socket.h"
 #include "../../lib/nl/wire.h"
+#include "../../lib/pages.h"
 #include "../../lib/util.h"
 #include "dump.h"
 #include "snapshot.h"
@@ -45,8 +46,7 @@ struct monitor *monitor_free(struct monitor *monitor)
 {
 	for (unsigned int i = 0; monitor && i < MONITOR_FDS; i++)
 		nlsocket_free(monitor->sockets[i]);
-	free(monitor);
-	return NULL;
+	return pages_free(monitor, sizeof(*monitor));
 }
 
 static int subscribe(struct mnl_socket *socket, const int *groups, size_t n)
@@ -87,7 +87,7 @@ int monitor_open(const struct kernel *kernel, struct monitor **ret_monitor, stru
 		RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF,
 	};
 	static const int rule_groups[] = { NFNLGRP_NFTABLES };
-	_cleanup_(monitor_freep) struct monitor *monitor = calloc(1, sizeof(*monitor));
+	_cleanup_(monitor_freep) struct monitor *monitor = pages_new(sizeof(*monitor));
 	int r;
 
 	if (!monitor)

@@ -27,6 +27,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/tc_act/tc_csum.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -221,18 +222,77 @@ static int add_found(struct netstate *state, const struct netstate_bridge *bridg
 	return netstate_add_checksum(state, &checksum);
 }
 
+/* Devices with a clsact, in ascending order when sorted. */
+struct clsacts {
+	int *ifindexes;		/* owned */
+	size_t n;
+};
+
+static void clsacts_deinit(struct clsacts *clsacts)
+{
+	free(clsacts->ifindexes);
+}
+
+static int compare_indexes(const void *a, const void *b)
+{
+	const int *left = a, *right = b;
+
+	return (*left > *right) - (*left < *right);
+}
+
+static int each_qdisc(const struct nlmsghdr *message, void *data)
+{
+	struct clsacts *clsacts = data;
+	struct tcmsg header;
+	int *grown;
+
+	if (message->nlmsg_type != RTM_NEWQDISC || message->nlmsg_len < NLMSG_LENGTH(sizeof(header)))
+		return -EPROTO;
+	memcpy(&header, NLMSG_DATA(message), sizeof(header));
+	if (header.tcm_parent != TC_H_CLSACT)
+		return 0;
+	grown = reallocarray(clsacts->ifindexes, clsacts->n + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	clsacts->ifindexes = grown;
+	grown[clsacts->n++] = header.tcm_ifindex;
+	return 0;
+}
+
+/* One question for all devices. The kernel leaves out what a device has by itself (net/sched/sch_api.c:tc_qdisc_dump_ignore()). */
+static int read_clsacts(struct kernel *kernel, struct clsacts *clsacts)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+	const struct tcmsg header = { .tcm_family = AF_UNSPEC };
+	int r;
+
+	begin(&request, RTM_GETQDISC, NLM_F_DUMP, &header, 0);
+	r = nl_dump(&kernel->rtnl, &request, each_qdisc, clsacts);
+	if (clsacts->n > 0)
+		qsort(clsacts->ifindexes, clsacts->n, sizeof(*clsacts->ifindexes), compare_indexes);
+	return r == -EOPNOTSUPP ? 0 : r;
+}
+
+static bool has_clsact(const struct clsacts *clsacts, int ifindex)
+{
+	return clsacts->n > 0 && bsearch(&ifindex, clsacts->ifindexes, clsacts->n, sizeof(ifindex), compare_indexes);
+}
+
 /*
  * Adds our filters on the bridges of @links to @state. Nothing is asked where there can be none: kernel->tc_used
- * says that there may be.
+ * says that there may be, and without a clsact a bridge has none.
  */
 int tc_read(struct kernel *kernel, const struct netstate *links, struct netstate *state)
 {
+	_cleanup_(clsacts_deinit) struct clsacts clsacts = { 0 };
 	bool used = false;
-	int r = 0;
+	int r = kernel->tc_used && links->n_bridges > 0 ? read_clsacts(kernel, &clsacts) : 0;
 
 	for (size_t i = 0; r == 0 && kernel->tc_used && i < links->n_bridges; i++) {
 		struct found found = { .ifindex = links->bridges[i].ifindex };
 
+		if (!has_clsact(&clsacts, found.ifindex))
+			continue;
 		r = read_filters(kernel, EGRESS, &found);
 		if (r == 0)
 			r = add_found(state, &links->bridges[i], &found);

@@ -585,70 +585,102 @@ void uplink_read_backwards(struct kernel *kernel, struct uplink *uplink)
 
 /* Cards that are in bridges of ours: a port that has the bridge's own Ethernet address gave it that. */
 
+/* A port that is no tap. */
+struct found_port {
+	int master;
+	struct mac mac;
+	char name[IFNAME_SIZE];
+};
+
 struct finding {
 	struct uplink_moved *items;	/* owned */
 	size_t n;
-	int error;
+	struct found_port *ports;	/* owned */
+	size_t n_ports;
 };
 
-static int find_bridge(const struct nlmsghdr *message, void *data)
+static void finding_deinit(struct finding *finding)
 {
-	struct finding *finding = data;
-	struct uplink_moved *grown;
-	struct dump_link link;
+	free(finding->items);
+	free(finding->ports);
+}
 
-	if (dump_link(message, &link) < 0 || link.bridge.owner != NETSTATE_OURS || !link.bridge.network[0])
-		return 0;
-	grown = reallocarray(finding->items, finding->n + 1, sizeof(*grown));
-	if (!grown) {
-		finding->error = -ENOMEM;
-		return 0;
-	}
+static int add_bridge(struct finding *finding, const struct dump_link *link)
+{
+	struct uplink_moved *grown = reallocarray(finding->items, finding->n + 1, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
 	finding->items = grown;
 	grown += finding->n++;
 	memset(grown, 0, sizeof(*grown));
-	grown->bridge_ifindex = link.bridge.ifindex;
-	grown->mac = link.bridge.mac;
-	memcpy(grown->network, link.bridge.network, sizeof(grown->network));
-	memcpy(grown->bridge, link.bridge.name, sizeof(grown->bridge));
+	grown->bridge_ifindex = link->bridge.ifindex;
+	grown->mac = link->bridge.mac;
+	memcpy(grown->network, link->bridge.network, sizeof(grown->network));
+	memcpy(grown->bridge, link->bridge.name, sizeof(grown->bridge));
 	return 0;
 }
 
-static int find_card(const struct nlmsghdr *message, void *data)
+static int add_port(struct finding *finding, const struct dump_link *link, const struct mac *mac)
+{
+	struct found_port *grown = reallocarray(finding->ports, finding->n_ports + 1, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	finding->ports = grown;
+	grown += finding->n_ports++;
+	grown->master = link->port.master;
+	grown->mac = *mac;
+	memcpy(grown->name, link->port.name, sizeof(grown->name));
+	return 0;
+}
+
+static int find_moved(const struct nlmsghdr *message, void *data)
 {
 	const struct nlattr *table[IFLA_MAX + 1];
-	struct finding *finding = data;
 	struct dump_link link;
 	struct mac mac;
 
-	if (dump_link(message, &link) < 0 || !link.port.master || link.port.tap ||
-	    !nl_parse(message, sizeof(struct ifinfomsg), table, ARRAY_SIZE(table)) ||
+	if (dump_link(message, &link) < 0)
+		return 0;
+	if (link.bridge.owner == NETSTATE_OURS && link.bridge.network[0])
+		return add_bridge(data, &link);
+	if (!link.port.master || link.port.tap || !nl_parse(message, sizeof(struct ifinfomsg), table, ARRAY_SIZE(table)) ||
 	    !nl_get(table[IFLA_ADDRESS], &mac, sizeof(mac)))
 		return 0;
-	for (size_t i = 0; i < finding->n; i++)
-		if (finding->items[i].bridge_ifindex == link.port.master && memcmp(&finding->items[i].mac, &mac, sizeof(mac)) == 0)
-			memcpy(finding->items[i].nic, link.port.name, sizeof(finding->items[i].nic));
-	return 0;
+	return add_port(data, &link, &mac);
 }
 
-/* Bridges of ours that a network card is in whose address they have; @ret_moved is the caller's to free. */
+static const struct found_port *find_card(const struct finding *finding, const struct uplink_moved *bridge)
+{
+	for (size_t i = 0; i < finding->n_ports; i++)
+		if (finding->ports[i].master == bridge->bridge_ifindex &&
+		    memcmp(&finding->ports[i].mac, &bridge->mac, sizeof(bridge->mac)) == 0)
+			return &finding->ports[i];
+	return NULL;
+}
+
+/*
+ * Bridges of ours that a network card is in whose address they have; @ret_moved is the caller's to free. All links are
+ * asked for once: with a thousand bridges that is a tenth of a start.
+ */
 int uplink_find_moved(struct kernel *kernel, struct uplink_moved **ret_moved, size_t *ret_n)
 {
-	struct finding finding = { 0 };
+	_cleanup_(finding_deinit) struct finding finding = { 0 };
+	int r = dump_links(kernel, find_moved, &finding);
 	size_t n = 0;
-	int r = dump_links(kernel, find_bridge, &finding);
 
-	if (r == 0 && finding.n > 0)
-		r = dump_links(kernel, find_card, &finding);
-	r = r ?: finding.error;
-	if (r < 0) {
-		free(finding.items);
+	if (r < 0)
 		return r;
+	for (size_t i = 0; i < finding.n; i++) {
+		const struct found_port *card = find_card(&finding, &finding.items[i]);
+
+		if (!card)
+			continue;
+		finding.items[n] = finding.items[i];
+		memcpy(finding.items[n++].nic, card->name, sizeof(card->name));
 	}
-	for (size_t i = 0; i < finding.n; i++)
-		if (finding.items[i].nic[0])
-			finding.items[n++] = finding.items[i];
-	*ret_moved = finding.items;
+	*ret_moved = steal_ptr(finding.items);
 	*ret_n = n;
 	return 0;
 }
