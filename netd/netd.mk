@@ -21,14 +21,14 @@ NETD_KERNEL_SOURCES := netd/kernel/kernel.c netd/kernel/nft.c netd/kernel/dump.c
 	netd/kernel/snapshot.c netd/kernel/rules.c netd/kernel/apply.c netd/kernel/checksum.c netd/kernel/tc.c netd/kernel/queue.c netd/kernel/foreign.c netd/kernel/sysctl.c netd/kernel/tap.c netd/kernel/record.c netd/kernel/monitor.c netd/kernel/conntrack.c netd/kernel/coexist.c netd/kernel/sockets.c \
 	netd/kernel/neighbours.c netd/kernel/prefixes.c netd/kernel/vlan.c netd/kernel/uplink.c netd/kernel/uplink-look.c \
 	lib/pages.c lib/nl/batch.c lib/nl/socket.c lib/nl/wire.c
-NETD_KERNEL_TESTS := test-ruleset test-dump
+NETD_KERNEL_TESTS := test-ruleset test-dump test-pages
 # The decoders, for tests and fuzzers of them alone.
 NETD_DUMP_SOURCES := netd/kernel/dump.c netd/model/netstate.c netd/model/ip.c lib/nl/batch.c lib/nl/socket.c lib/nl/wire.c
 
 $(call objects,$(NETD_KERNEL_SOURCES)): EXTRA_CFLAGS = $(call pkg_flags,--cflags,libmnl libnftnl)
 
 $(NETD_KERNEL_TESTS:%=$(OBJ)/tests/unit/%): $(OBJ)/tests/unit/%: $(OBJ)/tests/unit/%.o \
-		$(call objects,netd/model/ruleset.c $(NETD_DUMP_SOURCES) $(LIB_SOURCES))
+		$(call objects,netd/model/ruleset.c lib/pages.c $(NETD_DUMP_SOURCES) $(LIB_SOURCES))
 	$(link) -pie $(call pkg_flags,--libs,cmocka libmnl)
 
 # What was recorded, gone through again: with a file in the place of the kernel.
