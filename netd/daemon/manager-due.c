@@ -11,10 +11,17 @@
 #define FIGHT_PASSES	16
 #define FIGHT_WINDOW_US	2000000
 
-/* A pass is due when all that is pending has been seen. */
-void manager_want_pass(struct manager *manager)
+/* A pass is due when all that is pending has been seen, for what events have named. */
+void manager_want_look(struct manager *manager)
 {
 	(void)sd_event_source_set_enabled(manager->pass_source, SD_EVENT_ONESHOT);
+}
+
+/* The same for all networks. */
+void manager_want_pass(struct manager *manager)
+{
+	manager->dirty.all = true;
+	manager_want_look(manager);
 }
 
 /* A pass is due at @when_us of CLOCK_MONOTONIC at the latest; it looks at everything. */

@@ -11,6 +11,7 @@
 #include "../model/forwarding.h"
 #include "../model/plan.h"
 #include "../model/siphash.h"
+#include "../model/slice.h"
 #include "../model/subnet.h"
 #include "bindings.h"
 #include "checksums.h"
@@ -35,6 +36,17 @@ struct desire {
 	uint64_t serial;			/* of the list: the networks' contents */
 	struct desired_options options;
 	uint64_t pointed_to;			/* what the options point to, as a number */
+};
+
+/* More networks than so many are planned for as all of them. */
+#define DIRTY_NETWORKS	32
+
+/* What may not be as the last plan has left it. */
+struct dirty {
+	bool all;
+	size_t n;
+	char networks[DIRTY_NETWORKS][NETWORK_NAME_SIZE];
+	uint64_t desire, wholes, services;	/* what that plan was made of, as numbers */
 };
 
 struct manager {
@@ -85,6 +97,7 @@ struct manager {
 	uint64_t last_repair_us;
 	bool fight;				/* it goes on, and has been said */
 	bool settling;				/* the pass that is due follows one that changed something */
+	struct dirty dirty;
 	bool values_due;			/* the pass that is due reads what no event tells of: values of interfaces */
 	bool started;				/* a pass has found all as it should be, since we began */
 	char shared_problem[APPLY_TEXT_SIZE + 128];	/* of the last pass, in what belongs to all; "" for none */
@@ -107,6 +120,9 @@ struct pass {
 	struct netstate desired;		/* borrowed from the manager's desire */
 	struct netstate_port *ports;		/* owned: the snapshot's, where more has to be said of them */
 	struct plan plan;			/* owned */
+	bool partial;				/* the plan is for these networks only, and what belongs to all: */
+	size_t n_networks;
+	char networks[DIRTY_NETWORKS][NETWORK_NAME_SIZE];
 	const struct network **wanted;		/* owned array of borrowed networks */
 	size_t n_wanted;
 	char (*except)[NETWORK_NAME_SIZE];	/* owned; sorted, as the list is */
@@ -119,6 +135,7 @@ int manager_read_news(struct manager *manager, struct monitor_news *ret_news);
 
 /* manager-due.c */
 void manager_want_pass(struct manager *manager);
+void manager_want_look(struct manager *manager);
 void manager_want_pass_at(struct manager *manager, uint64_t when_us);
 bool manager_fight_goes_on(struct manager *manager, uint64_t now_us);
 bool manager_in_a_fight(struct manager *manager, const struct pass *pass);
@@ -137,7 +154,13 @@ int manager_look_at_ports(struct manager *manager, struct pass *pass);
 void manager_note_learnt(struct manager *manager, int bridge, int port);
 bool manager_can_guard(struct manager *manager, struct managed *managed);
 
+/* manager-slice.c */
+void manager_mark_dirt(struct manager *manager, const struct dirt *dirt);
+int manager_slice(struct manager *manager, struct pass *pass, struct slice *ret_slice);
+void manager_note_plan(struct manager *manager, const struct pass *pass);
+
 /* manager-memory.c */
+struct plan_memory manager_memory(const struct manager *manager);
 void manager_load_choices(struct manager *manager);
 int manager_save_choices(const struct manager *manager);
 int manager_remember(struct manager *manager, const struct netstate *snapshot, const struct plan *plan);

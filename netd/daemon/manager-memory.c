@@ -74,6 +74,16 @@ int manager_save_choices(const struct manager *manager)
 	return 0;
 }
 
+/* What the next plan is made with; borrowed until something is remembered anew. */
+struct plan_memory manager_memory(const struct manager *manager)
+{
+	return (struct plan_memory){
+		.ports = manager->ports, .n_ports = manager->n_ports,
+		.bridges = manager->bridges, .n_bridges = manager->n_bridges,
+		.addresses = manager->addresses, .n_addresses = manager->n_addresses,
+	};
+}
+
 /* Is this a port of another program that its network keeps as if it were ours? */
 static bool is_kept(const struct manager *manager, const struct netstate_port *port)
 {

@@ -68,15 +68,32 @@ static void lend_snapshot(struct manager *manager, struct pass *pass)
 	pass->snapshot.n_uplinks = n_uplinks;
 }
 
+/* The steps: for the networks that something has happened to, where that can be said, else for all. */
+static int plan_pass(struct manager *manager, struct pass *pass)
+{
+	const char (*except)[NETWORK_NAME_SIZE] = (const char (*)[NETWORK_NAME_SIZE])pass->except;
+	_cleanup_(slice_deinit) struct slice slice = SLICE_NULL;
+	struct plan_memory memory = manager_memory(manager);
+	int r;
+
+	memory.no_taps = pass->no_taps;
+	plan_deinit(&pass->plan);
+	pass->n_networks = 0;
+	r = manager_slice(manager, pass, &slice);
+	if (r > 0)
+		r = plan_build(&slice.desired, &slice.snapshot, &slice.memory, NULL, 0, pass->now_us, &pass->plan);
+	else if (r == 0)
+		r = plan_build(&pass->desired, &pass->snapshot, &memory, except, pass->n_except, pass->now_us, &pass->plan);
+	if (r < 0)
+		return r;
+	manager_note_plan(manager, pass);
+	return record_plan(manager->options.recorder, &pass->desired, &pass->snapshot, &memory, except, pass->n_except, pass->now_us,
+			   &pass->plan);
+}
+
 /* What should be, and the steps to it from what the last look has found. */
 static int make_plan(struct manager *manager, struct pass *pass, bool same_networks)
 {
-	const struct plan_memory memory = {
-		.ports = manager->ports, .n_ports = manager->n_ports,
-		.bridges = manager->bridges, .n_bridges = manager->n_bridges,
-		.addresses = manager->addresses, .n_addresses = manager->n_addresses,
-		.no_taps = pass->no_taps,
-	};
 	int r;
 
 	lend_snapshot(manager, pass);
@@ -119,13 +136,7 @@ static int make_plan(struct manager *manager, struct pass *pass, bool same_netwo
 		pass->snapshot.table.foreign_owner = false;
 		pass->snapshot.table.owned = true;
 	}
-	plan_deinit(&pass->plan);
-	r = plan_build(&pass->desired, &pass->snapshot, &memory, (const char (*)[NETWORK_NAME_SIZE])pass->except,
-		       pass->n_except, pass->now_us, &pass->plan);
-	if (r == 0)
-		r = record_plan(manager->options.recorder, &pass->desired, &pass->snapshot, &memory,
-				(const char (*)[NETWORK_NAME_SIZE])pass->except, pass->n_except, pass->now_us, &pass->plan);
-	return r;
+	return plan_pass(manager, pass);
 }
 
 static bool has_deaf_service(const struct manager *manager)
@@ -152,7 +163,7 @@ static int look_further(struct manager *manager, struct pass *pass, unsigned int
 	}
 	manager->values_due = !manager->kernel.view.all_links;
 	if (manager->values_due)
-		manager_want_pass(manager);
+		manager_want_look(manager);
 	lend_snapshot(manager, pass);
 	if (r < 0)
 		return r;
@@ -193,15 +204,18 @@ static int look(struct manager *manager, unsigned int parts, struct failure *fai
 
 	for (unsigned int i = 0; r == 0 && i < LOOKS; i++) {
 		const struct dirt *dirt = &manager->kernel.dirt;
+		const struct dirt before = *dirt;
 		struct monitor_news news;
 
+		manager_mark_dirt(manager, &before);
 		r = kernel_look(&manager->kernel, parts, failure);
+		manager_mark_dirt(manager, &before);
 		(void)manager_read_news(manager, &news);
 		if (dirt->n_links == 0 && !(dirt->parts & ~(unsigned int)DIRTY_ROUTES))
 			return r;
 	}
 	/* Their events have been read. */
-	manager_want_pass(manager);
+	manager_want_look(manager);
 	return r;
 }
 
@@ -348,7 +362,7 @@ static void want_next_pass(struct manager *manager, const struct pass *pass, con
 	if (manager_in_a_fight(manager, pass))
 		manager_want_pass_at(manager, pass->now_us + FIGHT_PAUSE_US);
 	else
-		manager_want_pass(manager);
+		manager_want_look(manager);
 }
 
 /* What the changes took: it may be needed again in a year. What starting took is not. */
@@ -369,6 +383,7 @@ int manager_run_pass(struct manager *manager)
 
 	memcpy(problem_before, manager->shared_problem, sizeof(problem_before));
 	manager->shared_problem[0] = '\0';
+	manager->dirty.all |= problem_before[0] != '\0';
 	r = pass_prepare(manager, &pass);
 	if (r == 0)
 		manager_keep_forwarding(manager, &pass.desired);
@@ -381,6 +396,7 @@ int manager_run_pass(struct manager *manager)
 	if (r == 0)
 		r = manager_coexist(manager, &pass);
 	if (r < 0) {
+		manager->dirty.all = true;
 		sd_journal_send("MESSAGE=cannot look at the network or change it: %s", strerror(-r), "PRIORITY=3", NULL);
 		manager_want_pass_at(manager, clock_us() + RETRY_US);
 		return r == -ENOMEM ? r : 0;
@@ -417,6 +433,7 @@ int manager_print_plan(struct manager *manager, char **ret_text)
 /* Runs passes until one finds nothing to do, or for a while. */
 int manager_settle(struct manager *manager)
 {
+	manager->dirty.all = true;
 	for (int i = 0; i < 4; i++) {
 		int r = manager_run_pass(manager);
 

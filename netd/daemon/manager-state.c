@@ -257,6 +257,26 @@ static bool tell_card(const struct manager *manager, struct managed *managed)
 	return true;
 }
 
+static void note_repair(struct manager *manager, struct managed *managed, const struct pass *pass, uint64_t ops)
+{
+	const char *name = managed->network.name;
+
+	if (!ops || managed->state != NETWORK_RUNNING || !managed->wanted || manager->settling)
+		return;
+	count_repair(managed, ops);
+	sd_journal_send("MESSAGE=network %s repaired (plan %llu)", name, (unsigned long long)pass->plan.id, "PRIORITY=5",
+			"NETWORK=%s", name, "BRIDGE=%s", managed->network.bridge, NULL);
+}
+
+/* Is the pass about this network? Of the others its plan has nothing to say. */
+static bool is_of_pass(const struct manager *manager, const struct pass *pass, const char *network)
+{
+	for (size_t i = 0; pass->partial && i < pass->n_networks; i++)
+		if (strcmp(pass->networks[i], network) == 0)
+			return true;
+	return !pass->partial || manager->shared_problem[0];
+}
+
 /* After a pass: what can be said of each network now. */
 int manager_update_states(struct manager *manager, const struct pass *pass)
 {
@@ -269,15 +289,12 @@ int manager_update_states(struct manager *manager, const struct pass *pass)
 	count_ports(manager, pass);
 	for (size_t i = 0; i < manager->networks.n; i++) {
 		struct managed *managed = manager->networks.items[i];
-		const char *name = managed->network.name;
 		bool touched = list.ops[i] != 0;
 
+		note_repair(manager, managed, pass, list.ops[i] | list.shared);
+		if (!is_of_pass(manager, pass, managed->network.name))
+			continue;
 		managed_set_text(&managed->fix, "");
-		if (managed->state == NETWORK_RUNNING && (touched || list.shared) && managed->wanted && !manager->settling) {
-			count_repair(managed, list.ops[i] | list.shared);
-			sd_journal_send("MESSAGE=network %s repaired (plan %llu)", name, (unsigned long long)pass->plan.id,
-					"PRIORITY=5", "NETWORK=%s", name, "BRIDGE=%s", managed->network.bridge, NULL);
-		}
 		if (managed->card_refused)
 			managed_set_text(&managed->fix, managed->card_fix);
 		if (managed->look_at_us)

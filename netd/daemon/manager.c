@@ -59,7 +59,7 @@ static int on_kernel_event(sd_event_source *source _unused_, int fd _unused_, ui
 	if (manager_fight_goes_on(manager, clock_us()))
 		manager_want_pass_at(manager, clock_us() + FIGHT_PAUSE_US);
 	else
-		manager_want_pass(manager);
+		manager_want_look(manager);
 	return 0;
 }
 

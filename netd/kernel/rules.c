@@ -308,6 +308,7 @@ static int read_everything(struct kernel *kernel, struct netstate *state, bool k
 	if (r < 0)
 		return r;
 	netstate_sort(&fresh);
+	kernel->view.wholes++;
 	state->table = fresh.table;
 	if (!keep_table)
 		replace_elements(state, &fresh);

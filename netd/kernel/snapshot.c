@@ -196,7 +196,10 @@ static void replace_links(struct view *view, struct reading *reading)
 	view->n_links = reading->n_links;
 	keep_our_ports(view, fresh);
 	netstate_sort(fresh);
-	view->changes += changed || !SAME(state, fresh, bridges) || !SAME(state, fresh, ports);
+	changed |= !SAME(state, fresh, bridges) || !SAME(state, fresh, ports);
+	view->changes += changed;
+	view->wholes += changed;
+	view->all_values |= changed;
 	free(state->bridges);
 	free(state->ports);
 	state->bridges = steal_ptr(fresh->bridges);
@@ -226,7 +229,7 @@ static int read_links(struct kernel *kernel)
 	if (!same_links(&kernel->view, &reading))
 		kernel->dirt.parts |= DIRTY_ADDRESSES | DIRTY_ROUTES;
 	replace_links(&kernel->view, &reading);
-	kernel->view.all_values = kernel->view.all_links = true;
+	kernel->view.all_links = true;
 	return 0;
 }
 
@@ -408,6 +411,7 @@ static int read_addresses(struct kernel *kernel)
 	const struct ifaddrmsg header = { .ifa_family = AF_UNSPEC };
 
 	kernel->view.changes++;
+	kernel->view.wholes++;
 	kernel->view.state.n_addresses = 0;
 	for (size_t i = 0; i < kernel->view.n_links; i++)
 		kernel->view.links[i].ra_address = false;
@@ -639,6 +643,7 @@ static int read_routes(struct kernel *kernel)
 	int r = 0;
 
 	kernel->view.changes++;
+	kernel->view.wholes++;
 	kernel->view.state.n_routes = 0;
 	for (size_t i = 0; i < kernel->view.n_links; i++)
 		kernel->view.links[i].ra_route = kernel->view.links[i].other_routes = false;
@@ -673,6 +678,14 @@ int kernel_watch_routes(struct kernel *kernel, const struct netstate *desired)
 	view->n_watched = desired->n_routes;
 	view->new_desire = true;
 	return 0;
+}
+
+/* What the interface was called at the last look; NULL when there was none. Borrowed until the next one. */
+const char *kernel_link_name(const struct kernel *kernel, int ifindex)
+{
+	const struct view_link *link = find_link(&kernel->view, ifindex);
+
+	return link ? link->name : NULL;
 }
 
 /* Was this index a bridge of ours at the last look? */

@@ -16,6 +16,7 @@
 #include "slice.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -310,27 +311,45 @@ static void cut_services(struct cut *cut)
 	netstate_sort_services(&cut->slice->snapshot);
 }
 
-/* Is this value that of a bridge of another network? */
-static bool is_of_other_bridge(const struct cut *cut, const struct netstate_sysctl *sysctl)
+/* Is this the place of a value of the bridge, such as "ipv6/conf/BRIDGE/accept_ra"? */
+static bool is_value_of(const char *path, const struct netstate_bridge *bridge)
 {
-	const char *name = sysctl->path + strlen("ipv4/conf/");
+	const size_t length = strlen(bridge->name);
+
+	return strncmp(path + strlen("ipv4/conf/"), bridge->name, length) == 0 && path[strlen("ipv4/conf/") + length] == '/';
+}
+
+/* Is this value that of a bridge of another network? Values and bridges are in nearly the same order: *hint is the last bridge. */
+static bool is_of_other_bridge(const struct cut *cut, const struct netstate_sysctl *sysctl, size_t *hint)
+{
+	const struct netstate *desired = cut->desired;
+	const struct netstate_bridge *found = NULL;
 	char link[IFNAME_SIZE] = "";
-	size_t n;
 
 	if (sysctl->when != SYSCTL_ALWAYS ||
 	    (strncmp(sysctl->path, "ipv4/conf/", 10) != 0 && strncmp(sysctl->path, "ipv6/conf/", 10) != 0))
 		return false;
-	n = strcspn(name, "/");
-	memcpy(link, name, n < sizeof(link) ? n : sizeof(link) - 1);
-	return !netstate_find_bridge(&cut->slice->desired, link) && netstate_find_bridge(cut->desired, link);
+	for (size_t i = *hint; !found && i < desired->n_bridges && i < *hint + 2; i++)
+		if (is_value_of(sysctl->path, &desired->bridges[i]))
+			found = &desired->bridges[i];
+	if (!found) {
+		snprintf(link, sizeof(link), "%.*s", (int)strcspn(sysctl->path + 10, "/"), sysctl->path + 10);
+		found = netstate_find_bridge(desired, link);
+	}
+	if (!found)
+		return false;
+	*hint = (size_t)(found - desired->bridges);
+	return !is_among(cut, found->network);
 }
 
 static void cut_sysctls(struct cut *cut)
 {
+	size_t hint = 0;
+
 	for (size_t i = 0; goes_on(cut) && i < cut->desired->n_sysctls; i++) {
 		const struct netstate_sysctl *want = &cut->desired->sysctls[i], *have;
 
-		if (is_of_other_bridge(cut, want))
+		if (is_of_other_bridge(cut, want, &hint))
 			continue;
 		latch(cut, netstate_add_sysctl(&cut->slice->desired, want));
 		have = netstate_find_sysctl(cut->snapshot, want->path);
