@@ -9,16 +9,13 @@
 #include "cardowner.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "../../lib/addr.h"
-#include "../../lib/fd.h"
 #include "../../lib/limits.h"
+#include "process.h"
 
 /* Is there a line KEY=VALUE in this file? @ret_value gets the value. */
 static bool read_value(const char *path, const char *key, char *ret_value, size_t size)
@@ -117,19 +114,6 @@ bool cardowner_manages(const char *nic, int ifindex, const char *bridge, struct 
 	return true;
 }
 
-static size_t read_small(int proc_fd, const char *pid, const char *name, char *buffer, size_t size)
-{
-	_cleanup_(fd_closep) int fd = -EBADF;
-	char path[64];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "%.20s/%s", pid, name);
-	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? 0 : read(fd, buffer, size - 1);
-	buffer[n > 0 ? n : 0] = '\0';
-	return n > 0 ? (size_t)n : 0;
-}
-
 /* Arguments stand behind each other, each with a zero byte. */
 static bool has_argument(const char *arguments, size_t length, const char *word)
 {
@@ -171,32 +155,19 @@ static bool is_dhcpcd_of(const char *title, const char *nic, bool *ret_everywher
 	return *ret_everywhere || (title[0] != '[' && has_word(title, nic));
 }
 
-/*
- * Files of the network belong to its namespace, and so do their inodes (proc_alloc_inum()): another container's client for its
- * own eth0 is none of ours. Everybody may look at that, unlike at /proc/PID/ns.
- */
-static bool is_in_our_namespace(int proc_fd, const char *pid)
-{
-	struct stat ours, theirs;
-	char path[64];
-
-	snprintf(path, sizeof(path), "%.20s/net/dev", pid);
-	return fstatat(proc_fd, "self/net/dev", &ours, 0) == 0 && fstatat(proc_fd, path, &theirs, 0) == 0 && ours.st_ino == theirs.st_ino;
-}
-
-static bool is_client_of(int proc_fd, const char *pid, const char *nic, struct cardowner_client *ret_client)
+static bool is_client_of(pid_t pid, const char *nic, struct cardowner_client *ret_client)
 {
 	struct cardowner_client client = { 0 };
 	char command[32], arguments[4096];
 	size_t length;
 	bool found = false;
 
-	(void)read_small(proc_fd, pid, "comm", command, sizeof(command));
+	(void)process_read(pid, "comm", command, sizeof(command));
 	command[strcspn(command, "\n")] = '\0';
 	if (strcmp(command, "dhclient") != 0 && strcmp(command, "dhcpcd") != 0 && strcmp(command, "udhcpc") != 0 &&
 	    strcmp(command, "busybox") != 0)
 		return false;
-	length = read_small(proc_fd, pid, "cmdline", arguments, sizeof(arguments));
+	length = process_read(pid, "cmdline", arguments, sizeof(arguments));
 	if (strcmp(command, "dhcpcd") == 0) {
 		found = is_dhcpcd_of(arguments, nic, &client.everywhere);
 	} else if (strcmp(command, "dhclient") == 0) {
@@ -205,9 +176,10 @@ static bool is_client_of(int proc_fd, const char *pid, const char *nic, struct c
 	} else if (strcmp(command, "udhcpc") == 0 || has_argument(arguments, length, "udhcpc")) {
 		found = has_argument(arguments, length, nic);
 	}
-	if (!found || !is_in_our_namespace(proc_fd, pid))
+	/* Another container's client for its own eth0 is none of ours. */
+	if (!found || process_shares_network(pid) <= 0)
 		return false;
-	(void)str_parse_u32(pid, INT32_MAX, &client.pid);
+	client.pid = (uint32_t)pid;
 	snprintf(client.program, sizeof(client.program), "%.15s", strcmp(command, "busybox") == 0 ? "udhcpc" : command);
 	*ret_client = client;
 	return true;
@@ -216,14 +188,9 @@ static bool is_client_of(int proc_fd, const char *pid, const char *nic, struct c
 /* Does a client that has been found still run? */
 bool cardowner_is_client(const char *nic, const struct cardowner_client *client)
 {
-	_cleanup_(fd_closep) int proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct cardowner_client found;
-	char pid[16];
 
-	if (!client->pid || proc_fd < 0)
-		return false;
-	snprintf(pid, sizeof(pid), "%u", client->pid);
-	return is_client_of(proc_fd, pid, nic, &found);
+	return client->pid && is_client_of((pid_t)client->pid, nic, &found);
 }
 
 /* A DHCP client that looks after this interface. False when none is found. */
@@ -240,7 +207,7 @@ bool cardowner_find_client(const char *nic, struct cardowner_client *ret_client)
 		if (str_parse_u32(entry->d_name, INT32_MAX, &pid) < 0)
 			continue;
 		n++;
-		found = is_client_of(dirfd(proc), entry->d_name, nic, ret_client);
+		found = is_client_of((pid_t)pid, nic, ret_client);
 	}
 	if (proc)
 		closedir(proc);

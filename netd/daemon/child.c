@@ -30,13 +30,13 @@
 #include <sys/capability.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../lib/fd.h"
 #include "../../lib/str.h"
+#include "process.h"
 
 /* What dnsmasq needs: addresses of the bridge, raw replies to clients without an address, ports 53 and 67. */
 static const cap_value_t dnsmasq_capabilities[] = { CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE };
@@ -61,19 +61,10 @@ void child_deinit(struct child *child)
 /* The start time of a process in clock ticks since boot: proc(5), field 22 of stat. */
 static int read_start_time(pid_t pid, unsigned long long *ret_time)
 {
-	_cleanup_(fd_closep) int fd = -EBADF;
-	char path[64], stat[1024], *field;
-	ssize_t n;
+	char stat[1024], *field;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	n = read(fd, stat, sizeof(stat) - 1);
-	if (n <= 0)
-		return n < 0 ? -errno : -EIO;
-	stat[n] = '\0';
-
+	if (process_read(pid, "stat", stat, sizeof(stat)) == 0)
+		return -ESRCH;
 	/* The name in field 2 may hold anything, parentheses too: fields are counted from its end. */
 	field = strrchr(stat, ')');
 	for (int i = 2; field && i < 22; i++)
@@ -84,20 +75,11 @@ static int read_start_time(pid_t pid, unsigned long long *ret_time)
 /* The configuration file that the command line of a process names, as those of ours do; "" for another process. */
 static void read_configuration(pid_t pid, char *ret_path, size_t size)
 {
-	_cleanup_(fd_closep) int fd = -EBADF;
-	char path[64], line[4200];
+	char line[4200];
 	const char *found;
-	ssize_t n;
+	size_t n = process_read(pid, "cmdline", line, sizeof(line));
 
 	ret_path[0] = '\0';
-	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	n = read(fd, line, sizeof(line) - 1);
-	if (n <= 0)
-		return;
-	line[n] = '\0';
 	for (const char *word = line; word < line + n; word += strlen(word) + 1)
 		if (str_has_prefix(word, "--conf-file=", &found))
 			snprintf(ret_path, size, "%s", found);
@@ -162,20 +144,6 @@ static int read_record(const struct child_order *order, const char *config, stru
 	return 0;
 }
 
-/*
- * Is the process known to be in another network namespace? A container may have a guestnetd of its own, whose files are
- * called as ours are, and its processes are seen from outside.
- */
-static bool is_elsewhere(pid_t pid)
-{
-	struct stat ours, other;
-	char path[64];
-
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
-	return stat("/proc/self/ns/net", &ours) == 0 && stat(path, &other) == 0 &&
-	       (ours.st_ino != other.st_ino || ours.st_dev != other.st_dev);
-}
-
 static int compare_orphans(const void *a, const void *b)
 {
 	return strcmp(((const struct child_orphan *)a)->file, ((const struct child_orphan *)b)->file);
@@ -203,7 +171,7 @@ int child_find_orphans(const char *run_dir, struct child_orphan **ret_orphans, s
 		if (str_parse_u32(entry->d_name, INT32_MAX, &pid) < 0)
 			continue;
 		read_configuration((pid_t)pid, config, sizeof(config));
-		if (strncmp(config, run_dir, length) != 0 || config[length] != '/' || is_elsewhere((pid_t)pid))
+		if (strncmp(config, run_dir, length) != 0 || config[length] != '/' || process_shares_network((pid_t)pid) == 0)
 			continue;
 		grown = reallocarray(orphans, n + 1, sizeof(*orphans));
 		if (!grown) {

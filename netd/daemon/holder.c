@@ -19,27 +19,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../lib/fd.h"
 #include "../../lib/limits.h"
+#include "process.h"
 
 #define CGROUP_ROOT "/sys/fs/cgroup"
-
-static bool read_small(int proc_fd, pid_t pid, const char *name, char *buffer, size_t size)
-{
-	_cleanup_(fd_closep) int fd = -EBADF;
-	char path[64];
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "%d/%s", (int)pid, name);
-	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = read(fd, buffer, size - 1);
-	if (n < 0)
-		return false;
-	buffer[n] = '\0';
-	return true;
-}
 
 /* Is the socket among the files of this process? Not when we may not look. */
 static bool has_socket(int proc_fd, pid_t pid, uint32_t inode)
@@ -73,11 +56,11 @@ static bool has_socket(int proc_fd, pid_t pid, uint32_t inode)
 }
 
 /* The path below CGROUP_ROOT of the cgroup of a process: the line "0::PATH" of cgroups(7). */
-static bool read_cgroup_path(int proc_fd, pid_t pid, char *ret_path, size_t size)
+static bool read_cgroup_path(pid_t pid, char *ret_path, size_t size)
 {
 	char buffer[4096], *line;
 
-	if (!read_small(proc_fd, pid, "cgroup", buffer, sizeof(buffer)))
+	if (process_read(pid, "cgroup", buffer, sizeof(buffer)) == 0)
 		return false;
 	line = strncmp(buffer, "0::", 3) == 0 ? buffer : strstr(buffer, "\n0::");
 	if (!line)
@@ -89,12 +72,12 @@ static bool read_cgroup_path(int proc_fd, pid_t pid, char *ret_path, size_t size
 	return (size_t)snprintf(ret_path, size, "%s", line) < size;
 }
 
-static bool is_in_cgroup(int proc_fd, pid_t pid, uint64_t cgroup, char *ret_unit, size_t unit_size)
+static bool is_in_cgroup(pid_t pid, uint64_t cgroup, char *ret_unit, size_t unit_size)
 {
 	char path[3900], folder[4096];
 	struct stat st;
 
-	if (!cgroup || !read_cgroup_path(proc_fd, pid, path, sizeof(path)))
+	if (!cgroup || !read_cgroup_path(pid, path, sizeof(path)))
 		return false;
 	snprintf(folder, sizeof(folder), CGROUP_ROOT "%s", path);
 	/* The root is no unit. */
@@ -102,13 +85,6 @@ static bool is_in_cgroup(int proc_fd, pid_t pid, uint64_t cgroup, char *ret_unit
 		return false;
 	snprintf(ret_unit, unit_size, "%s", strrchr(path, '/') + 1);
 	return true;
-}
-
-static void read_command(int proc_fd, pid_t pid, char *buffer, size_t size)
-{
-	if (!read_small(proc_fd, pid, "comm", buffer, size))
-		buffer[0] = '\0';
-	buffer[strcspn(buffer, "\n")] = '\0';
 }
 
 static uint32_t uid_of(int proc_fd, pid_t pid)
@@ -139,17 +115,18 @@ void holder_find(const struct socket_entry *socket, struct holder *ret_holder)
 		if (has_socket(proc_fd, (pid_t)pid, socket->inode)) {
 			holder.certain = true;
 			holder.pid = (pid_t)pid;
-			if (is_in_cgroup(proc_fd, (pid_t)pid, socket->cgroup, unit, sizeof(unit)))
+			if (is_in_cgroup((pid_t)pid, socket->cgroup, unit, sizeof(unit)))
 				memcpy(holder.unit, unit, sizeof(unit));
 		} else if (uid_of(proc_fd, (pid_t)pid) == socket->uid &&
-			   is_in_cgroup(proc_fd, (pid_t)pid, socket->cgroup, unit, sizeof(unit))) {
+			   is_in_cgroup((pid_t)pid, socket->cgroup, unit, sizeof(unit))) {
 			memcpy(holder.unit, unit, sizeof(unit));
 			/* Only one that nobody else could be taken for. */
 			holder.pid = n_fit++ == 0 ? (pid_t)pid : 0;
 		}
 	}
 	if (holder.pid)
-		read_command(dirfd(proc), holder.pid, holder.command, sizeof(holder.command));
+		(void)process_read(holder.pid, "comm", holder.command, sizeof(holder.command));
+	holder.command[strcspn(holder.command, "\n")] = '\0';
 	if (proc)
 		closedir(proc);
 	*ret_holder = holder;

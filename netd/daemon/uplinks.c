@@ -187,6 +187,7 @@ static void adopt_card(struct uplinks *uplinks, const struct uplink_moved *moved
 	_cleanup_(uplink_look_deinit) struct uplink_look look = UPLINK_LOOK_NULL;
 	struct card card = { .due = true, .unsaved = true };
 	struct uplink *uplink = &card.uplink;
+	struct uplink_values values, usual;
 	int r;
 
 	memcpy(uplink->network, moved->network, sizeof(uplink->network));
@@ -202,7 +203,9 @@ static void adopt_card(struct uplinks *uplinks, const struct uplink_moved *moved
 				"PRIORITY=3", "NETWORK=%s", moved->network, NULL);
 		return;
 	}
-	uplink_read_backwards(uplinks->kernel, uplink);
+	uplink_read_values(uplinks->kernel, moved->bridge, &values);
+	uplink_read_values(uplinks->kernel, "default", &usual);
+	uplink_read_backwards(uplink, &values, &usual);
 	sd_journal_send("MESSAGE=network %s: there is no file of what was on %s; %s gets back what is on %s now", moved->network, moved->nic,
 			moved->nic, moved->bridge, "PRIORITY=4", "NETWORK=%s", moved->network, NULL);
 	(void)add_card(uplinks, &card);

@@ -200,24 +200,14 @@ static bool is_in_the_way(const struct kernel *kernel, const struct netstate_rou
 	return kernel_is_overlap(kernel, route);
 }
 
-/* The table of the host's own addresses says nothing that addresses do not say. */
-static bool is_of_local_table(const struct nlmsghdr *message)
+/* What a message about a route begins with; zeros when it is too short for that. */
+static struct rtmsg route_header(const struct nlmsghdr *message)
 {
-	struct rtmsg header;
+	struct rtmsg header = { 0 };
 
-	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(header)))
-		return false;
-	memcpy(&header, NLMSG_DATA(message), sizeof(header));
-	return header.rtm_table == RT_TABLE_LOCAL;
-}
-
-/* Did the kernel make it for an address? Those are asked for with the addresses. */
-static bool is_of_address(const struct nlmsghdr *message)
-{
-	struct rtmsg header;
-
-	memcpy(&header, NLMSG_DATA(message), sizeof(header));
-	return header.rtm_protocol == RTPROT_KERNEL;
+	if (message->nlmsg_len >= NLMSG_LENGTH(sizeof(header)))
+		memcpy(&header, NLMSG_DATA(message), sizeof(header));
+	return header;
 }
 
 /* Routes are dirty as a whole, too: those of interfaces that are no bridges of ours are read only when they are needed. */
@@ -228,8 +218,9 @@ static void note_dirt(const struct kernel *kernel, const struct nlmsghdr *messag
 
 	if (dirty == DIRTY_ROUTES && !dirt->overlap && dump_route(message, &route, &of_route) == 0)
 		dirt->overlap = is_in_the_way(kernel, &route, of_route);
+	/* Those that the kernel has made for an address are asked for with the addresses. */
 	if (ifindex > 0)
-		dirt_add_link(dirt, ifindex, dirty == DIRTY_ROUTES && !is_of_address(message));
+		dirt_add_link(dirt, ifindex, dirty == DIRTY_ROUTES && route_header(message).rtm_protocol != RTPROT_KERNEL);
 	if (ifindex <= 0 || dirty == DIRTY_ROUTES)
 		dirt->parts |= dirty;
 }
@@ -243,7 +234,8 @@ void monitor_note(const struct kernel *kernel, uint32_t own_port, const void *by
 	for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
 		unsigned int dirty = classify(message->nlmsg_type);
 
-		if (dirty == 0 || (dirty == DIRTY_ROUTES && is_of_local_table(message)))
+		/* The table of the host's own addresses says nothing that addresses do not say. */
+		if (dirty == 0 || (dirty == DIRTY_ROUTES && route_header(message).rtm_table == RT_TABLE_LOCAL))
 			continue;
 		if (message->nlmsg_pid == own_port) {
 			news->n_own++;

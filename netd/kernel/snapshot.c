@@ -1068,7 +1068,8 @@ int kernel_look_at_taps(struct kernel *kernel, const struct netstate *desired)
 }
 
 /*
- * A value below /proc/sys/net was written: where no event tells of that, its interface is to be read again.
+ * A value below /proc/sys/net was written: where no event tells of that, its interface is to be read again. One that is not
+ * in the view was made since the last look, and the event that says so has not been read yet.
  */
 void kernel_note_sysctl(struct kernel *kernel, const char *path)
 {
@@ -1081,8 +1082,6 @@ void kernel_note_sysctl(struct kernel *kernel, const char *path)
 	link = find_link_name(&kernel->view, name);
 	if (link)
 		dirt_add_link(&kernel->dirt, link->ifindex, false);
-	else
-		kernel->dirt.parts |= DIRTY_LINKS;
 }
 
 static int copy_state(const struct netstate *state, struct netstate *ret_copy)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A network card on its way into a bridge and back: all that is on it, on the bridge, and around them.
- * Reads from the kernel, and but for a bridge's values below /proc/sys/net changes nothing.
+ * Reads from the kernel; changes nothing.
  */
 #include "uplink.h"
 
@@ -523,23 +523,18 @@ int uplink_look(struct kernel *kernel, const char *nic, const char *bridge, stru
 	return r;
 }
 
-static void sysctl_path(const struct uplink_sysctl *sysctl, const char *name, char path[static 96])
-{
-	snprintf(path, 96, "%s/conf/%s/%s", sysctl->family, name, sysctl->name);
-}
-
 /* What of an interface's values is not what an interface gets by itself. Those that this kernel has not are none. */
 void uplink_read_sysctls(struct kernel *kernel, struct uplink *uplink)
 {
 	uplink->sysctls_set = 0;
 	for (size_t i = 0; i < uplink_n_sysctls; i++) {
 		int value, usual;
-		char path[96];
+		char path[UPLINK_SYSCTL_PATH_SIZE];
 
-		sysctl_path(&uplink_sysctls[i], uplink->nic, path);
+		uplink_sysctl_path(&uplink_sysctls[i], uplink->nic, path);
 		if (sysctl_read(kernel, path, &value) < 0)
 			continue;
-		sysctl_path(&uplink_sysctls[i], "default", path);
+		uplink_sysctl_path(&uplink_sysctls[i], "default", path);
 		if (sysctl_read(kernel, path, &usual) < 0 || value == usual)
 			continue;
 		uplink->sysctls_set |= UINT64_C(1) << i;
@@ -547,40 +542,18 @@ void uplink_read_sysctls(struct kernel *kernel, struct uplink *uplink)
 	}
 }
 
-/* The bridge is what the card was. Safe because: it is a bridge of ours, and the values are those of the host's own card. */
-void uplink_write_sysctls(struct kernel *kernel, const struct uplink *uplink)
+/* Of an interface, or of "default". */
+void uplink_read_values(struct kernel *kernel, const char *name, struct uplink_values *ret_values)
 {
-	for (size_t i = 0; i < uplink_n_sysctls; i++) {
-		char path[96];
+	const struct uplink_sysctl accept_ra = { "ipv6", "accept_ra" }, gen_mode = { "ipv6", "addr_gen_mode" };
+	char path[UPLINK_SYSCTL_PATH_SIZE];
 
-		if (!(uplink->sysctls_set >> i & 1))
-			continue;
-		sysctl_path(&uplink_sysctls[i], uplink->bridge, path);
-		(void)sysctl_write(kernel, path, uplink->sysctls[i]);
-	}
-}
-
-/*
- * Of a card that was moved by somebody who has left nothing written about it: what the bridge says of router advertisements and
- * of its link-local address, read backwards (desired.c). Where several values of the card have led to that, it
- * is what interfaces get by themselves.
- */
-void uplink_read_backwards(struct kernel *kernel, struct uplink *uplink)
-{
-	int bridge, usual = 1;
-	char path[96];
-
-	uplink->accept_ra = -1;
-	snprintf(path, sizeof(path), "ipv6/conf/%s/accept_ra", uplink->bridge);
-	if (sysctl_read(kernel, path, &bridge) < 0)
-		return;
-	(void)sysctl_read(kernel, "ipv6/conf/default/accept_ra", &usual);
-	uplink->accept_ra = bridge == 0 ? 0 : usual ?: 1;
-	usual = 0;
-	(void)sysctl_read(kernel, "ipv6/conf/default/addr_gen_mode", &usual);
-	snprintf(path, sizeof(path), "ipv6/conf/%s/addr_gen_mode", uplink->bridge);
-	if (sysctl_read(kernel, path, &bridge) == 0 && bridge != 0)
-		uplink->gen_mode = (uint8_t)(usual ?: bridge);
+	uplink_sysctl_path(&accept_ra, name, path);
+	if (sysctl_read(kernel, path, &ret_values->accept_ra) < 0)
+		ret_values->accept_ra = -1;
+	uplink_sysctl_path(&gen_mode, name, path);
+	if (sysctl_read(kernel, path, &ret_values->gen_mode) < 0)
+		ret_values->gen_mode = -1;
 }
 
 /* Cards that are in bridges of ours: a port that has the bridge's own Ethernet address gave it that. */

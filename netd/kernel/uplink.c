@@ -329,6 +329,19 @@ static const char *describe(const struct uplink_step *step)
 	return "change it";
 }
 
+/* The bridge is what the card was. Safe because: it is a bridge of ours, and the values are those of the host's own card. */
+void uplink_write_sysctls(struct kernel *kernel, const struct uplink *uplink)
+{
+	for (size_t i = 0; i < uplink_n_sysctls; i++) {
+		char path[UPLINK_SYSCTL_PATH_SIZE];
+
+		if (!(uplink->sysctls_set >> i & 1))
+			continue;
+		uplink_sysctl_path(&uplink_sysctls[i], uplink->bridge, path);
+		(void)sysctl_write(kernel, path, uplink->sysctls[i]);
+	}
+}
+
 /*
  * Carries out all steps, in as few datagrams as they fit into: the host is without its addresses for as long as the kernel
  * needs for them. All are tried; the first failure is returned. Safe because: the card and the bridge are those that a

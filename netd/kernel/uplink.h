@@ -12,6 +12,7 @@ int uplink_apply(struct kernel *kernel, const struct uplink_steps *steps, const 
 		 struct failure *failure);
 
 void uplink_read_sysctls(struct kernel *kernel, struct uplink *uplink);
+void uplink_read_values(struct kernel *kernel, const char *name, struct uplink_values *ret_values);
 void uplink_write_sysctls(struct kernel *kernel, const struct uplink *uplink);
 
 /* A card found in a bridge of ours. */
@@ -23,7 +24,6 @@ struct uplink_moved {
 };
 
 int uplink_find_moved(struct kernel *kernel, struct uplink_moved **ret_moved, size_t *ret_n);
-void uplink_read_backwards(struct kernel *kernel, struct uplink *uplink);
 
 enum uplink_answer { UPLINK_SILENT, UPLINK_ANSWERS, UPLINK_FIXED };
 

@@ -174,12 +174,12 @@ void uplink_settle_routes(struct uplink_set *set)
 			set->routes[i].made = false;
 }
 
-static bool has_neighbour(const struct uplink_set *set, const struct uplink_neighbour *neighbour)
+static struct uplink_neighbour *find_neighbour(const struct uplink_set *set, const struct uplink_neighbour *neighbour)
 {
 	for (size_t i = 0; i < set->n_neighbours; i++)
 		if (set->neighbours[i].proxy == neighbour->proxy && same_ip(&set->neighbours[i].address, &neighbour->address))
-			return true;
-	return false;
+			return &set->neighbours[i];
+	return NULL;
 }
 
 /* May this card become a port, and what is on it move? Writes the reason when it may not. */
@@ -410,7 +410,7 @@ static void move_neighbours(struct planning *planning, const struct uplink_set *
 		add_neighbour_step(planning, UPLINK_NEIGHBOUR_REMOVE, &from->neighbours[i], from_index);
 	}
 	for (size_t i = 0; i < was->n_neighbours; i++)
-		if (!has_neighbour(from, &was->neighbours[i]) && !has_neighbour(to, &was->neighbours[i]))
+		if (!find_neighbour(from, &was->neighbours[i]) && !find_neighbour(to, &was->neighbours[i]))
 			add_neighbour_step(planning, UPLINK_NEIGHBOUR_ADD, &was->neighbours[i], to_index);
 }
 
@@ -502,14 +502,13 @@ static int remember_address(struct uplink_set *was, const struct uplink_address 
 
 static int remember_neighbour(struct uplink_set *was, const struct uplink_neighbour *neighbour, bool *changed)
 {
-	for (size_t i = 0; i < was->n_neighbours; i++)
-		if (was->neighbours[i].proxy == neighbour->proxy && same_ip(&was->neighbours[i].address, &neighbour->address)) {
-			*changed |= memcmp(&was->neighbours[i].mac, &neighbour->mac, sizeof(neighbour->mac)) != 0;
-			was->neighbours[i] = *neighbour;
-			return 0;
-		}
-	*changed = true;
-	return uplink_set_add_neighbour(was, neighbour);
+	struct uplink_neighbour *before = find_neighbour(was, neighbour);
+
+	*changed |= !before || memcmp(&before->mac, &neighbour->mac, sizeof(neighbour->mac)) != 0;
+	if (!before)
+		return uplink_set_add_neighbour(was, neighbour);
+	*before = *neighbour;
+	return 0;
 }
 
 /* In the file lifetimes are those of one moment, which is @age_s ago. */
@@ -575,4 +574,17 @@ int uplink_adopt(struct uplink *uplink, const struct uplink_look *look)
 	for (size_t i = 0; r == 0 && i < found->n_neighbours; i++)
 		r = uplink_set_add_neighbour(&uplink->was, &found->neighbours[i]);
 	return r;
+}
+
+/*
+ * Such a card's way with router advertisements and with its link-local address: what the bridge has of them, read backwards
+ * (desired.c). Where several values of the card have led to that, it is what interfaces get by themselves, @usual.
+ */
+void uplink_read_backwards(struct uplink *uplink, const struct uplink_values *bridge, const struct uplink_values *usual)
+{
+	uplink->accept_ra = bridge->accept_ra > 0 ? usual->accept_ra : bridge->accept_ra;
+	if (bridge->accept_ra > 0 && uplink->accept_ra <= 0)
+		uplink->accept_ra = 1;
+	if (bridge->gen_mode > 0)
+		uplink->gen_mode = (uint8_t)(usual->gen_mode > 0 ? usual->gen_mode : bridge->gen_mode);
 }

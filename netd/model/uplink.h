@@ -24,6 +24,7 @@
 #define UPLINK_KERNEL		2		/* RTPROT_KERNEL */
 #define UPLINK_RULE_SIZE	512
 #define UPLINK_SYSCTLS_MAX	64
+#define UPLINK_SYSCTL_PATH_SIZE	96		/* families and names of the table are short, and interfaces have 15 characters */
 
 /* Identity: address and prefix length. */
 struct uplink_address {
@@ -95,6 +96,12 @@ struct uplink_sysctl {
 
 extern const struct uplink_sysctl uplink_sysctls[];
 extern const size_t uplink_n_sysctls;
+void uplink_sysctl_path(const struct uplink_sysctl *sysctl, const char *interface, char ret_path[static UPLINK_SYSCTL_PATH_SIZE]);
+
+/* Two of an interface that the planner keeps itself; -1: the kernel has no such value. */
+struct uplink_values {
+	int accept_ra, gen_mode;	/* IN6_ADDR_GEN_MODE_* */
+};
 
 enum uplink_phase {
 	UPLINK_TRIAL,			/* moved, or about to be: undone when it is not found good in time */
@@ -190,3 +197,4 @@ int uplink_plan(const struct uplink *uplink, const struct uplink_look *look, boo
 int uplink_steps_print(const struct uplink_steps *steps, char **ret_text);
 int uplink_remember(struct uplink *uplink, const struct uplink_look *look, uint64_t now_us, bool *ret_changed);
 int uplink_adopt(struct uplink *uplink, const struct uplink_look *look);
+void uplink_read_backwards(struct uplink *uplink, const struct uplink_values *bridge, const struct uplink_values *usual);

@@ -45,6 +45,12 @@ const struct uplink_sysctl uplink_sysctls[] = {
 const size_t uplink_n_sysctls = ARRAY_SIZE(uplink_sysctls);
 static_assert(ARRAY_SIZE(uplink_sysctls) <= UPLINK_SYSCTLS_MAX, "a bit for each");
 
+/* Where it is below /proc/sys/net. @interface may be "default": what interfaces get by themselves. */
+void uplink_sysctl_path(const struct uplink_sysctl *sysctl, const char *interface, char ret_path[static UPLINK_SYSCTL_PATH_SIZE])
+{
+	snprintf(ret_path, UPLINK_SYSCTL_PATH_SIZE, "%s/conf/%s/%s", sysctl->family, interface, sysctl->name);
+}
+
 static void print_ip(FILE *file, const char *key, const struct ip *ip)
 {
 	if (ip->family)

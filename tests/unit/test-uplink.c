@@ -403,12 +403,40 @@ static void gateways(void **state _unused_)
 	check_string("gateway", IP_TEXT(&found[0]), "192.0.2.1");
 }
 
+/* What the bridge has is what the planner has made of the card's; where that was several things, the usual one. */
+static void read_backwards(void **state _unused_)
+{
+	static const struct {
+		struct uplink_values bridge, usual;
+		int accept_ra;
+		uint8_t gen_mode;
+	} cases[] = {
+		{ { -1, -1 }, { -1, -1 }, -1, 0 },	/* no IPv6 */
+		{ { 0, 0 }, { 1, 0 }, 0, 0 },
+		{ { 2, 0 }, { 1, 0 }, 1, 0 },
+		{ { 2, 0 }, { 2, 0 }, 2, 0 },
+		{ { 2, 0 }, { 0, 0 }, 1, 0 },
+		{ { 2, 0 }, { -1, -1 }, 1, 0 },
+		{ { 0, 3 }, { 1, 0 }, 0, 3 },
+		{ { 0, 3 }, { 1, 2 }, 0, 2 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct uplink uplink = { 0 };
+
+		uplink_read_backwards(&uplink, &cases[i].bridge, &cases[i].usual);
+		assert_int_equal(uplink.accept_ra, cases[i].accept_ra);
+		assert_int_equal(uplink.gen_mode, cases[i].gen_mode);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trip), cmocka_unit_test(broken_files), cmocka_unit_test(from_anywhere),
 		cmocka_unit_test(labels), cmocka_unit_test(lifetimes), cmocka_unit_test(found_later), cmocka_unit_test(refusals),
 		cmocka_unit_test(gateways), cmocka_unit_test(second_card), cmocka_unit_test(adopted), cmocka_unit_test(routes_by_hand),
+		cmocka_unit_test(read_backwards),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
