@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "../lib/str.h"
+#include "../netd/model/config.h"
 #include "../netd/model/keys.h"
 
 static bool is_later(const struct import_line *a, const struct import_line *b)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "../../lib/fd.h"
+#include "../model/config.h"
 
 static const char *const state_names[] = {
 	[NETWORK_STOPPED] = "stopped",

@@ -85,7 +85,7 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 		.state = managed->state,
 		.autostart = managed->network.autostart,
 		.on_demand = managed->network.on_demand,
-		.mode = managed->network.bridge[0] ? network_mode_name(managed->network.mode) : "",
+		.mode = managed->network.bridge[0] ? network_mode_names[managed->network.mode] : "",
 		.bridge = managed->network.bridge,
 		.problem = managed->config_problem[0] ? managed->config_problem : managed->problem,
 		.fix = managed->fix,

@@ -8,7 +8,7 @@
  * last one; one that takes several collects them; an empty value goes back to the default, or empties the
  * list. What is not known is an error, so that a key added later never meant something else before.
  */
-#include "network.h"
+#include "config.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -20,63 +20,6 @@
 #include "keys.h"
 #include "records.h"
 #include "routes.h"
-
-void network_deinit(struct network *network)
-{
-	for (size_t i = 0; i < network->n_paths; i++)
-		free(network->paths[i]);
-	free(network->paths);
-	free(network->problem);
-	records_deinit(network);
-	keys_deinit(network);
-	*network = NETWORK_NULL;
-}
-
-/*
- * May a network have this name? 1 to 12 letters, digits, '-', '_' and '.', the first of them a letter or a
- * digit: it stands in the name of a bridge, of files and of a domain, and is an interface's alternative name.
- */
-bool network_name_is_valid(const char *name)
-{
-	size_t length = strlen(name);
-
-	if (length < 1 || length >= NETWORK_NAME_SIZE || strcmp(name, "lo") == 0)
-		return false;
-	for (size_t i = 0; i < length; i++) {
-		char c = name[i];
-		bool alphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-
-		if (!alphanumeric && (i == 0 || (c != '-' && c != '_' && c != '.')))
-			return false;
-	}
-	return true;
-}
-
-/* Does a network card of the host become a port of its bridge? */
-bool network_has_card(const struct network *network)
-{
-	return network->mode == NETWORK_BRIDGE && network->n_uplinks > 0;
-}
-
-/* Does the network's file name this one as a peer? */
-bool network_has_peer(const struct network *network, const char *name)
-{
-	for (size_t i = 0; i < network->n_peers; i++)
-		if (strcmp(network->peers[i], name) == 0)
-			return true;
-	return false;
-}
-
-/* Is that the network's name, its bridge's, or an alternative name of that? */
-bool network_is_called(const struct network *network, const char *name)
-{
-	if (strcmp(network->name, name) == 0 || strcmp(network->bridge, name) == 0)
-		return true;
-	for (size_t i = 0; i < network->n_altnames; i++)
-		if (strcmp(network->altnames[i], name) == 0)
-			return true;
-	return false;
-}
 
 /* Parsing */
 
@@ -409,7 +352,7 @@ static int verify_mode(struct network *network, struct failure *failure)
 	for (size_t i = 0; i < KEY_MAX_; i++)
 		if (network->places[i].line > 0 && keys[i].only && !(keys[i].only >> network->mode & 1))
 			return network_failure(network, network->places[i], failure, "[%s] %s= has no meaning with Mode=%s",
-					       keys[i].section, keys[i].name, network_mode_name(network->mode));
+					       keys[i].section, keys[i].name, network_mode_names[network->mode]);
 	if (network->mode != NETWORK_BRIDGE)
 		return 0;
 	r = verify_card(network, failure);
@@ -462,7 +405,7 @@ static int fill_in(struct network *network)
 	char domain[NETWORK_NAME_SIZE + sizeof(".internal")];
 
 	if (network->n_kept_ports == 0 && !network->keeps_none) {
-		if (!KEYS_APPEND(network, kept_ports))
+		if (!NETWORK_APPEND(network, kept_ports))
 			return -ENOMEM;
 		strcpy(network->kept_ports[0], "vnet*");
 	}

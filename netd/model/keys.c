@@ -16,17 +16,7 @@
 #include "records.h"
 #include "routes.h"
 #include "taps.h"
-
-static const char *const mode_names[] = {
-	[NETWORK_NAT] = "nat", [NETWORK_ISOLATED] = "isolated", [NETWORK_ROUTE] = "route", [NETWORK_OPEN] = "open",
-	[NETWORK_BRIDGE] = "bridge",
-};
-static_assert(ARRAY_SIZE(mode_names) == NETWORK_MODE_MAX_, "a name for each mode");
-
-static const char *const host_access_names[] = {
-	[HOST_ACCESS_GATEWAY] = "gateway", [HOST_ACCESS_ALL] = "all", [HOST_ACCESS_NONE] = "none",
-};
-static_assert(ARRAY_SIZE(host_access_names) == HOST_ACCESS_MAX_, "a name for each access");
+#include "values.h"
 
 static const char *const checksum_names[] = {
 	[NETWORK_CHECKSUM_AUTO] = "auto", [NETWORK_CHECKSUM_NFT] = "nft", [NETWORK_CHECKSUM_TC] = "tc",
@@ -34,124 +24,11 @@ static const char *const checksum_names[] = {
 };
 static_assert(ARRAY_SIZE(checksum_names) == NETWORK_CHECKSUM_MAX_, "a name for each way");
 
-const char *network_mode_name(enum network_mode mode)
-{
-	return mode_names[mode];
-}
-
-const char *network_host_access_name(enum network_host_access access)
-{
-	return host_access_names[access];
-}
-
-/*
- * One more item, all of it 0, behind a list of a network's: KEYS_APPEND(). NULL without memory, and the list is as it was.
- */
-void *keys_append(void **items, size_t *n, size_t size)
-{
-	char *grown = reallocarray(*items, *n + 1, size);
-
-	if (!grown)
-		return NULL;
-	*items = grown;
-	return memset(grown + (*n)++ * size, 0, size);
-}
-
-/* Values that several keys share. */
-
-static int parse_word(const char *value, const char *const *names, size_t n_names, char why[static KEY_WHY_SIZE],
-		      uint8_t *ret_value)
-{
-	const char *nearest;
-
-	for (size_t i = 0; i < n_names; i++)
-		if (strcmp(value, names[i]) == 0) {
-			*ret_value = (uint8_t)i;
-			return 0;
-		}
-	nearest = str_nearest(value, names, n_names);
-	if (nearest)
-		snprintf(why, KEY_WHY_SIZE, ", did you mean %s?", nearest);
-	return -EINVAL;
-}
-
-/* systemd.syntax(7) takes these words, in any case. */
-int keys_parse_boolean(const char *value, bool *ret_value)
-{
-	static const char *const yes[] = { "yes", "true", "on", "1", "y", "t" };
-	static const char *const no[] = { "no", "false", "off", "0", "n", "f" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
-		if (strcasecmp(value, yes[i]) == 0) {
-			*ret_value = true;
-			return 0;
-		}
-		if (strcasecmp(value, no[i]) == 0) {
-			*ret_value = false;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-static const struct unit {
-	const char *name;
-	uint32_t seconds;
-} units[] = {
-	{ "s", 1 }, { "sec", 1 }, { "second", 1 }, { "seconds", 1 },
-	{ "m", 60 }, { "min", 60 }, { "minute", 60 }, { "minutes", 60 },
-	{ "h", 3600 }, { "hr", 3600 }, { "hour", 3600 }, { "hours", 3600 },
-	{ "d", 86400 }, { "day", 86400 }, { "days", 86400 },
-	{ "w", 604800 }, { "week", 604800 }, { "weeks", 604800 },
-};
-
-static bool find_unit(const char *name, size_t length, uint64_t *ret_seconds)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
-		if (strlen(units[i].name) == length && memcmp(units[i].name, name, length) == 0) {
-			*ret_seconds = units[i].seconds;
-			return true;
-		}
-	return false;
-}
-
-/* A time span as in systemd.time(7), whole numbers only: "90", "2h", "1d 12h". */
-static int parse_seconds(const char *value, uint64_t *ret_seconds)
-{
-	uint64_t total = 0;
-
-	while (*value) {
-		size_t digits = strspn(value, "0123456789"), letters;
-		uint64_t seconds = 1;
-		char number[16];
-		uint32_t n;
-
-		if (digits == 0 || digits >= sizeof(number))
-			return -EINVAL;
-		memcpy(number, value, digits);
-		number[digits] = '\0';
-		value += digits;
-		value += strspn(value, " \t");
-		letters = strcspn(value, "0123456789 \t");
-		if (str_parse_u32(number, UINT32_MAX, &n) < 0)
-			return -EINVAL;
-		if (letters > 0 && !find_unit(value, letters, &seconds))
-			return -EINVAL;
-		value += letters;
-		value += strspn(value, " \t");
-		total += n * seconds;
-		if (total >= UINT32_MAX)
-			return -EINVAL;
-	}
-	*ret_seconds = total;
-	return 0;
-}
-
 /* [Network] */
 
 static int parse_mode(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
 {
-	return parse_word(value, mode_names, ARRAY_SIZE(mode_names), why, &network->mode);
+	return values_parse_word(value, network_mode_names, ARRAY_SIZE(network_mode_names), why, &network->mode);
 }
 
 static void reset_mode(struct network *network)
@@ -250,7 +127,7 @@ static int parse_autostart(struct network *network, const char *value, char why[
 		return 0;
 	}
 	network->on_demand = false;
-	return keys_parse_boolean(value, &network->autostart);
+	return values_parse_boolean(value, &network->autostart);
 }
 
 static void reset_autostart(struct network *network)
@@ -267,7 +144,7 @@ static int parse_idle_timeout(struct network *network, const char *value, char w
 		network->idle_timeout_s = NETWORK_NEVER;
 		return 0;
 	}
-	if (parse_seconds(value, &seconds) < 0 || seconds < 1)
+	if (values_parse_seconds(value, &seconds) < 0 || seconds < 1)
 		return -EINVAL;
 	network->idle_timeout_s = (uint32_t)seconds;
 	return 0;
@@ -280,7 +157,7 @@ static void reset_idle_timeout(struct network *network)
 
 static int parse_host_access(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
 {
-	return parse_word(value, host_access_names, ARRAY_SIZE(host_access_names), why, &network->host_access);
+	return values_parse_word(value, network_host_access_names, ARRAY_SIZE(network_host_access_names), why, &network->host_access);
 }
 
 static void reset_host_access(struct network *network)
@@ -293,7 +170,7 @@ static int parse_start_services(struct network *network, const char *value, char
 	static const char *const names[] = { "always", "on-demand" };
 	uint8_t i;
 
-	if (parse_word(value, names, ARRAY_SIZE(names), why, &i) < 0)
+	if (values_parse_word(value, names, ARRAY_SIZE(names), why, &i) < 0)
 		return -EINVAL;
 	network->services_on_demand = i == 1;
 	return 0;
@@ -306,7 +183,7 @@ static void reset_start_services(struct network *network)
 
 static int parse_coexist(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return keys_parse_boolean(value, &network->coexist);
+	return values_parse_boolean(value, &network->coexist);
 }
 
 static void reset_coexist(struct network *network)
@@ -316,7 +193,7 @@ static void reset_coexist(struct network *network)
 
 static int parse_forward_guard(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return keys_parse_boolean(value, &network->forward_guard);
+	return values_parse_boolean(value, &network->forward_guard);
 }
 
 static void reset_forward_guard(struct network *network)
@@ -332,7 +209,7 @@ static int parse_uplink(struct network *network, const char *value, char why[sta
 		snprintf(why, KEY_WHY_SIZE, "; more than %d interfaces", LIMIT_NETWORK_UPLINKS);
 		return -EINVAL;
 	}
-	if (!KEYS_APPEND(network, uplinks))
+	if (!NETWORK_APPEND(network, uplinks))
 		return -ENOMEM;
 	snprintf(network->uplinks[network->n_uplinks - 1], IFNAME_SIZE, "%s", value);
 	return 0;
@@ -340,14 +217,14 @@ static int parse_uplink(struct network *network, const char *value, char why[sta
 
 static void reset_uplink(struct network *network)
 {
-	KEYS_CLEAR(network, uplinks);
+	NETWORK_CLEAR(network, uplinks);
 }
 
 static int parse_confirm_timeout(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
 	uint64_t seconds;
 
-	if (parse_seconds(value, &seconds) < 0 || seconds < 1 || seconds > 3600)
+	if (values_parse_seconds(value, &seconds) < 0 || seconds < 1 || seconds > 3600)
 		return -EINVAL;
 	network->confirm_timeout_s = (uint32_t)seconds;
 	return 0;
@@ -360,7 +237,7 @@ static void reset_confirm_timeout(struct network *network)
 
 static int parse_stp(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return keys_parse_boolean(value, &network->stp);
+	return values_parse_boolean(value, &network->stp);
 }
 
 static void reset_stp(struct network *network)
@@ -368,36 +245,11 @@ static void reset_stp(struct network *network)
 	network->stp = false;
 }
 
-/* "FIRST-LAST", or one that is both. */
-int keys_parse_ip_range(const char *value, struct ip *ret_first, struct ip *ret_last, char why[static KEY_WHY_SIZE])
-{
-	const char *dash = strchr(value, '-');
-	size_t n = dash ? (size_t)(dash - value) : strlen(value);
-	char first[IP_TEXT_SIZE];
-
-	while (n > 0 && (value[n - 1] == ' ' || value[n - 1] == '\t'))
-		n--;
-	if (n >= sizeof(first))
-		return -EINVAL;
-	memcpy(first, value, n);
-	first[n] = '\0';
-	if (dash)
-		dash += 1 + strspn(dash + 1, " \t");
-	if (ip_parse(first, ret_first) < 0 || ip_parse(dash ? dash : first, ret_last) < 0 ||
-	    ret_first->family != ret_last->family)
-		return -EINVAL;
-	if (memcmp(ret_first->bytes_be, ret_last->bytes_be, sizeof(ret_first->bytes_be)) > 0) {
-		snprintf(why, KEY_WHY_SIZE, "; the first address is behind the last one");
-		return -EINVAL;
-	}
-	return 0;
-}
-
 static int parse_nat_address(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
 {
 	struct ip first, last;
 
-	if (keys_parse_ip_range(value, &first, &last, why) < 0)
+	if (values_parse_ip_range(value, &first, &last, why) < 0)
 		return -EINVAL;
 	if (!ip_is_usable(&first) || !ip_is_usable(&last)) {
 		snprintf(why, KEY_WHY_SIZE, "; nothing can be sent from this address");
@@ -418,31 +270,9 @@ static void reset_nat_address(struct network *network)
 	memset(network->nat_last, 0, sizeof(network->nat_last));
 }
 
-/* "FIRST-LAST", or one that is both. */
-int keys_parse_port_range(const char *value, size_t length, uint16_t ret_ports[static 2])
-{
-	char text[16];
-	char *dash;
-	uint32_t first, last;
-
-	if (length >= sizeof(text))
-		return -EINVAL;
-	memcpy(text, value, length);
-	text[length] = '\0';
-	dash = strchr(text, '-');
-	if (dash)
-		*dash++ = '\0';
-	if (str_parse_u32(text, UINT16_MAX, &first) < 0 || str_parse_u32(dash ? dash : text, UINT16_MAX, &last) < 0 ||
-	    first == 0 || first > last)
-		return -EINVAL;
-	ret_ports[0] = (uint16_t)first;
-	ret_ports[1] = (uint16_t)last;
-	return 0;
-}
-
 static int parse_nat_ports(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return keys_parse_port_range(value, strlen(value), network->nat_ports);
+	return values_parse_port_range(value, strlen(value), network->nat_ports);
 }
 
 static void reset_nat_ports(struct network *network)
@@ -452,7 +282,7 @@ static void reset_nat_ports(struct network *network)
 
 static int parse_nat66(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return keys_parse_boolean(value, &network->nat66);
+	return values_parse_boolean(value, &network->nat66);
 }
 
 static void reset_nat66(struct network *network)
@@ -464,7 +294,7 @@ static void reset_nat66(struct network *network)
 
 static int parse_port_isolated(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return keys_parse_boolean(value, &network->port_isolated);
+	return values_parse_boolean(value, &network->port_isolated);
 }
 
 static void reset_port_isolated(struct network *network)
@@ -474,7 +304,7 @@ static void reset_port_isolated(struct network *network)
 
 static int parse_mac_binding(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return keys_parse_boolean(value, &network->mac_binding);
+	return values_parse_boolean(value, &network->mac_binding);
 }
 
 static void reset_mac_binding(struct network *network)
@@ -485,7 +315,7 @@ static void reset_mac_binding(struct network *network)
 static int parse_address_binding(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
 	if (strcmp(value, "lease") != 0)
-		return keys_parse_boolean(value, &network->address_binding);
+		return values_parse_boolean(value, &network->address_binding);
 	network->address_binding = true;
 	return 0;
 }
@@ -497,7 +327,7 @@ static void reset_address_binding(struct network *network)
 
 static int parse_ra_guard(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return keys_parse_boolean(value, &network->ra_guard);
+	return values_parse_boolean(value, &network->ra_guard);
 }
 
 static void reset_ra_guard(struct network *network)
@@ -507,7 +337,7 @@ static void reset_ra_guard(struct network *network)
 
 static int parse_dhcp_guard(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return keys_parse_boolean(value, &network->dhcp_guard);
+	return values_parse_boolean(value, &network->dhcp_guard);
 }
 
 static void reset_dhcp_guard(struct network *network)
@@ -517,7 +347,7 @@ static void reset_dhcp_guard(struct network *network)
 
 static int parse_bpdu_guard(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return keys_parse_boolean(value, &network->bpdu_guard);
+	return values_parse_boolean(value, &network->bpdu_guard);
 }
 
 static void reset_bpdu_guard(struct network *network)
@@ -527,7 +357,7 @@ static void reset_bpdu_guard(struct network *network)
 
 static int parse_checksum(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
 {
-	return parse_word(value, checksum_names, ARRAY_SIZE(checksum_names), why, &network->checksum);
+	return values_parse_word(value, checksum_names, ARRAY_SIZE(checksum_names), why, &network->checksum);
 }
 
 static void reset_checksum(struct network *network)
@@ -542,7 +372,7 @@ static int parse_ports(struct network *network, const char *value, char why[stat
 
 	if (strcmp(value, "none") == 0) {
 		network->keeps_none = true;
-		KEYS_CLEAR(network, kept_ports);
+		NETWORK_CLEAR(network, kept_ports);
 		return 0;
 	}
 	if (strlen(value) >= sizeof(name))
@@ -556,7 +386,7 @@ static int parse_ports(struct network *network, const char *value, char why[stat
 		snprintf(why, KEY_WHY_SIZE, "; more than %d patterns", LIMIT_NETWORK_KEPT_PORTS);
 		return -EINVAL;
 	}
-	if (!KEYS_APPEND(network, kept_ports))
+	if (!NETWORK_APPEND(network, kept_ports))
 		return -ENOMEM;
 	snprintf(network->kept_ports[network->n_kept_ports - 1], IFNAME_SIZE, "%s", value);
 	return 0;
@@ -564,7 +394,7 @@ static int parse_ports(struct network *network, const char *value, char why[stat
 
 static void reset_ports(struct network *network)
 {
-	KEYS_CLEAR(network, kept_ports);
+	NETWORK_CLEAR(network, kept_ports);
 	network->keeps_none = false;
 }
 
@@ -582,7 +412,7 @@ static int parse_peer(struct network *network, const char *value, char why[stati
 		snprintf(why, KEY_WHY_SIZE, "; more than %d networks", LIMIT_NETWORK_PEERS);
 		return -EINVAL;
 	}
-	if (!KEYS_APPEND(network, peers))
+	if (!NETWORK_APPEND(network, peers))
 		return -ENOMEM;
 	snprintf(network->peers[network->n_peers - 1], NETWORK_NAME_SIZE, "%s", value);
 	return 0;
@@ -590,7 +420,7 @@ static int parse_peer(struct network *network, const char *value, char why[stati
 
 static void reset_peer(struct network *network)
 {
-	KEYS_CLEAR(network, peers);
+	NETWORK_CLEAR(network, peers);
 }
 
 /* [Address] */
@@ -649,7 +479,7 @@ static int parse_address(struct network *network, const char *value, char why[st
 		return -EINVAL;
 	}
 	address.place = network->places[KEY_ADDRESS];
-	if (!KEYS_APPEND(network, addresses))
+	if (!NETWORK_APPEND(network, addresses))
 		return -ENOMEM;
 	network->addresses[network->n_addresses - 1] = address;
 	return 0;
@@ -657,7 +487,7 @@ static int parse_address(struct network *network, const char *value, char why[st
 
 static void reset_address(struct network *network)
 {
-	KEYS_CLEAR(network, addresses);
+	NETWORK_CLEAR(network, addresses);
 	network->address_auto = false;
 }
 
@@ -665,7 +495,7 @@ static void reset_address(struct network *network)
 
 static int parse_dhcp_enable(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return keys_parse_boolean(value, &network->dhcp);
+	return values_parse_boolean(value, &network->dhcp);
 }
 
 static void reset_dhcp_enable(struct network *network)
@@ -673,25 +503,9 @@ static void reset_dhcp_enable(struct network *network)
 	network->dhcp = true;
 }
 
-/* As a lease may be long: NETWORK_LEASE_FOREVER for ever. */
-int keys_parse_lease_time(const char *value, uint32_t *ret_seconds)
-{
-	uint64_t seconds;
-
-	if (strcmp(value, "infinity") == 0) {
-		*ret_seconds = NETWORK_LEASE_FOREVER;
-		return 0;
-	}
-	/* dnsmasq raises anything shorter than two minutes. */
-	if (parse_seconds(value, &seconds) < 0 || seconds < 120)
-		return -EINVAL;
-	*ret_seconds = (uint32_t)seconds;
-	return 0;
-}
-
 static int parse_dhcp_lease_time(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return keys_parse_lease_time(value, &network->lease_time_s);
+	return values_parse_lease_time(value, &network->lease_time_s);
 }
 
 static void reset_dhcp_lease_time(struct network *network)
@@ -701,7 +515,7 @@ static void reset_dhcp_lease_time(struct network *network)
 
 static int parse_dhcp_only_hosts(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return keys_parse_boolean(value, &network->only_hosts);
+	return values_parse_boolean(value, &network->only_hosts);
 }
 
 static void reset_dhcp_only_hosts(struct network *network)
@@ -714,7 +528,7 @@ static int parse_dhcp_identity(struct network *network, const char *value, char 
 	static const char *const names[] = { "mac", "client-id" };
 	uint8_t n;
 
-	if (parse_word(value, names, ARRAY_SIZE(names), why, &n) < 0)
+	if (values_parse_word(value, names, ARRAY_SIZE(names), why, &n) < 0)
 		return -EINVAL;
 	network->by_client_id = n == 1;
 	return 0;
@@ -729,37 +543,12 @@ static void reset_dhcp_identity(struct network *network)
 
 static int parse_dns_enable(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return keys_parse_boolean(value, &network->dns);
+	return values_parse_boolean(value, &network->dns);
 }
 
 static void reset_dns_enable(struct network *network)
 {
 	network->dns = true;
-}
-
-static bool is_label_byte(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-}
-
-/* Labels of letters, digits, '-' and '_' with dots between them. */
-bool keys_domain_is_valid(const char *name, size_t length)
-{
-	size_t label = 0;
-
-	if (length == 0 || length >= LIMIT_NETWORK_DOMAIN)
-		return false;
-	for (size_t i = 0; i < length; i++) {
-		if (name[i] == '.') {
-			if (label == 0 || name[i - 1] == '-')
-				return false;
-			label = 0;
-			continue;
-		}
-		if (!is_label_byte(name[i]) || (name[i] == '-' && label == 0) || ++label > 63)
-			return false;
-	}
-	return label > 0 && name[length - 1] != '-';
 }
 
 /* What it is then, config_parse() says: NAME.internal. */
@@ -773,7 +562,7 @@ static int parse_dns_domain(struct network *network, const char *value, char why
 {
 	size_t length = strlen(value);
 
-	if (!keys_domain_is_valid(value, length))
+	if (!values_domain_is_valid(value, length))
 		return -EINVAL;
 	reset_dns_domain(network);
 	network->domain = strdup(value);
@@ -1177,14 +966,4 @@ void keys_reset(struct network *network)
 {
 	for (size_t i = 0; i < KEY_MAX_; i++)
 		keys[i].reset(network);
-}
-
-/* Frees the lists and texts of the keys in this file. */
-void keys_deinit(struct network *network)
-{
-	KEYS_CLEAR(network, uplinks);
-	KEYS_CLEAR(network, peers);
-	KEYS_CLEAR(network, kept_ports);
-	KEYS_CLEAR(network, addresses);
-	reset_dns_domain(network);
 }

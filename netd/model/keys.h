@@ -6,9 +6,7 @@
  */
 #pragma once
 
-#include "network.h"
-
-#define KEY_WHY_SIZE 256
+#include "values.h"
 
 struct key {
 	const char *section;
@@ -35,19 +33,3 @@ const char *keys_nearest(const char *section, const char *name);
 const char *keys_nearest_section(const char *section);
 const char *keys_section_of(const char *name);
 void keys_reset(struct network *network);
-void keys_deinit(struct network *network);
-
-/* Lists of a network: most networks have one item in them, or none. */
-#define KEYS_APPEND(network, many) \
-	keys_append((void **)&(network)->many, &(network)->n_##many, sizeof(*(network)->many))
-#define KEYS_CLEAR(network, many) \
-	(free((network)->many), (network)->many = NULL, (network)->n_##many = 0)
-void *keys_append(void **items, size_t *n, size_t size);
-
-/* Values that records.c has, too. */
-int keys_parse_boolean(const char *value, bool *ret_value);
-int keys_parse_ip_range(const char *value, struct ip *ret_first, struct ip *ret_last, char why[static KEY_WHY_SIZE]);
-int keys_parse_port_range(const char *value, size_t length, uint16_t ret_ports[static 2]);
-int keys_parse_boolean(const char *value, bool *ret_value);
-int keys_parse_lease_time(const char *value, uint32_t *ret_seconds);
-bool keys_domain_is_valid(const char *name, size_t length);

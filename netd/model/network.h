@@ -237,21 +237,19 @@ struct network {
 
 #define NETWORK_NULL (struct network){ 0 }
 void network_deinit(struct network *network);
+void network_texts_deinit(struct network_texts *texts);
 
-/* One file: its path as it is to be named in errors, and its bytes. Borrowed. */
-struct config_file {
-	const char *path;
-	const char *text;
-	size_t length;
-};
+/* Lists of a network: most networks have one item in them, or none. */
+#define NETWORK_APPEND(network, many) \
+	network_append((void **)&(network)->many, &(network)->n_##many, sizeof(*(network)->many))
+#define NETWORK_CLEAR(network, many) \
+	(free((network)->many), (network)->many = NULL, (network)->n_##many = 0)
+void *network_append(void **items, size_t *n, size_t size);
+
+extern const char *const network_mode_names[NETWORK_MODE_MAX_];
+extern const char *const network_host_access_names[HOST_ACCESS_MAX_];
 
 bool network_name_is_valid(const char *name);
-int config_parse(const char *name, const struct config_file *files, size_t n_files, struct network *ret_network,
-		 struct failure *failure);
-int config_verify(struct network *networks, size_t n_networks);
-
 bool network_has_card(const struct network *network);
 bool network_is_called(const struct network *network, const char *name);
 bool network_has_peer(const struct network *network, const char *name);
-const char *network_mode_name(enum network_mode mode);
-const char *network_host_access_name(enum network_host_access access);

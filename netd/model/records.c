@@ -22,14 +22,6 @@
 
 /* Lists of texts */
 
-static void texts_deinit(struct network_texts *texts)
-{
-	for (size_t i = 0; i < texts->n; i++)
-		free(texts->items[i]);
-	free(texts->items);
-	*texts = (struct network_texts){ 0 };
-}
-
 static int texts_add(struct network_texts *texts, const char *item, char why[static KEY_WHY_SIZE])
 {
 	char **items, *copy;
@@ -52,7 +44,7 @@ static int texts_add(struct network_texts *texts, const char *item, char why[sta
 
 static bool is_name(const char *name)
 {
-	return keys_domain_is_valid(name, strlen(name));
+	return values_domain_is_valid(name, strlen(name));
 }
 
 /* Splits at blanks; the words stand in @buffer. Returns how many, or -EINVAL. */
@@ -80,13 +72,13 @@ int records_parse_dhcp_range(struct network *network, const char *value, char wh
 {
 	struct network_range range = { .place = network->places[KEY_DHCP_RANGE] };
 
-	if (!strchr(value, '-') || keys_parse_ip_range(value, &range.first, &range.last, why) < 0)
+	if (!strchr(value, '-') || values_parse_ip_range(value, &range.first, &range.last, why) < 0)
 		return -EINVAL;
 	if (network->n_ranges == LIMIT_NETWORK_RANGES) {
 		snprintf(why, KEY_WHY_SIZE, "; more than %d ranges", LIMIT_NETWORK_RANGES);
 		return -EINVAL;
 	}
-	if (!KEYS_APPEND(network, ranges))
+	if (!NETWORK_APPEND(network, ranges))
 		return -ENOMEM;
 	network->ranges[network->n_ranges - 1] = range;
 	return 0;
@@ -94,7 +86,7 @@ int records_parse_dhcp_range(struct network *network, const char *value, char wh
 
 void records_reset_dhcp_range(struct network *network)
 {
-	KEYS_CLEAR(network, ranges);
+	NETWORK_CLEAR(network, ranges);
 }
 
 /* Those that the server itself answers for, or that are no options at all (RFC 2132, RFC 3046). */
@@ -188,7 +180,7 @@ int records_parse_dhcp_option(struct network *network, const char *value, char w
 
 void records_reset_dhcp_option(struct network *network)
 {
-	texts_deinit(&network->options);
+	network_texts_deinit(&network->options);
 }
 
 int records_parse_dhcp_ntp(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
@@ -201,7 +193,7 @@ int records_parse_dhcp_ntp(struct network *network, const char *value, char why[
 		snprintf(why, KEY_WHY_SIZE, "; more than %d servers", LIMIT_NETWORK_NTP);
 		return -EINVAL;
 	}
-	if (!KEYS_APPEND(network, ntp))
+	if (!NETWORK_APPEND(network, ntp))
 		return -ENOMEM;
 	network->ntp[network->n_ntp - 1] = ip;
 	return 0;
@@ -209,7 +201,7 @@ int records_parse_dhcp_ntp(struct network *network, const char *value, char why[
 
 void records_reset_dhcp_ntp(struct network *network)
 {
-	KEYS_CLEAR(network, ntp);
+	NETWORK_CLEAR(network, ntp);
 }
 
 int records_parse_dhcp_router(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
@@ -272,7 +264,7 @@ int records_parse_dns_forwarder(struct network *network, const char *value, char
 			snprintf(why, KEY_WHY_SIZE, "; more than %d servers", LIMIT_NETWORK_FORWARDERS);
 			return -EINVAL;
 		}
-		if (!KEYS_APPEND(network, forwarders))
+		if (!NETWORK_APPEND(network, forwarders))
 			return -ENOMEM;
 		network->forwarders[network->n_forwarders - 1] = ip;
 		return 0;
@@ -291,9 +283,9 @@ int records_parse_dns_forwarder(struct network *network, const char *value, char
 
 void records_reset_dns_forwarder(struct network *network)
 {
-	KEYS_CLEAR(network, forwarders);
+	NETWORK_CLEAR(network, forwarders);
 	network->split_all = false;
-	texts_deinit(&network->splits);
+	network_texts_deinit(&network->splits);
 }
 
 int records_parse_dns_host(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
@@ -312,7 +304,7 @@ int records_parse_dns_host(struct network *network, const char *value, char why[
 
 void records_reset_dns_host(struct network *network)
 {
-	texts_deinit(&network->names);
+	network_texts_deinit(&network->names);
 }
 
 int records_parse_dns_txt(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
@@ -321,7 +313,7 @@ int records_parse_dns_txt(struct network *network, const char *value, char why[s
 	const char *content = value + n + strspn(value + n, " \t");
 	char line[512];
 
-	if (!*content || !keys_domain_is_valid(value, n) || strlen(content) > 255)
+	if (!*content || !values_domain_is_valid(value, n) || strlen(content) > 255)
 		return -EINVAL;
 	for (const char *p = content; *p; p++)
 		if (*p == '"' || *p == '\\' || (unsigned char)*p < 0x20 || *p == 0x7f) {
@@ -464,7 +456,7 @@ void records_reset_host_address(struct network *network)
 
 int records_parse_host_lease_time(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return keys_parse_lease_time(value, &current_host(network)->lease_time_s);
+	return values_parse_lease_time(value, &current_host(network)->lease_time_s);
 }
 
 void records_reset_host_lease_time(struct network *network)
@@ -481,7 +473,7 @@ int records_parse_host_option(struct network *network, const char *value, char w
 void records_reset_host_option(struct network *network)
 {
 	if (current_host(network))
-		texts_deinit(&current_host(network)->options);
+		network_texts_deinit(&current_host(network)->options);
 }
 
 /* [Forward] */
@@ -529,7 +521,7 @@ int records_parse_forward_listen(struct network *network, const char *value, cha
 			return -EINVAL;
 	}
 	(void)why;
-	return keys_parse_port_range(rest, strlen(rest), forward->ports);
+	return values_parse_port_range(rest, strlen(rest), forward->ports);
 }
 
 void records_reset_forward_listen(struct network *network)
@@ -572,7 +564,7 @@ int records_parse_forward_to(struct network *network, const char *value, char wh
 	colon = find_port_colon(buffer);
 	if (colon) {
 		*colon = '\0';
-		if (keys_parse_port_range(colon + 1, strlen(colon + 1), forward->to) < 0)
+		if (values_parse_port_range(colon + 1, strlen(colon + 1), forward->to) < 0)
 			return -EINVAL;
 	}
 	if (buffer[0] == '[') {
@@ -734,30 +726,6 @@ int records_begin_section(struct network *network, const char *section, struct n
 		}
 	}
 	return r;
-}
-
-void records_deinit(struct network *network)
-{
-	texts_deinit(&network->options);
-	texts_deinit(&network->splits);
-	texts_deinit(&network->names);
-	texts_deinit(&network->records);
-	for (size_t i = 0; i < network->n_hosts; i++)
-		texts_deinit(&network->hosts[i].options);
-	free(network->hosts);
-	records_reset_boot_root(network);
-	records_reset_boot_file(network);
-	KEYS_CLEAR(network, ranges);
-	KEYS_CLEAR(network, ntp);
-	KEYS_CLEAR(network, forwarders);
-	free(network->forwards);
-	free(network->routes);
-	free(network->taps);
-	network->hosts = NULL;
-	network->forwards = NULL;
-	network->routes = NULL;
-	network->taps = NULL;
-	network->n_hosts = network->n_forwards = network->n_routes = network->n_taps = 0;
 }
 
 #define record_failure(network, where, failure, format, ...)					\

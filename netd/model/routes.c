@@ -102,7 +102,7 @@ void routes_reset_metric(struct network *network)
 
 int routes_parse_advertise(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return keys_parse_boolean(value, &current(network)->advertise);
+	return values_parse_boolean(value, &current(network)->advertise);
 }
 
 void routes_reset_advertise(struct network *network)

@@ -6,8 +6,8 @@
 #pragma once
 
 #include "../../lib/str.h"
-#include "keys.h"
 #include "subnet.h"
+#include "values.h"
 
 int routes_begin(struct network *network, struct network_place place);
 int routes_verify(const struct network *network, struct failure *failure);

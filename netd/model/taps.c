@@ -77,7 +77,7 @@ void taps_reset_group(struct network *network)
 
 int taps_parse_multi_queue(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
-	return keys_parse_boolean(value, &current_tap(network)->multi_queue);
+	return values_parse_boolean(value, &current_tap(network)->multi_queue);
 }
 
 void taps_reset_multi_queue(struct network *network)

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "keys.h"
+#include "values.h"
 
 int taps_verify(const struct network *network, struct failure *failure);
 int taps_clash(const struct network *earlier, const struct network *later, struct network_place *ret_place,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../../lib/util.h"
+#include "../../netd/model/config.h"
 #include "../../netd/model/desired.h"
 #include "../../netd/model/ip.h"
 #include "../../netd/model/plan.h"

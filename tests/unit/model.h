@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 
+#include "../../netd/model/config.h"
 #include "../../netd/model/desired.h"
 #include "../../netd/model/ip.h"
 #include "../../netd/model/plan.h"
