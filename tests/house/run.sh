@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What tests/run has started ends with it, however that ends: a suite that lived on would go on writing results.
 . "$(dirname "$0")/../lib.sh"
-unset AGAIN SUITE_PREFIX	# those of the run that this suite is a part of
+unset AGAIN SUITE_PREFIX TIMES	# those of the run that this suite is a part of
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -96,7 +96,8 @@ system_outside() {
 
 	cd "$top" || exit 1
 	unset MAKEFLAGS MFLAGS MAKELEVEL
-	reason=$(make -s -j"$(nproc)" OBJ=build/usr BIN=build/usr/bin prefix=/usr all 2>&1) || { fail build "$(tail -n 3 <<<"$reason")"; exit 1; }
+	# Two suites may get here at a time.
+	reason=$(flock build/usr.lock make -s -j"$(nproc)" OBJ=build/usr BIN=build/usr/bin prefix=/usr all 2>&1) || { fail build "$(tail -n 3 <<<"$reason")"; exit 1; }
 	[ -x build/tests/launch-helper ] || make -s build/tests/launch-helper
 
 	work=$(mktemp -d)
