@@ -77,7 +77,7 @@ static-checks: check-manual-keys
 # Unit tests of the daemon's files and list of networks.
 NETD_FILE_TESTS := test-files test-leasefile test-managed
 $(NETD_FILE_TESTS:%=$(OBJ)/tests/unit/%): $(OBJ)/tests/unit/%: $(OBJ)/tests/unit/%.o \
-		$(call objects,netd/daemon/files.c netd/daemon/managed.c netd/daemon/child.c netd/daemon/process.c netd/daemon/leases.c \
+		$(call objects,netd/daemon/files.c netd/daemon/managed.c netd/daemon/child.c netd/daemon/replace.c netd/daemon/process.c netd/daemon/leases.c \
 		$(NETD_MODEL_SOURCES) $(LIB_SOURCES))
 	$(link) -pie $(call pkg_flags,--libs,cmocka libsystemd) -lcap
 

@@ -10,7 +10,6 @@
  */
 #include "bindings.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "../kernel/dump.h"
 #include "../kernel/neighbours.h"
 #include "../model/siphash.h"
+#include "replace.h"
 
 void bindings_deinit(struct bindings *bindings)
 {
@@ -80,20 +80,18 @@ static int load(struct bindings *bindings, const struct manager_options *options
 
 static int save(const struct bindings *bindings, const struct manager_options *options)
 {
-	char path[4096], next[4104];
-	FILE *file;
+	struct replace replace;
+	char path[4096];
+	int r;
 
 	make_path(options, path, sizeof(path));
-	snprintf(next, sizeof(next), "%s.new", path);
-	file = fopen(next, "we");
-	if (!file)
-		return -errno;
+	r = replace_begin(&replace, path);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < bindings->n; i++)
-		fprintf(file, "%d " MAC_FORMAT " %s\n", bindings->items[i].ifindex, MAC_BYTES(bindings->items[i].mac),
+		fprintf(replace.file, "%d " MAC_FORMAT " %s\n", bindings->items[i].ifindex, MAC_BYTES(bindings->items[i].mac),
 			bindings->items[i].bridge);
-	if (fclose(file) != 0 || rename(next, path) < 0)
-		return -errno;
-	return 0;
+	return replace_finish(&replace, false);
 }
 
 static const struct network *find_network(const struct managed_list *networks, const char *bridge)

@@ -37,6 +37,7 @@
 #include "../../lib/fd.h"
 #include "../../lib/str.h"
 #include "process.h"
+#include "replace.h"
 
 /* What dnsmasq needs: addresses of the bridge, raw replies to clients without an address, ports 53 and 67. */
 static const cap_value_t dnsmasq_capabilities[] = { CAP_NET_ADMIN, CAP_NET_RAW, CAP_NET_BIND_SERVICE };
@@ -96,23 +97,20 @@ static bool runs_configuration(pid_t pid, const char *config)
 static int write_record(const struct child_order *order, const struct child *child)
 {
 	unsigned long long start_time;
-	char path[4096], next[4104];
-	FILE *file;
+	struct replace replace;
+	char path[4096];
 	int r;
 
 	r = read_start_time(child->pid, &start_time);
 	if (r < 0)
 		return r;
 	child_path(path, sizeof(path), order, "pid");
-	snprintf(next, sizeof(next), "%s.new", path);
-	file = fopen(next, "we");
-	if (!file)
-		return -errno;
-	fprintf(file, "%d %llu %016" PRIx64 " %016" PRIx64 "\n", (int)child->pid, start_time, child->config_hash,
+	r = replace_begin(&replace, path);
+	if (r < 0)
+		return r;
+	fprintf(replace.file, "%d %llu %016" PRIx64 " %016" PRIx64 "\n", (int)child->pid, start_time, child->config_hash,
 		child->data_hash);
-	if (fclose(file) != 0 || rename(next, path) < 0)
-		return -errno;
-	return 0;
+	return replace_finish(&replace, false);
 }
 
 /* The recorded child, when it is that very process still. */

@@ -10,28 +10,18 @@
  */
 #include "forwardfiles.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "../../lib/util.h"
+#include "replace.h"
 
-static int commit_file(FILE *file, const char *next, const char *path)
+static int begin(struct replace *ret_replace, const char *root, const char *name)
 {
-	int r = ferror(file) ? -EIO : 0;
+	char path[4096];
 
-	if (fclose(file) != 0 && r == 0)
-		r = -errno;
-	if (r == 0 && rename(next, path) < 0)
-		r = -errno;
-	return r;
-}
-
-static FILE *open_next(const char *root, const char *name, char path[static 4096], char next[static 4104])
-{
-	snprintf(path, 4096, "%s/%s", root, name);
-	snprintf(next, 4104, "%s.new", path);
-	return fopen(next, "we");
+	snprintf(path, sizeof(path), "%s/%s", root, name);
+	return replace_begin(ret_replace, path);
 }
 
 static const char *const found_words[] = { [FORWARDING_OFF] = "off", [FORWARDING_ON] = "on" };
@@ -92,42 +82,42 @@ void forwardfiles_load(const struct manager_options *options, struct forwarding 
 
 int forwardfiles_save_found(const struct manager_options *options, const struct forwarding *forwarding)
 {
-	char path[4096], next[4104];
-	FILE *file = open_next(options->run_root, "forwarding", path, next);
+	struct replace replace;
+	int r = begin(&replace, options->run_root, "forwarding");
 
-	if (!file)
-		return -errno;
+	if (r < 0)
+		return r;
 	if (forwarding->kept4)
-		fprintf(file, "ipv4 %s\n", found_words[forwarding->found4]);
+		fprintf(replace.file, "ipv4 %s\n", found_words[forwarding->found4]);
 	if (forwarding->kept6)
-		fprintf(file, "ipv6 %s\n", found_words[forwarding->found6]);
-	return commit_file(file, next, path);
+		fprintf(replace.file, "ipv6 %s\n", found_words[forwarding->found6]);
+	return replace_finish(&replace, false);
 }
 
 int forwardfiles_save_uplinks(const struct manager_options *options, const struct forwarding *forwarding)
 {
-	char path[4096], next[4104];
-	FILE *file = open_next(options->state_root, "uplinks", path, next);
+	struct replace replace;
+	int r = begin(&replace, options->state_root, "uplinks");
 
-	if (!file)
-		return -errno;
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < forwarding->n_uplinks; i++)
-		fprintf(file, "%s\n", forwarding->uplinks[i]);
-	return commit_file(file, next, path);
+		fprintf(replace.file, "%s\n", forwarding->uplinks[i]);
+	return replace_finish(&replace, false);
 }
 
 /* Without a need the file says nothing, and is there all the same: its change is what is waited for. */
 int forwardfiles_write_snippet(const struct manager_options *options, const struct families *need)
 {
-	char path[4096], next[4104];
-	FILE *file = open_next(options->run_root, "sysctl.conf", path, next);
+	struct replace replace;
+	int r = begin(&replace, options->run_root, "sysctl.conf");
 
-	if (!file)
-		return -errno;
-	fputs("# Forwarding that networks of guestnet need now.\n", file);
+	if (r < 0)
+		return r;
+	fputs("# Forwarding that networks of guestnet need now.\n", replace.file);
 	if (need->v4)
-		fputs("net.ipv4.ip_forward = 1\n", file);
+		fputs("net.ipv4.ip_forward = 1\n", replace.file);
 	if (need->v6)
-		fputs("net.ipv6.conf.all.forwarding = 1\n", file);
-	return commit_file(file, next, path);
+		fputs("net.ipv6.conf.all.forwarding = 1\n", replace.file);
+	return replace_finish(&replace, false);
 }

@@ -5,7 +5,6 @@
  */
 #include "manager-internal.h"
 
-#include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 
 #include "../../lib/clock.h"
 #include "../model/ip.h"
+#include "replace.h"
 
 /* Another program's tap that is on no bridge may be on its way to another one; then it is there within so long. */
 #define KEPT_PORT_US	1000000
@@ -55,23 +55,21 @@ void manager_load_choices(struct manager *manager)
 /* Negative errno of the file; the old one stays then. */
 int manager_save_choices(const struct manager *manager)
 {
-	char path[4096], next[4104];
-	FILE *file;
+	struct replace replace;
+	char path[4096];
+	int r;
 
 	choices_path(manager, path, sizeof(path));
-	snprintf(next, sizeof(next), "%s.new", path);
-	file = fopen(next, "we");
-	if (!file)
-		return -errno;
+	r = replace_begin(&replace, path);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < manager->n_choices; i++) {
 		const struct subnet_choice *choice = &manager->choices[i];
 
-		fprintf(file, "%s %s %s\n", choice->network, choice->address4.family ? IP_TEXT(&choice->address4) : "-",
+		fprintf(replace.file, "%s %s %s\n", choice->network, choice->address4.family ? IP_TEXT(&choice->address4) : "-",
 			choice->address6.family ? IP_TEXT(&choice->address6) : "-");
 	}
-	if (fclose(file) != 0 || rename(next, path) < 0)
-		return -errno;
-	return 0;
+	return replace_finish(&replace, false);
 }
 
 /* What the next plan is made with; borrowed until something is remembered anew. */

@@ -20,6 +20,7 @@
 #include "../../lib/fd.h"
 #include "../../lib/str.h"
 #include "listen.h"
+#include "replace.h"
 
 /* How long a child that ends at once is left alone: doubled each time, from this to 64 times as long. */
 #define CHILD_BACKOFF_US	250000
@@ -456,18 +457,6 @@ int services_add_to_snapshot(const struct services *services, const struct netst
 	return 0;
 }
 
-static int write_file(const char *path, const char *data, size_t length)
-{
-	_cleanup_(fd_closep) int fd = -EBADF;
-	char next[4300];
-
-	snprintf(next, sizeof(next), "%s.new", path);
-	fd = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0 || write(fd, data, length) != (ssize_t)length || rename(next, path) < 0)
-		return -errno;
-	return 0;
-}
-
 /* The files that are read again on SIGHUP. */
 static int write_data(const struct managed *managed, const struct child_order *order, struct failure *failure)
 {
@@ -479,7 +468,7 @@ static int write_data(const struct managed *managed, const struct child_order *o
 
 		child_path(path, sizeof(path), order, dnsmasq_file_suffix(i));
 		if (r == 0)
-			r = write_file(path, content, length);
+			r = replace_text(path, content, length, false);
 		if (r < 0)
 			return failure_set(failure, r, "%s: %s", path, strerror(-r));
 	}
@@ -504,7 +493,7 @@ static int write_configuration(struct services *services, struct managed *manage
 	/* Not always what the plan says: which ports can be had has just been found out. */
 	order->config_hash = dnsmasq_hash(&text);
 	child_path(path, sizeof(path), order, "conf");
-	r = write_file(path, text.data, text.length);
+	r = replace_text(path, text.data, text.length, false);
 	if (r < 0)
 		return failure_set(failure, r, "%s: %s", path, strerror(-r));
 

@@ -38,6 +38,7 @@
 #include "../kernel/uplink.h"
 #include "../model/ip.h"
 #include "cardowner.h"
+#include "replace.h"
 
 #define SUFFIX		".card"
 /* A neighbour answers within a millisecond or two; who does not within this is waited for without standing still. */
@@ -125,25 +126,14 @@ static void card_path(const struct uplinks *uplinks, const struct uplink *uplink
 /* It is whole or it is the one before. */
 static int save_card(const struct uplinks *uplinks, const struct uplink *uplink)
 {
-	_cleanup_(fd_closep) int fd = -EBADF;
 	_cleanup_(freep) char *text = NULL;
-	char path[4096], next[4104];
-	ssize_t n;
+	char path[4096];
 	int r = uplink_print(uplink, &text);
 
 	if (r < 0)
 		return r;
 	card_path(uplinks, uplink, path);
-	snprintf(next, sizeof(next), "%s.new", path);
-	fd = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0)
-		return -errno;
-	n = write(fd, text, strlen(text));
-	if (n < 0)
-		return -errno;
-	if ((size_t)n != strlen(text))
-		return -ENOSPC;
-	return fsync(fd) < 0 || rename(next, path) < 0 ? -errno : 0;
+	return replace_text(path, text, strlen(text), true);
 }
 
 static void forget_file(const struct uplinks *uplinks, const struct uplink *uplink)

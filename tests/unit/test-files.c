@@ -4,7 +4,12 @@
  */
 #include "netd-files.h"
 
+#include <errno.h>
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "../../netd/daemon/files.h"
+#include "../../netd/daemon/replace.h"
 
 static struct network_files_list load(void)
 {
@@ -149,6 +154,58 @@ static void a_large_file(void **state _unused_)
 	check_contains("large", list.items[0].problem, "File too large");
 }
 
+static void check_text(const char *name, const char *want)
+{
+	char text[64] = "";
+	FILE *file = fopen(test_path(name), "r");
+
+	assert_non_null(file);
+	assert_true(fread(text, 1, sizeof(text) - 1, file) <= strlen(want));
+	assert_string_equal(text, want);
+	fclose(file);
+}
+
+/* Files may be that large from now on; a larger one fails as on a full disk. */
+static void limit_files(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void replacing(void **state _unused_)
+{
+	struct replace replace;
+	int r;
+
+	assert_int_equal(replace_text(test_path("a"), "one\n", 4, false), 0);
+	check_text("a", "one\n");
+	assert_int_equal(replace_text(test_path("a"), "two\n", 4, true), 0);
+	check_text("a", "two\n");
+	assert_int_equal(access(test_path("a.new"), F_OK), -1);
+	assert_int_equal(replace_text(test_path("a") + 1, "x", 1, false), -ENOENT);
+
+	/* What is in the way is not followed. */
+	test_link("a", "a.new");
+	assert_int_equal(replace_text(test_path("a"), "three\n", 6, false), -ELOOP);
+	assert_int_equal(unlink(test_path("a.new")), 0);
+	check_text("a", "two\n");
+
+	/* The end of the file could be written, and something before it could not. */
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(replace_begin(&replace, test_path("a")), 0);
+	limit_files(1);
+	for (int i = 0; i < 100000; i++)
+		fputs("line\n", replace.file);
+	limit_files(RLIM_INFINITY);
+	r = replace_finish(&replace, false);
+	assert_true(r < 0);
+	check_text("a", "two\n");
+	assert_int_equal(access(test_path("a.new"), F_OK), -1);
+}
+
 int main(void)
 {
 #define test(function) cmocka_unit_test_setup_teardown(function, test_root_make, test_root_remove)
@@ -160,6 +217,7 @@ int main(void)
 		test(names),
 		test(what_cannot_be_read),
 		test(a_large_file),
+		test(replacing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
