@@ -199,14 +199,14 @@ int bus_call(sd_bus *bus, const char *method, sd_bus_message **ret_reply, struct
 	return r;
 }
 
-static int call_other(sd_bus *bus, const char *interface, const char *method, sd_bus_message **ret_reply,
+static int call_other(sd_bus *bus, const char *path, const char *interface, const char *method, sd_bus_message **ret_reply,
 		      struct failure *failure, const char *types, ...)
 {
 	va_list arguments;
 	int r;
 
 	va_start(arguments, types);
-	r = callv(bus, BUS_PATH, interface, method, ret_reply, failure, types, arguments);
+	r = callv(bus, path, interface, method, ret_reply, failure, types, arguments);
 	va_end(arguments);
 	return r;
 }
@@ -214,7 +214,24 @@ static int call_other(sd_bus *bus, const char *interface, const char *method, sd
 /* All objects with all their properties: a{oa{sa{sv}}}. The caller owns @ret_reply. */
 int bus_get_networks(sd_bus *bus, sd_bus_message **ret_reply, struct failure *failure)
 {
-	return call_other(bus, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", ret_reply, failure, "");
+	return call_other(bus, BUS_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", ret_reply, failure, "");
+}
+
+/*
+ * The properties of one network: a{sv}. -ENOENT, with what was probably meant, when there is none of that name. The caller owns
+ * @ret_reply.
+ */
+int bus_get_network(sd_bus *bus, const char *network, sd_bus_message **ret_reply, struct failure *failure)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	const char *path;
+	int r = bus_call(bus, "GetNetwork", &reply, failure, "s", network);
+
+	if (r < 0)
+		return r;
+	if (sd_bus_message_read(reply, "o", &path) < 0)
+		return failure_set(failure, -EBADMSG, "guestnetd answers something else than was asked");
+	return call_other(bus, path, "org.freedesktop.DBus.Properties", "GetAll", ret_reply, failure, "s", BUS_NETWORK);
 }
 
 /* A property of the manager's that is a text. The caller owns @ret_text. */
@@ -224,7 +241,7 @@ int bus_get_text(sd_bus *bus, const char *property, char **ret_text, struct fail
 	const char *text;
 	int r;
 
-	r = call_other(bus, "org.freedesktop.DBus.Properties", "Get", &reply, failure, "ss", BUS_INTERFACE, property);
+	r = call_other(bus, BUS_PATH, "org.freedesktop.DBus.Properties", "Get", &reply, failure, "ss", BUS_INTERFACE, property);
 	if (r < 0)
 		return r;
 	if (sd_bus_message_read(reply, "v", "s", &text) < 0)
@@ -238,7 +255,7 @@ int bus_get_list(sd_bus *bus, const char *property, struct text *list, struct fa
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 	const char *item;
-	int r = call_other(bus, "org.freedesktop.DBus.Properties", "Get", &reply, failure, "ss", BUS_INTERFACE, property);
+	int r = call_other(bus, BUS_PATH, "org.freedesktop.DBus.Properties", "Get", &reply, failure, "ss", BUS_INTERFACE, property);
 
 	if (r < 0)
 		return r;

@@ -12,6 +12,7 @@
 #include "../lib/fd.h"
 #include "../lib/str.h"
 #include "change.h"
+#include "report.h"
 
 #define TEXT_LIMIT (64 * 1024)
 
@@ -27,9 +28,33 @@ enum exit_status change_call(const char *method, const char *network, struct fai
 	return r < 0 ? bus_exit_status(r) : STATUS_OK;
 }
 
+/*
+ * Stops a network. The daemon says so when nothing of it can be reached any more, and answers again when the bridge is gone,
+ * too: that is waited for.
+ */
+enum exit_status change_stop(const char *network, struct failure *failure)
+{
+	_cleanup_(reports_deinit) struct reports reports = REPORTS_NULL;
+	enum exit_status status = change_call("Stop", network, failure);
+	int r;
+
+	if (status != STATUS_OK)
+		return status;
+	r = reports_get_one(&reports, network, failure);
+	if (r == -ENOENT)
+		return STATUS_OK;	/* its file was gone before */
+	if (r < 0)
+		return bus_exit_status(r);
+	if (strcmp(reports.items[0].state, "failed") == 0) {
+		(void)failure_set(failure, -EIO, "%s", reports.items[0].problem);
+		return STATUS_FAILED;
+	}
+	return STATUS_OK;
+}
+
 enum exit_status networks_stop(const struct options *options, struct failure *failure)
 {
-	return change_call("Stop", options->operands[0], failure);
+	return change_stop(options->operands[0], failure);
 }
 
 enum exit_status networks_restart(const struct options *options, struct failure *failure)

@@ -7,4 +7,5 @@
 #include "bus.h"
 
 enum exit_status change_call(const char *method, const char *network, struct failure *failure);
+enum exit_status change_stop(const char *network, struct failure *failure);
 int change_read_text(const char *path, char **ret_text, struct failure *failure);

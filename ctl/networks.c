@@ -166,12 +166,10 @@ enum exit_status networks_status(const struct options *options, struct failure *
 	const char *wanted = options->n_operands ? options->operands[0] : NULL;
 	struct json json = JSON_NULL(stdout);
 	enum exit_status status = STATUS_OK;
-	int r = reports_get(&reports, failure);
+	int r = wanted ? reports_get_one(&reports, wanted, failure) : reports_get(&reports, failure);
 
 	if (r < 0)
 		return bus_exit_status(r);
-	if (wanted && !reports_find(&reports, wanted, failure))
-		return STATUS_NOT_FOUND;
 	if (options->json)
 		json_array(&json, NULL);
 	else if (!wanted && print_file_problems(&reports, failure))
@@ -181,7 +179,7 @@ enum exit_status networks_status(const struct options *options, struct failure *
 		for (size_t i = 0; i < reports.n; i++) {
 			const struct report *report = &reports.items[i];
 
-			if ((wanted && strcmp(wanted, report->name) != 0) || good == report_is_degraded(report))
+			if (good == report_is_degraded(report))
 				continue;
 			if (!good)
 				status = STATUS_DEGRADED;

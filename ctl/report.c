@@ -124,6 +124,18 @@ static int read_property(sd_bus_message *message, struct report *report)
 	return sd_bus_message_skip(message, "v");	/* a newer daemon says more */
 }
 
+static int read_properties(sd_bus_message *message, struct report *report)
+{
+	int r = sd_bus_message_enter_container(message, 'a', "{sv}");
+
+	while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
+		r = read_property(message, report);
+		if (r >= 0)
+			r = sd_bus_message_exit_container(message);
+	}
+	return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
 /* One object: its interfaces, of which one is a network's. */
 static int read_object(sd_bus_message *message, struct report *report, bool *ret_is_network)
 {
@@ -138,14 +150,7 @@ static int read_object(sd_bus_message *message, struct report *report, bool *ret
 		r = sd_bus_message_read(message, "s", &interface);
 		if (r >= 0 && strcmp(interface, BUS_NETWORK) == 0) {
 			*ret_is_network = true;
-			r = sd_bus_message_enter_container(message, 'a', "{sv}");
-			while (r >= 0 && (r = sd_bus_message_enter_container(message, 'e', "sv")) > 0) {
-				r = read_property(message, report);
-				if (r >= 0)
-					r = sd_bus_message_exit_container(message);
-			}
-			if (r >= 0)
-				r = sd_bus_message_exit_container(message);
+			r = read_properties(message, report);
 		} else if (r >= 0) {
 			r = sd_bus_message_skip(message, "a{sv}");
 		}
@@ -160,21 +165,31 @@ static int compare_reports(const void *a, const void *b)
 	return strcmp(((const struct report *)a)->name, ((const struct report *)b)->name);
 }
 
+/* Room for one more; NULL when there is no memory. */
+static struct report *add_report(struct reports *reports)
+{
+	struct report *items = reallocarray(reports->items, reports->n + 1, sizeof(*items));
+
+	if (!items)
+		return NULL;
+	reports->items = items;
+	items[reports->n] = (struct report){
+		.name = "", .state = "", .mode = "", .bridge = "", .names = "", .forwarding = "", .checksum = "", .checksum_reason = "", .problem = "", .fix = "",
+	};
+	return &items[reports->n];
+}
+
 static int read_all(struct reports *reports)
 {
 	int r = sd_bus_message_enter_container(reports->reply, 'a', "{oa{sa{sv}}}");
 
 	while (r >= 0 && (r = sd_bus_message_enter_container(reports->reply, 'e', "oa{sa{sv}}")) > 0) {
-		struct report *items = reallocarray(reports->items, reports->n + 1, sizeof(*items));
+		struct report *report = add_report(reports);
 		bool is_network;
 
-		if (!items)
+		if (!report)
 			return -ENOMEM;
-		reports->items = items;
-		items[reports->n] = (struct report){
-			.name = "", .state = "", .mode = "", .bridge = "", .names = "", .forwarding = "", .checksum = "", .checksum_reason = "", .problem = "", .fix = "",
-		};
-		r = read_object(reports->reply, &items[reports->n], &is_network);
+		r = read_object(reports->reply, report, &is_network);
 		if (r >= 0)
 			r = sd_bus_message_exit_container(reports->reply);
 		reports->n += r >= 0 && is_network;
@@ -202,7 +217,22 @@ int reports_get(struct reports *reports, struct failure *failure)
 	return get(reports, bus_open, failure);
 }
 
-/* Likewise, and starts no daemon for that. */
+/* Asks for the network of that name alone. -ENOENT, with what was probably meant, when there is none. */
+int reports_get_one(struct reports *reports, const char *name, struct failure *failure)
+{
+	struct report *report = add_report(reports);
+	int r = report ? bus_open(&reports->bus, failure) : failure_set(failure, -ENOMEM, "out of memory");
+
+	if (r >= 0)
+		r = bus_get_network(reports->bus, name, &reports->reply, failure);
+	if (r < 0)
+		return r;
+	r = read_properties(reports->reply, report);
+	reports->n = r >= 0;
+	return r < 0 ? failure_set(failure, r, "guestnetd answers something else than was asked: %s", strerror(-r)) : 0;
+}
+
+/* As reports_get(), and starts no daemon for that. */
 int reports_get_running(struct reports *reports, struct failure *failure)
 {
 	return get(reports, bus_open_running, failure);

@@ -36,6 +36,7 @@ struct reports {
 
 int reports_get_running(struct reports *reports, struct failure *failure);
 int reports_get(struct reports *reports, struct failure *failure);
+int reports_get_one(struct reports *reports, const char *name, struct failure *failure);
 void reports_deinit(struct reports *reports);
 const struct report *reports_find(const struct reports *reports, const char *name, struct failure *failure);
 int reports_verify_declared(const char *name, struct failure *failure);

@@ -25,13 +25,11 @@ static int look(const char *network, uint64_t *ret_trial_end_us, bool *ret_faile
 {
 	_cleanup_(reports_deinit) struct reports reports = REPORTS_NULL;
 	const struct report *report;
-	int r = reports_get(&reports, failure);
+	int r = reports_get_one(&reports, network, failure);
 
 	if (r < 0)
 		return r;
-	report = reports_find(&reports, network, failure);
-	if (!report)
-		return -ENOENT;
+	report = &reports.items[0];
 	*ret_trial_end_us = report->trial_end_us;
 	*ret_failed = strcmp(report->state, "failed") == 0;
 	if (*ret_failed && ret_problem)
@@ -95,7 +93,7 @@ static enum exit_status start_asking(const char *network, struct failure *failur
 		return r < 0 ? bus_exit_status(r) : STATUS_OK;
 	if (is_kept(end_us))
 		return change_call("Confirm", network, failure);
-	status = change_call("Stop", network, failure);
+	status = change_stop(network, failure);
 	if (status == STATUS_OK) {
 		(void)failure_set(failure, -ECANCELED, "nobody said that it is good: everything is as before");
 		status = STATUS_FAILED;

@@ -108,6 +108,8 @@ struct manager {
 
 	void (*changed)(void *data);		/* called after each pass */
 	void *changed_data;
+	void (*stopped)(void *data);		/* called once, when the network that is being stopped cannot be reached any more; NULL */
+	void *stopped_data;
 
 	char status_text[256];
 };

@@ -269,6 +269,16 @@ static int act(void *data, const struct plan_step *step, struct apply_result *re
 	return r;
 }
 
+static void on_closed(void *data)
+{
+	struct manager *manager = data;
+	void (*stopped)(void *data) = manager->stopped;
+
+	manager->stopped = NULL;
+	if (stopped)
+		stopped(manager->stopped_data);
+}
+
 /* A tap that cannot be had now is told of, and tried again later; its network goes on. */
 static void forget_tap_failures(struct manager *manager)
 {
@@ -296,7 +306,7 @@ static int pass_apply(struct manager *manager, const struct pass *pass)
 {
 	const struct plan *plan = &pass->plan;
 	_cleanup_(freep) struct apply_result *results = calloc(plan->n_steps + 1, sizeof(*results));
-	const struct apply_services services = { .act = act, .data = manager };
+	const struct apply_services services = { .act = act, .closed = on_closed, .data = manager };
 	const bool looked_at_all = manager->kernel.view.all_links;
 	bool again = false, tap_failed = false;
 	int r;

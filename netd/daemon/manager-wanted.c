@@ -66,23 +66,45 @@ static int await_service(struct manager *manager, const char *network, struct fa
 }
 
 /*
- * Starts or stops a network, and remembers that until the next boot. Returns when the steps have been
+ * Starts a network, and remembers that until the next boot. Returns when the steps have been
  * carried out. With @ask a network card that becomes a port has to be found good with manager_confirm(). -ENOENT when there
  * is no such network; -EIO with the reason when it did not come up.
  */
-int manager_set_running(struct manager *manager, const char *network, bool running, bool ask, struct failure *failure)
+int manager_start(struct manager *manager, const char *network, bool ask, struct failure *failure)
 {
 	struct managed *managed = managed_find(&manager->networks, network);
 	int r;
 
 	if (!managed)
 		return manager_no_such(manager, network, failure);
-	if (running && !managed->network.bridge[0])
+	if (!managed->network.bridge[0])
 		return failure_set(failure, -EINVAL, "%s", managed->config_problem);
-	managed->stopped_by_hand = !running && !managed->network.on_demand;
-	managed->card_ask = running && ask;
-	r = change_wanted(manager, managed, running, true, failure);
-	return r < 0 || !running ? r : await_service(manager, network, failure);
+	managed->stopped_by_hand = false;
+	managed->card_ask = ask;
+	r = change_wanted(manager, managed, true, true, failure);
+	return r < 0 ? r : await_service(manager, network, failure);
+}
+
+/*
+ * Stops a network, and remembers that until the next boot. Returns when its bridge is gone. Before that, when nothing of it can
+ * be reached any more, @stopped is called, unless something has failed; it may be NULL. -ENOENT when there is no such network;
+ * -EIO with the reason when it is not gone.
+ */
+int manager_stop(struct manager *manager, const char *network, void (*stopped)(void *data), void *data,
+		 struct failure *failure)
+{
+	struct managed *managed = managed_find(&manager->networks, network);
+	int r;
+
+	if (!managed)
+		return manager_no_such(manager, network, failure);
+	managed->stopped_by_hand = !managed->network.on_demand;
+	managed->card_ask = false;
+	manager->stopped = stopped;
+	manager->stopped_data = data;
+	r = change_wanted(manager, managed, false, true, failure);
+	manager->stopped = NULL;
+	return r;
 }
 
 /*

@@ -344,30 +344,24 @@ static int read_name(sd_bus_message *message, char ret_name[static 64], sd_bus_e
 	return 0;
 }
 
-static int set_running(sd_bus_message *message, struct objects *objects, bool stop, bool start, bool ask, sd_bus_error *error)
+static int start(sd_bus_message *message, struct objects *objects, bool ask, sd_bus_error *error)
 {
 	struct failure failure = { 0 };
 	char name[64];
 	int r = read_name(message, name, error);
 
-	if (r < 0)
-		return r;
-	if (stop)
-		r = manager_set_running(objects->manager, name, false, false, &failure);
-	if (r >= 0 && start)
-		r = manager_set_running(objects->manager, name, true, ask, &failure);
-	return answer(message, r, &failure, error);
+	return r < 0 ? r : answer(message, manager_start(objects->manager, name, ask, &failure), &failure, error);
 }
 
 static int method_start(sd_bus_message *message, void *data, sd_bus_error *error)
 {
-	return set_running(message, data, false, true, false, error);
+	return start(message, data, false, error);
 }
 
 /* As Start, but a network card that becomes a port goes back unless Confirm is called in time. */
 static int method_try(sd_bus_message *message, void *data, sd_bus_error *error)
 {
-	return set_running(message, data, false, true, true, error);
+	return start(message, data, true, error);
 }
 
 /* What takes a network's name and nothing else. */
@@ -389,14 +383,47 @@ static int method_confirm(sd_bus_message *message, void *data, sd_bus_error *err
 	return by_name(message, data, manager_confirm, error);
 }
 
+/* A call that is answered while it is carried out. */
+struct early_answer {
+	sd_bus_message *message;	/* borrowed */
+	bool sent;
+};
+
+static void answer_early(void *data)
+{
+	struct early_answer *early = data;
+
+	early->sent = sd_bus_reply_method_return(early->message, "") >= 0;
+}
+
+/* Answered when the network is closed: the caller's next call is answered when its bridge is gone. */
 static int method_stop(sd_bus_message *message, void *data, sd_bus_error *error)
 {
-	return set_running(message, data, true, false, false, error);
+	struct early_answer early = { .message = message };
+	struct objects *objects = data;
+	struct failure failure = { 0 };
+	char name[64];
+	int r = read_name(message, name, error);
+
+	if (r < 0)
+		return r;
+	r = manager_stop(objects->manager, name, answer_early, &early, &failure);
+	return early.sent ? 1 : answer(message, r, &failure, error);
 }
 
 static int method_restart(sd_bus_message *message, void *data, sd_bus_error *error)
 {
-	return set_running(message, data, true, true, false, error);
+	struct objects *objects = data;
+	struct failure failure = { 0 };
+	char name[64];
+	int r = read_name(message, name, error);
+
+	if (r < 0)
+		return r;
+	r = manager_stop(objects->manager, name, NULL, NULL, &failure);
+	if (r >= 0)
+		r = manager_start(objects->manager, name, false, &failure);
+	return answer(message, r, &failure, error);
 }
 
 static int method_bring_up(sd_bus_message *message, void *data, sd_bus_error *error)

@@ -858,6 +858,16 @@ static void run_phase(struct applying *applying, enum plan_phase phase)
 	}
 }
 
+/* All but the deletion of links is done: is it done well? */
+static void tell_closed(const struct applying *applying, size_t n_steps)
+{
+	for (size_t i = 0; i < n_steps; i++)
+		if (applying->results[i].error < 0)
+			return;
+	if (applying->services && applying->services->closed)
+		applying->services->closed(applying->services->data);
+}
+
 /*
  * Carries out @plan, phase by phase. @results has one entry per step, all of them filled in. @services may be
  * NULL: then steps about processes are passed over.
@@ -867,6 +877,7 @@ int apply_plan(struct kernel *kernel, const struct plan *plan, const struct appl
 	       struct apply_result *results)
 {
 	struct applying applying = { .kernel = kernel, .plan = plan, .services = services, .results = results };
+	bool told = false;
 	int r = 0;
 
 	if (plan->n_steps == 0)
@@ -884,11 +895,17 @@ int apply_plan(struct kernel *kernel, const struct plan *plan, const struct appl
 				results[i].error = -ENOMEM;
 			continue;
 		}
+		if (plan->steps[first].phase == PHASE_DELETE_LINKS) {
+			tell_closed(&applying, first);
+			told = true;
+		}
 		choose_steps(&applying, first, end);
 		if (applying.n_steps > 0)
 			run_phase(&applying, plan->steps[first].phase);
 	}
 
+	if (!told)
+		tell_closed(&applying, plan->n_steps);
 	for (size_t i = 0; r == 0 && i < plan->n_steps; i++)
 		r = results[i].error;
 	/* What a failed step has left behind is not known. */

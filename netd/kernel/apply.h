@@ -8,9 +8,14 @@
 #include "kernel.h"
 #include "result.h"
 
-/* Who carries out the steps that are about processes, and about network cards. 0 or a negative errno; may fill in the text. */
+/*
+ * Who carries out the steps that are about processes, and about network cards. 0 or a negative errno; may fill in the text.
+ * @closed, if any, is called once, when no step has failed and only links are left to be deleted, of which nothing can be
+ * reached any more: the kernel takes its time for that.
+ */
 struct apply_services {
 	int (*act)(void *data, const struct plan_step *step, struct apply_result *result);
+	void (*closed)(void *data);
 	void *data;
 };
 

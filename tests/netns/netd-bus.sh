@@ -241,3 +241,27 @@ equal alive "$netd_pid" "$(busctl --json=short call org.freedesktop.DBus /org/fr
 kill $netd_pid; wait $netd_pid
 equal clean-exit 0 $?
 stop_bus
+
+# --- A stop is answered before the bridge is deleted, which takes the kernel tens of milliseconds; the next call comes after that.
+# A daemon of its own, whose socket is asked by the program that takes the times: the first 10 times that the bridge is stopped.
+rm -f $root/etc/networks/lab.network "$run"/*.wanted
+export GUESTNET_BUS=unix:path=$run/bus.sock
+coproc timed { exec "$top/build/tests/netd-time" 0 "$BIN/guestnetd" --config-root=$root/etc --vendor-root=$root/vendor \
+	--state-root=$root/state --run-root="$run" --service-user=65534 2>>$root/log; }
+heard() { while read -r -t 30 word said <&"${timed[0]}"; do [ "$word" = "$1" ] && return; done; return 1; }
+stops_soon() {
+	local tries stopped
+	for ((tries = 0; tries < 10; tries++)); do
+		printf '%s quiet\n' start stop >&"${timed[1]}"
+		heard stopped || return
+		stopped=$said
+		heard gone || return
+		ip link show gn-quiet 2>/dev/null && { echo 'the bridge is still there'; return 1; }
+		[ $((said - stopped)) -gt 5000 ] && return
+	done
+	echo "answered after $stopped us, gone after $said us"
+	return 1
+}
+heard running
+check stop-answered-early stops_soon
+eval "exec ${timed[1]}>&-"

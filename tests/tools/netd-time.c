@@ -7,7 +7,8 @@
  * Prints "pid N", "ready MICROSECONDS" and "running MICROSECONDS" (from the start until it is ready, and until COUNT of
  * COUNT networks are running). Then each line "COUNT" on standard input is a SIGHUP, answered with "running MICROSECONDS"
  * when so many networks are running; a line "start NAME" is a call of Start on the daemon's socket, $GUESTNET_BUS, answered
- * with "started MICROSECONDS". At the end of the input the daemon gets SIGTERM.
+ * with "started MICROSECONDS", and "stop NAME" one of Stop and another one that the daemon answers when it has
+ * time again: "stopped MICROSECONDS" and "gone MICROSECONDS", both from the call of Stop. At the end of the input the daemon gets SIGTERM.
  */
 #include <errno.h>
 #include <poll.h>
@@ -69,22 +70,43 @@ static void wait_running(int fd, const char *count, uint64_t begin, bool first)
 	}
 }
 
-/* The connection is there before the time begins: it is the network that is measured. */
-static void start_network(const char *network)
+static void call(sd_bus *bus, const char *method, const char *network)
 {
 	sd_bus_error error = SD_BUS_ERROR_NULL;
+
+	if (sd_bus_call_method(bus, NULL, "/org/guestnet1", "org.guestnet1.Manager", method, &error, NULL, "s", network) < 0)
+		die(error.message ? error.message : method);
+}
+
+static void ping(sd_bus *bus)
+{
+	if (sd_bus_call_method(bus, NULL, "/org/guestnet1", "org.freedesktop.DBus.Peer", "Ping", NULL, NULL, NULL) < 0)
+		die("GUESTNET_BUS");
+}
+
+static void say(const char *what, uint64_t begin)
+{
+	printf("%s %llu\n", what, (unsigned long long)(now_us() - begin));
+	fflush(stdout);
+}
+
+/* The connection is there before the time begins: it is the network that is measured. */
+static void change_network(const char *network, bool start)
+{
 	sd_bus *bus = NULL;
 	uint64_t begin;
 
 	if (sd_bus_new(&bus) < 0 || sd_bus_set_address(bus, getenv("GUESTNET_BUS")) < 0 || sd_bus_set_anonymous(bus, 1) < 0 ||
-	    sd_bus_start(bus) < 0 ||
-	    sd_bus_call_method(bus, NULL, "/org/guestnet1", "org.freedesktop.DBus.Peer", "Ping", NULL, NULL, NULL) < 0)
+	    sd_bus_start(bus) < 0)
 		die("GUESTNET_BUS");
+	ping(bus);
 	begin = now_us();
-	if (sd_bus_call_method(bus, NULL, "/org/guestnet1", "org.guestnet1.Manager", "Start", &error, NULL, "s", network) < 0)
-		die(error.message ? error.message : network);
-	printf("started %llu\n", (unsigned long long)(now_us() - begin));
-	fflush(stdout);
+	call(bus, start ? "Start" : "Stop", network);
+	say(start ? "started" : "stopped", begin);
+	if (!start) {
+		ping(bus);
+		say("gone", begin);
+	}
 	sd_bus_flush_close_unref(bus);
 }
 
@@ -117,8 +139,8 @@ int main(int argc, char *argv[])
 	wait_running(fd, argv[1], begin, true);
 	while (fgets(line, sizeof(line), stdin)) {
 		line[strcspn(line, "\n")] = '\0';
-		if (strncmp(line, "start ", 6) == 0) {
-			start_network(line + 6);
+		if (strncmp(line, "start ", 6) == 0 || strncmp(line, "stop ", 5) == 0) {
+			change_network(strchr(line, ' ') + 1, line[2] == 'a');
 			continue;
 		}
 		begin = now_us();
