@@ -257,15 +257,38 @@ static bool tell_card(const struct manager *manager, struct managed *managed)
 	return true;
 }
 
-static void note_repair(struct manager *manager, struct managed *managed, const struct pass *pass, uint64_t ops)
-{
-	const char *name = managed->network.name;
+/* So many networks are told of one by one when they were repaired. */
+#define REPAIRS_TOLD	8
 
-	if (!ops || managed->state != NETWORK_RUNNING || !managed->wanted || manager->settling)
-		return;
-	count_repair(managed, ops);
-	sd_journal_send("MESSAGE=network %s repaired (plan %llu)", name, (unsigned long long)pass->plan.id, "PRIORITY=5",
-			"NETWORK=%s", name, "BRIDGE=%s", managed->network.bridge, NULL);
+/* What was done for a network that ran and was not asked to change. */
+static uint64_t repair_of(const struct manager *manager, const struct touched *list, size_t i)
+{
+	const struct managed *managed = manager->networks.items[i];
+
+	return managed->state == NETWORK_RUNNING && managed->wanted && !manager->settling ? list->ops[i] | list->shared : 0;
+}
+
+static void note_repairs(const struct manager *manager, const struct pass *pass, const struct touched *list)
+{
+	const unsigned long long plan = pass->plan.id;
+	size_t n = 0;
+
+	for (size_t i = 0; i < manager->networks.n; i++) {
+		uint64_t ops = repair_of(manager, list, i);
+
+		if (ops)
+			count_repair(manager->networks.items[i], ops);
+		n += ops != 0;
+	}
+	for (size_t i = 0; n <= REPAIRS_TOLD && i < manager->networks.n; i++) {
+		const struct network *network = &manager->networks.items[i]->network;
+
+		if (repair_of(manager, list, i))
+			sd_journal_send("MESSAGE=network %s repaired (plan %llu)", network->name, plan, "PRIORITY=5",
+					"NETWORK=%s", network->name, "BRIDGE=%s", network->bridge, NULL);
+	}
+	if (n > REPAIRS_TOLD)
+		sd_journal_send("MESSAGE=%zu networks repaired (plan %llu)", n, plan, "PRIORITY=5", NULL);
 }
 
 /* Is the pass about this network? Of the others its plan has nothing to say. */
@@ -287,11 +310,11 @@ int manager_update_states(struct manager *manager, const struct pass *pass)
 	if (r < 0)
 		return r;
 	count_ports(manager, pass);
+	note_repairs(manager, pass, &list);
 	for (size_t i = 0; i < manager->networks.n; i++) {
 		struct managed *managed = manager->networks.items[i];
 		bool touched = list.ops[i] != 0;
 
-		note_repair(manager, managed, pass, list.ops[i] | list.shared);
 		if (!is_of_pass(manager, pass, managed->network.name))
 			continue;
 		managed_set_text(&managed->fix, "");

@@ -147,6 +147,9 @@ ip link del gn-many7
 ip addr flush dev gn-many9 scope global
 if wait_for 60 many_up; then pass many-repaired; else fail many-repaired "$(many_report)"; fi
 check_works many-others-work
+# What is repaired for all of them is one line.
+echo 0 >/proc/sys/net/ipv4/ip_forward
+check many-one-line wait_for 10 grep -Eq "[0-9]{2,} networks repaired" $root/journal
 rm $etc/many*.network
 kill -HUP $netd_pid
 check_whole many-gone 120
