@@ -22,6 +22,7 @@ static void print_json_report(struct json *json, const struct report *report)
 	json_string(json, "bridge", report->bridge);
 	json_string(json, "addresses", report->addresses);
 	json_string(json, "names", report->names);
+	json_string(json, "uplink_state", report->uplink_state);
 	json_string(json, "forwarding", report->forwarding);
 	json_string(json, "checksum", report->checksum);
 	json_string(json, "checksum_reason", report->checksum_reason);

@@ -91,6 +91,7 @@ static const struct field {
 	{ "ChecksumReason", "s", read_text, offsetof(struct report, checksum_reason) },
 	{ "Problem", "s", read_text, offsetof(struct report, problem) },
 	{ "Fix", "s", read_text, offsetof(struct report, fix) },
+	{ "UplinkState", "s", read_text, offsetof(struct report, uplink_state) },
 	{ "Since", "t", read_u64, offsetof(struct report, since_us) },
 	{ "TrialUntil", "t", read_u64, offsetof(struct report, trial_end_us) },
 	{ "RepairCount", "t", read_u64, offsetof(struct report, n_repairs) },
@@ -175,6 +176,7 @@ static struct report *add_report(struct reports *reports)
 	reports->items = items;
 	items[reports->n] = (struct report){
 		.name = "", .state = "", .mode = "", .bridge = "", .names = "", .forwarding = "", .checksum = "", .checksum_reason = "", .problem = "", .fix = "",
+		.uplink_state = "",
 	};
 	return &items[reports->n];
 }

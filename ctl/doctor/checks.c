@@ -30,10 +30,11 @@
 #include "../../policy/policy.h"
 #include "../why/describe.h"
 #include "../why/trace.h"
+#include "cards.h"
 #include "dhcp.h"
 
-static struct finding *add(struct doctor *doctor, enum verdict verdict, const char *format, ...) _printf_(3, 4);
-static struct finding *add(struct doctor *doctor, enum verdict verdict, const char *format, ...)
+/* A finding of the check that runs. */
+struct finding *doctor_add(struct doctor *doctor, enum verdict verdict, const char *format, ...)
 {
 	/* The last place is overwritten by what comes too late: two hundred problems are enough to begin with. */
 	size_t i = doctor->n_findings < DOCTOR_FINDINGS ? doctor->n_findings++ : DOCTOR_FINDINGS - 1;
@@ -47,8 +48,8 @@ static struct finding *add(struct doctor *doctor, enum verdict verdict, const ch
 	return finding;
 }
 
-static void fix(struct finding *finding, bool safe, const char *format, ...) _printf_(3, 4);
-static void fix(struct finding *finding, bool safe, const char *format, ...)
+/* The command that mends it. @safe: it loses nothing. */
+void doctor_fix(struct finding *finding, bool safe, const char *format, ...)
 {
 	va_list arguments;
 
@@ -82,7 +83,7 @@ static bool is_link_kind(const struct link *link, const char *kind)
 static void check_daemon(struct doctor *doctor)
 {
 	if (!doctor->has_daemon)
-		fix(add(doctor, VERDICT_PROBLEM, "guestnetd does not answer: networks are neither made nor kept"), true,
+		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM, "guestnetd does not answer: networks are neither made nor kept"), true,
 		    "systemctl start guestnetd");
 }
 
@@ -91,16 +92,21 @@ static void check_networks(struct doctor *doctor)
 	for (size_t i = 0; i < doctor->reports.n; i++) {
 		const struct report *report = &doctor->reports.items[i];
 
+		if (cards_tell(doctor, report))
+			continue;
 		/* Of a dnsmasq for the whole system three lines are enough: it need not end. */
 		if (strstr(report->problem, "held by dnsmasq"))
-			fix(add(doctor, VERDICT_PROBLEM, "network %s is %s: %s. Or let that dnsmasq leave it alone, by three lines in its "
+			doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
+				"network %s is %s: %s. Or let that dnsmasq leave it alone, by three lines in its "
 				"configuration and a restart: bind-interfaces; except-interface=%s; except-interface=lo", report->name,
 				report->state, report->problem, report->bridge), false, "%s", report->fix);
 		else if (report->problem[0])
-			fix(add(doctor, VERDICT_PROBLEM, "network %s is %s: %s", report->name, report->state, report->problem), false, "%s",
+			doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
+				"network %s is %s: %s", report->name, report->state, report->problem), false, "%s",
 			    report->fix);
 		else if (report->autostart && strcmp(report->state, "stopped") == 0)
-			fix(add(doctor, VERDICT_PROBLEM, "network %s starts by itself, and is stopped: somebody stopped it since the boot",
+			doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
+				"network %s starts by itself, and is stopped: somebody stopped it since the boot",
 				report->name), true, "guestnet start %s", report->name);
 	}
 }
@@ -108,7 +114,8 @@ static void check_networks(struct doctor *doctor)
 static void check_dnsmasq(struct doctor *doctor)
 {
 	if (access(doctor->dnsmasq, X_OK) < 0)
-		fix(add(doctor, VERDICT_PROBLEM, "%s: %s: there is nobody to give guests addresses", doctor->dnsmasq, strerror(errno)), false,
+		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
+			"%s: %s: there is nobody to give guests addresses", doctor->dnsmasq, strerror(errno)), false,
 		    "apt-get install dnsmasq-base (or dnf install dnsmasq)");
 }
 
@@ -125,17 +132,20 @@ static void check_tun(struct doctor *doctor)
 	struct stat status;
 
 	if (stat(doctor->tun, &status) < 0) {
-		fix(add(doctor, VERDICT_PROBLEM, "%s: %s", doctor->tun, strerror(errno)), true, "modprobe tun");
+		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM, "%s: %s", doctor->tun, strerror(errno)), true, "modprobe tun");
 		return;
 	}
 	if (!S_ISCHR(status.st_mode) || major(status.st_rdev) != 10 || minor(status.st_rdev) != 200)
-		fix(add(doctor, VERDICT_PROBLEM, "%s is not the device that makes taps (character device 10, 200)", doctor->tun), false,
+		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
+			"%s is not the device that makes taps (character device 10, 200)", doctor->tun), false,
 		    "rm %s; modprobe -r tun; modprobe tun", doctor->tun);
 	else if (is_without_driver(doctor->tun))
-		fix(add(doctor, VERDICT_PROBLEM, "%s cannot be opened: %s: the module tun is not there, or a container forbids it", doctor->tun,
+		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
+			"%s cannot be opened: %s: the module tun is not there, or a container forbids it", doctor->tun,
 			strerror(errno)), true, "modprobe tun");
 	else if ((status.st_mode & 0666) != 0666)
-		fix(add(doctor, VERDICT_PROBLEM, "%s has mode %03o: not everybody may open it", doctor->tun, status.st_mode & 0777), true,
+		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
+			"%s has mode %03o: not everybody may open it", doctor->tun, status.st_mode & 0777), true,
 		    "chmod 666 %s", doctor->tun);
 }
 
@@ -159,16 +169,18 @@ static void check_helper(struct doctor *doctor)
 	uint8_t capability[64];
 
 	if (stat(doctor->helper, &status) < 0) {
-		fix(add(doctor, VERDICT_PROBLEM, "%s: %s", doctor->helper, strerror(errno)), false, "make install");
+		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM, "%s: %s", doctor->helper, strerror(errno)), false, "make install");
 		return;
 	}
 	if (!(status.st_mode & S_ISUID) && getxattr(doctor->helper, "security.capability", capability, sizeof(capability)) < 0)
-		fix(add(doctor, VERDICT_PROBLEM, "%s has neither its file capability nor the set-user-ID bit", doctor->helper), true,
+		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
+			"%s has neither its file capability nor the set-user-ID bit", doctor->helper), true,
 		    "setcap cap_net_admin=p %s", doctor->helper);
 	else if (statvfs(doctor->helper, &filesystem) == 0 && filesystem.f_flag & ST_NOSUID)
-		add(doctor, VERDICT_PROBLEM, "%s is on a file system that is mounted nosuid: its capability does not count there", doctor->helper);
+		doctor_add(doctor, VERDICT_PROBLEM,
+			"%s is on a file system that is mounted nosuid: its capability does not count there", doctor->helper);
 	if (has_no_new_privs())
-		add(doctor, VERDICT_NOTE, "this shell may gain no privileges (no_new_privs): the helper asks guestnetd instead");
+		doctor_add(doctor, VERDICT_NOTE, "this shell may gain no privileges (no_new_privs): the helper asks guestnetd instead");
 }
 
 /* The bridges that there are, for whoever has named another one. */
@@ -185,7 +197,7 @@ static void check_policy_mode(struct doctor *doctor)
 	struct stat status;
 
 	if (stat(doctor->policy, &status) == 0 && !(status.st_mode & S_IROTH))
-		fix(add(doctor, status.st_mode & S_IRGRP && status.st_gid ? VERDICT_NOTE : VERDICT_PROBLEM,
+		doctor_fix(doctor_add(doctor, status.st_mode & S_IRGRP && status.st_gid ? VERDICT_NOTE : VERDICT_PROBLEM,
 			"%s has mode %03o: the helper reads it as its caller, and is refused to those who may not", doctor->policy,
 			status.st_mode & 0777), false, "chmod 644 %s", doctor->policy);
 }
@@ -200,9 +212,9 @@ static void check_policy(struct doctor *doctor)
 
 	if (policy_load(&policy, doctor->policy, 0, &failure) < 0) {
 		if (access(doctor->policy, F_OK) < 0)
-			fix(add(doctor, VERDICT_PROBLEM, "%s", failure.text), false, "make install");
+			doctor_fix(doctor_add(doctor, VERDICT_PROBLEM, "%s", failure.text), false, "make install");
 		else
-			fix(add(doctor, VERDICT_PROBLEM, "%s", failure.text), false, "guestnet policy check");
+			doctor_fix(doctor_add(doctor, VERDICT_PROBLEM, "%s", failure.text), false, "guestnet policy check");
 		return;
 	}
 	check_policy_mode(doctor);
@@ -216,10 +228,11 @@ static void check_policy(struct doctor *doctor)
 			continue;
 		link = link_table_find(&doctor->look.links, rule->bridge);
 		if (link && !is_link_kind(link, "bridge"))
-			add(doctor, VERDICT_PROBLEM, "%s:%u: %s is not a bridge but a %s", policy_rule_path(&policy, rule), rule->line,
+			doctor_add(doctor, VERDICT_PROBLEM,
+				"%s:%u: %s is not a bridge but a %s", policy_rule_path(&policy, rule), rule->line,
 			    STR_ESCAPED(rule->bridge), link->kind[0] ? link->kind : "network card");
 		else if (!link && !reports_find(&doctor->reports, rule->bridge, &(struct failure){ 0 }))
-			add(doctor, VERDICT_NOTE, "%s:%u: there is no bridge %s, and no network of that name (there is %s)",
+			doctor_add(doctor, VERDICT_NOTE, "%s:%u: there is no bridge %s, and no network of that name (there is %s)",
 			    policy_rule_path(&policy, rule), rule->line, STR_ESCAPED(rule->bridge), bridges[0] ? bridges : "no bridge at all");
 	}
 }
@@ -285,7 +298,7 @@ static void add_forwarding(struct doctor *doctor, const char *name)
 		}
 		globfree(&files);
 	}
-	fix(add(doctor, VERDICT_PROBLEM, "%s is 0: no guest gets out%s", name, who), true, "sysctl -w %s=1", name);
+	doctor_fix(doctor_add(doctor, VERDICT_PROBLEM, "%s is 0: no guest gets out%s", name, who), true, "sysctl -w %s=1", name);
 }
 
 static void check_forwarding(struct doctor *doctor)
@@ -337,12 +350,12 @@ static void check_stp(struct doctor *doctor)
 		delay = look_number("/sys/class/net/%s/bridge/forward_delay", link->names[0]);	/* hundredths of a second */
 		/* The delay is the root bridge's, whatever this one was given. */
 		if (stp > 0 && !is_root_bridge(link->names[0]))
-			fix(add(doctor, delay > 200 ? VERDICT_PROBLEM : VERDICT_NOTE,
+			doctor_fix(doctor_add(doctor, delay > 200 ? VERDICT_PROBLEM : VERDICT_NOTE,
 				"bridge %s uses STP, and another bridge is the root and sets its forward delay: a new port says nothing for %ld s, "
 				"and a guest without patience gets no lease; lower the delay there, or turn STP off here if no loop can come of it",
 				link->names[0], 2 * delay / 100), false, "ip link set dev %s type bridge stp_state 0", link->names[0]);
 		else if (stp > 0)
-			fix(add(doctor, delay > 200 ? VERDICT_PROBLEM : VERDICT_NOTE,
+			doctor_fix(doctor_add(doctor, delay > 200 ? VERDICT_PROBLEM : VERDICT_NOTE,
 				"bridge %s uses STP: a new port says nothing for %ld s, and a guest without patience gets no lease",
 				link->names[0], 2 * delay / 100), false, "ip link set dev %s type bridge stp_state 0", link->names[0]);
 	}
@@ -355,7 +368,8 @@ static void check_checksum(struct doctor *doctor)
 
 		/* Where no addresses are given out there is nothing to complete, and the daemon says so. */
 		if (is_running(report) && strcmp(report->checksum, "off") == 0 && strncmp(report->checksum_reason, "no IPv4", 7) != 0)
-			add(doctor, VERDICT_PROBLEM, "network %s: nothing completes the checksums of DHCP replies here; a guest on vhost or veth "
+			doctor_add(doctor, VERDICT_PROBLEM,
+				"network %s: nothing completes the checksums of DHCP replies here; a guest on vhost or veth "
 			    "whose client reads raw frames gets no lease", report->name);
 	}
 }
@@ -395,9 +409,9 @@ static void check_dhcp(struct doctor *doctor, const struct report *report, const
 	set_device(request.iif, &request.iif_index, bridge);
 	set_device(reply.oif, &reply.oif_index, bridge);
 	if (is_stopped(doctor, &request, NF_INET_LOCAL_IN, place, sizeof(place)))
-		add(doctor, VERDICT_PROBLEM, "network %s: guests' DHCP requests are dropped by %s", report->name, place);
+		doctor_add(doctor, VERDICT_PROBLEM, "network %s: guests' DHCP requests are dropped by %s", report->name, place);
 	if (is_stopped(doctor, &reply, NF_INET_LOCAL_OUT, place, sizeof(place)))
-		add(doctor, VERDICT_PROBLEM, "network %s: DHCP replies to guests are dropped by %s", report->name, place);
+		doctor_add(doctor, VERDICT_PROBLEM, "network %s: DHCP replies to guests are dropped by %s", report->name, place);
 }
 
 /* The first IPv4 address of a network, as its gateway; false when there is none. */
@@ -425,7 +439,8 @@ static void check_way_out(struct doctor *doctor, const struct report *report, co
 	if (!read_gateway(report, &gateway) || look_route(&doctor->look, AF_INET, outside, NULL, 0, 0, &route) < 0)
 		return;
 	if (route.error) {
-		add(doctor, VERDICT_NOTE, "the host itself has no way out (no default route): guests of %s have none either", report->name);
+		doctor_add(doctor, VERDICT_NOTE,
+			"the host itself has no way out (no default route): guests of %s have none either", report->name);
 		return;
 	}
 	gateway.s_addr = htonl(ntohl(gateway.s_addr) + 1);
@@ -435,14 +450,15 @@ static void check_way_out(struct doctor *doctor, const struct report *report, co
 	packet.oif_index = route.oif;
 	snprintf(packet.oif, sizeof(packet.oif), "%s", look_link_name(&doctor->look, route.oif));
 	if (is_stopped(doctor, &packet, NF_INET_FORWARD, place, sizeof(place)))
-		fix(add(doctor, VERDICT_PROBLEM, "network %s: guests' packets to the outside are dropped by %s", report->name, place), false,
+		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
+			"network %s: guests' packets to the outside are dropped by %s", report->name, place), false,
 		    "guestnet why %s 192.0.2.1:443", inet_ntoa(gateway));
 }
 
 static void check_firewalls(struct doctor *doctor)
 {
 	if (!doctor->has_rules) {
-		add(doctor, VERDICT_SKIPPED, "reading all firewall rules needs CAP_NET_ADMIN: call it as root");
+		doctor_add(doctor, VERDICT_SKIPPED, "reading all firewall rules needs CAP_NET_ADMIN: call it as root");
 		return;
 	}
 	for (size_t i = 0; i < doctor->reports.n; i++) {
@@ -461,7 +477,8 @@ static void check_legacy(struct doctor *doctor)
 {
 	for (size_t i = 0; i < 2; i++)
 		if (doctor->rules.legacy[i].tables[0])
-			fix(add(doctor, VERDICT_NOTE, "the old iptables has rules for IPv%c (%s) beside nftables: a packet must pass both, and these "
+			doctor_fix(doctor_add(doctor, VERDICT_NOTE,
+				"the old iptables has rules for IPv%c (%s) beside nftables: a packet must pass both, and these "
 				"are not judged here", i ? '6' : '4', doctor->rules.legacy[i].tables), false, "ip%stables-legacy-save", i ? "6" : "");
 }
 
@@ -476,13 +493,15 @@ static void check_answer(struct doctor *doctor)
 		bool answered = false;
 		int r;
 
-		if (!has_mode(report, "bridge") || !is_running(report) || !bridge)
+		if (!has_mode(report, "bridge") || !is_running(report) || !bridge || cards_tell(doctor, report))
 			continue;
 		r = doctor_ask_dhcp(bridge->ifindex, DHCP_TIMEOUT_MS, &answered);
 		if (r == -EPERM)
-			add(doctor, VERDICT_SKIPPED, "asking for an address on %s needs CAP_NET_RAW: call it as root", report->bridge);
+			doctor_add(doctor, VERDICT_SKIPPED,
+				"asking for an address on %s needs CAP_NET_RAW: call it as root", report->bridge);
 		else if (r == 0 && !answered)
-			add(doctor, VERDICT_NOTE, "network %s: nobody answers DHCP on %s: its guests get an address, or boot, only where it leads to a "
+			doctor_add(doctor, VERDICT_NOTE,
+				"network %s: nobody answers DHCP on %s: its guests get an address, or boot, only where it leads to a "
 			    "server (is a network card, or whatever leads there, among its ports?)", report->name, report->bridge);
 	}
 }
@@ -502,7 +521,8 @@ static void check_bridge_netfilter(struct doctor *doctor)
 		set_device(packet.iif, &packet.iif_index, link);
 		set_device(packet.oif, &packet.oif_index, link);
 		if (is_stopped(doctor, &packet, NF_INET_FORWARD, place, sizeof(place)))
-			fix(add(doctor, VERDICT_PROBLEM, "br_netfilter shows the host's firewall what stays inside bridge %s, and it is dropped by %s",
+			doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
+				"br_netfilter shows the host's firewall what stays inside bridge %s, and it is dropped by %s",
 				link->names[0], place), false, "sysctl -w net.bridge.bridge-nf-call-iptables=0");
 	}
 }
@@ -528,9 +548,10 @@ static void check_taps(struct doctor *doctor)
 
 		if (link->master || link->flags & IFF_UP || !is_tap(link))
 			continue;
-		finding = add(doctor, VERDICT_PROBLEM, "tap %s is down and on no bridge (QEMU with script=no leaves it so)", link->names[0]);
+		finding = doctor_add(doctor, VERDICT_PROBLEM,
+			"tap %s is down and on no bridge (QEMU with script=no leaves it so)", link->names[0]);
 		if (home)
-			fix(finding, true, "guestnet adopt %s %s", link->names[0], home->name);
+			doctor_fix(finding, true, "guestnet adopt %s %s", link->names[0], home->name);
 	}
 }
 
@@ -541,7 +562,8 @@ static void check_mtu(struct doctor *doctor)
 
 		if (!bridge || !is_link_kind(bridge, "bridge") || port->mtu >= bridge->mtu)
 			continue;
-		fix(add(doctor, VERDICT_PROBLEM, "port %s has an MTU of %u, its bridge %s one of %u: larger packets are lost", port->names[0],
+		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
+			"port %s has an MTU of %u, its bridge %s one of %u: larger packets are lost", port->names[0],
 			port->mtu, bridge->names[0], bridge->mtu), true, "ip link set dev %s mtu %u", port->names[0], bridge->mtu);
 	}
 }
@@ -552,7 +574,8 @@ static void check_macvtap(struct doctor *doctor)
 		const struct link *link = &doctor->look.links.links[i];
 
 		if (is_link_kind(link, "macvtap"))
-			fix(add(doctor, VERDICT_NOTE, "%s is a macvtap: its guest and this host cannot reach each other; give the guest a second "
+			doctor_fix(doctor_add(doctor, VERDICT_NOTE,
+				"%s is a macvtap: its guest and this host cannot reach each other; give the guest a second "
 				"device on the network isolated", link->names[0]), false, "guestnet start isolated");
 	}
 }
@@ -568,7 +591,8 @@ static void check_networkmanager(struct doctor *doctor)
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
 		if (access(places[i], F_OK) == 0)
 			return;
-	fix(add(doctor, VERDICT_PROBLEM, "NetworkManager runs, and nothing tells it to leave guests' bridges and taps alone"), false,
+	doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
+		"NetworkManager runs, and nothing tells it to leave guests' bridges and taps alone"), false,
 	    "make install (it installs %s)", places[1]);
 }
 
@@ -576,7 +600,8 @@ static void check_vhost(struct doctor *doctor)
 {
 	(void)doctor;
 	if (access("/dev/vhost-net", F_OK) < 0)
-		fix(add(doctor, VERDICT_NOTE, "there is no /dev/vhost-net: guests' packets go through QEMU, which is slower"), false,
+		doctor_fix(doctor_add(doctor, VERDICT_NOTE,
+			"there is no /dev/vhost-net: guests' packets go through QEMU, which is slower"), false,
 		    "modprobe vhost_net");
 }
 
@@ -661,6 +686,41 @@ const struct check checks[] = {
 	  "nothing. When nobody answers: is the card among the bridge's ports and up, does STP keep it silent, does the switch allow more "
 	  "than one MAC address, is there a server at all?",
 	  check_answer },
+	{ "stray-card", "no network card is a port where guests are to be among themselves",
+	  "computers of the LAN get addresses of the guests' network\n"
+	  "the network card eth0 is a port of this network's bridge: it does not belong there\n",
+	  "The bridge of a network with `Mode=nat`, `route`, `open` or `isolated` has addresses of its own, which our dnsmasq gives to whoever "
+	  "asks. With a network card among its ports (or a VLAN, or a bond of some) that is the whole LAN behind it: its computers get addresses "
+	  "and a gateway that lead nowhere, and they reach guests without any rule. Guests that belong to the LAN have a network of their own, "
+	  "with `Mode=bridge` and `Uplink=`.",
+	  cards_check_stray },
+	{ "card-trial", "the network cards that networks name are ports of their bridges",
+	  "error: Failed to start bridge interface br0\n"
+	  "the gateway 192.0.2.1 did not answer any more with eth0 in br0: everything is on eth0 as before\n"
+	  "eth0 is not moved: its gateway 192.0.2.1 does not answer now\n",
+	  "A network card becomes the port of a bridge on trial: everything goes back to it when its gateway does not answer within "
+	  "`ConfirmTimeout=`, or when nobody says that it is good where that was asked (`guestnet start` on a terminal, `guestnet confirm`). After "
+	  "that the network is down until somebody starts it. A card whose gateway is silent before the move, one that is a port of something "
+	  "else, or wireless, is not moved at all.",
+	  cards_check_trial },
+	{ "card-owner", "nobody else looks after the network cards of bridges",
+	  "NetworkManager manages eth0, and would take it back\n"
+	  "systemd-networkd manages eth0, and would take it back\n"
+	  "the DHCP client dhclient (pid 4711) works on eth0\n",
+	  "NetworkManager and systemd-networkd take back what is taken from a card of theirs. There the bridge has to be theirs, too, and the "
+	  "network names it by `Bridge=`: the commands that write it are printed for the card at hand. A DHCP client that goes on working on a card, "
+	  "and not on its bridge, keeps the host's address only as long as its lease.",
+	  cards_check_owner },
+	{ "card-lost", "no network card of a bridge is gone", "the network card eth0 is gone: guests on br0 reach only each other until it is back\n",
+	  "The card was pulled out, its module removed, or it has another name now (`ip link` shows which; `Uplink=` takes the new one). Its "
+	  "guests reach each other meanwhile; when it is back, it becomes a port again.",
+	  cards_check_lost },
+	{ "card-loop", "no bridge has a second network card without a guard against loops",
+	  "br0: received packet on eth1 with own address as source address (addr:52:54:00:12:34:56, vlan:0)\n"
+	  "Uplink=eth1 is a second network card: where both lead to the same LAN, frames go round for ever\n",
+	  "Two cards that lead to the same LAN are a loop, in which each broadcast goes round for ever. A second `Uplink=` needs `STP=yes`, which "
+	  "keeps one of them back; for more speed bond the two and name the bond.",
+	  cards_check_loop },
 	{ "taps", "no tap was left down and alone",
 	  "warning: netdev has no peer\n"
 	  "could not configure /dev/net/tun (tap0): Operation not permitted\n"

@@ -48,4 +48,6 @@ struct doctor {
 extern const struct check checks[];
 extern const size_t n_checks;
 
+struct finding *doctor_add(struct doctor *doctor, enum verdict verdict, const char *format, ...) _printf_(3, 4);
+void doctor_fix(struct finding *finding, bool safe, const char *format, ...) _printf_(3, 4);
 void doctor_run(struct doctor *doctor);

@@ -25,6 +25,21 @@ enum network_state {
 
 const char *network_state_name(enum network_state state);
 
+/* How its network card is. */
+enum card_state {
+	CARD_NONE,		/* it has none, or is not to be up */
+	CARD_KEPT,
+	CARD_TRIAL,		/* it goes back unless it is found good */
+	CARD_UNDONE,		/* it went back */
+	CARD_REFUSED,		/* it was not moved */
+	CARD_OWNED,		/* another program manages it */
+	CARD_GONE,		/* there is no such interface any more */
+	CARD_SECOND,		/* a further one is no port */
+	CARD_FILTERED,		/* the host's firewall sees what passes through its bridge */
+	CARD_CLIENT,		/* a DHCP client works on it, and not on its bridge */
+	CARD_STATE_MAX_,
+};
+
 struct managed {
 	struct network network;		/* owned; what is in force */
 	bool declared;			/* its file is there; else it is on its way out */
@@ -64,7 +79,9 @@ struct managed {
 	const char *taps_failure;	/* one that could not be made or changed; "" for none */
 	const char *card_problem;	/* why its network card was not moved, or was moved back */
 	const char *card_fix;
+	uint8_t card_state;		/* enum card_state, of one that was moved: of the last pass about this network */
 	bool card_refused;		/* its bridge is not to be made */
+	bool card_owned;		/* because another program manages the card */
 	bool card_failed;		/* it was moved back: not again before somebody says so */
 	bool card_ask;			/* the next move is to be confirmed by somebody */
 	const char *twins_problem;	/* two guests with one address; "" for none */

@@ -96,6 +96,7 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 		.repairs = managed->repairs,
 		.uplinks = (const char (*)[IFNAME_SIZE])managed->network.uplinks,
 		.n_uplinks = managed->network.n_uplinks,
+		.uplink_state = uplinks_state_name(managed),
 		.n_ports = managed->n_ports,
 		.ports = manager->ports,
 		.n_all_ports = manager->n_ports,

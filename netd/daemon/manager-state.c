@@ -242,18 +242,23 @@ static bool tell_card(const struct manager *manager, struct managed *managed)
 {
 	char problem[512] = "", fix[1536] = "";
 	struct text problem_text, fix_text;
-	bool trial, wrong;
+	enum card_state state;
 
+	managed->card_state = CARD_NONE;
 	if (!network_has_card(&managed->network))
 		return false;
 	text_init(&problem_text, problem, sizeof(problem));
 	text_init(&fix_text, fix, sizeof(fix));
-	trial = uplinks_tell(&manager->uplinks, managed, &problem_text, &fix_text, &wrong);
+	managed->card_state = state = uplinks_tell(&manager->uplinks, managed, &problem_text, &fix_text);
 	if (!problem[0])
 		return false;
 	managed_set_text(&managed->problem, problem);
 	managed_set_text(&managed->fix, fix);
-	managed_set_state(managed, trial ? NETWORK_STARTING : wrong || managed->config_problem[0] ? NETWORK_DEGRADED : NETWORK_RUNNING);
+	if (state == CARD_TRIAL)
+		managed_set_state(managed, NETWORK_STARTING);
+	else
+		managed_set_state(managed, state == CARD_GONE || state == CARD_OWNED || state == CARD_SECOND || managed->config_problem[0] ?
+				  NETWORK_DEGRADED : NETWORK_RUNNING);
 	return true;
 }
 

@@ -26,6 +26,7 @@ struct network_report {
 	char names[384];		/* how guests' names are found on the host; "" when it has none */
 	const char (*uplinks)[IFNAME_SIZE];	/* the ways out that its file names; none: all */
 	size_t n_uplinks;
+	const char *uplink_state;	/* how its network card is; "" without one, or when it is not to be up */
 	const char *checksum;		/* the strategy in force; "" for a network that cannot be */
 	const char *forwarding;		/* what the host must forward for it: "ipv4", "ipv6", "ipv4 ipv6" or "" */
 	char checksum_reason[512];	/* why not one before it; "" when there is nothing to say */

@@ -46,7 +46,8 @@ static void tell_client(const struct uplink *uplink, const struct cardowner_clie
 		text_add(fix, "kill %u && %s%s %s", client->pid, client->program, deaf ? " -b -i" : "", uplink->bridge);
 }
 
-static void tell_lease(const struct card *card, struct text *problem, struct text *fix)
+/* False when all is well with it. */
+static bool tell_lease(const struct card *card, struct text *problem, struct text *fix)
 {
 	const struct uplink *uplink = &card->uplink;
 	const struct uplink_address *address;
@@ -54,29 +55,31 @@ static void tell_lease(const struct card *card, struct text *problem, struct tex
 
 	if (cardowner_is_client(uplink->nic, &client)) {
 		tell_client(uplink, &client, problem, fix);
-		return;
+		return true;
 	}
 	if (!uplink_is_leased(&uplink->was, &address) || (cardowner_find_client(uplink->bridge, &client) && !client.everywhere))
-		return;
+		return false;
 	if (cardowner_find_client(uplink->nic, &client))
 		tell_client(uplink, &client, problem, fix);
 	else
 		text_add(problem, "%s was leased on %s, and no DHCP client is found that renews it: have one work on %s",
 			 IP_TEXT(&address->local), uplink->nic, uplink->bridge);
+	return true;
 }
 
 /* The global switch and those of bridges are ORed: br_nf_pre_routing() of br_netfilter. */
-static void tell_filtered(const struct uplinks *uplinks, const struct card *card, struct text *problem, struct text *fix)
+static bool tell_filtered(const struct uplinks *uplinks, const struct card *card, struct text *problem, struct text *fix)
 {
 	int v4 = 0, v6 = 0;
 
 	(void)sysctl_read(uplinks->kernel, "bridge/bridge-nf-call-iptables", &v4);
 	(void)sysctl_read(uplinks->kernel, "bridge/bridge-nf-call-ip6tables", &v6);
 	if (!v4 && !v6)
-		return;
+		return false;
 	text_add(problem, "what passes through %s goes through the host's firewall, too: net.bridge.bridge-nf-call-ip%stables is 1",
 		 card->uplink.bridge, v4 ? "" : "6");
 	text_add(fix, "sysctl net.bridge.bridge-nf-call-iptables=0 net.bridge.bridge-nf-call-ip6tables=0");
+	return true;
 }
 
 /* Second cards that are no ports, or are not there. */
@@ -96,33 +99,50 @@ static bool tell_seconds(const struct uplinks *uplinks, const struct managed *ma
 	return false;
 }
 
-/*
- * What is to be said of a network's card that is a port: true when it is on trial, so that the network is still starting.
- * @ret_wrong: something declared is not so.
- */
-bool uplinks_tell(const struct uplinks *uplinks, const struct managed *managed, struct text *problem, struct text *fix,
-		  bool *ret_wrong)
+/* What is to be said of a network's card that is a port, in @problem and @fix: with CARD_NONE and CARD_KEPT it is nothing. */
+enum card_state uplinks_tell(const struct uplinks *uplinks, const struct managed *managed, struct text *problem, struct text *fix)
 {
 	const struct card *card = uplinks_find(uplinks, managed->network.name);
 
-	*ret_wrong = false;
 	if (!card || card->ready)
-		return false;
+		return CARD_NONE;
 	if (card->gone) {
 		text_add(problem, "the network card %s is gone: guests on %s reach only each other until it is back", card->uplink.nic,
 			 card->uplink.bridge);
-		*ret_wrong = true;
-	} else if (card->uplink.phase == UPLINK_TRIAL) {
-		tell_trial(card, problem, fix);
-		return true;
-	} else if (cardowner_manages(card->uplink.nic, link_index(uplinks->kernel, card->uplink.nic), card->uplink.bridge, problem, fix)) {
-		*ret_wrong = true;	/* it has come later, at boot for example */
-	} else if (tell_seconds(uplinks, managed, problem)) {
-		*ret_wrong = true;
-	} else {
-		tell_filtered(uplinks, card, problem, fix);
-		if (!problem->length)
-			tell_lease(card, problem, fix);
+		return CARD_GONE;
 	}
-	return false;
+	if (card->uplink.phase == UPLINK_TRIAL) {
+		tell_trial(card, problem, fix);
+		return CARD_TRIAL;
+	}
+	/* It may have come later, at boot for example. */
+	if (cardowner_manages(card->uplink.nic, link_index(uplinks->kernel, card->uplink.nic), card->uplink.bridge, problem, fix))
+		return CARD_OWNED;
+	if (tell_seconds(uplinks, managed, problem))
+		return CARD_SECOND;
+	if (tell_filtered(uplinks, card, problem, fix))
+		return CARD_FILTERED;
+	return tell_lease(card, problem, fix) ? CARD_CLIENT : CARD_KEPT;
+}
+
+static const char *const state_names[] = {
+	[CARD_NONE] = "", [CARD_KEPT] = "kept", [CARD_TRIAL] = "trial", [CARD_UNDONE] = "undone", [CARD_REFUSED] = "refused",
+	[CARD_OWNED] = "owned", [CARD_GONE] = "gone", [CARD_SECOND] = "second", [CARD_FILTERED] = "filtered", [CARD_CLIENT] = "client",
+};
+_Static_assert(ARRAY_SIZE(state_names) == CARD_STATE_MAX_, "every state has a name");
+
+/* How a network's card is, in a word for programs: that of the problem which is told. */
+const char *uplinks_state_name(const struct managed *managed)
+{
+	enum card_state state = managed->card_state;
+
+	if (!network_has_card(&managed->network))
+		state = CARD_NONE;
+	else if (managed->card_failed)
+		state = CARD_UNDONE;
+	else if (!managed->wanted)
+		state = CARD_NONE;
+	else if (managed->card_refused && managed->card_problem[0])
+		state = managed->card_owned ? CARD_OWNED : CARD_REFUSED;
+	return state_names[state];
 }

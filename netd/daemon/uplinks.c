@@ -348,13 +348,16 @@ static int prepare(struct uplinks *uplinks, struct managed *managed, bool only_l
 	struct card card = { .ready = true };
 	int r;
 
+	managed->card_owned = false;
 	r = uplink_look(uplinks->kernel, network->uplinks[0], network->bridge, &look);
 	if (r < 0) {
 		text_add(problem, "cannot look at %s: %s", network->uplinks[0], strerror(-r));
 		return r;
 	}
-	if (uplink_refuse(&look, network->uplinks[0], network->bridge, problem) ||
-	    cardowner_manages(network->uplinks[0], look.nic, network->bridge, problem, fix))
+	if (uplink_refuse(&look, network->uplinks[0], network->bridge, problem))
+		return -EPERM;
+	managed->card_owned = cardowner_manages(network->uplinks[0], look.nic, network->bridge, problem, fix);
+	if (managed->card_owned)
 		return -EPERM;
 	fill_uplink(network, network->uplinks[0], &look, &card.uplink);
 	card.uplink.ask = managed->card_ask;

@@ -34,5 +34,5 @@ int uplinks_apply(struct uplinks *uplinks, const struct plan_step *step, struct 
 uint64_t uplinks_trial_end(const struct uplinks *uplinks, const char *network);
 bool uplinks_confirm(struct uplinks *uplinks, const char *network);
 void uplinks_give_up(struct uplinks *uplinks);
-bool uplinks_tell(const struct uplinks *uplinks, const struct managed *managed, struct text *problem, struct text *fix,
-		  bool *ret_wrong);
+enum card_state uplinks_tell(const struct uplinks *uplinks, const struct managed *managed, struct text *problem, struct text *fix);
+const char *uplinks_state_name(const struct managed *managed);

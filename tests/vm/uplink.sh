@@ -187,6 +187,18 @@ if [ ! -e /guestnet/installed ]; then
 	guest nm man br-man
 	at NetworkManager
 
+	# A real card on a bridge that is for guests alone: guestnetd and doctor say so, and doctor says it once.
+	guestnet start default
+	ip link set card2 master gn-default
+	stray() { guestnet doctor --json | jq -r '.[] | select(.verdict != "ok" and (.evidence | contains("card2"))) | .check'; }
+	stray_told() { [ "$(report default state)" = degraded ] && [ "$(stray)" = stray-card ]; }
+	check stray-card wait_for 20 stray_told
+	guestnet doctor --json | jq -r '.[] | select(.check == "stray-card") | .fix' >/guestnet/fix
+	sh /guestnet/fix
+	stray_gone() { [ "$(report default state)" = running ] && [ -z "$(stray)" ]; }
+	check stray-card-fixed wait_for 20 stray_gone
+	guestnet stop default
+
 	declare_network own Uplink=card2
 	essential ours-moved wait_for 60 running own
 	check_ours ours
