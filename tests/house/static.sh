@@ -40,6 +40,21 @@ wrong model-kernel netd/model/zz.c '#include "../kernel/apply.h"'
 wrong kernel-model netd/kernel/zz.c '#include "../model/config.h"'
 echo '#include "../model/plan.h"' >"$work/netd/kernel/zz.c"
 check includes-kernel-plan tools/check-includes "$work"
+rm "$work/netd/kernel/zz.c"
+
+# --- The map: a row for each file, and no row without one.
+check architecture tools/check-architecture
+mkdir "$work/doc" && cp doc/ARCHITECTURE.md "$work/doc/"
+cp -r lib policy helper netd ctl "$work/"
+check architecture-copy tools/check-architecture "$work"
+for folder in lib policy helper netd/model netd/kernel netd/daemon ctl; do
+	touch "$work/$folder/zz.c"
+	notices "architecture-$folder" tools/check-architecture "$work"
+	rm "$work/$folder/zz.c"
+done
+rm "$work/policy/match.c" "$work/policy/match.h" 2>/dev/null
+notices architecture-no-such-file tools/check-architecture "$work"
+cp -r policy "$work/"
 
 # --- Patches that break the code on purpose.
 check mutants-apply tools/mutants --check
