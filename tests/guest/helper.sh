@@ -5,14 +5,7 @@
 suite=guest.helper
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/lab.bash"
-
-if [ -z "${WORLD_INSIDE-}" ]; then
-	missing=$(lab_missing)
-	[ -z "$missing" ] || { skip all "not installed: $missing"; exit 0; }
-	[ "$(id -u)" != 0 ] || reason=$(lab_build 2>&1) || { skip all "no kernel or first file system for guests: $reason"; exit 0; }
-fi
-world_enter "$@"
-lab_setup || { fail lab 'the private namespaces cannot be set up'; exit 1; }
+lab_enter "$@"
 
 mac1=52:54:00:77:13:11 mac2=52:54:00:77:13:12
 gateway=10.77.13.1

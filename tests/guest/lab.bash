@@ -2,7 +2,8 @@
 # A laboratory for guests, in the private world of tests/netns/world.bash: a bridge with dnsmasq, captures, and QEMU run
 # as numeric users. Sourced after tests/lib.sh by tests/guest/*.sh and tools/demo.
 #
-#   lab_missing                     names what is not installed
+#   lab_enter "$@"                  for a suite: all three of these and world_enter; what is missing skips it
+#   lab_missing                     names what of lab_programs is not installed
 #   lab_build                       the guests' kernel and initramfs; before world_enter, for it may need the network
 #   lab_setup                       after world_enter: world_setup and a folder for the rest
 #   lab_bridge NAME ADDRESS/LENGTH
@@ -18,9 +19,10 @@
 lab=$world/lab
 declare -A guest_pid=() guest_fd=() capture_pid=()
 
+lab_programs=(qemu-system-x86_64 dnsmasq tcpdump busybox cpio ip bridge ss jq setpriv setcap unshare flock)
 lab_missing() {
 	local program
-	for program in qemu-system-x86_64 dnsmasq tcpdump busybox cpio ip bridge ss jq setpriv setcap unshare flock; do
+	for program in "${lab_programs[@]}"; do
 		command -v "$program" >/dev/null || printf '%s ' "$program"
 	done
 }
@@ -31,6 +33,17 @@ lab_build() {
 }
 
 lab_setup() { world_setup && mkdir $lab; }
+
+lab_enter() {
+	local missing reason
+	if [ -z "${WORLD_INSIDE-}" ]; then
+		missing=$(lab_missing)
+		[ -z "$missing" ] || { skip all "not installed: $missing"; exit 0; }
+		[ "$(id -u)" != 0 ] || reason=$(lab_build 2>&1) || { skip all "no kernel or first file system for guests: $reason"; exit 0; }
+	fi
+	world_enter "$@"
+	lab_setup || { fail lab 'the private namespaces cannot be set up'; exit 1; }
+}
 
 lab_bridge() { world_bridge "$1" && ip address add "$2" dev "$1"; }
 

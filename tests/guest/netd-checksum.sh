@@ -7,15 +7,7 @@ suite=guest.netd-checksum
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/lab.bash"
 . "$(dirname "$0")/netd.bash"
-
-if [ -z "${WORLD_INSIDE-}" ]; then
-	missing=$(lab_missing)$(netd_missing)
-	[ -z "$missing" ] || { skip all "not installed: $missing"; exit 0; }
-	[ "$(id -u)" != 0 ] || reason=$(lab_build 2>&1) || { skip all "no kernel or first file system for guests: $reason"; exit 0; }
-fi
-world_enter "$@"
-lab_setup || { fail lab 'the private namespaces cannot be set up'; exit 1; }
-netd_neighbourhood || { fail neighbourhood 'the namespaces cannot be set up'; exit 1; }
+netd_enter "$@"
 world_policy 'allow default user=4201'
 
 way() {	# NAME: puts it in force

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # A guestnetd in the private world of tests/guest/lab.bash, with an uplink to an "internet" namespace and a "guest"
-# namespace whose eth0 is a veth port of the default network. Sourced after lab.bash, used after lab_setup.
+# namespace whose eth0 is a veth port of the default network. Sourced after lab.bash, whose lab_missing then looks for what
+# this needs, too; used after lab_setup.
 #
-#   netd_missing                  names what is not installed
+#   netd_enter "$@"               for a suite: lab_enter, and the neighbourhood
 #   netd_neighbourhood            both namespaces, the uplink, and servers in "internet": UDP echo and TCP on port 7000,
 #                                 a TCP greeting on 7777, a file of 8 MiB by HTTP on 80
 #   netd_start   netd_kill        the daemon; netd_pid is its process
@@ -19,9 +20,10 @@ netd_bridge=gn-default
 netd_internet=198.51.100.1
 export GUESTNET_BUS=unix:path=$netd_root/run/bus.sock
 
-netd_missing() {
-	command -v nft >/dev/null || printf 'nft '
-	[ -x "$BIN/guestnetd" ] || printf 'guestnetd '
+lab_programs+=(nft "$BIN/guestnetd")
+netd_enter() {
+	lab_enter "$@"
+	netd_neighbourhood || { fail neighbourhood 'the namespaces cannot be set up'; exit 1; }
 }
 
 netd_neighbourhood() {

@@ -7,16 +7,8 @@ suite=guest.tapsocket
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/lab.bash"
 . "$(dirname "$0")/netd.bash"
-
-if [ -z "${WORLD_INSIDE-}" ]; then
-	missing=$(lab_missing)$(netd_missing)
-	command -v systemd-socket-activate >/dev/null || missing+=' systemd-socket-activate'
-	[ -z "$missing" ] || { skip all "not installed: $missing"; exit 0; }
-	[ "$(id -u)" != 0 ] || reason=$(lab_build 2>&1) || { skip all "no kernel or first file system for guests: $reason"; exit 0; }
-fi
-world_enter "$@"
-lab_setup || { fail lab 'the private namespaces cannot be set up'; exit 1; }
-netd_neighbourhood || { fail neighbourhood 'the namespaces cannot be set up'; exit 1; }
+lab_programs+=(systemd-socket-activate)
+netd_enter "$@"
 
 service=4290
 run=/run/guestnet

@@ -36,6 +36,9 @@ wait_for 20 listens internet 7778
 guest stranger gn-strange 10.93.1.5 fd93::5
 in_ns talker "$world/tools/netd-flow" serve 7778 >/dev/null 2>&1 &
 wait_for 20 listens talker 7778
+serve internet 7777
+check reaches wait_for 60 reaches talker 198.51.100.1 7777
+check reaches6 wait_for 60 reaches talker 2001:db8:51::1 7777
 mkfifo $tmp/flow4 $tmp/flow6 $tmp/none4 $tmp/none6
 exec 7<>$tmp/flow4 8<>$tmp/flow6 5<>$tmp/none4 6<>$tmp/none6
 in_ns talker "$world/tools/netd-flow" flow 198.51.100.1 7778 <&7 >$tmp/out4 2>&1 &
@@ -49,9 +52,6 @@ in_ns stranger "$world/tools/netd-flow" flow fd94::5 7778 <&6 >$tmp/nothing6 2>&
 none6_pid=$!
 forbidden() { echo "$1" >&5; echo "$1" >&6; }
 table_handle() { nft -j list tables | jq -r '.nftables[].table? | select(.name == "guestnet") | .handle'; }
-serve internet 7777
-wait_for 20 reaches talker 198.51.100.1 7777
-wait_for 20 reaches talker 2001:db8:51::1 7777
 phase quiet
 forbidden sent-all-the-time
 before=$(table_handle)

@@ -9,35 +9,19 @@ suite=netd-names
 . "$(dirname "$0")/world.bash"
 world_enter "$@"
 world_setup || exit 1
-for program in dnsmasq busybox jq dbus-daemon; do
-	command -v $program >/dev/null || { skip all "not installed: $program"; exit 0; }
-done
+. "$(dirname "$0")/nets.bash"
+nets_folders dbus-daemon
 
-root=$world/netd
 etc=$root/etc/networks
 bridge=gn-default
-mkdir -p $etc $root/{vendor/networks,state,run} /run/netns
 network() { printf '%s\n' '[Address]' 'Address=10.98.1.1/24' 'Address=fd00:98::1/64' "$@" >$etc/default.network; }
 network '[DNS]' 'Domain=default.vm'
-export GUESTNET_BUS=unix:path=$root/run/bus.sock
 export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$root/bus
-cat >$root/bus.conf <<E
-<busconfig><type>session</type><listen>unix:path=$root/bus</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>
-E
-start_bus() {
-	dbus-daemon --config-file=$root/bus.conf --nofork --nosyslog --nopidfile >>$root/buslog 2>&1 &
-	bus_pid=$!
-	wait_for 20 test -S $root/bus
-}
 start_resolved() {	# [refuse]
 	: >$root/told
 	"$world/tools/fake-resolved" "$@" >>$root/told 2>/dev/null &
 	resolved_pid=$!
 }
-client() { "$BIN/guestnet" "$@"; }
-status() { client status default --json 2>/dev/null | jq -r ".[0].$1"; }
-is() { [ "$(status state)" = "$1" ]; }
 names() { [[ $(status names) == $1 ]]; }
 index() { cat /sys/class/net/$bridge/ifindex; }
 told_all() {
@@ -51,9 +35,7 @@ told_all() {
 
 # No bus, no resolved: the status says whom to ask, and that one answers the host.
 ip link set lo up
-"$BIN/guestnetd" --config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run \
-	--service-user=65534 >$root/log 2>&1 &
-netd_pid=$!
+netd_start
 check running wait_for 20 is running
 check hint wait_for 20 names 'NAME.default.vm, by asking 10.98.1.1'
 ip netns add guest
@@ -65,7 +47,7 @@ resolves() { busybox nslookup -type=a web.default.vm 10.98.1.1 | grep -q 'Addres
 check resolves wait_for 20 resolves
 
 # The bus comes, and resolved: told, and told once more a little later.
-start_bus
+bus_start
 start_resolved
 check told wait_for 30 told_all
 check names wait_for 20 names 'NAME.default.vm, by systemd-resolved'
@@ -104,7 +86,7 @@ ended $resolved_pid
 ended $bus_pid
 rm -f $root/bus
 check bus-gone wait_for 20 names '*by asking*'
-start_bus
+bus_start
 start_resolved
 check bus-back wait_for 60 told_all
 

@@ -7,6 +7,7 @@
 #   nets_folders [PROGRAM...]	the same without a neighbourhood
 #   network NAME [TEXT...]   writes NAME.network, a line for each argument; none: removes it
 #   netd_start [OPTION...], netd_stop, netd_kill, netd_reload (and waits until all is as declared)
+#   bus_start, bus_stop      a system bus of its own, where everybody may do everything: unix:path=$root/bus
 #   guest NAME BRIDGE ADDRESS4 ADDRESS6	a namespace with a port; - for no address. Default routes to .1 and ::1
 #   dhcp_guest               the namespace "guest" with port0, which `plug` puts on $bridge; `lease` asks as udhcpc does, with
 #                            "${lease_options[@]}", for $lease_s at most, and sets $address $router $dns
@@ -69,6 +70,20 @@ netd_kill() {
 netd_reload() {
 	client reload >/dev/null
 	wait_for 30 settled
+}
+bus_start() {
+	cat >$root/bus.conf <<-E
+		<busconfig><type>session</type><listen>unix:path=$root/bus</listen><auth>EXTERNAL</auth>
+		<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>
+	E
+	dbus-daemon --config-file=$root/bus.conf --nofork --nosyslog --nopidfile >>$root/buslog 2>&1 &
+	bus_pid=$!
+	wait_for 20 test -S $root/bus
+}
+bus_stop() {
+	kill -9 $bus_pid
+	wait $bus_pid 2>/dev/null
+	rm -f $root/bus
 }
 guest() {
 	ip netns add "$1"

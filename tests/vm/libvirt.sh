@@ -44,14 +44,7 @@ essential libvirt wait_for 120 virsh net-list
 note 'guestnetd and libvirtd run'
 
 # The neighbourhood: "internet" is behind the uplink; a guest is a namespace with a port on a bridge.
-ip netns add internet
-ip link add up0 type veth peer name eth0 netns internet
-ip addr add 198.51.100.2/24 dev up0
-ip link set up0 up
-ip route add default via 198.51.100.1
-ip -n internet addr add 198.51.100.1/24 dev eth0
-ip -n internet link set eth0 up
-ip netns exec internet busybox nc -ll -p 7777 -e /bin/cat &
+internet
 cat >$work/udhcpc <<'S'
 #!/bin/sh
 [ "$1" = bound ] || exit 0

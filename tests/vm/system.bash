@@ -14,6 +14,7 @@
 #
 #   install_guestnet         as the README says; what it printed is in /guestnet/out
 #   essential ID COMMAND...  a check without which nothing that follows can work
+#   internet                 a namespace of that name behind up0, the default route; its port 7777 sends back what it gets
 #   finish                   the end of the tests and of the machine
 #   restart                  boots again: the script runs once more
 #   explain                  what the daemon says, for failures
@@ -156,6 +157,16 @@ install_guestnet() {
 }
 essential() {
 	if "${@:2}"; then pass "$1"; else fail "$1" "$(explain)"; finish; fi
+}
+internet() {
+	ip netns add internet
+	ip link add up0 type veth peer name eth0 netns internet
+	ip addr add 198.51.100.2/24 dev up0
+	ip link set up0 up
+	ip route add default via 198.51.100.1
+	ip -n internet addr add 198.51.100.1/24 dev eth0
+	ip -n internet link set eth0 up
+	ip netns exec internet busybox nc -ll -p 7777 -e /bin/cat &
 }
 finish() { trap - EXIT; touch /guestnet/done; sync; systemctl poweroff --force --force; exit 0; }
 restart() { trap - EXIT; sync; systemctl --no-block start reboot.target; exit 0; }

@@ -72,14 +72,8 @@ else
 fi
 
 # The neighbourhood: "internet" is behind the uplink, "guest" has a port on the bridge.
-ip netns add internet && ip netns add guest
-ip link add up0 type veth peer name eth0 netns internet
-ip addr add 198.51.100.2/24 dev up0
-ip link set up0 up
-ip route add default via 198.51.100.1
-ip -n internet addr add 198.51.100.1/24 dev eth0
-ip -n internet link set eth0 up
-ip netns exec internet busybox nc -ll -p 7777 -e /bin/cat &
+internet
+ip netns add guest
 ip link add port0 type veth peer name eth0 netns guest
 ip link set port0 master $bridge up
 ip -n guest link set eth0 up
