@@ -12,7 +12,48 @@
 #include "report.h"
 #include "table.h"
 
-static void print_json_report(struct json *json, const struct report *report)
+static void put_words(struct json *json, const char *key, const char *words)
+{
+	char word[80];
+
+	json_array(json, key);
+	for (size_t length; (length = strcspn(words, " ")) > 0; words += length + (words[length] == ' ')) {
+		snprintf(word, sizeof(word), "%.*s", (int)length, words);
+		json_string(json, NULL, word);
+	}
+	json_array_end(json);
+}
+
+static void put_forwards(struct json *json, const struct report *report)
+{
+	json_array(json, "forwards");
+	for (size_t i = 0; i < report->n_forwards; i++) {
+		json_object(json, NULL);
+		json_string(json, "listen", report->forwards[i].listen);
+		json_string(json, "to", report->forwards[i].to);
+		put_words(json, "addresses", report->forwards[i].now);
+		json_string(json, "why", report->forwards[i].why);
+		json_object_end(json);
+	}
+	json_array_end(json);
+}
+
+static void put_routes(struct json *json, const struct report *report)
+{
+	json_array(json, "routes");
+	for (size_t i = 0; i < report->n_routes; i++) {
+		json_object(json, NULL);
+		json_string(json, "destination", report->routes[i].destination);
+		json_string(json, "gateway", report->routes[i].gateway);
+		json_number(json, "metric", report->routes[i].metric);
+		json_bool(json, "advertise", report->routes[i].advertise);
+		json_object_end(json);
+	}
+	json_array_end(json);
+}
+
+/* @stray_taps: separated by blanks. */
+static void print_json_report(struct json *json, const struct report *report, const char *stray_taps)
 {
 	json_object(json, NULL);
 	json_string(json, "name", report->name);
@@ -37,6 +78,9 @@ static void print_json_report(struct json *json, const struct report *report)
 	json_object_end(json);
 	json_number(json, "ports", report->n_ports);
 	json_number(json, "leases", report->n_leases);
+	put_forwards(json, report);
+	put_routes(json, report);
+	put_words(json, "stray_taps", stray_taps);
 	json_object_end(json);
 }
 
@@ -72,6 +116,20 @@ static void print_status(const struct report *report)
 	if (report->checksum[0])
 		printf("  checksum   %s%s%s%s\n", report->checksum, report->checksum_reason[0] ? " (" : "",
 		       report->checksum_reason, report->checksum_reason[0] ? ")" : "");
+	for (size_t i = 0; i < report->n_forwards; i++) {
+		const struct report_forward *forward = &report->forwards[i];
+
+		printf("  forward    %s to %s%s%s%s%s\n", forward->listen, forward->to, forward->now[0] ? ", now " : "", forward->now,
+		       forward->why[0] ? ": " : "", forward->why);
+	}
+	for (size_t i = 0; i < report->n_routes; i++) {
+		const struct report_route *route = &report->routes[i];
+
+		printf("  route      %s by %s", route->destination, route->gateway);
+		if (route->metric)
+			printf(", metric %u", route->metric);
+		puts(route->advertise ? ", told to guests" : "");
+	}
 	printf("  repairs    %" PRIu64, report->n_repairs);
 	for (size_t i = 0; i < report->n_kinds; i++)
 		printf("%s%s %u", i ? ", " : " (", report->repairs[i].kind, report->repairs[i].n);
@@ -108,19 +166,35 @@ const struct report *networks_find_home(const struct reports *reports)
 	return home;
 }
 
-/* Taps that QEMU has left with script=no: somebody waits for a network behind each of them. */
-static void print_stray_taps(const struct reports *reports)
+#define STRAY_TAPS_SIZE	2048
+
+/* Taps that QEMU has left with script=no: somebody waits for a network behind each of them. Separated by blanks. */
+static void get_stray_taps(const struct reports *reports, char buffer[static STRAY_TAPS_SIZE])
 {
-	const struct report *home = networks_find_home(reports);
-	char buffer[2048], *rest = buffer, *name;
 	struct failure ignored = { 0 };
 	struct text taps;
 
-	text_init(&taps, buffer, sizeof(buffer));
+	text_init(&taps, buffer, STRAY_TAPS_SIZE);
 	if (bus_get_list(reports->bus, "StrayTaps", &taps, &ignored) < 0)
-		return;		/* an older daemon does not know */
+		buffer[0] = '\0';	/* an older daemon does not know */
+}
+
+static void print_stray_taps(const struct reports *reports)
+{
+	const struct report *home = networks_find_home(reports);
+	char buffer[STRAY_TAPS_SIZE], *rest = buffer, *name;
+
+	get_stray_taps(reports, buffer);
 	while ((name = strsep(&rest, " ")) && *name)
 		printf("tap %s is down and on no bridge\n  fix        guestnet adopt %s %s\n", name, name, home ? home->name : "NETWORK");
+}
+
+/* They stand at one network: where they would go, or the first one when none is up. */
+static void put_report(struct json *json, const struct reports *reports, const struct report *report, const char *stray_taps)
+{
+	const struct report *home = networks_find_home(reports) ?: reports->items;
+
+	print_json_report(json, report, report == home ? stray_taps : "");
 }
 
 enum exit_status networks_list(const struct options *options, struct failure *failure)
@@ -131,18 +205,21 @@ enum exit_status networks_list(const struct options *options, struct failure *fa
 	};
 	_cleanup_(reports_deinit) struct reports reports = REPORTS_NULL;
 	_cleanup_(table_deinit) struct table table = TABLE_NULL(columns);
+	char stray_taps[STRAY_TAPS_SIZE] = "";
 	struct json json = JSON_NULL(stdout);
 	int r = reports_get(&reports, failure);
 
 	if (r < 0)
 		return bus_exit_status(r);
-	if (options->json)
+	if (options->json) {
+		get_stray_taps(&reports, stray_taps);
 		json_array(&json, NULL);
+	}
 	for (size_t i = 0; i < reports.n; i++) {
 		const struct report *report = &reports.items[i];
 
 		if (options->json) {
-			print_json_report(&json, report);
+			put_report(&json, &reports, report, stray_taps);
 		} else if (option_is_set(options, OPTION_NAMES)) {
 			puts(report->name);
 		} else {
@@ -165,12 +242,15 @@ enum exit_status networks_status(const struct options *options, struct failure *
 {
 	_cleanup_(reports_deinit) struct reports reports = REPORTS_NULL;
 	const char *wanted = options->n_operands ? options->operands[0] : NULL;
+	char stray_taps[STRAY_TAPS_SIZE] = "";
 	struct json json = JSON_NULL(stdout);
 	enum exit_status status = STATUS_OK;
 	int r = wanted ? reports_get_one(&reports, wanted, failure) : reports_get(&reports, failure);
 
 	if (r < 0)
 		return bus_exit_status(r);
+	if (options->json)
+		get_stray_taps(&reports, stray_taps);
 	if (options->json)
 		json_array(&json, NULL);
 	else if (!wanted && print_file_problems(&reports, failure))
@@ -185,7 +265,7 @@ enum exit_status networks_status(const struct options *options, struct failure *
 			if (!good)
 				status = STATUS_DEGRADED;
 			if (options->json)
-				print_json_report(&json, report);
+				put_report(&json, &reports, report, stray_taps);
 			else
 				print_status(report);
 		}

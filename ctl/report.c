@@ -54,6 +54,39 @@ static int read_repairs(sd_bus_message *message, struct report *report, size_t o
 	return r < 0 ? r : sd_bus_message_exit_container(message);
 }
 
+static int read_forwards(sd_bus_message *message, struct report *report, size_t offset _unused_)
+{
+	struct report_forward forward;
+	int r = sd_bus_message_enter_container(message, 'a', "(ssss)");
+
+	while (r >= 0 && (r = sd_bus_message_read(message, "(ssss)", &forward.listen, &forward.to, &forward.now, &forward.why)) > 0) {
+		struct report_forward *forwards = reallocarray(report->forwards, report->n_forwards + 1, sizeof(*forwards));
+
+		if (!forwards)
+			return -ENOMEM;
+		report->forwards = forwards;
+		forwards[report->n_forwards++] = forward;
+	}
+	return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
+static int read_routes(sd_bus_message *message, struct report *report, size_t offset _unused_)
+{
+	struct report_route route;
+	int advertise, r = sd_bus_message_enter_container(message, 'a', "(ssub)");
+
+	while (r >= 0 && (r = sd_bus_message_read(message, "(ssub)", &route.destination, &route.gateway, &route.metric, &advertise)) > 0) {
+		struct report_route *routes = reallocarray(report->routes, report->n_routes + 1, sizeof(*routes));
+
+		if (!routes)
+			return -ENOMEM;
+		route.advertise = advertise;
+		report->routes = routes;
+		routes[report->n_routes++] = route;
+	}
+	return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
 /* Of a list only how long it is matters here. */
 static int count_items(sd_bus_message *message, struct report *report, size_t offset)
 {
@@ -98,6 +131,8 @@ static const struct field {
 	{ "Autostart", "b", read_autostart, 0 },
 	{ "Addresses", "as", read_addresses, 0 },
 	{ "Repairs", "a{su}", read_repairs, 0 },
+	{ "Forwards", "a(ssss)", read_forwards, 0 },
+	{ "Routes", "a(ssub)", read_routes, 0 },
 	{ "Ports", NULL, count_items, offsetof(struct report, n_ports) },
 	{ "Leases", NULL, count_items, offsetof(struct report, n_leases) },
 };
@@ -242,6 +277,10 @@ int reports_get_running(struct reports *reports, struct failure *failure)
 
 void reports_deinit(struct reports *reports)
 {
+	for (size_t i = 0; i < reports->n; i++) {
+		free(reports->items[i].forwards);
+		free(reports->items[i].routes);
+	}
 	free(reports->items);
 	sd_bus_message_unref(reports->reply);
 	sd_bus_flush_close_unref(reports->bus);

@@ -14,6 +14,20 @@ struct repair_count {
 };
 #define REPORT_REPAIRS 64
 
+/* A port of the host that leads to a guest. */
+struct report_forward {
+	const char *listen, *to;	/* as in the file */
+	const char *now;		/* addresses, separated by blanks */
+	const char *why;		/* it leads nowhere, or not to all of them; "" */
+};
+
+/* A prefix behind a guest. */
+struct report_route {
+	const char *destination, *gateway;
+	uint32_t metric;		/* 0: the kernel's own */
+	bool advertise;
+};
+
 /* Texts are borrowed from the message; those that an older daemon does not send are "". */
 struct report {
 	const char *name, *state, *mode, *bridge, *names, *forwarding, *checksum, *checksum_reason, *problem, *fix, *uplink_state;
@@ -23,6 +37,10 @@ struct report {
 	size_t n_ports, n_leases;
 	struct repair_count repairs[REPORT_REPAIRS];
 	size_t n_kinds;
+	struct report_forward *forwards;	/* owned */
+	size_t n_forwards;
+	struct report_route *routes;	/* owned */
+	size_t n_routes;
 };
 
 struct reports {

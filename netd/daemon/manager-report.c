@@ -26,17 +26,14 @@ size_t manager_count(const struct manager *manager)
 	return manager->networks.n;
 }
 
-static void print_addresses(const struct manager *manager, const struct managed *managed, char *buffer, size_t size)
+static void report_addresses(const struct network *network, const struct subnet_choice *choice, struct network_report *report)
 {
-	struct network_address addresses[SUBNET_ADDRESSES];
 	struct text text;
-	size_t n;
 
-	n = subnet_addresses(&managed->network, subnet_find(manager->choices, manager->n_choices, managed->network.name),
-			     addresses);
-	text_init(&text, buffer, size);
-	for (size_t i = 0; i < n; i++)
-		text_add(&text, "%s%s/%u", i ? " " : "", IP_TEXT(&addresses[i].ip), addresses[i].prefix_length);
+	report->n_prefixes = subnet_addresses(network, choice, report->prefixes);
+	text_init(&text, report->addresses, sizeof(report->addresses));
+	for (size_t i = 0; i < report->n_prefixes; i++)
+		text_add(&text, "%s%s/%u", i ? " " : "", IP_TEXT(&report->prefixes[i].ip), report->prefixes[i].prefix_length);
 }
 
 /* How guests' names are found on the host; "" where the network has none. */
@@ -101,13 +98,15 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 		.ports = manager->ports,
 		.n_all_ports = manager->n_ports,
 		.leases = &managed->leases,
+		.network = &managed->network,
+		.wanted = managed->wanted,
 	};
 	ret_report->checksum = ret_report->forwarding = "";
 	if (!managed->network.bridge[0])
 		return;
-	print_addresses(manager, managed, ret_report->addresses, sizeof(ret_report->addresses));
-	print_names(manager, managed, ret_report->names, sizeof(ret_report->names));
 	choice = subnet_find(manager->choices, manager->n_choices, managed->network.name);
+	report_addresses(&managed->network, choice, ret_report);
+	print_names(manager, managed, ret_report->names, sizeof(ret_report->names));
 	ret_report->forwarding = needed_forwarding(managed, choice);
 	ret_report->checksum = checksum_strategy_name(checksums_in_force(&manager->checksums, &managed->network, choice));
 	checksums_explain(&manager->checksums, &managed->network, choice, ret_report->checksum_reason,

@@ -10,6 +10,7 @@
 #include <systemd/sd-event.h>
 
 #include "../../lib/failure.h"
+#include "../model/subnet.h"
 #include "managed.h"
 #include "options.h"
 #include "systembus.h"
@@ -23,6 +24,10 @@ struct network_report {
 	const char *mode;
 	const char *bridge;
 	char addresses[256];		/* separated by blanks */
+	struct network_address prefixes[SUBNET_ADDRESSES];	/* the same */
+	size_t n_prefixes;
+	const struct network *network;	/* what is in force */
+	bool wanted;			/* to be up */
 	char names[384];		/* how guests' names are found on the host; "" when it has none */
 	const char (*uplinks)[IFNAME_SIZE];	/* the ways out that its file names; none: all */
 	size_t n_uplinks;

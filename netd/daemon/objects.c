@@ -16,6 +16,8 @@
 
 #include "../../lib/limits.h"
 #include "../../lib/str.h"
+#include "../model/forwards.h"
+#include "../model/ip.h"
 #include "define.h"
 #include "dryrun.h"
 #include "managed.h"
@@ -158,6 +160,85 @@ int objects_append_lease(sd_bus_message *message, const char *network, const str
 				     str_escape(id, sizeof(id), lease->client_id), lease->expires);
 }
 
+/* A forward in words: its ports, its guest, the addresses that it leads to now, and why it leads nowhere or not to all. */
+struct forward_words {
+	char listen[80], to[96], now[2 * IP_TEXT_SIZE], why[192];
+};
+
+static void print_forward(const struct network_report *report, const struct network_forward *forward, struct forward_words *ret_words)
+{
+	struct text listen, to, now, why;
+
+	*ret_words = (struct forward_words){ "" };
+	text_init(&listen, ret_words->listen, sizeof(ret_words->listen));
+	text_init(&to, ret_words->to, sizeof(ret_words->to));
+	text_init(&now, ret_words->now, sizeof(ret_words->now));
+	text_init(&why, ret_words->why, sizeof(ret_words->why));
+	forward_print_listen(forward, &listen);
+	forward_print_to(forward, &to);
+	if (report->wanted)
+		forward_explain(report->network, forward, report->leases, report->prefixes, report->n_prefixes, &now, &why);
+	else
+		text_add(&why, "the network is not up");
+}
+
+static int append_forwards(sd_bus_message *message, const struct network_report *report)
+{
+	int r = sd_bus_message_open_container(message, 'a', "(ssss)");
+
+	for (size_t i = 0; r >= 0 && i < report->network->n_forwards; i++) {
+		struct forward_words words;
+
+		print_forward(report, &report->network->forwards[i], &words);
+		r = sd_bus_message_append(message, "(ssss)", words.listen, words.to, words.now, words.why);
+	}
+	return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+static uint64_t digest_forwards(const struct network_report *report)
+{
+	uint64_t value = HASH_BEGIN;
+
+	for (size_t i = 0; i < report->network->n_forwards; i++) {
+		struct forward_words words;
+
+		print_forward(report, &report->network->forwards[i], &words);
+		value = hash(value, &words, sizeof(words));
+	}
+	return value;
+}
+
+/* Destination, gateway, metric (0: the kernel's own), and whether guests are told. */
+static int append_routes(sd_bus_message *message, const struct network_report *report)
+{
+	int r = sd_bus_message_open_container(message, 'a', "(ssub)");
+
+	for (size_t i = 0; r >= 0 && i < report->network->n_routes; i++) {
+		const struct network_route *route = &report->network->routes[i];
+		char destination[IP_TEXT_SIZE + sizeof("/128")];
+
+		snprintf(destination, sizeof(destination), "%s/%u", IP_TEXT(&route->destination), route->prefix_length);
+		r = sd_bus_message_append(message, "(ssub)", destination, IP_TEXT(&route->gateway), route->metric, (int)route->advertise);
+	}
+	return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+static uint64_t digest_routes(const struct network_report *report)
+{
+	uint64_t value = HASH_BEGIN;
+
+	for (size_t i = 0; i < report->network->n_routes; i++) {
+		const struct network_route *route = &report->network->routes[i];
+
+		value = hash(value, &route->destination, sizeof(route->destination));
+		value = hash(value, &route->gateway, sizeof(route->gateway));
+		value = hash(value, &route->prefix_length, sizeof(route->prefix_length));
+		value = hash(value, &route->metric, sizeof(route->metric));
+		value = hash(value, &route->advertise, sizeof(route->advertise));
+	}
+	return value;
+}
+
 static int append_leases(sd_bus_message *message, const struct network_report *report)
 {
 	int r = sd_bus_message_open_container(message, 'a', "(sssssx)");
@@ -218,6 +299,8 @@ static const struct property {
 	{ "Repairs", .append = append_repairs, .digest = digest_repairs },
 	{ "Ports", .append = append_ports, .digest = digest_ports },
 	{ "Leases", .append = append_leases, .digest = digest_leases },
+	{ "Forwards", .append = append_forwards, .digest = digest_forwards },
+	{ "Routes", .append = append_routes, .digest = digest_routes },
 };
 _Static_assert(ARRAY_SIZE(properties) <= API_PROPERTIES, "a digest has room for every property");
 
@@ -703,6 +786,8 @@ static const sd_bus_vtable network_vtable[] = {
 	PROPERTY("Repairs", "a{su}"),
 	LIST("Ports", "a(sis)"),
 	LIST("Leases", "a(sssssx)"),
+	LIST("Forwards", "a(ssss)"),
+	LIST("Routes", "a(ssub)"),
 	METHOD0("Start", method_start),
 	METHOD0("Try", method_try),
 	METHOD0("Confirm", method_confirm),

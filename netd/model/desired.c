@@ -311,14 +311,6 @@ static void add_forward_element(struct build *build, const struct network_forwar
 	add_any_element(build, &element);
 }
 
-static bool is_inside(const struct build *build, const struct ip *ip)
-{
-	for (size_t i = 0; i < build->n_addresses; i++)
-		if (ip_overlaps(&build->addresses[i].ip, build->addresses[i].prefix_length, ip, ip_bits(ip)))
-			return true;
-	return false;
-}
-
 static void add_forward_elements(struct build *build)
 {
 	const struct network *network = build->network;
@@ -331,7 +323,8 @@ static void add_forward_elements(struct build *build)
 			struct ip guest;
 
 			if ((forward->listen.family && ip_is_v6(&forward->listen) != v6) ||
-			    !forward_find_guest(network, forward, leases, v6, &guest) || !is_inside(build, &guest))
+			    !forward_find_guest(network, forward, leases, v6, &guest) || 
+			    !forward_is_inside(network, build->addresses, build->n_addresses, &guest))
 				continue;
 			for (unsigned int n = 0; n <= (unsigned int)(forward->ports[1] - forward->ports[0]); n++)
 				add_forward_element(build, forward, &guest, n);

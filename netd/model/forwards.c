@@ -75,15 +75,71 @@ bool forward_find_guest(const struct network *network, const struct network_forw
 	return find_lease(leases, NULL, forward->name, v6, ret_address);
 }
 
+/* Does the network lead to this address: is it a guest's, or behind one? @addresses: as subnet_addresses() says. */
+bool forward_is_inside(const struct network *network, const struct network_address *addresses, size_t n_addresses, const struct ip *ip)
+{
+	for (size_t i = 0; i < n_addresses; i++)
+		if (ip_overlaps(&addresses[i].ip, addresses[i].prefix_length, ip, ip_bits(ip)))
+			return true;
+	for (size_t i = 0; i < network->n_routes; i++)
+		if (ip_overlaps(&network->routes[i].destination, network->routes[i].prefix_length, ip, ip_bits(ip)))
+			return true;
+	return false;
+}
+
+/*
+ * Where the forward of a network that is up leads now: its addresses, separated by blanks. When there is none, or not all that
+ * are known can be used, @why says so.
+ */
+void forward_explain(const struct network *network, const struct network_forward *forward, const struct leases *leases,
+		     const struct network_address *addresses, size_t n_addresses, struct text *now, struct text *why)
+{
+	struct ip guest;
+
+	for (int v6 = 0; v6 < 2; v6++) {
+		if ((forward->listen.family && ip_is_v6(&forward->listen) != v6) || !forward_find_guest(network, forward, leases, v6, &guest))
+			continue;
+		if (forward_is_inside(network, addresses, n_addresses, &guest))
+			text_add(now, "%s%s", now->length ? " " : "", IP_TEXT(&guest));
+		else
+			text_add(why, "%s%s is no address of this network", why->length ? ", " : "", IP_TEXT(&guest));
+	}
+	if (!now->length && !why->length)
+		text_add(why, "no lease and no [Host] says what %saddress that guest has",
+			 !forward->listen.family ? "" : ip_is_v6(&forward->listen) ? "IPv6 " : "IPv4 ");
+}
+
+static void print_ports(const uint16_t ports[2], struct text *text)
+{
+	text_add(text, "%u", ports[0]);
+	if (ports[1] != ports[0])
+		text_add(text, "-%u", ports[1]);
+}
+
+/* As in the file: "web:80", "[fd00::5]:80-89", "10.0.0.5". */
+void forward_print_to(const struct network_forward *forward, struct text *text)
+{
+	const bool brackets = forward->guest == FORWARD_TO_ADDRESS && ip_is_v6(&forward->address) && forward->to[0];
+
+	switch ((enum forward_guest)forward->guest) {
+	case FORWARD_TO_NOBODY: break;
+	case FORWARD_TO_ADDRESS: text_add(text, brackets ? "[%s]" : "%s", IP_TEXT(&forward->address)); break;
+	case FORWARD_TO_MAC: text_add(text, MAC_FORMAT, MAC_BYTES(forward->mac)); break;
+	case FORWARD_TO_NAME: text_add(text, "%s", forward->name); break;
+	}
+	if (forward->to[0]) {
+		text_add(text, ":");
+		print_ports(forward->to, text);
+	}
+}
+
 /* As in the file: "tcp:8080", "udp:192.0.2.1:53-54". */
 void forward_print_listen(const struct network_forward *forward, struct text *text)
 {
 	text_add(text, "%s:", forward->protocol == IPPROTO_TCP ? "tcp" : "udp");
 	if (forward->listen.family)
 		text_add(text, ip_is_v6(&forward->listen) ? "[%s]:" : "%s:", IP_TEXT(&forward->listen));
-	text_add(text, "%u", forward->ports[0]);
-	if (forward->ports[1] != forward->ports[0])
-		text_add(text, "-%u", forward->ports[1]);
+	print_ports(forward->ports, text);
 }
 
 /* Tells where all of a network's forwards lead from where they led. */

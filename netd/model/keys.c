@@ -815,7 +815,7 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_FORWARD_TO] = {
 		"Forward", "To", records_parse_forward_to, records_reset_forward_to, false, "none", "",
 		"a guest's name, Ethernet address or address, with a port where it is another one, such as web:80, 52:54:00:12:34:56:80 or [fd00:1::5]:80",
-		"The guest that they lead to. A name or an Ethernet address is that of a [Host] or of a lease, and the forward follows it. Of several ports the first is named. What was forwarded and is no longer ends.",
+		"The guest that they lead to. A name or an Ethernet address is that of a [Host] or of a lease, and the forward follows it. An address may be one behind a guest, in a Destination= of section [Route]. Of several ports the first is named. What was forwarded and is no longer ends.",
 		.only = OUTWARD,
 	},
 	[KEY_ROUTE_DESTINATION] = {

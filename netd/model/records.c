@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "../../lib/str.h"
+#include "forwards.h"
 #include "ip.h"
 #include "routes.h"
 #include "taps.h"
@@ -832,9 +833,9 @@ static int verify_forward(const struct network *network, const struct network_fo
 		return record_failure(network, forward->place, failure, "Listen= and To= have different numbers of ports");
 	if (forward->to[0] + (forward->ports[1] - forward->ports[0]) > UINT16_MAX)
 		return record_failure(network, forward->place, failure, "the last port of To= would be behind 65535");
-	if (forward->guest == FORWARD_TO_ADDRESS && !find_prefix(network, &forward->address))
+	if (forward->guest == FORWARD_TO_ADDRESS && !forward_is_inside(network, network->addresses, network->n_addresses, &forward->address))
 		return record_failure(network, forward->place, failure,
-				      "To=%s lies in the prefix of no Address= of this network (auto may choose any)",
+				      "To=%s lies in the prefix of no Address= of this network (auto may choose any), nor in a [Route] Destination=",
 				      IP_TEXT(&forward->address));
 	if (forward->guest == FORWARD_TO_ADDRESS && forward->listen.family && forward->listen.family != forward->address.family)
 		return record_failure(network, forward->place, failure, "Listen= and To= are of different families");

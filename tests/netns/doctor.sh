@@ -120,6 +120,8 @@ check firewall-out-gone healthy_again
 # A tap as QEMU leaves it with script=no.
 ip tuntap add dev lonely mode tap
 planted tap-lonely taps:problem 'tap lonely is down and on no bridge'
+equal tap-told '["lonely"]' "$("$BIN/guestnet" status --json | jq -c '[.[].stray_taps[]]')"
+equal tap-told-where default "$("$BIN/guestnet" list --json | jq -r '.[] | select(.stray_taps != []).name')"
 fixed tap-adopted
 equal tap-adopted-where gn-default "$(ip -j link show lonely | jq -r '.[0].master')"
 ip link delete lonely

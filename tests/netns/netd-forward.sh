@@ -91,6 +91,12 @@ check loopback-closed refused peer 127.0.0.2 22
 
 # --- by name, following the lease --------------------------------------------------------------
 check roamer-nobody refused internet 198.51.100.2 8081
+matches roamer-nobody-told $'\n  forward    tcp:8081 to roamer:80: no lease and no \\[Host\\] says what address that guest has\n' "$(client status f)"
+client stop f
+matches stopped-told '^.tcp:8080: the network is not up' "$(client status f --json | jq -c '.[0].forwards[0] | "\(.listen): \(.why)"')"
+client start f
+for ns in web peer; do ip link set port-$ns master gn-f; done
+check started-again wait_for 30 settled
 cat >$root/udhcpc <<'S'
 #!/bin/sh
 [ "$1" = bound ] || exit 0
@@ -109,6 +115,17 @@ check roamer-found wait_for 30 answered_by first
 ip netns del first
 roam second
 check roamer-followed wait_for 30 answered_by second
+# What is said of them.
+told() { report f "forwards[] | select(.listen == \"$1\") | $2"; }	# LISTEN WHAT
+equal told-name 'web:80 10.86.1.5 fd86::5 ' "$(told tcp:8080 '[.to, .addresses[], .why] | join(" ")')"
+equal told-mac '52:54:00:86:00:01:6000 10.86.1.5 fd86::5 ' "$(told udp:5000-5003 '[.to, .addresses[], .why] | join(" ")')"
+equal told-listen-address '["10.86.1.6"]' "$(told tcp:198.51.100.3:9090 '.addresses | tojson')"
+equal told-address6 '[fd86::6]:80 fd86::6 ' "$(told 'tcp:[2001:db8:51::2]:9443' '[.to, .addresses[], .why] | join(" ")')"
+second=$(ip -n second -4 -j addr show dev eth0 | jq -r '.[0].addr_info[0].local')
+equal told-roamer "$second" "$(told tcp:8081 '.addresses | join(" ")')"
+printed=$(client status f)
+matches printed-name $'\n  forward    tcp:8080 to web:80, now 10\\.86\\.1\\.5 fd86::5\n' "$printed"
+matches printed-roamer $'\n  forward    tcp:8081 to roamer:80, now '"$second"$'\n' "$printed"
 
 # --- somebody of the host at the same port -----------------------------------------------------
 equal no-listener '' "$(report f problem)"

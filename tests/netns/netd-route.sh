@@ -78,6 +78,31 @@ if forged; then fail forged "a source that is in no [Route] was answered"; else 
 spoofed() { ip -n lone addr add 10.50.0.77/32 dev eth0; in_ns lone "$seen_tool" ask tcp 198.51.100.1 7777 10.50.0.77; }
 if spoofed; then fail spoofed "another network's guest was answered with such a source"; else pass spoofed; fi
 
+# --- ports of the host that lead to what is behind a guest ---------------------------------------
+network f '[Network]' Peer=g "${f[@]}" "${routes[@]}" '[Forward]' Listen=tcp:8050 To=10.50.0.9:7777 '[Forward]' Listen=tcp:8050 'To=[fd50::9]:7777' \
+	'[Forward]' Listen=udp:8051 To=10.51.0.9:7777
+matches forward-clash 'takes the port of the one in line' "$(netd --check 2>&1)"
+network f '[Network]' Peer=g "${f[@]}" "${routes[@]}" '[Forward]' Listen=tcp:8050 To=10.50.0.9:7777 '[Forward]' Listen=tcp:8056 'To=[fd50::9]:7777' \
+	'[Forward]' Listen=udp:8051 To=10.51.0.9:7777
+check forward-added netd_reload
+answers() { equal "$1" "$2" "$(asked "${@:3}" | cut -d' ' -f3)"; }
+answers forward-outside behind internet 198.51.100.2 8050
+answers forward-outside6 behind internet 2001:db8:51::2 8056
+answers forward-outside-udp beyond internet 198.51.100.2 8051 udp
+answers forward-host behind host 198.51.100.2 8050
+answers forward-loopback behind host 127.0.0.1 8050
+answers forward-neighbour behind peer 198.51.100.2 8050
+answers forward-neighbour6 behind peer 2001:db8:51::2 8056
+answers forward-other-network behind lone 198.51.100.2 8050
+equal forward-source 198.51.100.1 "$(seen internet 198.51.100.2 8050)"
+equal forward-told '["10.50.0.9"] ["fd50::9"] ["10.51.0.9"]' "$(report f 'forwards[].addresses | tojson' | tr '\n' ' ' | sed 's/ $//')"
+network f '[Network]' Peer=g "${f[@]}" "${routes[@]}"
+check forward-removed netd_reload
+check forward-withdrawn refused internet 198.51.100.2 8050
+equal routes-told '[{"destination":"10.50.0.0/16","gateway":"10.96.1.5","metric":0,"advertise":false},{"destination":"10.51.0.0/16","gateway":"10.96.1.6","metric":9,"advertise":false}]' \
+	"$(client status f --json | jq -c '[.[0].routes[0, 2]]')"
+matches routes-printed $'\n  route      10\\.59\\.0\\.0/16 by 10\\.99\\.1\\.5, told to guests\n' "$(client status i)"
+
 # --- an isolated network: the host, and guests who are told by DHCP -----------------------------
 equal isolated-host 10.99.1.1 "$(seen host 10.59.0.9 7777)"
 check isolated-no-way-out refused cellar 198.51.100.1 7777

@@ -114,7 +114,7 @@ static const struct {
 	{ "[Address]\nAddress=10.0.0.1/24\nAddress=fd00::1/64\n[Forward]\nListen=tcp:fd00::5:80\n", "lab.network:5: Listen=tcp:fd00::5:80: want" },
 	{ "[Address]\nAddress=10.0.0.1/24\nAddress=fd00::1/64\n[Forward]\nListen=tcp:80\nTo=web:0\n", "lab.network:6: To=web:0: want a guest's name" },
 	{ "[Address]\nAddress=10.0.0.1/24\nAddress=fd00::1/64\n[Forward]\nListen=tcp:80\nTo=a.b\n", "lab.network:6: To=a.b: want" },
-	{ "[Address]\nAddress=10.0.0.1/24\nAddress=fd00::1/64\n[Forward]\nListen=tcp:80\nTo=10.0.1.5\n", "lab.network:4: To=10.0.1.5 lies in the prefix of no Address=" },
+	{ "[Address]\nAddress=10.0.0.1/24\nAddress=fd00::1/64\n[Forward]\nListen=tcp:80\nTo=10.0.1.5\n[Route]\nDestination=10.0.2.0/24\nGateway=10.0.0.5\n", "lab.network:4: To=10.0.1.5 lies in the prefix of no Address=" },
 	{ "[Address]\nAddress=10.0.0.1/24\nAddress=fd00::1/64\n[Forward]\nListen=tcp:10.9.9.9:80\nTo=[fd00::5]\n", "lab.network:4: Listen= and To= are of different families" },
 	{ "[Address]\nAddress=10.0.0.1/24\nAddress=fd00::1/64\n[Forward]\nListen=tcp:80-89\nTo=web:80-88\n", "lab.network:4: Listen= and To= have different numbers of ports" },
 	{ "[Address]\nAddress=10.0.0.1/24\nAddress=fd00::1/64\n[Forward]\nListen=tcp:80-89\nTo=web:65530\n", "lab.network:4: the last port of To= would be behind 65535" },
