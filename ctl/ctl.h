@@ -43,6 +43,7 @@ enum option_id {
 	OPTION_PROTOCOL,
 	OPTION_QUEUES,
 	OPTION_FIX,
+	OPTION_TRAFFIC,
 	OPTION_MAX_,
 };
 #define OPTION_BIT(_option) (1u << (_option))

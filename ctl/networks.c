@@ -8,9 +8,12 @@
 #include <string.h>
 
 #include "../lib/str.h"
+#include "counters.h"
 #include "json.h"
 #include "report.h"
 #include "table.h"
+
+#define STRAY_TAPS_SIZE	2048
 
 static void put_words(struct json *json, const char *key, const char *words)
 {
@@ -52,8 +55,36 @@ static void put_routes(struct json *json, const struct report *report)
 	json_array_end(json);
 }
 
-/* @stray_taps: separated by blanks. */
-static void print_json_report(struct json *json, const struct report *report, const char *stray_taps)
+/* What this client has asked for beside the networks. */
+struct extras {
+	char stray_taps[STRAY_TAPS_SIZE];	/* separated by blanks */
+	struct traffic traffic;		/* owned */
+};
+
+static void extras_deinit(struct extras *extras)
+{
+	traffic_deinit(&extras->traffic);
+}
+
+static void put_traffic(struct json *json, const struct report *report, const struct traffic *traffic)
+{
+	struct counters bridge, ports;
+
+	if (!report->bridge[0] || !traffic_find(traffic, report->bridge, &bridge, &ports)) {
+		json_null(json, "traffic");
+		return;
+	}
+	json_object(json, "traffic");
+	json_object(json, "ports");
+	counters_put(json, &ports);
+	json_object_end(json);
+	json_object(json, "bridge");
+	counters_put(json, &bridge);
+	json_object_end(json);
+	json_object_end(json);
+}
+
+static void print_json_report(struct json *json, const struct report *report, const struct extras *extras, const char *stray_taps)
 {
 	json_object(json, NULL);
 	json_string(json, "name", report->name);
@@ -81,6 +112,7 @@ static void print_json_report(struct json *json, const struct report *report, co
 	put_forwards(json, report);
 	put_routes(json, report);
 	put_words(json, "stray_taps", stray_taps);
+	put_traffic(json, report, &extras->traffic);
 	json_object_end(json);
 }
 
@@ -91,8 +123,21 @@ static enum style state_style(const struct report *report)
 	return strcmp(report->state, "running") == 0 ? STYLE_GOOD : STYLE_NONE;
 }
 
+/* As the guests see it. */
+static void print_traffic(const struct report *report, const struct traffic *traffic)
+{
+	struct counters bridge, ports;
+
+	if (!report->bridge[0] || !traffic_find(traffic, report->bridge, &bridge, &ports))
+		return;
+	printf("  sent       %s in %" PRIu64 " packets, %" PRIu64 " dropped; %s in %" PRIu64 " of them to the host or through it\n",
+	       COUNTERS_BYTES(ports.rx_bytes), ports.rx_packets, ports.rx_dropped, COUNTERS_BYTES(bridge.rx_bytes), bridge.rx_packets);
+	printf("  received   %s in %" PRIu64 " packets, %" PRIu64 " dropped; %s in %" PRIu64 " of them from the host or through it\n",
+	       COUNTERS_BYTES(ports.tx_bytes), ports.tx_packets, ports.tx_dropped, COUNTERS_BYTES(bridge.tx_bytes), bridge.tx_packets);
+}
+
 /* The problem first, with what mends it; then what it is. */
-static void print_status(const struct report *report)
+static void print_status(const struct report *report, const struct traffic *traffic)
 {
 	bool has_problem = report->problem[0];
 	char since[32];
@@ -130,6 +175,7 @@ static void print_status(const struct report *report)
 			printf(", metric %u", route->metric);
 		puts(route->advertise ? ", told to guests" : "");
 	}
+	print_traffic(report, traffic);
 	printf("  repairs    %" PRIu64, report->n_repairs);
 	for (size_t i = 0; i < report->n_kinds; i++)
 		printf("%s%s %u", i ? ", " : " (", report->repairs[i].kind, report->repairs[i].n);
@@ -166,8 +212,6 @@ const struct report *networks_find_home(const struct reports *reports)
 	return home;
 }
 
-#define STRAY_TAPS_SIZE	2048
-
 /* Taps that QEMU has left with script=no: somebody waits for a network behind each of them. Separated by blanks. */
 static void get_stray_taps(const struct reports *reports, char buffer[static STRAY_TAPS_SIZE])
 {
@@ -179,22 +223,30 @@ static void get_stray_taps(const struct reports *reports, char buffer[static STR
 		buffer[0] = '\0';	/* an older daemon does not know */
 }
 
-static void print_stray_taps(const struct reports *reports)
+static void print_stray_taps(const struct reports *reports, char *rest)
 {
 	const struct report *home = networks_find_home(reports);
-	char buffer[STRAY_TAPS_SIZE], *rest = buffer, *name;
+	char *name;
 
-	get_stray_taps(reports, buffer);
 	while ((name = strsep(&rest, " ")) && *name)
 		printf("tap %s is down and on no bridge\n  fix        guestnet adopt %s %s\n", name, name, home ? home->name : "NETWORK");
 }
 
+/* What cannot be had is left out: the networks are what was asked for. */
+static void get_extras(const struct reports *reports, bool taps, struct extras *ret_extras)
+{
+	if (taps)
+		get_stray_taps(reports, ret_extras->stray_taps);
+	if (traffic_load(&ret_extras->traffic) < 0)
+		traffic_deinit(&ret_extras->traffic);
+}
+
 /* They stand at one network: where they would go, or the first one when none is up. */
-static void put_report(struct json *json, const struct reports *reports, const struct report *report, const char *stray_taps)
+static void put_report(struct json *json, const struct reports *reports, const struct report *report, const struct extras *extras)
 {
 	const struct report *home = networks_find_home(reports) ?: reports->items;
 
-	print_json_report(json, report, report == home ? stray_taps : "");
+	print_json_report(json, report, extras, report == home ? extras->stray_taps : "");
 }
 
 enum exit_status networks_list(const struct options *options, struct failure *failure)
@@ -205,21 +257,21 @@ enum exit_status networks_list(const struct options *options, struct failure *fa
 	};
 	_cleanup_(reports_deinit) struct reports reports = REPORTS_NULL;
 	_cleanup_(table_deinit) struct table table = TABLE_NULL(columns);
-	char stray_taps[STRAY_TAPS_SIZE] = "";
+	_cleanup_(extras_deinit) struct extras extras = { "" };
 	struct json json = JSON_NULL(stdout);
 	int r = reports_get(&reports, failure);
 
 	if (r < 0)
 		return bus_exit_status(r);
 	if (options->json) {
-		get_stray_taps(&reports, stray_taps);
+		get_extras(&reports, true, &extras);
 		json_array(&json, NULL);
 	}
 	for (size_t i = 0; i < reports.n; i++) {
 		const struct report *report = &reports.items[i];
 
 		if (options->json) {
-			put_report(&json, &reports, report, stray_taps);
+			put_report(&json, &reports, report, &extras);
 		} else if (option_is_set(options, OPTION_NAMES)) {
 			puts(report->name);
 		} else {
@@ -242,15 +294,14 @@ enum exit_status networks_status(const struct options *options, struct failure *
 {
 	_cleanup_(reports_deinit) struct reports reports = REPORTS_NULL;
 	const char *wanted = options->n_operands ? options->operands[0] : NULL;
-	char stray_taps[STRAY_TAPS_SIZE] = "";
+	_cleanup_(extras_deinit) struct extras extras = { "" };
 	struct json json = JSON_NULL(stdout);
 	enum exit_status status = STATUS_OK;
 	int r = wanted ? reports_get_one(&reports, wanted, failure) : reports_get(&reports, failure);
 
 	if (r < 0)
 		return bus_exit_status(r);
-	if (options->json)
-		get_stray_taps(&reports, stray_taps);
+	get_extras(&reports, options->json || !wanted, &extras);
 	if (options->json)
 		json_array(&json, NULL);
 	else if (!wanted && print_file_problems(&reports, failure))
@@ -265,14 +316,14 @@ enum exit_status networks_status(const struct options *options, struct failure *
 			if (!good)
 				status = STATUS_DEGRADED;
 			if (options->json)
-				put_report(&json, &reports, report, stray_taps);
+				put_report(&json, &reports, report, &extras);
 			else
-				print_status(report);
+				print_status(report, &extras.traffic);
 		}
 	if (options->json)
 		json_array_end(&json);
 	else if (!wanted)
-		print_stray_taps(&reports);
+		print_stray_taps(&reports, extras.stray_taps);
 	return status;
 }
 

@@ -26,6 +26,7 @@
 #include "../lib/fd.h"
 #include "../lib/nl/socket.h"
 #include "../lib/str.h"
+#include "counters.h"
 #include "ctl.h"
 #include "json.h"
 #include "report.h"
@@ -47,7 +48,7 @@ struct device {
 	char alias[256];
 	uint32_t group;
 	bool isolated;
-	uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets, rx_dropped, tx_dropped;
+	struct counters counters;
 	struct mac macs[PORT_MACS];	/* learned from it, or bound to it */
 	size_t n_macs;
 
@@ -83,20 +84,6 @@ static void copy_text(const struct nlattr *attribute, char *buffer, size_t size)
 	if (mnl_attr_validate(attribute, MNL_TYPE_STRING) < 0)
 		return;
 	snprintf(buffer, size, "%.*s", (int)mnl_attr_get_payload_len(attribute), (const char *)mnl_attr_get_payload(attribute));
-}
-
-static void read_counters(const struct nlattr *attribute, struct device *device)
-{
-	struct rtnl_link_stats64 stats = { 0 };
-	size_t length = mnl_attr_get_payload_len(attribute);
-
-	memcpy(&stats, mnl_attr_get_payload(attribute), length < sizeof(stats) ? length : sizeof(stats));
-	device->rx_bytes = stats.rx_bytes;
-	device->tx_bytes = stats.tx_bytes;
-	device->rx_packets = stats.rx_packets;
-	device->tx_packets = stats.tx_packets;
-	device->rx_dropped = stats.rx_dropped;
-	device->tx_dropped = stats.tx_dropped;
 }
 
 /* Of ports of bridges alone: another kind of master has other options with the same numbers. */
@@ -172,7 +159,7 @@ static int add_device(const struct nlmsghdr *message, void *data)
 				device.group = mnl_attr_get_u32(attribute);
 			break;
 		case IFLA_STATS64:
-			read_counters(attribute, &device);
+			counters_parse(attribute, &device.counters);
 			break;
 		case IFLA_LINKINFO:
 			read_kind(attribute, &device);
@@ -375,23 +362,6 @@ static const char *user_name(uid_t uid, char *buffer, size_t size)
 	return buffer;
 }
 
-/* 1234567 as "1.2M": two or three figures tell enough in a table. */
-static void format_bytes(uint64_t bytes, char *buffer, size_t size)
-{
-	static const char units[] = " kMGTPE";
-	unsigned int unit = 0;
-	double value = (double)bytes;
-
-	while (value >= 1000 && unit + 1 < sizeof(units) - 1) {
-		value /= 1000;
-		unit++;
-	}
-	if (unit == 0)
-		snprintf(buffer, size, "%" PRIu64, bytes);
-	else
-		snprintf(buffer, size, value < 10 ? "%.1f%c" : "%.0f%c", value, units[unit]);
-}
-
 static void format_macs(const struct device *device, char *buffer, size_t size)
 {
 	struct text text;
@@ -458,6 +428,7 @@ static void put_guards(struct json *json, const struct devices *devices, const s
 
 static void put_port(struct json *json, const struct devices *devices, const struct device *device)
 {
+	const struct device *bridge = find_device(devices, device->master);
 	char text[32];
 
 	json_object(json, NULL);
@@ -480,12 +451,11 @@ static void put_port(struct json *json, const struct devices *devices, const str
 		json_null(json, "pid");
 	json_string(json, "guest", device->guest);
 	put_guards(json, devices, device);
-	json_number(json, "rx_bytes", device->rx_bytes);
-	json_number(json, "rx_packets", device->rx_packets);
-	json_number(json, "rx_dropped", device->rx_dropped);
-	json_number(json, "tx_bytes", device->tx_bytes);
-	json_number(json, "tx_packets", device->tx_packets);
-	json_number(json, "tx_dropped", device->tx_dropped);
+	counters_put(json, &device->counters);
+	json_object(json, "bridge");
+	json_string(json, "name", bridge->name);
+	counters_put(json, &bridge->counters);
+	json_object_end(json);
 	json_object_end(json);
 }
 
@@ -504,10 +474,8 @@ static void add_row(struct table *table, const struct devices *devices, const st
 	else
 		table_add(table, "-");
 	/* As the guest sees it: what the port has received, the guest has sent. */
-	format_bytes(device->rx_bytes, text, sizeof(text));
-	table_add(table, "%s", text);
-	format_bytes(device->tx_bytes, text, sizeof(text));
-	table_add(table, "%s", text);
+	table_add(table, "%s", COUNTERS_BYTES(device->counters.rx_bytes));
+	table_add(table, "%s", COUNTERS_BYTES(device->counters.tx_bytes));
 	find_guards(devices, device, letters);
 	table_add(table, "%s", letters[0] ? letters : "-");
 }
@@ -520,6 +488,32 @@ static bool is_shown(const struct devices *devices, const struct device *device,
 	if (!bridge || !bridge->bridge || (!bridge->network[0] && !device->owned))
 		return false;
 	return !wanted || strcmp(wanted, device->network) == 0 || strcmp(wanted, bridge->name) == 0;
+}
+
+static void add_traffic_row(struct table *table, const struct device *device, const char *guest)
+{
+	const struct counters *counters = &device->counters;
+
+	table_add(table, "%s", device->network);
+	table_add(table, "%s", STR_ESCAPED(device->name));
+	table_add(table, "%s", guest);
+	table_add(table, "%s", COUNTERS_BYTES(counters->rx_bytes));
+	table_add(table, "%" PRIu64, counters->rx_packets);
+	table_add(table, "%" PRIu64, counters->rx_dropped);
+	table_add(table, "%s", COUNTERS_BYTES(counters->tx_bytes));
+	table_add(table, "%" PRIu64, counters->tx_packets);
+	table_add(table, "%" PRIu64, counters->tx_dropped);
+}
+
+/* The bridge of a network, behind its last port: what of all that went to the host, or through it, and came from there. */
+static void add_bridge_row(struct table *table, const struct devices *devices, size_t i, const char *wanted)
+{
+	const struct device *port = &devices->items[i];
+
+	for (size_t j = i + 1; j < devices->n; j++)
+		if (devices->items[j].master == port->master && is_shown(devices, &devices->items[j], wanted))
+			return;
+	add_traffic_row(table, find_device(devices, port->master), "(the host)");
 }
 
 static bool is_known(const struct devices *devices, const char *wanted)
@@ -547,7 +541,12 @@ enum exit_status ports_run(const struct options *options, struct failure *failur
 		{ "NETWORK", false }, { "PORT", false }, { "GUEST", false }, { "MAC", false }, { "OWNER", false },
 		{ "PID", false }, { "SENT", false }, { "RECV", false }, { "GUARDS", false },
 	};
+	static const struct table_column traffic_columns[] = {
+		{ "NETWORK", false }, { "PORT", false }, { "GUEST", false }, { "SENT", false }, { "PACKETS", false }, { "DROPPED", false },
+		{ "RECV", false }, { "PACKETS", false }, { "DROPPED", false },
+	};
 	_cleanup_(devices_deinit) struct devices devices = { 0 };
+	const bool traffic = option_is_set(options, OPTION_TRAFFIC);
 	_cleanup_(table_deinit) struct table table = TABLE_NULL(columns);
 	const char *wanted = options->n_operands ? options->operands[0] : NULL;
 	struct json json = JSON_NULL(stdout);
@@ -563,6 +562,8 @@ enum exit_status ports_run(const struct options *options, struct failure *failur
 		failure_set(failure, r, "there is no network or bridge \"%s\", or it is down (guestnet list shows them)", STR_ESCAPED(wanted));
 		return STATUS_NOT_FOUND;
 	}
+	if (traffic)
+		table = TABLE_NULL(traffic_columns);
 	find_holders(&devices);
 	qsort(devices.items, devices.n, sizeof(*devices.items), compare_ports);
 	if (options->json)
@@ -572,8 +573,12 @@ enum exit_status ports_run(const struct options *options, struct failure *failur
 			continue;
 		if (options->json)
 			put_port(&json, &devices, &devices.items[i]);
-		else
+		else if (!traffic)
 			add_row(&table, &devices, &devices.items[i]);
+		else
+			add_traffic_row(&table, &devices.items[i], devices.items[i].guest[0] ? STR_ESCAPED(devices.items[i].guest) : "-");
+		if (!options->json && traffic)
+			add_bridge_row(&table, &devices, i, wanted);
 	}
 	if (options->json)
 		json_array_end(&json);

@@ -30,6 +30,7 @@ const struct option_name option_names[] = {
 	[OPTION_GUEST] = { "--guest", "NAME", "which guest: each has a MAC address of its own" },
 	[OPTION_YES] = { "--yes", NULL, "ask nothing" },
 	[OPTION_FIX] = { "--fix", NULL, "run the commands that lose nothing, and look again" },
+	[OPTION_TRAFFIC] = { "--traffic", NULL, "bytes, packets and drops, of the bridge too" },
 	[OPTION_QUEUES] = { "--queues", "NUMBER", "a tap with several queues, as many as the guest has processors" },
 	[OPTION_PROTOCOL] = { "--protocol", "NAME", "tcp (with a port), udp or icmp (without)" },
 };
@@ -92,7 +93,8 @@ const struct verb verbs[] = {
 	{ "policy list", NULL, "", "which bridges you may use, and how much is left", JSON | USER, 0, 0, policy_list, "" },
 	{ "policy why", NULL, "BRIDGE", "whether you may use a bridge, and which rule says so", JSON | USER, 1, 1, policy_why,
 	  "Exit status: 0 allowed, 4 denied, 3 no such bridge (the policy is shown all the same).\n" },
-	{ "ports", "port-list", "[NETWORK]", "which guest hangs where, and whose it is", JSON, 0, 1, ports_run, "" },
+	{ "ports", "port-list", "[NETWORK]", "which guest hangs where, and whose it is", JSON | BIT(TRAFFIC), 0, 1, ports_run,
+	  "What is sent and received is so from the guest's point of view.\n" },
 	{ "qemu", NULL, "NETWORK", "the arguments that put a guest on the network", JSON | NIC, 1, 1, qemu_run,
 	  "  qemu-system-x86_64 -m 1G disk.img $(guestnet qemu default)\n\n"
 	  "The MAC address is the same each time, for you, this network and this machine.\n" },
