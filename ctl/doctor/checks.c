@@ -387,11 +387,22 @@ static bool is_stopped(struct doctor *doctor, struct packet *packet, int hook, c
 	return true;
 }
 
-static void set_device(char name[IFNAME_SIZE], int *index, const struct link *link)
+static void set_iif(struct packet *packet, const struct link *link)
 {
-	memset(name, 0, IFNAME_SIZE);
-	snprintf(name, IFNAME_SIZE, "%s", link->names[0]);
-	*index = link->ifindex;
+	memset(packet->iif, 0, IFNAME_SIZE);
+	memset(packet->iif_kind, 0, IFNAME_SIZE);
+	snprintf(packet->iif, IFNAME_SIZE, "%s", link->names[0]);
+	snprintf(packet->iif_kind, IFNAME_SIZE, "%.*s", IFNAME_SIZE - 1, link->kind);
+	packet->iif_index = link->ifindex;
+}
+
+static void set_oif(struct packet *packet, const struct link *link)
+{
+	memset(packet->oif, 0, IFNAME_SIZE);
+	memset(packet->oif_kind, 0, IFNAME_SIZE);
+	snprintf(packet->oif, IFNAME_SIZE, "%s", link->names[0]);
+	snprintf(packet->oif_kind, IFNAME_SIZE, "%.*s", IFNAME_SIZE - 1, link->kind);
+	packet->oif_index = link->ifindex;
 }
 
 static void check_dhcp(struct doctor *doctor, const struct report *report, const struct link *bridge)
@@ -406,8 +417,8 @@ static void check_dhcp(struct doctor *doctor, const struct report *report, const
 	};
 	char place[400];
 
-	set_device(request.iif, &request.iif_index, bridge);
-	set_device(reply.oif, &reply.oif_index, bridge);
+	set_iif(&request, bridge);
+	set_oif(&reply, bridge);
 	if (is_stopped(doctor, &request, NF_INET_LOCAL_IN, place, sizeof(place)))
 		doctor_add(doctor, VERDICT_PROBLEM, "network %s: guests' DHCP requests are dropped by %s", report->name, place);
 	if (is_stopped(doctor, &reply, NF_INET_LOCAL_OUT, place, sizeof(place)))
@@ -432,6 +443,7 @@ static void check_way_out(struct doctor *doctor, const struct report *report, co
 {
 	struct packet packet = { .family = AF_INET, .protocol = IPPROTO_TCP, .source_port = 40000, .target_port = 443 };
 	static const uint8_t outside[4] = { 192, 0, 2, 1 };
+	const struct link *out;
 	struct look_route route;
 	struct in_addr gateway;
 	char place[400];
@@ -446,9 +458,10 @@ static void check_way_out(struct doctor *doctor, const struct report *report, co
 	gateway.s_addr = htonl(ntohl(gateway.s_addr) + 1);
 	memcpy(packet.source, &gateway, 4);
 	memcpy(packet.target, outside, 4);
-	set_device(packet.iif, &packet.iif_index, bridge);
-	packet.oif_index = route.oif;
-	snprintf(packet.oif, sizeof(packet.oif), "%s", look_link_name(&doctor->look, route.oif));
+	set_iif(&packet, bridge);
+	out = look_link(&doctor->look, route.oif);
+	if (out)
+		set_oif(&packet, out);
 	if (is_stopped(doctor, &packet, NF_INET_FORWARD, place, sizeof(place)))
 		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
 			"network %s: guests' packets to the outside are dropped by %s", report->name, place), false,
@@ -518,8 +531,8 @@ static void check_bridge_netfilter(struct doctor *doctor)
 
 		if (!is_link_kind(link, "bridge"))
 			continue;
-		set_device(packet.iif, &packet.iif_index, link);
-		set_device(packet.oif, &packet.oif_index, link);
+		set_iif(&packet, link);
+		set_oif(&packet, link);
 		if (is_stopped(doctor, &packet, NF_INET_FORWARD, place, sizeof(place)))
 			doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
 				"br_netfilter shows the host's firewall what stays inside bridge %s, and it is dropped by %s",

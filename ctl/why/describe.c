@@ -73,6 +73,7 @@ static void on_meta(struct describer *describer, const struct nlattr *const *tab
 		{ NFT_META_IIF, "iif", FORMAT_NUMBER }, { NFT_META_OIF, "oif", FORMAT_NUMBER },
 		{ NFT_META_NFPROTO, "meta nfproto", FORMAT_FAMILY }, { NFT_META_L4PROTO, "meta l4proto", FORMAT_PROTOCOL },
 		{ NFT_META_IIFGROUP, "iifgroup", FORMAT_NUMBER }, { NFT_META_OIFGROUP, "oifgroup", FORMAT_NUMBER },
+		{ NFT_META_IIFKIND, "meta iifkind", FORMAT_NAME }, { NFT_META_OIFKIND, "meta oifkind", FORMAT_NAME },
 		{ NFT_META_BRI_IIFNAME, "meta ibrname", FORMAT_NAME }, { NFT_META_BRI_OIFNAME, "meta obrname", FORMAT_NAME },
 		{ NFT_META_MARK, "meta mark", FORMAT_NUMBER }, { NFT_META_PKTTYPE, "meta pkttype", FORMAT_HEX },
 	};

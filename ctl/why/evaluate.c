@@ -118,6 +118,10 @@ static enum result run_meta(struct machine *machine, const struct nlattr *data)
 		return packet->iif[0] ? load_u32(machine, to, packet->iif_group) : NO_MATCH;
 	case NFT_META_OIFGROUP:
 		return packet->oif[0] ? load_u32(machine, to, packet->oif_group) : NO_MATCH;
+	case NFT_META_IIFKIND:
+		return packet->iif_kind[0] ? load(machine, to, packet->iif_kind, IFNAME_SIZE) : NO_MATCH;
+	case NFT_META_OIFKIND:
+		return packet->oif_kind[0] ? load(machine, to, packet->oif_kind, IFNAME_SIZE) : NO_MATCH;
 	case NFT_META_BRI_IIFNAME:
 		return packet->frame && packet->iif[0] ? load(machine, to, packet->bridge, IFNAME_SIZE) : NO_MATCH;
 	case NFT_META_BRI_OIFNAME:
@@ -407,7 +411,7 @@ static enum result run_ct(struct machine *machine, const struct nlattr *data)
 		return load(machine, table[NFTA_CT_DREG], &direction, sizeof(direction));
 	case NFT_CT_STATUS:
 		if (packet->established)
-			value |= IPS_SEEN_REPLY | IPS_CONFIRMED;
+			value |= IPS_SEEN_REPLY | IPS_CONFIRMED | IPS_ASSURED;
 		if (packet->translated)
 			value |= IPS_DST_NAT;
 		return load_u32(machine, table[NFTA_CT_DREG], value);

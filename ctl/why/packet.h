@@ -18,6 +18,7 @@ struct packet {
 	char iif[IFNAME_SIZE], oif[IFNAME_SIZE];	/* "" where the packet has none (yet) */
 	int iif_index, oif_index;
 	uint32_t iif_group, oif_group;
+	char iif_kind[IFNAME_SIZE], oif_kind[IFNAME_SIZE];	/* "bridge" and such; "" for what has none: mostly a network card */
 	uint8_t hop[16];		/* to whom it goes next on oif: the target, or a gateway */
 	bool bridged;			/* it passes the IP hooks on its way through a bridge (br_netfilter) */
 	bool established;		/* a later packet of a flow whose first one has passed */

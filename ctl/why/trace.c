@@ -189,8 +189,15 @@ static bool pass_hook(struct trace *trace, struct packet *packet, int hook)
 	return true;
 }
 
+static void set_kind(char kind[static IFNAME_SIZE], const struct link *link)
+{
+	memset(kind, 0, IFNAME_SIZE);
+	snprintf(kind, IFNAME_SIZE, "%.*s", IFNAME_SIZE - 1, link ? link->kind : "");
+}
+
 static void set_iif(struct trace *trace, struct packet *packet, int index)
 {
+	const struct link *link = look_link(&trace->look, index);
 	struct mac ignored;
 
 	packet->iif_index = index;
@@ -198,10 +205,12 @@ static void set_iif(struct trace *trace, struct packet *packet, int index)
 	if (index)
 		(void)look_device(&trace->look, index, &ignored, &packet->iif_group);
 	snprintf(packet->iif, sizeof(packet->iif), "%s", look_link_name(&trace->look, index));
+	set_kind(packet->iif_kind, link);
 }
 
 static void set_oif(struct trace *trace, struct packet *packet, int index)
 {
+	const struct link *link = look_link(&trace->look, index);
 	struct mac ignored;
 
 	packet->oif_index = index;
@@ -209,6 +218,7 @@ static void set_oif(struct trace *trace, struct packet *packet, int index)
 	if (index)
 		(void)look_device(&trace->look, index, &ignored, &packet->oif_group);
 	snprintf(packet->oif, sizeof(packet->oif), "%s", look_link_name(&trace->look, index));
+	set_kind(packet->oif_kind, link);
 }
 
 /* The stricter of two settings counts (IN_DEV_RPFILTER()): 1 is the strictest, then 2, then 0. */

@@ -276,6 +276,8 @@ static const struct {
 	[RULESET_ARP_SADDR_IP] = { NETWORK_HEADER, 14, 4 },
 	[RULESET_DHCP_CHADDR] = { TRANSPORT_HEADER, 36, 6 },
 	[RULESET_ICMPV6_TADDR] = { TRANSPORT_HEADER, 8, 16 },
+	[RULESET_IIFKIND] = { META, NFT_META_IIFKIND, 16 },
+	[RULESET_OIFKIND] = { META, NFT_META_OIFKIND, 16 },
 };
 _Static_assert(ARRAY_SIZE(field_places) == RULESET_FIELD_MAX_, "every field has its place");
 

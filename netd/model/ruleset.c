@@ -18,6 +18,12 @@
  * The order of the rules in `forward` matters. A packet from a bridge of ours has its source checked before
  * anything else: a rule for established flows before that would let a guest forge packets into another
  * network's flow. What comes from elsewhere needs no such check, so the device it goes to is asked first.
+ *
+ * What a packet pays, in nanoseconds (Linux 6.18 with retpolines): 70 for a chain at a hook; 10 for a number or a connection's
+ * state compared, 14 for a masked address, 19 for a name, 18 for a kind (8 where the device has none, as network cards); 40 for
+ * a name in a set, 54 for a name with an address, 60 for two names. So where the answer is mostly no, the kind of the device is
+ * asked before its name: whatever is in a set of bridges is one, and what connects the host mostly is not. A declared size of
+ * the sets, which gives them the kernel's other hash, saves nothing; nor do kinds in front of what mostly answers yes.
  */
 #include "ruleset.h"
 
@@ -41,6 +47,7 @@ static const struct ruleset_chain chain_table[] = {
 	{ "between" },
 	{ "to_guest" },
 	{ "postrouting", "nat", "postrouting", 4, 100 },
+	{ "masq_host" },
 	{ "masq" },
 	{ "masq6" },
 	{ "input", "filter", "input", 1, 0 },
@@ -86,14 +93,17 @@ static const struct {
 	/* The last one: only what is none of ours comes so far. */
 	{ "forward", ONCE, "meta nfproto @guard drop" },
 
+	{ "from_guest", ONCE, "iifname @uplinked iifname . oifname != @uplink reject", RULESET_UPLINK },
+	/* Most packets: of flows that have gone both ways. What follows is about how one begins. */
+	{ "from_guest", ONCE, "ct status assured accept" },
 	/* The nat hooks never see these: they would leave with the guest's own address. */
 	{ "from_guest", ONCE, "ct state invalid drop" },
-	{ "from_guest", ONCE, "iifname @uplinked iifname . oifname != @uplink reject", RULESET_UPLINK },
 	/* A smaller MTU further on is often never told: what others send is made to fit. */
 	{ "from_guest", ONCE, "tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu" },
 	{ "from_guest", ONCE, "accept" },
 
-	{ "to_bridge", ONCE, "iifname @bridges goto between" },
+	{ "to_bridge", ONCE, "meta iifkind \"bridge\" iifname @bridges goto between" },
+	{ "to_bridge", ONCE, "ct state established,related accept" },
 	{ "to_bridge", ONCE, "goto to_guest" },
 
 	/* On one bridge (br_netfilter shows them here) guests reach each other without us, too. */
@@ -115,17 +125,20 @@ static const struct {
 	{ "postrouting", ONCE, "ct status dnat iifname . oifname @same masquerade", RULESET_FORWARD },
 	{ "postrouting", ONCE, "ip saddr 127.0.0.0/8 oifname @bridges masquerade", RULESET_FORWARD },
 	{ "postrouting", ONCE, "ip6 saddr ::1 oifname @bridges masquerade", RULESET_FORWARD },
-	{ "postrouting", ONCE, "iifname . oifname @same return" },
-	{ "postrouting", ONCE, "iifname . oifname @peer return", RULESET_PEER },
+	{ "postrouting", ONCE, "meta oifkind \"bridge\" iifname . oifname @same return" },
+	{ "postrouting", ONCE, "meta oifkind \"bridge\" iifname . oifname @peer return", RULESET_PEER },
 	{ "postrouting", ONCE, "meta nfproto ipv4 iifname @nat goto masq" },
 	{ "postrouting", ONCE, "meta nfproto ipv6 iifname @nat6 goto masq6" },
 	/* The host itself, speaking from a bridge's address to somewhere else. */
 	{ "postrouting", ONCE, "oifname \"lo\" return" },
-	{ "postrouting", ONCE, "ip saddr @gateway4 oifname != @bridges goto masq" },
+	{ "postrouting", ONCE, "ip saddr @gateway4 oifname != @bridges goto masq_host" },
+
+	/* What has to stay on its link as it is. The kernel forwards none of it, so guests' packets need not be asked. */
+	{ "masq_host", ONCE, "ip daddr 224.0.0.0/24 return" },
+	{ "masq_host", ONCE, "ip daddr 255.255.255.255 return" },
+	{ "masq_host", ONCE, "goto masq" },
 
 	/* Low source ports carry privileges with some servers (NFS): guests get none. */
-	{ "masq", ONCE, "ip daddr 224.0.0.0/24 return" },
-	{ "masq", ONCE, "ip daddr 255.255.255.255 return" },
 	{ "masq", ONCE, "meta l4proto tcp snat ip to iifname map @nataddr4", RULESET_NAT_ADDRESS },
 	{ "masq", ONCE, "meta l4proto udp snat ip to iifname map @nataddr4", RULESET_NAT_ADDRESS },
 	{ "masq", ONCE, "snat ip to iifname map @nataddr4", RULESET_NAT_ADDRESS },
@@ -357,6 +370,8 @@ static const struct {
 	[RULESET_ARP_SADDR_IP] = { "arp saddr ip", 4, RULESET_NFPROTO_ARP, 0 },
 	[RULESET_DHCP_CHADDR] = { "@th,288,48", 6, 0, 17 },
 	[RULESET_ICMPV6_TADDR] = { "icmpv6 taddr", 16, RULESET_NFPROTO_6, 58 },
+	[RULESET_IIFKIND] = { "meta iifkind", 16, 0, 0 },
+	[RULESET_OIFKIND] = { "meta oifkind", 16, 0, 0 },
 };
 static_assert(ARRAY_SIZE(field_table) == RULESET_FIELD_MAX_, "every field has its row");
 
@@ -387,6 +402,7 @@ static const struct {
 	{ RULESET_CT_STATE, 1, "invalid" },
 	{ RULESET_CT_STATE, 2, "established" },
 	{ RULESET_CT_STATE, 4, "related" },
+	{ RULESET_CT_STATUS, 4, "assured" },
 	{ RULESET_CT_STATUS, 32, "dnat" },
 	{ RULESET_FIB_DADDR_TYPE, 2, "local" },
 	{ RULESET_PROTOCOL, 0x0800, "ip" },

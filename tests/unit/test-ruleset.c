@@ -67,12 +67,15 @@ static void test_statements(void **state _unused_)
 		  "cmp f2 02; lookup f0 f5 /20 source20; goto from_guest" },
 		{ "forward", "iifname . ip6 saddr & ffff:ffff:ffff:ffff:: @source6_64 goto from_guest",
 		  "cmp f2 0a; lookup f0 f7 /64 source6_64; goto from_guest" },
+		{ "to_bridge", "meta iifkind \"bridge\" iifname @bridges goto between",
+		  "cmp f31 62726964676500000000000000000000; lookup f0 bridges; goto between" },
+		{ "from_guest", "ct status assured accept", "flags f17 04000000; accept" },
 		{ "to_guest", "ct state established,related accept", "flags f16 06000000; accept" },
 		{ "to_guest", "ct status dnat accept", "flags f17 20000000; accept" },
-		{ "postrouting", "ip saddr @gateway4 oifname != @bridges goto masq",
-		  "cmp f2 02; lookup f5 gateway4; lookup f1 ! bridges; goto masq" },
+		{ "postrouting", "ip saddr @gateway4 oifname != @bridges goto masq_host",
+		  "cmp f2 02; lookup f5 gateway4; lookup f1 ! bridges; goto masq_host" },
 		{ "postrouting", "oifname \"lo\" return", "cmp f1 6c6f0000000000000000000000000000; return" },
-		{ "masq", "ip daddr 224.0.0.0/24 return", "cmp f2 02; cmp f6 /24 e0000000; return" },
+		{ "masq_host", "ip daddr 224.0.0.0/24 return", "cmp f2 02; cmp f6 /24 e0000000; return" },
 		{ "masq", "meta l4proto udp masquerade to :1024-65535", "cmp f3 11; masq 1024-65535" },
 		{ "masq", "masquerade", "masq" },
 		{ "from_guest_in", "udp dport 67 udp sport 68 accept", "cmp f3 11; cmp f11 0043; cmp f10 0044; accept" },
@@ -201,7 +204,7 @@ static void test_source_comes_first(void **state _unused_)
 		if (strcmp(ruleset.rules[i].chain, "to_bridge") == 0)
 			first = ruleset.rules[i].text;
 	assert_non_null(first);
-	assert_string_equal(first, "iifname @bridges goto between");
+	assert_string_equal(first, "meta iifkind \"bridge\" iifname @bridges goto between");
 	ruleset_deinit(&ruleset);
 }
 
