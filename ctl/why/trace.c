@@ -434,6 +434,27 @@ static bool pass_out(struct trace *trace, struct packet *packet)
 	return !is_bridge(trace, packet->oif_index) || leave_by_bridge(trace, packet);
 }
 
+/*
+ * br_netfilter runs the rules of IP on what comes in at a bridge, and what they turn to the bridge's own side goes on there
+ * as a frame (br_netfilter_hooks.c:br_nf_pre_routing_finish()), which a bridge does not send back where it came from.
+ */
+static bool turn_back(struct trace *trace, const struct packet *packet, const uint8_t asked[static 16])
+{
+	int bridge = packet->iif_index, from, to;
+	char fix[64];
+
+	if (bridge != packet->oif_index || !is_bridge(trace, bridge) || memcmp(asked, packet->target, sizeof(packet->target)) == 0 ||
+	    !look_bridge_calls_iptables(&trace->look, bridge, packet->family))
+		return true;
+	from = find_port(trace, packet->family, bridge, packet->source);
+	to = find_port(trace, packet->family, bridge, packet->target);
+	if (memcmp(packet->source, packet->target, sizeof(packet->source)) != 0 && (!from || from != to))
+		return true;
+	snprintf(fix, sizeof(fix), "sysctl -w net.bridge.bridge-nf-call-ip%stables=0", packet->family == AF_INET ? "" : "6");
+	return stop(trace, fix, "br_netfilter has it translated before bridge %s decides, and a bridge sends nothing back to the port where it "
+		    "came from", packet->iif);
+}
+
 /* One direction, from packet->iif_index (0: the host) on. */
 static bool pass(struct trace *trace, struct packet *packet, bool *ret_local)
 {
@@ -462,7 +483,7 @@ static bool pass(struct trace *trace, struct packet *packet, bool *ret_local)
 		say(trace, "route: %s is this host's own address", ADDRESS(packet, packet->target));
 		return pass_hook(trace, packet, NF_INET_LOCAL_IN);
 	}
-	return pass_hook(trace, packet, NF_INET_FORWARD) && pass_out(trace, packet);
+	return turn_back(trace, packet, asked) && pass_hook(trace, packet, NF_INET_FORWARD) && pass_out(trace, packet);
 }
 
 /* The answer to @packet as it came out at the other end; addresses are those behind any translation. */
