@@ -156,7 +156,7 @@ int virsh_run(const char *const arguments[], char **ret_output, size_t *ret_leng
 		argv[n++] = (char *)"--connect";
 		argv[n++] = (char *)"qemu:///system";
 	}
-	for (size_t i = 0; arguments[i] && i < LIMIT_VIRSH_ARGUMENTS; i++)
+	for (size_t i = 0; i < LIMIT_VIRSH_ARGUMENTS && arguments[i]; i++)
 		argv[n++] = (char *)arguments[i];
 
 	text[0] = '\0';

@@ -192,7 +192,7 @@ int child_find_orphans(const char *run_dir, struct child_orphan **ret_orphans, s
 static const struct child_orphan *first_orphan(const struct child_orphan *orphans, size_t n, const char *config)
 {
 	const struct child_orphan *found;
-	struct child_orphan key;
+	struct child_orphan key = { 0 };
 
 	snprintf(key.file, sizeof(key.file), "%s", strrchr(config, '/') + 1);
 	found = n > 0 ? bsearch(&key, orphans, n, sizeof(key), compare_orphans) : NULL;

@@ -208,7 +208,7 @@ static void print_parts(FILE *file, const char *parts, const uint8_t *bytes)
 			fprintf(file, " %u", bytes[0]);
 			break;
 		case 's':
-			fprintf(file, " %u", bytes[0] << 8 | bytes[1]);
+			fprintf(file, " %u", (unsigned int)bytes[0] << 8 | bytes[1]);
 			break;
 		}
 	}

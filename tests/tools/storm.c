@@ -688,9 +688,10 @@ static void attach(size_t n, const char *source, const char *own)
 		drain_events();
 	}
 	close(bridge_fd);
+	result.text[strcspn(result.text, "\n")] = '\0';
 	printf("got %u failed %u wrong %u; everybody %u group %u own %u nobody %u; source own %u foreign %u%s%s\n", result.got,
 	       result.failed + result.refused, result.wrong, seen.everybody, seen.group, seen.own, seen.nobody, seen.source_own,
-	       seen.source_foreign, result.text[0] ? ": " : "", (result.text[strcspn(result.text, "\n")] = '\0', result.text));
+	       seen.source_foreign, result.text[0] ? ": " : "", result.text);
 }
 
 /* Commands */

@@ -89,7 +89,7 @@ static void print_answer(int fd)
 
 static bool say(const void *bytes, size_t length)
 {
-	struct tapsocket_reply reply;
+	struct tapsocket_reply reply = { 0 };
 	int fd = dial();
 	bool tap, answered;
 
