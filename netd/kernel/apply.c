@@ -658,8 +658,11 @@ static bool sort_out_failures(struct applying *applying, const struct nl_batch *
 		}
 		step = &applying->plan->steps[entry->tag];
 		left_out[entry->tag] = true;
-		if (is_harmless(step, entry->error))
+		if (is_harmless(step, entry->error)) {
+			/* What is there is not what was read: it is read again. */
+			applying->kernel->generation = 0;
 			continue;
+		}
 		fail_step(applying, entry->tag, entry->error, entry->error == -EPERM && step->network[0] == '\0' ?
 			  "table inet guestnet belongs to another process: another guestnetd runs" : entry->text);
 		if (step->network[0] == '\0')

@@ -381,6 +381,14 @@ void rules_note_adoption(struct kernel *kernel)
 	kernel->view.state.table.orphan = false;
 }
 
+/* One that came a moment ago, in an earlier phase of the same plan, has gone again: what comes last counts. */
+static void forget_added(struct netstate *added, const struct netstate_element *element)
+{
+	for (size_t i = added->n_elements; i > 0; i--)
+		if (netstate_compare_elements(&added->elements[i - 1], element) == 0)
+			netstate_remove_element(added, i - 1);
+}
+
 /*
  * A transaction of ours has gone through. Its steps are those of @plan that @steps names and @left_out does not. What
  * they did is in the view from the next look on: until then, others borrow from it.
@@ -404,6 +412,8 @@ void rules_note_steps(struct kernel *kernel, const struct plan *plan, const size
 		element = step->element;
 		/* As a dump has it: whose it is, the kernel does not know. */
 		memset(element.network, 0, sizeof(element.network));
+		if (step->op == PLAN_ELEMENT_REMOVE)
+			forget_added(&kernel->view.added, &element);
 		known = netstate_add_element(step->op == PLAN_ELEMENT_ADD ? &kernel->view.added : &kernel->view.removed,
 					     &element) == 0;
 	}
