@@ -284,7 +284,7 @@ void link_put_route(const struct kernel *kernel, struct nl_batch *batch, const s
  * A route through a guest, ours by its protocol. A new one comes beside what is there (fib_table_insert() with
  * NLM_F_APPEND; fib6_add_rt2node(), where two ways of one metric become one route with both): a change of the gateway is
  * the new one and then the old one's end, and never a moment without. What is taken away is named in full, so that it is
- * ours and no other.
+ * ours and no other; but for its scope, which follows from the gateway and may be anything where there is none (fib_table_delete()).
  */
 void link_put_guest_route(const struct kernel *kernel, struct nl_batch *batch, bool add, const struct netstate_route *route,
 			  uint32_t tag)
@@ -294,7 +294,7 @@ void link_put_guest_route(const struct kernel *kernel, struct nl_batch *batch, b
 		.rtm_dst_len = route->prefix_length,
 		.rtm_table = RT_TABLE_MAIN,
 		.rtm_protocol = NETSTATE_ROUTE_PROTOCOL,
-		.rtm_scope = RT_SCOPE_UNIVERSE,
+		.rtm_scope = add ? RT_SCOPE_UNIVERSE : RT_SCOPE_NOWHERE,
 		.rtm_type = RTN_UNICAST,
 	};
 	size_t length = route->destination.family == AF_INET ? 4 : 16;
