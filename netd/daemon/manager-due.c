@@ -20,7 +20,7 @@ void manager_want_look(struct manager *manager)
 /* The same for all networks. */
 void manager_want_pass(struct manager *manager)
 {
-	manager->dirty.all = true;
+	manager->dirty.marks.all = true;
 	manager_want_look(manager);
 }
 

@@ -38,15 +38,15 @@ struct desire {
 	uint64_t pointed_to;			/* what the options point to, as a number */
 };
 
-/* More networks than so many are planned for as all of them. */
-#define DIRTY_NETWORKS	32
+/* What a plan was made of, as numbers: what should be, what was read as a whole, how services do. */
+struct made_of {
+	uint64_t desire, wholes, services;
+};
 
 /* What may not be as the last plan has left it. */
 struct dirty {
-	bool all;
-	size_t n;
-	char networks[DIRTY_NETWORKS][NETWORK_NAME_SIZE];
-	uint64_t desire, wholes, services;	/* what that plan was made of, as numbers */
+	struct slice_marks marks;
+	struct made_of made_of;			/* that plan */
 };
 
 struct manager {
@@ -124,7 +124,8 @@ struct pass {
 	struct plan plan;			/* owned */
 	bool partial;				/* the plan is for these networks only, and what belongs to all: */
 	size_t n_networks;
-	char networks[DIRTY_NETWORKS][NETWORK_NAME_SIZE];
+	char networks[SLICE_NETWORKS][NETWORK_NAME_SIZE];
+	struct made_of made_of;
 	const struct network **wanted;		/* owned array of borrowed networks */
 	size_t n_wanted;
 	char (*except)[NETWORK_NAME_SIZE];	/* owned; sorted, as the list is */
@@ -159,6 +160,7 @@ bool manager_can_guard(struct manager *manager, struct managed *managed);
 /* manager-slice.c */
 void manager_mark_dirt(struct manager *manager, const struct dirt *dirt);
 int manager_slice(struct manager *manager, struct pass *pass, struct slice *ret_slice);
+void manager_note_made_of(struct manager *manager, struct pass *pass);
 void manager_note_plan(struct manager *manager, const struct pass *pass);
 
 /* manager-memory.c */

@@ -78,7 +78,7 @@ static int plan_pass(struct manager *manager, struct pass *pass)
 
 	memory.no_taps = pass->no_taps;
 	plan_deinit(&pass->plan);
-	pass->n_networks = 0;
+	manager_note_made_of(manager, pass);
 	r = manager_slice(manager, pass, &slice);
 	if (r > 0)
 		r = plan_build(&slice.desired, &slice.snapshot, &slice.memory, NULL, 0, pass->now_us, &pass->plan);
@@ -86,7 +86,6 @@ static int plan_pass(struct manager *manager, struct pass *pass)
 		r = plan_build(&pass->desired, &pass->snapshot, &memory, except, pass->n_except, pass->now_us, &pass->plan);
 	if (r < 0)
 		return r;
-	manager_note_plan(manager, pass);
 	return record_plan(manager->options.recorder, &pass->desired, &pass->snapshot, &memory, except, pass->n_except, pass->now_us,
 			   &pass->plan);
 }
@@ -147,6 +146,18 @@ static bool has_deaf_service(const struct manager *manager)
 	return false;
 }
 
+/* What events have named is marked as it was and as it is. */
+static int look_and_mark(struct manager *manager, unsigned int parts, struct failure *failure)
+{
+	const struct dirt dirt = manager->kernel.dirt;
+	int r;
+
+	manager_mark_dirt(manager, &dirt);
+	r = kernel_look(&manager->kernel, parts, failure);
+	manager_mark_dirt(manager, &dirt);
+	return r;
+}
+
 /*
  * What no event tells of: values of interfaces, the sockets of services. A plan that was made without is made again. The
  * values come with a dump of all interfaces: nobody waits for that, so a pass of its own does it.
@@ -159,7 +170,7 @@ static int look_further(struct manager *manager, struct pass *pass, unsigned int
 
 	if (!manager->kernel.view.all_links && manager->values_due && !manager->settling) {
 		manager->kernel.dirt.parts |= DIRTY_LINKS;
-		r = kernel_look(&manager->kernel, parts, failure);
+		r = look_and_mark(manager, parts, failure);
 	}
 	manager->values_due = !manager->kernel.view.all_links;
 	if (manager->values_due)
@@ -204,12 +215,9 @@ static int look(struct manager *manager, unsigned int parts, struct failure *fai
 
 	for (unsigned int i = 0; r == 0 && i < LOOKS; i++) {
 		const struct dirt *dirt = &manager->kernel.dirt;
-		const struct dirt before = *dirt;
 		struct monitor_news news;
 
-		manager_mark_dirt(manager, &before);
-		r = kernel_look(&manager->kernel, parts, failure);
-		manager_mark_dirt(manager, &before);
+		r = look_and_mark(manager, parts, failure);
 		(void)manager_read_news(manager, &news);
 		if (dirt->n_links == 0 && !(dirt->parts & ~(unsigned int)DIRTY_ROUTES))
 			return r;
@@ -243,7 +251,11 @@ static int pass_prepare(struct manager *manager, struct pass *pass)
 	r = look(manager, parts | (same ? 0 : SNAPSHOT_ROUTES), &failure);
 	if (r == 0)
 		r = make_plan(manager, pass, same);
-	return r < 0 || pass->plan.n_steps > 0 ? r : look_further(manager, pass, parts, &failure);
+	if (r == 0 && pass->plan.n_steps == 0)
+		r = look_further(manager, pass, parts, &failure);
+	if (r == 0)
+		manager_note_plan(manager, pass);
+	return r;
 }
 
 /* The steps that are about processes and network cards; kernel/apply.c calls this in the order of the plan. */
@@ -393,7 +405,7 @@ int manager_run_pass(struct manager *manager)
 
 	memcpy(problem_before, manager->shared_problem, sizeof(problem_before));
 	manager->shared_problem[0] = '\0';
-	manager->dirty.all |= problem_before[0] != '\0';
+	manager->dirty.marks.all |= problem_before[0] != '\0';
 	r = pass_prepare(manager, &pass);
 	if (r == 0)
 		manager_keep_forwarding(manager, &pass.desired);
@@ -406,7 +418,7 @@ int manager_run_pass(struct manager *manager)
 	if (r == 0)
 		r = manager_coexist(manager, &pass);
 	if (r < 0) {
-		manager->dirty.all = true;
+		manager->dirty.marks.all = true;
 		sd_journal_send("MESSAGE=cannot look at the network or change it: %s", strerror(-r), "PRIORITY=3", NULL);
 		manager_want_pass_at(manager, clock_us() + RETRY_US);
 		return r == -ENOMEM ? r : 0;
@@ -443,7 +455,7 @@ int manager_print_plan(struct manager *manager, char **ret_text)
 /* Runs passes until one finds nothing to do, or for a while. */
 int manager_settle(struct manager *manager)
 {
-	manager->dirty.all = true;
+	manager->dirty.marks.all = true;
 	for (int i = 0; i < 4; i++) {
 		int r = manager_run_pass(manager);
 

@@ -680,14 +680,6 @@ int kernel_watch_routes(struct kernel *kernel, const struct netstate *desired)
 	return 0;
 }
 
-/* What the interface was called at the last look; NULL when there was none. Borrowed until the next one. */
-const char *kernel_link_name(const struct kernel *kernel, int ifindex)
-{
-	const struct view_link *link = find_link(&kernel->view, ifindex);
-
-	return link ? link->name : NULL;
-}
-
 /* Was this index a bridge of ours at the last look? */
 bool kernel_is_our_bridge(const struct kernel *kernel, int ifindex)
 {

@@ -20,7 +20,6 @@ int kernel_look(struct kernel *kernel, unsigned int parts, struct failure *failu
 int kernel_watch_routes(struct kernel *kernel, const struct netstate *desired);
 bool kernel_is_our_bridge(const struct kernel *kernel, int ifindex);
 bool kernel_is_overlap(const struct kernel *kernel, const struct netstate_route *route);
-const char *kernel_link_name(const struct kernel *kernel, int ifindex);
 int kernel_look_at_sysctls(struct kernel *kernel, const struct netstate *desired);
 int kernel_look_at_taps(struct kernel *kernel, const struct netstate *desired);
 void kernel_note_sysctl(struct kernel *kernel, const char *path);

@@ -79,8 +79,8 @@ static const char *network_of_bridge(const struct plan_memory *memory, const str
 }
 
 /* The network that an interface's name belongs to: as it should be, as it is, or as it was. NULL for a stranger's. */
-const char *slice_network_of_link(const struct netstate *desired, const struct netstate *snapshot,
-				  const struct plan_memory *memory, const char *link)
+static const char *find_network_of_link(const struct netstate *desired, const struct netstate *snapshot,
+					const struct plan_memory *memory, const char *link)
 {
 	const struct netstate_bridge *bridge = netstate_find_bridge(desired, link);
 	const char *network;
@@ -97,7 +97,53 @@ const char *slice_network_of_link(const struct netstate *desired, const struct n
 
 static const char *network_of_link(const struct cut *cut, const char *link)
 {
-	return slice_network_of_link(cut->desired, cut->snapshot, cut->memory, link);
+	return find_network_of_link(cut->desired, cut->snapshot, cut->memory, link);
+}
+
+/* Where a port belongs, as its name for the bridge says (plan-ports.c): mostly the bridge's name, or the network's. */
+static const char *find_network_of_port(const struct netstate *desired, const struct netstate *snapshot,
+					const struct plan_memory *memory, const char *bridge)
+{
+	const char *network = bridge[0] ? find_network_of_link(desired, snapshot, memory, bridge) : NULL;
+
+	for (size_t i = 0; !network && i < desired->n_bridges; i++)
+		if (strcmp(desired->bridges[i].network, bridge) == 0)
+			network = bridge;
+	return network;
+}
+
+/* Adds a network, if it is not there yet; NULL or "" is none. Too many of them are all of them. */
+void slice_mark(struct slice_marks *marks, const char *network)
+{
+	if (!network || !network[0])
+		return;
+	for (size_t i = 0; i < marks->n; i++)
+		if (strcmp(marks->networks[i], network) == 0)
+			return;
+	if (marks->n == SLICE_NETWORKS)
+		marks->all = true;
+	else
+		memcpy(marks->networks[marks->n++], network, strnlen(network, NETWORK_NAME_SIZE - 1) + 1);
+}
+
+/*
+ * Adds the networks that have to do with an interface: as bridge, or as port on one, or off one. To be called with the state
+ * before something has happened to it and with the one after that: what moves concerns both, and what is gone is only in the first.
+ */
+void slice_mark_link(struct slice_marks *marks, const struct netstate *desired, const struct netstate *snapshot,
+		     const struct plan_memory *memory, int ifindex)
+{
+	const struct netstate_bridge *bridge = netstate_find_bridge_index(snapshot, ifindex);
+	const struct { const struct netstate_port *ports; size_t n; } lists[] = {
+		{ snapshot->ports, snapshot->n_ports }, { memory->ports, memory->n_ports },
+	};
+
+	if (bridge)
+		slice_mark(marks, find_network_of_link(desired, snapshot, memory, bridge->name));
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		for (size_t j = 0; j < lists[i].n; j++)
+			if (lists[i].ports[j].ifindex == ifindex)
+				slice_mark(marks, find_network_of_port(desired, snapshot, memory, lists[i].ports[j].bridge));
 }
 
 /* What should be of bridges; and what is remembered of them. */
@@ -224,13 +270,14 @@ static void cut_addresses(struct cut *cut)
 		cut_addresses_of(cut, cut->snapshot, slice->snapshot.bridges[i].name, &slice->snapshot);
 }
 
-/* Routes of others to where the networks are. */
+/* Routes of others to where the networks are; and those on their bridges that are marked as ours. */
 static void cut_routes(struct cut *cut)
 {
 	for (size_t i = 0; goes_on(cut) && i < cut->snapshot->n_routes; i++) {
 		const struct netstate_route *route = &cut->snapshot->routes[i];
 
-		if (netstate_is_overlap(&cut->slice->desired, route) && !network_of_link(cut, route->link))
+		if ((route->ours && netstate_find_bridge(&cut->slice->snapshot, route->link)) ||
+		    (netstate_is_overlap(&cut->slice->desired, route) && !network_of_link(cut, route->link)))
 			latch(cut, netstate_add_route(&cut->slice->snapshot, route));
 	}
 }
@@ -240,12 +287,11 @@ static bool has_bridge(const struct netstate *state, int ifindex)
 	return ifindex && netstate_find_bridge_index(state, ifindex);
 }
 
-/* Where a port belongs, as its name for the bridge says (plan-ports.c). */
 static bool belongs_to_slice(const struct cut *cut, const char *bridge)
 {
-	const char *network = bridge[0] ? network_of_link(cut, bridge) : NULL;
+	const char *network = find_network_of_port(cut->desired, cut->snapshot, cut->memory, bridge);
 
-	return is_among(cut, network ? network : bridge);
+	return network && is_among(cut, network);
 }
 
 /* As it was; both lists are in the order of indexes, or nearly so: *hint is where to begin. */

@@ -14,8 +14,20 @@ struct slice {
 
 #define SLICE_NULL (struct slice){ 0 }
 
+/* More networks than so many are planned for as all of them. */
+#define SLICE_NETWORKS	32
+
+/* Networks that something has happened to. */
+struct slice_marks {
+	bool all;
+	size_t n;
+	char networks[SLICE_NETWORKS][NETWORK_NAME_SIZE];
+};
+
+void slice_mark(struct slice_marks *marks, const char *network);
+void slice_mark_link(struct slice_marks *marks, const struct netstate *desired, const struct netstate *snapshot,
+		     const struct plan_memory *memory, int ifindex);
+
 int slice_build(const struct netstate *desired, const struct netstate *snapshot, const struct plan_memory *memory,
 		const char (*networks)[NETWORK_NAME_SIZE], size_t n_networks, struct slice *ret_slice);
 void slice_deinit(struct slice *slice);
-const char *slice_network_of_link(const struct netstate *desired, const struct netstate *snapshot,
-				  const struct plan_memory *memory, const char *link);

@@ -270,6 +270,21 @@ static struct netstate_bridge *any_own_bridge(struct chaos *chaos)
 	return bridge && bridge->owner == NETSTATE_OURS ? bridge : NULL;
 }
 
+/* Somebody's bridge or tap: sometimes with the index of one of ours that was deleted, as somebody may ask for it. */
+static int any_index(struct chaos *chaos, const char *name)
+{
+	for (size_t i = 0; i < chaos->memory.n_bridges; i++) {
+		const int ifindex = chaos->memory.bridges[i].ifindex;
+		bool used = netstate_find_bridge_index(&chaos->state, ifindex) || strcmp(chaos->memory.bridges[i].name, name) == 0;
+
+		for (size_t j = 0; !used && j < chaos->state.n_ports; j++)
+			used = chaos->state.ports[j].ifindex == ifindex;
+		if (!used)
+			return ifindex;
+	}
+	return sim_new_index();
+}
+
 static void add_foreign_bridge(struct chaos *chaos)
 {
 	struct netstate_bridge bridge = { .up = pick(chaos, 2), .mtu = 1500, .address_pinned = true };
@@ -281,12 +296,7 @@ static void add_foreign_bridge(struct chaos *chaos)
 		snprintf(bridge.name, sizeof(bridge.name), "br%u", chaos->n_foreign++);
 	if (netstate_find_bridge(&chaos->state, bridge.name))
 		return;
-	/* Sometimes the index of one of ours that was deleted, as somebody may ask for it. */
-	bridge.ifindex = sim_new_index();
-	for (size_t i = 0; i < chaos->memory.n_bridges; i++)
-		if (!netstate_find_bridge_index(&chaos->state, chaos->memory.bridges[i].ifindex) &&
-		    strcmp(chaos->memory.bridges[i].name, bridge.name) != 0)
-			bridge.ifindex = chaos->memory.bridges[i].ifindex;
+	bridge.ifindex = any_index(chaos, bridge.name);
 	netstate_add_bridge(&chaos->state, &bridge);
 	memcpy(address.link, bridge.name, sizeof(address.link));
 	address.address = ip_v4(0x0a400001 | pick(chaos, 0x3fff) << 8);
@@ -392,6 +402,12 @@ static void change_ports(struct chaos *chaos)
 	struct netstate_port port = { .owner = NETSTATE_OURS, .up = true, .learning = true, .flood = true, .mtu = 1500 };
 	struct netstate_port *some = state->n_ports ? &state->ports[pick(chaos, (unsigned int)state->n_ports)] : NULL;
 
+	if (pick(chaos, 8) == 0) {
+		port = (struct netstate_port){ .ifindex = any_index(chaos, ""), .tap = true, .learning = true, .flood = true, .mtu = 1500 };
+		snprintf(port.name, sizeof(port.name), "tap%d", port.ifindex);
+		netstate_add_port(state, &port);
+		return;
+	}
 	if (bridge && pick(chaos, 3) == 0) {
 		port.ifindex = sim_new_index();
 		port.master = bridge->ifindex;
@@ -416,6 +432,44 @@ static void change_ports(struct chaos *chaos)
 	case 2: some->up = !some->up; break;
 	case 3: some->master = bridge ? bridge->ifindex : 0; break;
 	}
+}
+
+/* By hand, or by a program that has put one somewhere else: on a bridge of ours, marked or not, or on something else. */
+static void change_routes(struct chaos *chaos)
+{
+	struct netstate *state = &chaos->state;
+	struct netstate_route route = { .prefix_length = 24, .table = NETSTATE_MAIN_TABLE }, *some;
+	struct netstate_bridge *bridge = pick(chaos, 3) ? any_bridge(chaos) : NULL;
+
+	if (pick(chaos, 3) == 0 && state->n_routes > 0) {
+		some = &state->routes[pick(chaos, (unsigned int)state->n_routes)];
+		sim_remove(state, routes, some);
+		return;
+	}
+	route.ours = bridge && pick(chaos, 2);
+	route.metric = pick(chaos, 2);
+	snprintf(route.link, sizeof(route.link), "%s", bridge ? bridge->name : "eth0");
+	route.destination = ip_v4(0x0a630000 | pick(chaos, 8) << 8);
+	if (pick(chaos, 2) && state->n_addresses > 0) {
+		const struct netstate_address *address = &state->addresses[pick(chaos, (unsigned int)state->n_addresses)];
+
+		route.destination = ip_mask(&address->address, route.prefix_length = (uint8_t)(address->prefix_length + pick(chaos, 3)));
+	}
+	/* The kernel takes one only on what is up. */
+	if (!bridge || bridge->up)
+		netstate_add_route(state, &route);
+}
+
+/* What the kernel says of addresses: whose they are, and that a route is gone. */
+static void mark_addresses(struct chaos *chaos)
+{
+	struct netstate *state = &chaos->state;
+	struct netstate_address *some = state->n_addresses ? &state->addresses[pick(chaos, (unsigned int)state->n_addresses)] : NULL;
+
+	if (some && some->ours && pick(chaos, 2))
+		some->marked = true;
+	else if (some && some->ours)
+		some->no_route = true;
 }
 
 static void change_rest(struct chaos *chaos)
@@ -522,7 +576,7 @@ static void remember(struct chaos *chaos)
 		if (chaos->state.bridges[i].owner == NETSTATE_OURS)
 			netstate_add_bridge(&memory, &chaos->state.bridges[i]);
 	for (size_t i = 0; i < chaos->state.n_ports; i++)
-		if (chaos->state.ports[i].owner == NETSTATE_OURS && chaos->state.ports[i].master)
+		if (chaos->state.ports[i].master)
 			netstate_add_port(&memory, &chaos->state.ports[i]);
 	for (size_t i = 0; i < chaos->world.desired.n_addresses; i++)
 		netstate_add_address(&desired, &chaos->world.desired.addresses[i]);
@@ -664,38 +718,47 @@ static void excepted_networks_are_left_alone(void **state _unused_)
 	}
 }
 
-/* Networks that something has happened to. */
-struct marked {
-	char names[64][NETWORK_NAME_SIZE];
-	size_t n;
-};
-
-static void mark(struct marked *marked, const char *network)
+/*
+ * Ports of other programs as the daemon remembers them: kept by their networks, changed by itself. What is planned because of
+ * that has been done.
+ */
+static void remember_others(struct chaos *chaos)
 {
-	for (size_t i = 0; network && i < marked->n; i++)
-		if (strcmp(marked->names[i], network) == 0)
-			return;
-	if (network && *network)
-		snprintf(marked->names[marked->n++], NETWORK_NAME_SIZE, "%s", network);
-	assert_true(marked->n < ARRAY_SIZE(marked->names));
+	struct plan_memory memory;
+	struct plan plan;
+
+	for (size_t i = 0; i < chaos->memory.n_ports; i++) {
+		struct netstate_port *port = &chaos->memory.ports[i];
+
+		if (port->owner == NETSTATE_OURS)
+			continue;
+		port->kept = pick(chaos, 2);
+		port->off = port->kept && pick(chaos, 2);
+		port->made_isolated = pick(chaos, 2);
+	}
+	memory = test_memory(&chaos->memory, &chaos->memory_desired);
+	assert_int_equal(plan_build(&chaos->world.desired, &chaos->state, &memory, NULL, 0, 1, &plan), 0);
+	plan_simulate(&chaos->state, &plan);
+	plan_deinit(&plan);
+	assert_int_equal(plan_build(&chaos->world.desired, &chaos->state, &memory, NULL, 0, 1, &plan), 0);
+	if (plan.n_steps > 0)
+		fail_with_plan("not settled", &plan);
+	plan_deinit(&plan);
 }
 
-static void mark_link(struct marked *marked, const struct chaos *chaos, const struct netstate *state, const char *link)
+/* Whose alias says nothing belongs to where it is. */
+static void name_bridges_of_ports(struct netstate *state)
 {
-	const struct plan_memory memory = test_memory(&chaos->memory, &chaos->memory_desired);
+	for (size_t i = 0; i < state->n_ports; i++) {
+		struct netstate_port *port = &state->ports[i];
+		const struct netstate_bridge *bridge = netstate_find_bridge_index(state, port->master);
 
-	mark(marked, slice_network_of_link(&chaos->world.desired, state, &memory, link));
-}
-
-static void mark_index(struct marked *marked, const struct chaos *chaos, const struct netstate *state, int ifindex)
-{
-	const struct netstate_bridge *bridge = netstate_find_bridge_index(state, ifindex);
-
-	if (bridge)
-		mark_link(marked, chaos, state, bridge->name);
-	bridge = netstate_find_bridge_index(&chaos->memory, ifindex);
-	if (bridge)
-		mark(marked, bridge->network);
+		if (port->owner == NETSTATE_OURS)
+			continue;
+		memset(port->bridge, 0, sizeof(port->bridge));
+		if (bridge)
+			memcpy(port->bridge, bridge->name, sizeof(port->bridge));
+	}
 }
 
 static bool is_in(const void *items, size_t n, const void *item, size_t size)
@@ -706,51 +769,82 @@ static bool is_in(const void *items, size_t n, const void *item, size_t size)
 	return false;
 }
 
-/* Marks the networks of what @state has, and @other has not. */
-static void mark_differences(struct marked *marked, const struct chaos *chaos, const struct netstate *state,
-			     const struct netstate *other)
+/* Interfaces that events are about, by index. One that is no bridge and no port has none here. */
+struct events {
+	int links[256];
+	size_t n;
+};
+
+static void add_event(struct events *events, int ifindex)
+{
+	for (size_t i = 0; i < events->n; i++)
+		if (events->links[i] == ifindex)
+			return;
+	assert_true(events->n < ARRAY_SIZE(events->links));
+	events->links[events->n++] = ifindex;
+}
+
+static void add_event_of(struct events *events, const struct netstate *state, const char *link)
+{
+	const struct netstate_bridge *bridge = netstate_find_bridge(state, link);
+
+	if (bridge)
+		add_event(events, bridge->ifindex);
+}
+
+/* The events of what @state has, and @other has not. */
+static void add_events(struct events *events, const struct netstate *state, const struct netstate *other)
 {
 #define IS_IN(list, item) is_in(other->list, other->n_##list, item, sizeof(*(item)))
 	for (size_t i = 0; i < state->n_bridges; i++)
-		if (!IS_IN(bridges, &state->bridges[i])) {
-			mark(marked, state->bridges[i].network);
-			mark_link(marked, chaos, state, state->bridges[i].name);
-			mark_index(marked, chaos, state, state->bridges[i].ifindex);
-		}
+		if (!IS_IN(bridges, &state->bridges[i]))
+			add_event(events, state->bridges[i].ifindex);
+	for (size_t i = 0; i < state->n_ports; i++)
+		if (!IS_IN(ports, &state->ports[i]))
+			add_event(events, state->ports[i].ifindex);
 	for (size_t i = 0; i < state->n_addresses; i++)
 		if (!IS_IN(addresses, &state->addresses[i]))
-			mark_link(marked, chaos, state, state->addresses[i].link);
-	for (size_t i = 0; i < state->n_ports; i++)
-		if (!IS_IN(ports, &state->ports[i])) {
-			mark_link(marked, chaos, state, state->ports[i].bridge);
-			mark_index(marked, chaos, state, state->ports[i].master);
-			for (size_t j = 0; j < chaos->memory.n_ports; j++)
-				if (chaos->memory.ports[j].ifindex == state->ports[i].ifindex)
-					mark_link(marked, chaos, state, chaos->memory.ports[j].bridge);
-		}
-	for (size_t i = 0; i < state->n_services; i++)
-		if (!IS_IN(services, &state->services[i]))
-			mark(marked, state->services[i].network);
+			add_event_of(events, state, state->addresses[i].link);
+	for (size_t i = 0; i < state->n_routes; i++)
+		if (!IS_IN(routes, &state->routes[i]))
+			add_event_of(events, state, state->routes[i].link);
 	for (size_t i = 0; i < state->n_sysctls; i++)
 		if (!IS_IN(sysctls, &state->sysctls[i])) {
 			char link[64] = "";
 
 			sscanf(state->sysctls[i].path, "%*[^/]/conf/%63[^/]", link);
-			mark_link(marked, chaos, state, link);
+			add_event_of(events, state, link);
 		}
 #undef IS_IN
 }
 
+/* As the manager does, with what was seen before the events and with what is seen then. Of services it knows by itself. */
+static void mark_events(struct slice_marks *marks, const struct chaos *chaos, const struct netstate *before)
+{
+	const struct plan_memory memory = test_memory(&chaos->memory, &chaos->memory_desired);
+	const struct netstate *const states[] = { before, &chaos->state };
+	struct events events = { .n = 0 };
+
+	add_events(&events, before, &chaos->state);
+	add_events(&events, &chaos->state, before);
+	for (size_t i = 0; i < ARRAY_SIZE(states); i++)
+		for (size_t j = 0; j < events.n; j++)
+			slice_mark_link(marks, &chaos->world.desired, states[i], &memory, events.links[j]);
+	for (size_t i = 0; i < chaos->state.n_services; i++)
+		if (!is_in(before->services, before->n_services, &chaos->state.services[i], sizeof(*before->services)))
+			slice_mark(marks, chaos->state.services[i].network);
+}
+
 /* What is left of a plan when only these networks, and what belongs to all, are of interest. */
-static void keep_marked_notes(struct plan *plan, const struct marked *marked)
+static void keep_marked_notes(struct plan *plan, const struct slice_marks *marks)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < plan->n_notes; i++) {
 		bool kept = !plan->notes[i].network[0];
 
-		for (size_t j = 0; j < marked->n; j++)
-			kept |= strcmp(marked->names[j], plan->notes[i].network) == 0;
+		for (size_t j = 0; j < marks->n; j++)
+			kept |= strcmp(marks->networks[j], plan->notes[i].network) == 0;
 		if (kept)
 			plan->notes[n++] = plan->notes[i];
 	}
@@ -763,16 +857,18 @@ static bool compare_slice(struct chaos *chaos, const struct netstate *before)
 	_cleanup_(slice_deinit) struct slice slice = SLICE_NULL;
 	_cleanup_(plan_deinit) struct plan whole = PLAN_NULL, part = PLAN_NULL;
 	_cleanup_(freep) char *want = NULL, *got = NULL;
-	struct marked marked = { .n = 0 };
+	struct slice_marks marks = { .n = 0 };
 
-	mark_differences(&marked, chaos, &chaos->state, before);
-	mark_differences(&marked, chaos, before, &chaos->state);
-	if (slice_build(&chaos->world.desired, &chaos->state, &memory, (const char (*)[NETWORK_NAME_SIZE])marked.names,
-			marked.n, &slice) != 1)
+	mark_events(&marks, chaos, before);
+	assert_false(marks.all);
+	if (marks.n == 0 && chaos->world.desired.n_bridges > 0)
+		slice_mark(&marks, chaos->world.desired.bridges[0].network);
+	if (slice_build(&chaos->world.desired, &chaos->state, &memory, (const char (*)[NETWORK_NAME_SIZE])marks.networks,
+			marks.n, &slice) != 1)
 		return false;
 	assert_int_equal(plan_build(&chaos->world.desired, &chaos->state, &memory, NULL, 0, 1, &whole), 0);
 	assert_int_equal(plan_build(&slice.desired, &slice.snapshot, &slice.memory, NULL, 0, 1, &part), 0);
-	keep_marked_notes(&whole, &marked);
+	keep_marked_notes(&whole, &marks);
 	assert_int_equal(plan_print(&whole, &want), 0);
 	assert_int_equal(plan_print(&part, &got), 0);
 	check_string("a plan for some networks", got, want);
@@ -784,6 +880,7 @@ static void slices_are_planned_as_the_whole(void **state _unused_)
 {
 	static void (*const ways[])(struct chaos *chaos) = {
 		add_foreign_bridge, rename_any, change_bridge, change_bridge, change_addresses, change_ports, change_ports, change_rest,
+		change_routes, change_routes, mark_addresses,
 	};
 	uint32_t seed = first_seed();
 	unsigned int n_slices = 0, n_all = 0;
@@ -798,6 +895,8 @@ static void slices_are_planned_as_the_whole(void **state _unused_)
 			_cleanup_(netstate_deinit) struct netstate before = NETSTATE_NULL;
 
 			repair(&chaos);
+			remember_others(&chaos);
+			name_bridges_of_ports(&chaos.state);
 #define COPY(one, many) for (size_t j = 0; j < chaos.state.n_##many; j++) netstate_add_##one(&before, &chaos.state.many[j]);
 			NETSTATE_KINDS(COPY)
 #undef COPY
@@ -805,6 +904,7 @@ static void slices_are_planned_as_the_whole(void **state _unused_)
 				ways[pick(&chaos, ARRAY_SIZE(ways))](&chaos);
 				netstate_sort(&chaos.state);
 			}
+			name_bridges_of_ports(&chaos.state);
 			/* Rules are in no slice. */
 			if (chaos.state.n_checksums != before.n_checksums ||
 			    (before.n_checksums > 0 && memcmp(chaos.state.checksums, before.checksums, before.n_checksums * sizeof(*before.checksums)) != 0))
@@ -819,6 +919,60 @@ static void slices_are_planned_as_the_whole(void **state _unused_)
 	}
 	print_message("# %u of %u in slices\n", n_slices, n_all);
 	assert_true(getenv("SEED") || n_slices > n_all / 4);
+}
+
+static void mark_port(struct slice_marks *marks, const struct chaos *chaos, const struct netstate_port *state_port,
+		      const struct netstate_port *memory_port)
+{
+	struct netstate state = NETSTATE_NULL;
+	const struct plan_memory memory = { .ports = memory_port, .n_ports = memory_port != NULL };
+
+	*marks = (struct slice_marks){ .n = 0 };
+	if (state_port)
+		netstate_add_port(&state, state_port);
+	slice_mark_link(marks, &chaos->world.desired, &state, &memory, 7);
+	netstate_deinit(&state);
+}
+
+/* A port is marked by what its alias says, the bridge or the network; by where it was; and by nothing else. */
+static void marks_are_made(void **state _unused_)
+{
+	struct netstate_port port = { .ifindex = 7, .tap = true }, elsewhere = { .ifindex = 8 };
+	struct chaos chaos = { .random = 1 };
+	struct slice_marks marks = { .n = 0 };
+	char name[NETWORK_NAME_SIZE];
+
+	world_add(&chaos.world, "n1", "");
+	world_add(&chaos.world, "n2", "");
+	world_build(&chaos.world, NULL);
+	snprintf(elsewhere.bridge, sizeof(elsewhere.bridge), "gn-n1");
+	mark_port(&marks, &chaos, &port, &elsewhere);
+	assert_int_equal(marks.n, 0);
+	snprintf(port.bridge, sizeof(port.bridge), "gn-n2");
+	mark_port(&marks, &chaos, &port, NULL);
+	assert_string_equal(marks.networks[0], "n2");
+	snprintf(port.bridge, sizeof(port.bridge), "n2");
+	mark_port(&marks, &chaos, &port, NULL);
+	assert_string_equal(marks.networks[0], "n2");
+	mark_port(&marks, &chaos, NULL, &port);
+	assert_string_equal(marks.networks[0], "n2");
+	snprintf(port.bridge, sizeof(port.bridge), "br7");
+	mark_port(&marks, &chaos, &port, &port);
+	assert_int_equal(marks.n, 0);
+
+	/* Each once; and too many are all. */
+	for (unsigned int i = 0; i <= 2 * SLICE_NETWORKS; i++) {
+		assert_int_equal(marks.n, (i + 1) / 2);
+		assert_false(marks.all);
+		snprintf(name, sizeof(name), "n%u", i / 2);
+		if (i < 2 * SLICE_NETWORKS)
+			slice_mark(&marks, name);
+	}
+	slice_mark(&marks, "");
+	assert_false(marks.all);
+	slice_mark(&marks, name);
+	assert_true(marks.all);
+	world_deinit(&chaos.world);
 }
 
 /* Each kind of note is said whole, with the longest names and numbers that there are. */
@@ -854,6 +1008,7 @@ int main(void)
 		cmocka_unit_test(bad_text),
 		cmocka_unit_test(random_disturbances_are_planned_back),
 		cmocka_unit_test(excepted_networks_are_left_alone),
+		cmocka_unit_test(marks_are_made),
 		cmocka_unit_test(slices_are_planned_as_the_whole),
 	};
 
