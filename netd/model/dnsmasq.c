@@ -148,6 +148,18 @@ static bool has_hosts_v6(const struct network *network)
 	return false;
 }
 
+/* Is there something to tell guests by DHCPv6 who have made their addresses themselves? */
+static bool has_options_v6(const struct network *network)
+{
+	for (size_t i = 0; i < network->n_ntp; i++)
+		if (ip_is_v6(&network->ntp[i]))
+			return true;
+	for (size_t i = 0; i < network->options.n; i++)
+		if (strncmp(network->options.items[i], "option6:", 8) == 0)
+			return true;
+	return false;
+}
+
 /* Ranges for DHCPv6. Returns whether there are any. */
 static bool add_ranges_v6(const struct network *network, const struct network_address *address, struct text *text)
 {
@@ -189,7 +201,8 @@ static void add_range_v6(const struct network *network, const struct network_add
 			text->data[before] = '\0';
 			return;
 		}
-		text_add(text, "dhcp-range=%s,%s,64", IP_TEXT(&prefix), network->dns ? "ra-names" : "ra-only");
+		text_add(text, "dhcp-range=%s,%s%s,64", IP_TEXT(&prefix), has_options_v6(network) ? "ra-stateless," : "",
+			 network->dns ? "ra-names" : "ra-only");
 		add_lease_time(network->lease_time_s, text);
 	}
 	add_dns_option(network, true, text);

@@ -731,8 +731,8 @@ const struct key keys[KEY_MAX_] = {
 	},
 	[KEY_DHCP_OPTION] = {
 		"DHCP", "SendOption", records_parse_dhcp_option, records_reset_dhcp_option, true, "none", "",
-		"NUMBER:TYPE:VALUE, such as 66:string:tftp.lab or 42:ipv4address:10.0.0.1; TYPE is uint8, uint16, uint32, ipv4address, ipv6address or string",
-		"Another option for all guests. One of the type ipv6address is of DHCPv6, all others are of DHCP. Addresses can be several, with commas between them. Can be given several times.",
+		"NUMBER:TYPE:VALUE, such as 66:string:tftp.lab or 42:ipv4address:10.0.0.1, for DHCPv6 dhcpv6:NUMBER:TYPE:VALUE, such as dhcpv6:24:domain:lab.example; TYPE is uint8, uint16, uint32, ipv4address, ipv6address, domain or string",
+		"Another option for all guests. One of the type ipv6address is of DHCPv6, too. Addresses and domains can be several, with commas between them. Guests that make their own IPv6 addresses, because there is no Range= of IPv6, are told to ask for those of DHCPv6. Can be given several times.",
 		.only = OURS,
 	},
 	[KEY_DNS_ENABLE] = {
@@ -779,7 +779,7 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_HOST_CLIENT_ID] = {
 		"Host", "ClientID", records_parse_host_client_id, records_reset_host_client_id, false, "none", "",
 		"bytes such as 01:52:54:00:12:34:56, or a text without blanks, quotes and commas; for IPv6 the DUID",
-		"Which guest it is, where that is told by a client id: for IPv4 with Identity=client-id in section [DHCP].",
+		"Which guest it is, where that is told by a client id: for IPv4 with Identity=client-id in section [DHCP]. For IPv6, in a [Host] that has such an Address= and no other, it is the DUID, and tells it whatever Ethernet address the guest has: 00:03:00:01 and an Ethernet address, 00:04 and a UUID, or what guestnet leases shows.",
 		.only = OURS,
 	},
 	[KEY_HOST_NAME] = {
@@ -802,8 +802,8 @@ const struct key keys[KEY_MAX_] = {
 	},
 	[KEY_HOST_OPTION] = {
 		"Host", "SendOption", records_parse_host_option, records_reset_host_option, true, "none", "",
-		"NUMBER:TYPE:VALUE as in section [DHCP]",
-		"Another option for this guest, or another value of one of section [DHCP]. Can be given several times.",
+		"the same as in section [DHCP]",
+		"Another option for this guest, or another value of one of section [DHCP]; it needs a MACAddress=, for DHCPv6 as well. Can be given several times.",
 		.only = OURS,
 	},
 	[KEY_FORWARD_LISTEN] = {

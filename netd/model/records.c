@@ -116,7 +116,25 @@ static int format_addresses(const char *value, bool v6, struct text *text)
 	return 0;
 }
 
-/* "NUMBER:TYPE:VALUE" as systemd.network(5) has it, into what stands behind dhcp-option=. */
+/* Of DHCPv6: who is who, and what is given to whom (RFC 8415, section 21; RFC 4704). */
+static bool is_own_option6(uint32_t number)
+{
+	return (number >= 1 && number <= 9) || (number >= 11 && number <= 20) || number == 25 || number == 26 || number == 39;
+}
+
+/* Names with commas between them; dnsmasq writes them as RFC 1035 does, where it knows that the option has names. */
+static int format_domains(const char *value, struct text *text)
+{
+	for (size_t n; *value; value += n + (value[n] == ',')) {
+		n = strcspn(value, ",");
+		if (!values_domain_is_valid(value, n) || value[n + (value[n] == ',')] == ',')
+			return -EINVAL;
+		text_add(text, ",%.*s", (int)n, value);
+	}
+	return 0;
+}
+
+/* "[dhcpv6:]NUMBER:TYPE:VALUE", nearly as systemd.network(5) has it, into what stands behind dhcp-option=. */
 static int format_option(const char *value, struct text *text, char why[static KEY_WHY_SIZE])
 {
 	static const struct {
@@ -125,6 +143,7 @@ static int format_option(const char *value, struct text *text, char why[static K
 		char suffix;
 	} integers[] = { { "uint8", UINT8_MAX, 'b' }, { "uint16", UINT16_MAX, 's' }, { "uint32", UINT32_MAX, 'i' } };
 	char buffer[512], *rest = buffer, *number_text, *type;
+	bool v6 = str_has_prefix(value, "dhcpv6:", &value);
 	uint32_t number, n;
 
 	if (strlen(value) >= sizeof(buffer))
@@ -132,13 +151,18 @@ static int format_option(const char *value, struct text *text, char why[static K
 	strcpy(buffer, value);
 	number_text = strsep(&rest, ":");
 	type = strsep(&rest, ":");
-	if (!rest || str_parse_u32(number_text, 254, &number) < 0)
+	v6 |= rest && strcmp(type, "ipv6address") == 0;
+	if (!rest || str_parse_u32(number_text, v6 ? UINT16_MAX : 254, &number) < 0)
 		return -EINVAL;
-	if (is_own_option(number)) {
+	if (v6 ? is_own_option6(number) : is_own_option(number)) {
 		snprintf(why, KEY_WHY_SIZE, "; option %u is the server's own", number);
 		return -EINVAL;
 	}
-	text_add(text, "%s%u", strcmp(type, "ipv6address") == 0 ? "option6:" : "", number);
+	if (v6 && strcmp(type, "ipv4address") == 0) {
+		snprintf(why, KEY_WHY_SIZE, "; DHCPv6 has no addresses of IPv4");
+		return -EINVAL;
+	}
+	text_add(text, "%s%u", v6 ? "option6:" : "", number);
 	for (size_t i = 0; i < ARRAY_SIZE(integers); i++)
 		if (strcmp(type, integers[i].name) == 0) {
 			if (str_parse_u32(rest, integers[i].max, &n) < 0)
@@ -148,8 +172,10 @@ static int format_option(const char *value, struct text *text, char why[static K
 		}
 	if (strcmp(type, "ipv4address") == 0 || strcmp(type, "ipv6address") == 0)
 		return format_addresses(rest, type[3] == '6', text);
+	if (strcmp(type, "domain") == 0)
+		return *rest ? format_domains(rest, text) : -EINVAL;
 	if (strcmp(type, "string") != 0) {
-		snprintf(why, KEY_WHY_SIZE, "; the type is uint8, uint16, uint32, ipv4address, ipv6address or string");
+		snprintf(why, KEY_WHY_SIZE, "; the type is uint8, uint16, uint32, ipv4address, ipv6address, domain or string");
 		return -EINVAL;
 	}
 	for (const char *p = rest; *p; p++)
@@ -775,6 +801,12 @@ static int compare_hosts(const struct network *network, const struct network_hos
 					  a->place.line);
 }
 
+/* A DUID tells guests apart by itself: DHCPv6 knows no other way (RFC 8415, section 11). */
+static bool is_known_by_duid(const struct network_host *host)
+{
+	return host->addresses[1].family && !host->addresses[0].family;
+}
+
 static int verify_hosts(const struct network *network, struct failure *failure)
 {
 	size_t n_with_options = 0;
@@ -786,9 +818,9 @@ static int verify_hosts(const struct network *network, struct failure *failure)
 		if (!host->has_mac && !host->client_id[0])
 			return record_failure(network, host->place, failure,
 					      "this [Host] has no MACAddress= and no ClientID=: nobody can tell which guest it is");
-		if (host->client_id[0] && !host->has_mac && !network->by_client_id)
+		if (host->client_id[0] && !host->has_mac && !network->by_client_id && !is_known_by_duid(host))
 			return record_failure(network, host->place, failure,
-					      "ClientID= needs [DHCP] Identity=client-id: guests are told apart by their Ethernet addresses otherwise");
+					      "ClientID= needs [DHCP] Identity=client-id: guests are told apart by their Ethernet addresses otherwise; or, with an IPv6 address and no other, it is a DUID");
 		n_with_options += host->options.n > 0;
 		if (host->options.n > 0 && !host->has_mac)
 			return record_failure(network, host->place, failure, "SendOption= of a [Host] needs its MACAddress=");
