@@ -67,13 +67,44 @@ int manager_choose_subnets(struct manager *manager, struct pass *pass)
 	return 0;
 }
 
-/* Are the networks that should be up those that the desire was built for? */
-bool manager_wants_the_same(const struct manager *manager, const struct pass *pass)
+/* Both lists are in the order of the same list of all networks. */
+static void find_change(const struct desire *desire, const struct pass *pass, struct change *ret_change)
+{
+	struct change change = { 0 };
+	size_t i = 0, j = 0;
+
+	while (i < desire->n_networks || j < pass->n_wanted) {
+		const struct network *before = i < desire->n_networks ? desire->networks[i] : NULL;
+		const struct network *now = j < pass->n_wanted ? pass->wanted[j] : NULL;
+		int order = !before ? 1 : !now ? -1 : before == now ? 0 : strcmp(before->name, now->name);
+
+		if (change.n_removed == ARRAY_SIZE(change.removed) || change.n_added == ARRAY_SIZE(change.added))
+			return;
+		if (order < 0)
+			change.removed[change.n_removed++] = before;
+		if (order > 0)
+			change.added[change.n_added++] = now;
+		i += order <= 0;
+		j += order >= 0;
+	}
+	change.few = desired_can_change(change.added, change.n_added) && desired_can_change(change.removed, change.n_removed);
+	*ret_change = change;
+}
+
+/* Are the networks that should be up those that the desire was built for? If not, the pass knows how they differ. */
+bool manager_wants_the_same(const struct manager *manager, struct pass *pass)
 {
 	const struct desire *desire = &manager->desire;
 
-	return desire->known && desire->serial == manager->networks.serial && desire->n_networks == pass->n_wanted &&
-	       memcmp(desire->networks, pass->wanted, pass->n_wanted * sizeof(*pass->wanted)) == 0;
+	pass->change = (struct change){ 0 };
+	if (!desire->known || desire->serial != manager->networks.serial)
+		return false;
+	if (desire->n_networks == pass->n_wanted &&
+	    memcmp(desire->networks, pass->wanted, pass->n_wanted * sizeof(*pass->wanted)) == 0)
+		return true;
+	if (!pass->only_look)
+		find_change(desire, pass, &pass->change);
+	return false;
 }
 
 static uint64_t add_hash(uint64_t hash, uint64_t number)
@@ -130,14 +161,38 @@ static const struct leases *leases_of(const char *network, const void *data)
 	return managed ? &managed->leases : NULL;
 }
 
+/* The state for the pass's networks: changed where that can be done, else built. It is moved out of the desire. */
+static int make_state(struct manager *manager, const struct pass *pass, const struct desired_options *options, bool changeable,
+		      struct netstate *ret_state)
+{
+	_cleanup_(netstate_deinit) struct netstate state = manager->desire.state;
+	const struct change *change = &pass->change;
+	int r = 0;
+
+	manager->desire.state = NETSTATE_NULL;
+	if (changeable && change->few)
+		r = desired_change(&state, pass->wanted, pass->n_wanted, change->added, change->n_added, change->removed,
+				   change->n_removed, manager->choices, manager->n_choices, options);
+	if (r == 0) {
+		netstate_deinit(&state);
+		r = desired_build(pass->wanted, pass->n_wanted, manager->choices, manager->n_choices, options, &state);
+	}
+	if (r < 0)
+		return r;
+	*ret_state = state;
+	state = NETSTATE_NULL;
+	return 0;
+}
+
 /* Builds what should be, unless it would be what it was. -ENOMEM, or what desired_build() says. */
-int manager_build_desire(struct manager *manager, const struct pass *pass, bool same_networks)
+int manager_build_desire(struct manager *manager, struct pass *pass, bool same_networks)
 {
 	_cleanup_(freep) const struct network **networks = NULL;
 	const uint64_t pointed_to = hash_pointed_to(manager);
 	struct desire *desire = &manager->desire;
 	struct netstate state;
 	struct desired_options options;
+	bool same_options;
 	int r;
 
 	memset(&options, 0, sizeof(options));	/* compared as bytes */
@@ -154,14 +209,15 @@ int manager_build_desire(struct manager *manager, const struct pass *pass, bool 
 	options.bindings = manager->bindings.items;
 	options.n_bindings = manager->bindings.n;
 	memcpy(options.machine_id, manager->machine_id, sizeof(options.machine_id));
-	if (same_networks && pointed_to == desire->pointed_to && memcmp(&options, &desire->options, sizeof(options)) == 0)
+	same_options = pointed_to == desire->pointed_to && memcmp(&options, &desire->options, sizeof(options)) == 0;
+	if (same_networks && same_options)
 		return 0;
 	desire->known = false;
 	networks = calloc(pass->n_wanted + 1, sizeof(*networks));
 	if (!networks)
 		return -ENOMEM;
 	memcpy(networks, pass->wanted, pass->n_wanted * sizeof(*networks));
-	r = desired_build(pass->wanted, pass->n_wanted, manager->choices, manager->n_choices, &options, &state);
+	r = make_state(manager, pass, &options, !same_networks && same_options, &state);
 	if (r < 0)
 		return r;
 	r = kernel_watch_routes(&manager->kernel, &state);
@@ -169,7 +225,6 @@ int manager_build_desire(struct manager *manager, const struct pass *pass, bool 
 		netstate_deinit(&state);
 		return r;
 	}
-	netstate_deinit(&desire->state);
 	free(desire->networks);
 	*desire = (struct desire){
 		.state = state,

@@ -99,6 +99,7 @@ struct manager {
 	bool settling;				/* the pass that is due follows one that changed something */
 	struct dirty dirty;
 	bool values_due;			/* the pass that is due reads what no event tells of: values of interfaces */
+	bool routes_due;			/* and routes of others: there is a network that they may be in the way of */
 	bool started;				/* a pass has found all as it should be, since we began */
 	char shared_problem[APPLY_TEXT_SIZE + 128];	/* of the last pass, in what belongs to all; "" for none */
 	unsigned int n_shared_failures;		/* passes in a row */
@@ -112,6 +113,13 @@ struct manager {
 	void *stopped_data;
 
 	char status_text[256];
+};
+
+/* What is to be up now, and was not when the desire was built; and the other way round. */
+struct change {
+	bool few;			/* these are all, and what should be can be changed by them */
+	size_t n_added, n_removed;
+	const struct network *added[SLICE_NETWORKS], *removed[SLICE_NETWORKS];	/* borrowed */
 };
 
 /* What one pass works with. */
@@ -128,6 +136,7 @@ struct pass {
 	struct made_of made_of;
 	const struct network **wanted;		/* owned array of borrowed networks */
 	size_t n_wanted;
+	struct change change;
 	char (*except)[NETWORK_NAME_SIZE];	/* owned; sorted, as the list is */
 	size_t n_except;
 	bool no_taps;				/* making one has failed a moment ago */
@@ -146,9 +155,9 @@ bool manager_in_a_fight(struct manager *manager, const struct pass *pass);
 /* manager-desire.c */
 int manager_select_networks(struct manager *manager, struct pass *pass);
 int manager_choose_subnets(struct manager *manager, struct pass *pass);
-bool manager_wants_the_same(const struct manager *manager, const struct pass *pass);
+bool manager_wants_the_same(const struct manager *manager, struct pass *pass);
 uint64_t manager_hash_services(const struct manager *manager, bool part);
-int manager_build_desire(struct manager *manager, const struct pass *pass, bool same_networks);
+int manager_build_desire(struct manager *manager, struct pass *pass, bool same_networks);
 int manager_update_forwarding(struct manager *manager, const struct netstate *snapshot);
 void manager_keep_forwarding(struct manager *manager, const struct netstate *desired);
 

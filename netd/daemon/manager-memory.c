@@ -193,10 +193,15 @@ int manager_remember_addresses(struct manager *manager, const struct pass *pass)
 	manager->remembered_desire = manager->desire.version;
 	for (size_t i = 0; i < desired->n_addresses; i++)
 		addresses[n++] = desired->addresses[i];
-	for (size_t i = 0; i < manager->n_addresses; i++) {
+	for (size_t i = 0, next = 0; i < manager->n_addresses; i++) {
 		const struct netstate_address *address = &manager->addresses[i];
 
-		if (netstate_find_address(snapshot, address) && !netstate_find_address(desired, address))
+		/* Most are as they were, in the same order. */
+		while (next < desired->n_addresses && strcmp(desired->addresses[next].link, address->link) < 0)
+			next++;
+		if (next < desired->n_addresses && memcmp(&desired->addresses[next], address, sizeof(*address)) == 0)
+			next++;
+		else if (!netstate_find_address(desired, address) && netstate_find_address(snapshot, address))
 			addresses[n++] = *address;
 	}
 	free(manager->addresses);

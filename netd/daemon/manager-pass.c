@@ -97,8 +97,8 @@ static int make_plan(struct manager *manager, struct pass *pass, bool same_netwo
 
 	lend_snapshot(manager, pass);
 	r = manager_update_forwarding(manager, &pass->snapshot);
-	if (r == 0 && !same_networks)
-		r = manager_choose_subnets(manager, pass);	/* what was chosen stays while the networks are the same */
+	if (r == 0 && !same_networks && !pass->change.few)
+		r = manager_choose_subnets(manager, pass);	/* what was chosen stays while those with Address=auto are the same */
 	services_note_idle(&manager->services, &pass->snapshot);
 	if (r == 0)
 		r = manager_look_at_ports(manager, pass);
@@ -168,12 +168,14 @@ static int look_further(struct manager *manager, struct pass *pass, unsigned int
 	uint64_t look_us;
 	int r = 0;
 
-	if (!manager->kernel.view.all_links && manager->values_due && !manager->settling) {
-		manager->kernel.dirt.parts |= DIRTY_LINKS;
-		r = look_and_mark(manager, parts, failure);
+	if (((!manager->kernel.view.all_links && manager->values_due) || manager->routes_due) && !manager->settling) {
+		if (!manager->kernel.view.all_links && manager->values_due)
+			manager->kernel.dirt.parts |= DIRTY_LINKS;
+		r = look_and_mark(manager, parts | (manager->routes_due ? SNAPSHOT_ROUTES : 0), failure);
+		manager->routes_due = false;
 	}
 	manager->values_due = !manager->kernel.view.all_links;
-	if (manager->values_due)
+	if (manager->values_due || manager->routes_due)
 		manager_want_look(manager);
 	lend_snapshot(manager, pass);
 	if (r < 0)
@@ -247,8 +249,12 @@ static int pass_prepare(struct manager *manager, struct pass *pass)
 	if (r < 0)
 		return r;
 	same = manager_wants_the_same(manager, pass);
-	/* Routes of others count only where a prefix is to be chosen. */
-	r = look(manager, parts | (same ? 0 : SNAPSHOT_ROUTES), &failure);
+	/*
+	 * Routes of others count only where a prefix is to be chosen; that one of them is in the way of a network that was started
+	 * is said when all is done.
+	 */
+	manager->routes_due |= pass->change.few;
+	r = look(manager, parts | (same || pass->change.few ? 0 : SNAPSHOT_ROUTES), &failure);
 	if (r == 0)
 		r = make_plan(manager, pass, same);
 	if (r == 0 && pass->plan.n_steps == 0)

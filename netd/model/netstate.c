@@ -172,6 +172,45 @@ int netstate_insert_##one(struct netstate *state, const struct netstate_##one *i
 NETSTATE_KINDS(DEFINE_INSERT)
 #undef DEFINE_INSERT
 
+/* Those of a few more are found by halving, and what stands behind each is moved once. */
+#define DEFINE_MERGE(one, many)							\
+static int merge_##many(struct netstate *state, const struct netstate *part)	\
+{										\
+	size_t end = state->n_##many;						\
+	int r = 0;								\
+										\
+	for (size_t i = 0; r == 0 && i < part->n_##many; i++)			\
+		r = netstate_add_##one(state, &part->many[i]);			\
+	for (size_t i = part->n_##many; r == 0 && i-- > 0;) {			\
+		size_t low = 0, high = end;					\
+										\
+		while (low < high) {						\
+			size_t middle = (low + high) / 2;			\
+										\
+			if (compare_##one(&state->many[middle], &part->many[i]) <= 0)\
+				low = middle + 1;				\
+			else							\
+				high = middle;					\
+		}								\
+		memmove(&state->many[low + i + 1], &state->many[low], (end - low) * sizeof(*state->many));\
+		memcpy(&state->many[low + i], &part->many[i], sizeof(*state->many));\
+		end = low;							\
+	}									\
+	return r;								\
+}
+NETSTATE_KINDS(DEFINE_MERGE)
+#undef DEFINE_MERGE
+
+int netstate_merge(struct netstate *state, const struct netstate *part)
+{
+	int r = 0;
+
+#define MERGE(one, many) if (r == 0) r = merge_##many(state, part);
+	NETSTATE_KINDS(MERGE)
+#undef MERGE
+	return r;
+}
+
 #define DEFINE_REMOVE(one, many)						\
 void netstate_remove_##one(struct netstate *state, size_t i)			\
 {										\

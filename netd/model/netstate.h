@@ -318,6 +318,9 @@ NETSTATE_KINDS(NETSTATE_ADD)
 NETSTATE_KINDS(NETSTATE_INSERT)
 #undef NETSTATE_INSERT
 
+/* Puts copies of all of @part where they belong; both are sorted. 0 or -ENOMEM; then some are in their places. */
+int netstate_merge(struct netstate *state, const struct netstate *part);
+
 /* Each takes number @i out. */
 #define NETSTATE_REMOVE(one, many) void netstate_remove_##one(struct netstate *state, size_t i);
 NETSTATE_KINDS(NETSTATE_REMOVE)

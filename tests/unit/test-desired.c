@@ -142,6 +142,65 @@ static void checksum_is_the_first_that_can_be_had(void **state _unused_)
 	world_deinit(&world);
 }
 
+/* A state that is changed network by network is, at each moment, the one that is built of all. */
+static void a_change_is_as_good_as_all(void **state _unused_)
+{
+	static const char *const texts[] = {
+		"[Address]\nAddress=10.0.0.1/24\nAddress=fd00::1/64\n",
+		"[Network]\nMode=isolated\n[Address]\nAddress=10.0.1.1/24\nAddress=fd00:1::1/64\n[DHCP]\nEnable=no\n",
+		"[Network]\nMode=route\n[Address]\nAddress=10.0.2.1/26\n",
+		"[Network]\nHostAccess=all\nNAT66=yes\n[Address]\nAddress=fd00:3::1/60\n",
+		"[Network]\nMode=isolated\nHostAccess=none\n[Address]\nAddress=10.0.4.1/29\n[DNS]\nEnable=no\n[DHCP]\nEnable=no\n",
+		"[Network]\nNATPorts=2000-3000\n[Address]\nAddress=10.0.5.1/24\n",
+		"[Network]\nUplink=eth0\n",		/* not one of those that can be changed alone */
+		"[Forward]\nListen=tcp:80\nTo=10.0.7.2\n[Address]\nAddress=10.0.7.1/24\n",
+	};
+	enum { N = ARRAY_SIZE(texts), ALL = 1 << N };
+	const struct network *before[N], *now[N], *added[N], *removed[N];
+	struct world world = { .n = 0 };
+	uint32_t random = 7, last = 0;
+	unsigned int n_changed = 0;
+	char name[] = "a";
+
+	for (size_t i = 0; i < N; i++, name[0]++)
+		world_add(&world, name, texts[i]);
+	world_build(&world, NULL);
+	for (unsigned int round = 0; round < 2000; round++) {
+		size_t n_before = 0, n = 0, n_added = 0, n_removed = 0;
+		_cleanup_(netstate_deinit) struct netstate changed = NETSTATE_NULL, built = NETSTATE_NULL;
+		_cleanup_(freep) char *want = NULL, *got = NULL;
+		uint32_t next;
+
+		random = random * 1664525 + 1013904223;
+		next = random >> 8 & (ALL - 1);
+		for (size_t i = 0; i < N; i++) {
+			bool was = last >> i & 1, is = next >> i & 1;
+
+			if (was)
+				before[n_before++] = world.pointers[i];
+			if (is)
+				now[n++] = world.pointers[i];
+			if (is && !was)
+				added[n_added++] = world.pointers[i];
+			if (was && !is)
+				removed[n_removed++] = world.pointers[i];
+		}
+		last = next;
+		if (!desired_can_change(added, n_added) || !desired_can_change(removed, n_removed))
+			continue;
+		assert_int_equal(desired_build(before, n_before, world.choices, world.n_choices, &test_options, &changed), 0);
+		assert_int_equal(desired_build(now, n, world.choices, world.n_choices, &test_options, &built), 0);
+		if (!desired_change(&changed, now, n, added, n_added, removed, n_removed, world.choices, world.n_choices, &test_options))
+			continue;	/* then it is as it was, and all is built */
+		n_changed++;
+		assert_int_equal(netstate_print(&built, &want), 0);
+		assert_int_equal(netstate_print(&changed, &got), 0);
+		assert_string_equal(want, got);
+	}
+	assert_true(n_changed > 100);
+	world_deinit(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +209,7 @@ int main(void)
 		cmocka_unit_test(forwards_follow_leases),
 		cmocka_unit_test(element_keys_have_the_rulesets_lengths),
 		cmocka_unit_test(checksum_is_the_first_that_can_be_had),
+		cmocka_unit_test(a_change_is_as_good_as_all),
 	};
 
 	return cmocka_run_group_tests_name("desired", tests, NULL, NULL);
