@@ -146,7 +146,7 @@ build/tests/%: tests/tools/%.c $(wildcard tests/tools/*.h)
 	@mkdir -p $(@D)
 	@echo "  TOOL  $@"
 	@$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -iquote lib $(if $(WERROR)$(CI),-Werror) -o $@ $< $(TOOL_LIBS)
-build/tests/plain-tables.so: TOOL_LIBS = -shared -fPIC
+build/tests/%.so: TOOL_LIBS = -shared -fPIC
 build/tests/fake-resolved build/tests/netd-time: TOOL_LIBS = $(call pkg_flags,--cflags --libs,libsystemd)
 
 fuzzers:					## libFuzzer programs (clang) in build/fuzz/tests/fuzz

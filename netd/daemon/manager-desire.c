@@ -28,15 +28,15 @@ int manager_select_networks(struct manager *manager, struct pass *pass)
 	for (size_t i = 0; i < manager->networks.n; i++) {
 		struct managed *managed = manager->networks.items[i];
 
+		if (managed->retry_at_us <= pass->now_us)
+			managed->retry_at_us = 0;
 		/* One that has never been read well has nothing to be made of. */
 		if (managed->wanted && managed->network.bridge[0] && !managed->card_refused &&
 		    manager_can_guard(manager, managed))
 			pass->wanted[pass->n_wanted++] = &managed->network;
-		if (managed->retry_at_us > pass->now_us) {
+		if (managed->retry_at_us) {
 			memcpy(pass->except[pass->n_except++], managed->network.name, NETWORK_NAME_SIZE);
 			manager_want_pass_at(manager, managed->retry_at_us);
-		} else {
-			managed->retry_at_us = 0;
 		}
 		if (managed->child_retry_at_us > pass->now_us)
 			manager_want_pass_at(manager, managed->child_retry_at_us);

@@ -72,10 +72,17 @@ void manager_note_learnt(struct manager *manager, int bridge, int port)
 		manager_want_pass(manager);
 }
 
-/* Can the rules be made that this network's [Port] needs? If not, it fails, and the others go on. */
+/*
+ * Can the rules be made that this network's [Port] needs? If not, it fails, and the others go on. Modules of the kernel come
+ * with updates: whenever the network is tried again, the kernel is asked again.
+ */
 bool manager_can_guard(struct manager *manager, struct managed *managed)
 {
-	if (!guards_are_wanted(&managed->network) || nft_has_bridges(&manager->kernel.nft, &manager->bridge_rules))
+	if (!guards_are_wanted(&managed->network))
+		return true;
+	if (manager->bridge_rules < 0 && !managed->retry_at_us)
+		manager->bridge_rules = 0;
+	if (nft_has_bridges(&manager->kernel.nft, &manager->bridge_rules))
 		return true;
 	manager_note_failure(manager, managed->network.name,
 			     "this kernel has no rules for bridges (CONFIG_NF_TABLES_BRIDGE), which [Port] needs");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * nftables: our table's description as messages, by libnftnl.
- * Acts only in nft_probe_owner() and nft_table_exists(); the rest writes messages.
+ * Acts only in nft_probe_owner(), nft_has_bridges() and nft_table_exists(); the rest writes messages.
  */
 #include "nft.h"
 
@@ -145,23 +145,6 @@ bool nft_probe_owner(struct nl_channel *channel)
 	return nl_transact(channel, &batch, NULL, NULL) == 0 && batch.n_errors == 0;
 }
 
-/*
- * Does the kernel have tables of the bridge family? Asked once, by a transaction without an end: @known is 0 until
- * then, and positive or negative afterwards.
- */
-bool nft_has_bridges(struct nl_channel *channel, int *known)
-{
-	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
-
-	if (*known == 0) {
-		nft_put_begin(&batch);
-		put_table_named(&batch, true, RULESET_TABLE "-probe", 0, 0);
-		*known = nft_table_exists(channel, true) ||
-			 (nl_transact(channel, &batch, NULL, NULL) == 0 && batch.n_errors == 0) ? 1 : -1;
-	}
-	return *known > 0;
-}
-
 /* Is there a table of our name, of family inet or @bridge? */
 bool nft_table_exists(struct nl_channel *channel, bool bridge)
 {
@@ -216,8 +199,8 @@ static void put_set(struct nl_batch *batch, const struct ruleset_set *item, uint
 	nftnl_udata_buf_free(udata);
 }
 
-/* add chain inet guestnet NAME { type ... hook ... priority ...; policy accept; } */
-static void put_chain(struct nl_batch *batch, const struct ruleset_chain *item, uint32_t tag)
+/* add chain inet TABLE NAME { type ... hook ... priority ...; policy accept; } */
+static void put_chain(struct nl_batch *batch, const char *table, const struct ruleset_chain *item, uint32_t tag)
 {
 	_cleanup_(chain_freep) struct nftnl_chain *chain = nftnl_chain_alloc();
 
@@ -226,7 +209,7 @@ static void put_chain(struct nl_batch *batch, const struct ruleset_chain *item, 
 		nl_fail(batch, -ENOMEM);
 		return;
 	}
-	nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, RULESET_TABLE);
+	nftnl_chain_set_str(chain, NFTNL_CHAIN_TABLE, table);
 	nftnl_chain_set_str(chain, NFTNL_CHAIN_NAME, item->name);
 	if (item->type) {
 		nftnl_chain_set_str(chain, NFTNL_CHAIN_TYPE, item->type);
@@ -235,6 +218,25 @@ static void put_chain(struct nl_batch *batch, const struct ruleset_chain *item, 
 		nftnl_chain_set_u32(chain, NFTNL_CHAIN_POLICY, NF_ACCEPT);
 	}
 	nftnl_chain_nlmsg_build_payload(batch->message, chain);
+}
+
+/*
+ * Does the kernel have rules of the bridge family? Asked once, by a transaction without an end: @known is 0 until
+ * then, and positive or negative afterwards. Before Linux 6.2 there are tables of any family: a chain tells.
+ */
+bool nft_has_bridges(struct nl_channel *channel, int *known)
+{
+	static const struct ruleset_chain chain = { "probe", "filter", "prerouting", 0, -300, 0, true };
+	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+
+	if (*known == 0) {
+		nft_put_begin(&batch);
+		put_table_named(&batch, true, RULESET_TABLE "-probe", 0, 0);
+		put_chain(&batch, RULESET_TABLE "-probe", &chain, 0);
+		*known = nft_table_exists(channel, true) ||
+			 (nl_transact(channel, &batch, NULL, NULL) == 0 && batch.n_errors == 0) ? 1 : -1;
+	}
+	return *known > 0;
 }
 
 /* Where a field is found: in the packet's company (meta, ct), or in one of its headers. */
@@ -611,7 +613,7 @@ void nft_put_ruleset(struct nl_batch *batch, const struct ruleset *ruleset, uint
 	for (size_t i = 0; i < ruleset->n_sets; i++)
 		put_set(batch, &ruleset->sets[i], (uint32_t)i + 1, tag);
 	for (size_t i = 0; i < ruleset->n_chains; i++)
-		put_chain(batch, &ruleset->chains[i], tag);
+		put_chain(batch, RULESET_TABLE, &ruleset->chains[i], tag);
 	for (size_t i = 0; i < ruleset->n_rules; i++)
 		put_rule(batch, &ruleset->rules[i], tag);
 }

@@ -108,16 +108,22 @@ world_setup() {
 
 # With PLAIN_TABLES set the daemon believes that it runs on a kernel before Linux 6.9: its table has no owner, and is repaired.
 world_plain_tables() {
-	local program
 	DRIVER=${DRIVER:-${BIN%/bin}/tests/netns/kernel-driver}
+	world_preload plain-tables.so guestnetd kernel-driver
+}
+
+# world_preload LIBRARY PROGRAM...: these programs of $BIN (and $DRIVER) run with a library of the tests from now on.
+world_preload() {
+	local library=$world/tools/$1 program
+	shift
 	mkdir $world/bin || return
-	for program in "$BIN"/* "$DRIVER"; do ln -s "$(realpath "$program")" $world/bin/ || return; done
-	for program in guestnetd kernel-driver; do
-		printf '#!/bin/bash\nLD_PRELOAD=%s ASAN_OPTIONS=%s exec -a %s %s "$@"\n' $world/tools/plain-tables.so \
+	for program in "$BIN"/* ${DRIVER:+"$DRIVER"}; do ln -s "$(realpath "$program")" $world/bin/ || return; done
+	for program in "$@"; do
+		printf '#!/bin/bash\nLD_PRELOAD=%s ASAN_OPTIONS=%s exec -a %s %s "$@"\n' $library \
 			"${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0" $program "$(realpath $world/bin/$program)" >$world/bin/$program.plain &&
 			chmod 755 $world/bin/$program.plain && mv $world/bin/$program.plain $world/bin/$program || return
 	done
-	BIN=$world/bin DRIVER=$world/bin/kernel-driver
+	BIN=$world/bin DRIVER=${DRIVER:+$world/bin/kernel-driver}
 }
 
 world_policy() {
