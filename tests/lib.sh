@@ -44,8 +44,12 @@ wait_for() {
 	done
 }
 
-# ended PID: ends a process that this suite started, and waits for it.
+# ended PID: ends a process that this suite started, and waits for it. A function that runs in the background is a copy
+# of this shell, with the program as its child: then both.
 ended() {
+	if [ "$(cat "/proc/$1/comm" 2>/dev/null)" = "$(cat /proc/$$/comm)" ]; then
+		pkill -P "$1"
+	fi
 	kill "$1" 2>/dev/null
 	wait "$1" 2>/dev/null
 	:

@@ -65,7 +65,7 @@ lan STP=yes ConfirmTimeout=20s
 client reload
 check undeclared wait_for 20 not_in_br0
 equal undeclared-accept-ra 1 "$(cat /proc/sys/net/ipv6/conf/eth1/accept_ra)"
-check undeclared-goes-on ping4
+check undeclared-goes-on wait_for 20 ping4
 ip addr add 192.0.2.66/24 dev eth1
 two
 client reload
