@@ -55,7 +55,7 @@ check:						## install what is missing, build, run every test
 test: unit fuzz-replay static-checks		## the fast tests: no privileges, no network
 help:						## this list
 	@awk -F '\t*## ' '/^## / { printf "\n%s\n", $$2 } /^[a-z-]+:.*## / { split($$1, t, ":"); printf "  %-16s %s\n", t[1], $$2 }' \
-		Makefile tools/build.mk
+		Makefile tools/build.mk ctl/import.mk ctl/doctor/doctor.mk netd/netd.mk
 	@printf '\nSettings: FLAVOUR=debug|release|asan|coverage|fuzz  HELPER_LINK=auto|musl|static|dynamic  prefix=%s  DESTDIR=\n' $(prefix)
 clean:						## remove everything that was built
 	rm -rf build

@@ -331,6 +331,32 @@ static struct policy_device find_names(const struct request *request, struct bri
 	return (struct policy_device){ .names = &request->bridge, .n_names = 1 };
 }
 
+/* What was decided: the tap is made and in its place, no capability is left, and it is recorded. */
+static int carry_out(struct rtnl *rtnl, const struct explain *explain, const struct policy_verdict *verdict,
+		     const struct bridge *bridge, const struct request *request, pid_t peer_pid, struct fd_list *ret_tap_fds,
+		     struct failure *failure)
+{
+	_cleanup_(attach_tap_closep) struct attach_tap tap = ATTACH_TAP_NULL;
+	struct attach_order order = {
+		.bridge = bridge,
+		.grant = &verdict->grant,
+		.uid = explain->caller->uid,
+		.pid = peer_pid,
+		.vnet_hdr = request->vnet_hdr,
+		.queues = request->queues,
+	};
+	int r = attach_tap(rtnl, explain, verdict, &order, &tap, failure);
+
+	if (r < 0)
+		return r;
+	r = privileges_drop_all(failure);
+	if (r < 0)
+		return r;
+	record_allowed(explain, verdict, bridge, &tap);
+	*ret_tap_fds = steal_fd_list(&tap.fds);
+	return 0;
+}
+
 /*
  * The direct way: we have the capability. -EPERM, without a text, when it turns out to be worth nothing
  * here: it is one of a user namespace that does not own this network namespace. -ENODEV, without a text, when the
@@ -351,9 +377,7 @@ static int get_tap_directly(const struct privileges *privileges, const struct re
 		.requested = request->bridge,
 	};
 	struct policy_device device;
-	struct attach_tap tap = ATTACH_TAP_NULL;
 	struct policy_verdict verdict;
-	struct attach_order order;
 	struct failure cause = { 0 };
 	struct bridge bridge;
 	int r, resolved;
@@ -393,25 +417,7 @@ static int get_tap_directly(const struct privileges *privileges, const struct re
 	if (bridge.port_group && !reader)
 		return ask_for_guarded_port(request, ret_tap_fds, failure);
 
-	order = (struct attach_order){
-		.bridge = &bridge,
-		.grant = &verdict.grant,
-		.uid = caller.uid,
-		.pid = peer_pid,
-		.vnet_hdr = request->vnet_hdr,
-		.queues = request->queues,
-	};
-	r = attach_tap(rtnl, &explain, &verdict, &order, &tap, failure);
-	if (r < 0)
-		return r;
-	r = privileges_drop_all(failure);
-	if (r < 0) {
-		attach_tap_closep(&tap);
-		return r;
-	}
-	record_allowed(&explain, &verdict, &bridge, &tap);
-	*ret_tap_fds = steal_fd_list(&tap.fds);
-	return 0;
+	return carry_out(rtnl, &explain, &verdict, &bridge, request, peer_pid, ret_tap_fds, failure);
 }
 
 /* The other way: the daemon has the capability, and runs the same policy for us. */

@@ -149,9 +149,10 @@ build/tests/%: tests/tools/%.c $(wildcard tests/tools/*.h)
 build/tests/%.so: TOOL_LIBS = -shared -fPIC
 build/tests/fake-resolved build/tests/netd-time: TOOL_LIBS = $(call pkg_flags,--cflags --libs,libsystemd)
 
+## Looking closer
 fuzzers:					## libFuzzer programs (clang) in build/fuzz/tests/fuzz
 	@$(MAKE) --no-print-directory FLAVOUR=fuzz CC=clang $(FUZZERS:%=build/fuzz/tests/fuzz/%.bin)
-analyze:					## clang-tidy and cppcheck, where they are installed
+analyze:					## clang-tidy, cppcheck and shellcheck, where they are installed
 	@tools/analyze
 
 -include $(shell find $(OBJ) -name '*.d' 2>/dev/null)

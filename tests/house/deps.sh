@@ -24,11 +24,12 @@ world() {
 }
 world debian apt-get apt-cache dpkg
 world fedora dnf
+world systemd apt-get apt-cache dpkg systemctl
 world other
 
 # The script adds the folders of system programs to its path; here it must not find those of this machine.
 mkdir -p "$work/tools"
-sed 's|^PATH=.*||' "$top/tools/install-deps" >"$work/tools/install-deps"
+sed "s|^PATH=.*||; s|/run/systemd/system|$work/tools|" "$top/tools/install-deps" >"$work/tools/install-deps"
 printf '#!/bin/sh\necho as-root >>%s\nexec "$@"\n' "$log" >"$work/tools/as-root"
 chmod 755 "$work"/tools/*
 deps() { : >"$log"; out=$(PATH=$work/$1 "$work/tools/install-deps" "${@:2}" 2>&1 </dev/null); }
@@ -64,6 +65,15 @@ matches debian-install 'apt-get: .*install --no-install-recommends .*gcc.* qemu-
 matches debian-base ' dnsmasq-base( |$)' "$(grep ' install ' "$log")"
 equal debian-no-service '' "$(grep -wo 'dnsmasq\( \|$\)' "$log")"
 equal debian-no-doubles '' "$(grep ' install ' "$log" | tr ' ' '\n' | sort | uniq -d)"
+
+# A firewall that comes along does not start, and is not there after a boot.
+deps systemd test
+equal firewall-off 'systemctl: -q --runtime mask firewalld.service
+apt-get install
+systemctl: -q --runtime unmask firewalld.service
+systemctl: -q disable firewalld.service' "$(sed -n 's/^apt-get: .* install .* firewalld .*/apt-get install/p; /^systemctl/p' "$log")"
+deps systemd build demo
+equal firewall-not-asked '' "$(grep systemctl "$log")"
 
 deps fedora build demo
 equal fedora-steps as-root "$(head -n 1 "$log")"
