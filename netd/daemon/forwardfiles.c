@@ -28,9 +28,9 @@ static const char *const found_words[] = { [FORWARDING_OFF] = "off", [FORWARDING
 
 static uint8_t parse_found(const char *word)
 {
-	for (uint8_t i = FORWARDING_OFF; i < ARRAY_SIZE(found_words); i++)
+	for (size_t i = FORWARDING_OFF; i < ARRAY_SIZE(found_words); i++)
 		if (strcmp(word, found_words[i]) == 0)
-			return i;
+			return (uint8_t)i;
 	return FORWARDING_UNKNOWN;
 }
 

@@ -571,10 +571,12 @@ static void parse_bridge(struct line *line, struct netstate_bridge *bridge)
 			bridge->port_guards = netstate_read_guards(value);
 		else if (is_key(word, "mac", &value))
 			line->bad |= mac_parse(value, &bridge->mac) < 0 && strcmp(value, "00:00:00:00:00:00") != 0;
-		else if (is_key(word, "altname", &value) && bridge->n_altnames < NETSTATE_ALTNAMES)
-			read_name(line, value, bridge->altnames[bridge->n_altnames++]);
-		else
+		else if (is_key(word, "altname", &value) && bridge->n_altnames < NETSTATE_ALTNAMES) {
+			read_name(line, value, bridge->altnames[bridge->n_altnames]);
+			bridge->n_altnames++;
+		} else {
 			line->bad = true;
+		}
 	}
 	bridge->owner = ours ? NETSTATE_OURS : NETSTATE_FOREIGN;
 	bridge->address_pinned = !unpinned;

@@ -425,9 +425,9 @@ static void read_phase(struct reader *reader, struct uplink *uplink)
 {
 	const char *word = want_word(reader);
 
-	for (uint8_t i = 0; i < UPLINK_PHASE_MAX_; i++)
+	for (unsigned int i = 0; i < UPLINK_PHASE_MAX_; i++)
 		if (strcmp(word, phase_names[i]) == 0) {
-			uplink->phase = i;
+			uplink->phase = (uint8_t)i;
 			return;
 		}
 	reader->bad = true;

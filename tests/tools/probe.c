@@ -23,28 +23,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "probe.h"
+
 #define SILENCE_MS	5000	/* a bound for a hung test; every expected answer comes at once */
-
-static void die(const char *what)
-{
-	fprintf(stderr, "probe: %s: %s\n", what, strerror(errno));
-	exit(2);
-}
-
-static socklen_t resolve(const char *address, const char *port, int type, struct sockaddr_storage *ret)
-{
-	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = type }, *result;
-	socklen_t length;
-
-	if (getaddrinfo(address, port, &hints, &result) != 0) {
-		errno = EINVAL;
-		die(address);
-	}
-	length = result->ai_addrlen;
-	memcpy(ret, result->ai_addr, length);
-	freeaddrinfo(result);
-	return length;
-}
 
 static int listen_on(const char *port, int type)
 {

@@ -19,26 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void die(const char *what)
-{
-	fprintf(stderr, "raw-probe: %s: %s\n", what, strerror(errno));
-	exit(2);
-}
-
-static socklen_t resolve(const char *address, const char *port, int type, struct sockaddr_storage *ret)
-{
-	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_socktype = type }, *result;
-	socklen_t length;
-
-	if (getaddrinfo(address, port, &hints, &result) != 0) {
-		errno = EINVAL;
-		die(address);
-	}
-	length = result->ai_addrlen;
-	memcpy(ret, result->ai_addr, length);
-	freeaddrinfo(result);
-	return length;
-}
+#include "probe.h"
 
 static uint16_t checksum(const struct sockaddr_storage *from, const struct sockaddr_storage *to, const struct tcphdr *tcp)
 {

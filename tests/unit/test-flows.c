@@ -339,7 +339,7 @@ static void due_after_rules_changed(void **state _unused_)
 {
 	static const uint8_t due[] = { PLAN_TABLE_REPLACE, PLAN_TABLE_DELETE, PLAN_ELEMENT_ADD, PLAN_ELEMENT_REMOVE };
 
-	for (uint8_t op = 0; op < PLAN_OP_MAX_; op++) {
+	for (enum plan_op op = 0; op < PLAN_OP_MAX_; op++) {
 		struct plan_step steps[] = { { .op = PLAN_SYSCTL_SET }, { .op = op } };
 		const struct plan plan = { .steps = steps, .n_steps = ARRAY_SIZE(steps) };
 
