@@ -337,6 +337,12 @@ static bool is_root_bridge(const char *bridge)
 	return strcmp(ids[0], ids[1]) == 0;
 }
 
+/*
+ * Two commands: with STP a delay of 0 is refused (br_set_forward_delay()). A port that waits already has its timer; with the delay
+ * gone it is over when that expires once (br_forward_delay_timer_expired()).
+ */
+#define WITHOUT_STP	"ip link set dev %s type bridge stp_state 0 && ip link set dev %s type bridge forward_delay 0"
+
 /* With STP a port says nothing for twice the forward delay, and a guest's DHCP client may have given up by then. */
 static void check_stp(struct doctor *doctor)
 {
@@ -353,11 +359,11 @@ static void check_stp(struct doctor *doctor)
 			doctor_fix(doctor_add(doctor, delay > 200 ? VERDICT_PROBLEM : VERDICT_NOTE,
 				"bridge %s uses STP, and another bridge is the root and sets its forward delay: a new port says nothing for %ld s, "
 				"and a guest without patience gets no lease; lower the delay there, or turn STP off here if no loop can come of it",
-				link->names[0], 2 * delay / 100), false, "ip link set dev %s type bridge stp_state 0", link->names[0]);
+				link->names[0], 2 * delay / 100), false, WITHOUT_STP, link->names[0], link->names[0]);
 		else if (stp > 0)
 			doctor_fix(doctor_add(doctor, delay > 200 ? VERDICT_PROBLEM : VERDICT_NOTE,
 				"bridge %s uses STP: a new port says nothing for %ld s, and a guest without patience gets no lease",
-				link->names[0], 2 * delay / 100), false, "ip link set dev %s type bridge stp_state 0", link->names[0]);
+				link->names[0], 2 * delay / 100), false, WITHOUT_STP, link->names[0], link->names[0]);
 	}
 }
 
@@ -374,16 +380,23 @@ static void check_checksum(struct doctor *doctor)
 	}
 }
 
-/* A packet at one hook; where it is stopped by rules that are not ours. */
-static bool is_stopped(struct doctor *doctor, struct packet *packet, int hook, char *buffer, size_t size)
+/* Where rules that are not ours stop a packet, and the command that lets it pass. */
+struct stopped {
+	char place[400], fix[320];
+};
+
+/* A packet at one hook. @what: as in describe_accept(). */
+static bool is_stopped(struct doctor *doctor, struct packet *packet, int hook, const char *what, struct stopped *ret_stopped)
 {
 	struct evaluate evaluate = { .rules = &doctor->rules };
-	struct text text;
+	struct text place, fix;
 
 	if (evaluate_hook(&evaluate, packet, hook) || strcmp(evaluate.stopped.chain->table, "guestnet") == 0)
 		return false;
-	text_init(&text, buffer, size);
-	describe_place(&evaluate.stopped, &text);
+	text_init(&place, ret_stopped->place, sizeof(ret_stopped->place));
+	text_init(&fix, ret_stopped->fix, sizeof(ret_stopped->fix));
+	describe_place(&evaluate.stopped, &place);
+	describe_accept(&evaluate.stopped, packet, what, &fix);
 	return true;
 }
 
@@ -415,14 +428,16 @@ static void check_dhcp(struct doctor *doctor, const struct report *report, const
 		.family = AF_INET, .protocol = IPPROTO_UDP, .source_port = 67, .target_port = 68,
 		.target = { 255, 255, 255, 255 },
 	};
-	char place[400];
+	struct stopped stopped;
 
 	set_iif(&request, bridge);
 	set_oif(&reply, bridge);
-	if (is_stopped(doctor, &request, NF_INET_LOCAL_IN, place, sizeof(place)))
-		doctor_add(doctor, VERDICT_PROBLEM, "network %s: guests' DHCP requests are dropped by %s", report->name, place);
-	if (is_stopped(doctor, &reply, NF_INET_LOCAL_OUT, place, sizeof(place)))
-		doctor_add(doctor, VERDICT_PROBLEM, "network %s: DHCP replies to guests are dropped by %s", report->name, place);
+	if (is_stopped(doctor, &request, NF_INET_LOCAL_IN, "udp dport 67 ", &stopped))
+		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM, "network %s: guests' DHCP requests are dropped by %s", report->name,
+				      stopped.place), false, "%s", stopped.fix);
+	if (is_stopped(doctor, &reply, NF_INET_LOCAL_OUT, "udp sport 67 ", &stopped))
+		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM, "network %s: DHCP replies to guests are dropped by %s", report->name,
+				      stopped.place), false, "%s", stopped.fix);
 }
 
 /* The first IPv4 address of a network, as its gateway; false when there is none. */
@@ -446,7 +461,7 @@ static void check_way_out(struct doctor *doctor, const struct report *report, co
 	const struct link *out;
 	struct look_route route;
 	struct in_addr gateway;
-	char place[400];
+	struct stopped stopped;
 
 	if (!read_gateway(report, &gateway) || look_route(&doctor->look, AF_INET, outside, NULL, 0, 0, &route) < 0)
 		return;
@@ -462,10 +477,10 @@ static void check_way_out(struct doctor *doctor, const struct report *report, co
 	out = look_link(&doctor->look, route.oif);
 	if (out)
 		set_oif(&packet, out);
-	if (is_stopped(doctor, &packet, NF_INET_FORWARD, place, sizeof(place)))
+	if (is_stopped(doctor, &packet, NF_INET_FORWARD, "", &stopped))
 		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
-			"network %s: guests' packets to the outside are dropped by %s", report->name, place), false,
-		    "guestnet why %s 192.0.2.1:443", inet_ntoa(gateway));
+				      "network %s: guests' packets to the outside are dropped by %s (all of their way: guestnet why %s 192.0.2.1:443)",
+				      report->name, stopped.place, inet_ntoa(gateway)), false, "%s", stopped.fix);
 }
 
 static void check_firewalls(struct doctor *doctor)
@@ -522,7 +537,7 @@ static void check_answer(struct doctor *doctor)
 static void check_bridge_netfilter(struct doctor *doctor)
 {
 	struct packet packet = { .family = AF_INET, .protocol = IPPROTO_UDP, .source_port = 68, .target_port = 67, .bridged = true };
-	char place[400];
+	struct stopped stopped;
 
 	if (!doctor->has_rules || look_sysctl("bridge/bridge-nf-call-iptables") <= 0)
 		return;
@@ -533,10 +548,10 @@ static void check_bridge_netfilter(struct doctor *doctor)
 			continue;
 		set_iif(&packet, link);
 		set_oif(&packet, link);
-		if (is_stopped(doctor, &packet, NF_INET_FORWARD, place, sizeof(place)))
+		if (is_stopped(doctor, &packet, NF_INET_FORWARD, "", &stopped))
 			doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
 				"br_netfilter shows the host's firewall what stays inside bridge %s, and it is dropped by %s",
-				link->names[0], place), false, "sysctl -w net.bridge.bridge-nf-call-iptables=0");
+				link->names[0], stopped.place), false, "sysctl -w net.bridge.bridge-nf-call-iptables=0");
 	}
 }
 
@@ -670,7 +685,8 @@ const struct check checks[] = {
 	{ "stp", "no bridge keeps its new ports silent",
 	  "PXE-E51: No DHCP or proxyDHCP offers were received\n"
 	  "No configuration methods succeeded (https://ipxe.org/err/040ee1)\n",
-	  "With STP a port is silent for twice the forward delay after it came up: 30 s with the usual 15. Our bridges have STP off.",
+	  "With STP a port is silent for twice the forward delay after it came up: 30 s with the usual 15. Our bridges have STP off. Turned off, "
+	  "new ports talk at once; one that waits already goes on for at most one delay.",
 	  check_stp },
 	{ "checksum", "DHCP replies have whole checksums",
 	  "warning: Could not add rule to fixup DHCP response checksums on network 'default'\n"

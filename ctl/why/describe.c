@@ -369,3 +369,21 @@ void describe_place(const struct evaluate_place *place, struct text *text)
 	text_add(text, "rule %zu of chain %s in table %s %s: ", place->number, chain->name, rules_family_name(chain->family), chain->table);
 	describe_rule(place->rule, text);
 }
+
+/*
+ * The command that lets such packets pass where one was stopped by a rule or a policy of somebody else's: an accept before it. @what:
+ * which packets, behind their interfaces: "udp dport 67 "; "" for all. Nothing for rules of ours.
+ */
+void describe_accept(const struct evaluate_place *place, const struct packet *packet, const char *what, struct text *text)
+{
+	const struct rules_chain *chain = place->chain;
+
+	if ((chain->family == NFPROTO_INET || chain->family == NFPROTO_BRIDGE) && strcmp(chain->table, "guestnet") == 0)
+		return;
+	text_add(text, "nft %s rule %s %s %s", place->rule ? "insert" : "add", rules_family_name(chain->family), chain->table, chain->name);
+	if (packet->iif[0])
+		text_add(text, " iifname \"%s\"", packet->iif);
+	if (packet->oif[0])
+		text_add(text, " oifname \"%s\"", packet->oif);
+	text_add(text, " %saccept", what);
+}

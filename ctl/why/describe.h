@@ -10,3 +10,4 @@
 
 void describe_rule(const struct rules_rule *rule, struct text *text);
 void describe_place(const struct evaluate_place *place, struct text *text);
+void describe_accept(const struct evaluate_place *place, const struct packet *packet, const char *what, struct text *text);

@@ -116,23 +116,6 @@ static const char *explain_ours(const struct evaluate_place *place)
 	return "";
 }
 
-/* For a rule of somebody else's: an accept before it. */
-static void suggest(const struct evaluate_place *place, const struct packet *packet, char *buffer, size_t size)
-{
-	struct text text;
-
-	text_init(&text, buffer, size);
-	if ((place->chain->family == NFPROTO_INET || place->chain->family == NFPROTO_BRIDGE) && strcmp(place->chain->table, "guestnet") == 0)
-		return;
-	text_add(&text, "nft %s rule %s %s %s", place->rule ? "insert" : "add", rules_family_name(place->chain->family),
-		 place->chain->table, place->chain->name);
-	if (packet->iif[0])
-		text_add(&text, " iifname \"%s\"", packet->iif);
-	if (packet->oif[0])
-		text_add(&text, " oifname \"%s\"", packet->oif);
-	text_add(&text, " accept");
-}
-
 static const char *const hook_names[] = {
 	[NF_INET_PRE_ROUTING] = "prerouting", [NF_INET_LOCAL_IN] = "input", [NF_INET_FORWARD] = "forward",
 	[NF_INET_LOCAL_OUT] = "output", [NF_INET_POST_ROUTING] = "postrouting",
@@ -170,7 +153,8 @@ static bool pass_hook(struct trace *trace, struct packet *packet, int hook)
 	}
 	if (!passes) {
 		describe_place(&evaluate.stopped, &text);
-		suggest(&evaluate.stopped, packet, fix, sizeof(fix));
+		text_init(&text, fix, sizeof(fix));
+		describe_accept(&evaluate.stopped, packet, "", &text);
 		ours = explain_ours(&evaluate.stopped);
 		say(trace, "%s%s: stopped by %s", at, hook_names[hook], place);
 		if (packet->frame && guard_is(&evaluate.stopped))

@@ -1,0 +1,210 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What guestnet doctor finds stops packets, and what it says to do lets them pass: for each fault that is about packets a
+# lease, a ping or a connection that fails while it is there, and passes after `doctor --fix` or after the printed command.
+# Namespaces: this one is the host; "internet" is outside; "guest" and "other" are guests of default.
+
+suite=doctor-packets
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/world.bash"
+world_enter "$@"
+world_setup || exit 1
+. "$(dirname "$0")/nets.bash"
+nets_setup
+installed=$(world_path PATH_HELPER)
+world_replace "$(dirname "$installed")" 2>/dev/null
+install -m 755 "$BIN/guestnet-bridge-helper" "$installed" && setcap cap_net_admin=p "$installed"
+world_policy 'allow all'
+mknod -m 666 /dev/vhost-net c 10 238
+cp "$top"/netd/networks/isolated.network $root/vendor/networks/
+network default '[Address]' Address=10.82.1.1/24
+netd_start
+check up wait_for 30 settled
+bridge=gn-default
+dhcp_guest
+plug
+guest other gn-default 10.82.1.200 -
+serve internet 7777
+
+doctor() { client doctor --json 2>&1; }
+found() { doctor | jq -r '.[] | select(.verdict != "ok") | .check' 2>&1 | sort -u | tr '\n' ' '; }
+finds() { [ "$(found)" = "$1 " ]; }
+healthy() { [ -z "$(found)" ]; }
+mkdir $root/path
+ln -s "$BIN/guestnet" $root/path/
+printed() { doctor | jq -r --arg check "$1" '[.[] | select(.check == $check) | .fix][0]'; }
+
+# stops ID CHECK PROBE...: the fault is found, by its check alone, and the packet does not pass. The probe is tried for as long
+# as a packet takes, not until it fails.
+stops() {
+	if wait_for 20 finds "$2"; then pass "$1"; else fail "$1" "want '$2', found '$(found)'"; fi
+	if "${@:3}"; then fail "$1-packet" "it passes"; else pass "$1-packet"; fi
+}
+# passes ID PROBE...: nothing is found any more, and the packet passes.
+passes() {
+	if wait_for 20 healthy; then pass "$1"; else fail "$1" "found '$(found)'"; fi
+	check "$1-packet" wait_for 20 "${@:2}"
+}
+do_printed() { PATH=$root/path:$PATH sh -c "$(printed "$1")" >/dev/null 2>&1; }
+do_fix() { client doctor --fix >/dev/null; }
+
+gets_lease() { lease_s=3 lease; }
+gets_out() { in_ns guest "$seen_tool" ask tcp 198.51.100.1 7777 >/dev/null 2>&1; }
+pings() { in_ns "$1" busybox ping -q -c 1 -W 1 "${@:3}" "$2" >/dev/null 2>&1; }	# NAMESPACE ADDRESS [OPTION...]
+
+passes healthy gets_lease
+passes healthy-out gets_out
+
+# --- firewalls of others ----------------------------------------------------------------------
+nft 'add table inet strange; add chain inet strange in { type filter hook input priority 5; }; add rule inet strange in udp dport 67 drop'
+stops request firewalls gets_lease
+equal request-printed 'nft insert rule inet strange in iifname "gn-default" udp dport 67 accept' "$(printed firewalls)"
+do_printed firewalls
+passes request-mended gets_lease
+nft 'delete table inet strange; add table inet strange; add chain inet strange out { type filter hook output priority 5; policy drop; }'
+nft 'add rule inet strange out tcp dport 1-65535 accept; add rule inet strange out tcp sport 1-65535 accept; add rule inet strange out meta l4proto { icmp, ipv6-icmp } accept'
+stops reply firewalls gets_lease
+do_printed firewalls
+passes reply-mended gets_lease
+nft 'delete table inet strange; add table inet strange; add chain inet strange through { type filter hook forward priority 5; }; add rule inet strange through tcp dport 400-8000 reject'
+stops out firewalls gets_out
+do_printed firewalls
+passes out-mended gets_out
+nft 'delete table inet strange'
+
+# What stays inside the bridge.
+plain_bridge() { echo "$1" >/proc/sys/net/bridge/bridge-nf-call-iptables; }
+if [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then
+	nft 'add table inet strange; add chain inet strange through { type filter hook forward priority 5; }; add rule inet strange through udp sport 68 drop; add rule inet strange through ip protocol icmp drop'
+	plain_bridge 1
+	stops bridged bridge-netfilter pings guest 10.82.1.200
+	do_printed bridge-netfilter
+	passes bridged-mended pings guest 10.82.1.200
+	nft 'delete table inet strange'
+else
+	skip bridged 'the kernel has no br_netfilter'
+fi
+
+# --- taps -------------------------------------------------------------------------------------
+chmod 600 /dev/net/tun
+attaches() { setpriv --reuid=$alice --clear-groups "$launch" --no-hold "$installed" --br=gn-default </dev/null 2>/dev/null | grep -q '"status":0,'; }
+stops tun tun attaches
+do_fix
+passes tun-mended attaches
+# A tap as QEMU leaves it with script=no: what its guest sends goes nowhere.
+ip netns add alone
+ip link add aside type bridge
+"$world/tools/tap-guest" aside /run/netns/alone eth0 finished >$tmp/tap-guest 2>&1 &
+tap_pid=$!
+wait_for 20 grep -q ready $tmp/tap-guest
+tap=$(ip -j link show master aside | jq -r '.[0].ifname')
+ip link set "$tap" nomaster down
+ip link del aside
+ip -n alone link set eth0 up
+alone_gets_lease() { timeout 4 ip netns exec alone busybox udhcpc -i eth0 -f -q -n -t 3 -T 1 -A 1 -s /bin/true >/dev/null 2>&1; }
+stops tap taps alone_gets_lease
+do_fix
+passes tap-mended alone_gets_lease
+ended $tap_pid
+
+# --- bridges ----------------------------------------------------------------------------------
+# A port that says nothing yet, and one that takes no large packets.
+ip link add br9 type bridge stp_state 1 forward_delay 1500
+ip addr add 10.9.9.1/24 dev br9
+ip link set br9 up
+ip netns add far
+ip link add port9 type veth peer name eth0 netns far
+ip -n far addr add 10.9.9.2/24 dev eth0
+ip -n far link set eth0 up
+ip link set port9 master br9 up
+stops stp stp pings far 10.9.9.1
+do_printed stp
+passes stp-mended pings far 10.9.9.1
+# And a new port has nothing to wait for.
+ip link set port9 down
+ip link set port9 up
+check stp-mended-new wait_for 2 pings far 10.9.9.1
+ip link set port9 mtu 1400
+ip link set br9 mtu 1500
+stops mtu mtu pings host 10.9.9.2 -s 1472
+check mtu-small pings host 10.9.9.2 -s 1300
+do_fix
+passes mtu-mended pings host 10.9.9.2 -s 1472
+ip netns del far
+ip link del br9
+
+# Nobody answers where addresses are not ours to give out.
+ip netns add office
+world_bridge br8
+ip link add port-office type veth peer name eth0 netns office
+ip link set port-office master br8 up
+ip -n office addr add 192.0.2.1/24 dev eth0
+ip -n office link set eth0 up
+network lan '[Network]' Mode=bridge Bridge=br8
+client reload
+ip link set port0 master br8
+stops no-answer dhcp-answer gets_lease
+printf 'port=0\nno-resolv\nbind-interfaces\ninterface=eth0\nno-ping\ndhcp-authoritative\ndhcp-range=192.0.2.100,192.0.2.199,1h\ndhcp-leasefile=%s\n' \
+	$tmp/office.leases >$tmp/office.conf
+ip netns exec office dnsmasq -k -C $tmp/office.conf --pid-file= --user=root >/dev/null 2>&1 &
+office_pid=$!
+passes no-answer-mended gets_lease
+ended $office_pid
+network lan
+client reload
+plug
+ip link del br8
+
+# A guest that does not see its host.
+if ip link add link up0 name mv0 type macvtap mode bridge 2>/dev/null; then
+	ip netns add mv
+	ip link add link up0 name mv1 type macvtap mode bridge
+	ip link set mv1 netns mv
+	ip -n mv addr add 198.51.100.9/24 dev mv1
+	ip -n mv link set mv1 up
+	check macvtap-outside wait_for 20 pings mv 198.51.100.1
+	stops macvtap macvtap pings mv 198.51.100.2
+	do_printed macvtap
+	host=$(report isolated addresses | cut -d/ -f1)
+	ip link add port-mv type veth peer name eth1 netns mv
+	ip link set port-mv master gn-isolated up
+	ip -n mv addr add "${host%.*}.77/24" dev eth1
+	ip -n mv link set eth1 up
+	check macvtap-mended wait_for 20 pings mv "$host"
+	ip link del mv0
+	client stop isolated
+else
+	skip macvtap 'this kernel has no macvtap'
+fi
+
+# --- networks ---------------------------------------------------------------------------------
+# A route that leads where the guests are.
+pings_other() { pings host 10.82.1.200; }
+check other pings_other
+ip route add 10.82.1.128/25 via 198.51.100.1
+stops overlap networks pings_other
+ip route del 10.82.1.128/25
+passes overlap-gone pings_other
+# Replies that nobody completes: a client that reads raw frames takes none.
+strict() { in_ns guest "$world/tools/strict-dhcp" eth0 3 >/dev/null; }
+mkdir -p $root/etc/networks/default.network.d
+printf '[Network]\nDHCPChecksum=off\n' >$root/etc/networks/default.network.d/off.conf
+client reload
+stops checksum checksum strict
+rm -r $root/etc/networks/default.network.d
+client reload
+passes checksum-mended strict
+# One that somebody stopped.
+client stop default
+stops stopped networks gets_lease
+do_fix
+ip link set port0 master gn-default
+passes stopped-mended gets_lease
+# Forwarding that somebody turned off while nobody looks after it.
+check before-forwarding wait_for 20 gets_out
+netd_kill
+echo 0 >/proc/sys/net/ipv4/ip_forward
+equal forwarding 'daemon forwarding ' "$(found)"
+if gets_out; then fail forwarding-packet 'it passes'; else pass forwarding-packet; fi
+do_printed forwarding
+check forwarding-mended-packet wait_for 20 gets_out
