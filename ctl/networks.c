@@ -98,6 +98,7 @@ static void print_json_report(struct json *json, const struct report *report, co
 	json_string(json, "forwarding", report->forwarding);
 	json_string(json, "checksum", report->checksum);
 	json_string(json, "checksum_reason", report->checksum_reason);
+	json_string(json, "bandwidth", report->bandwidth);
 	json_string(json, "problem", report->problem);
 	json_string(json, "fix", report->fix);
 	json_number(json, "since_us", report->since_us);
@@ -158,6 +159,8 @@ static void print_status(const struct report *report, const struct traffic *traf
 	printf("  leases     %zu\n", report->n_leases);
 	if (report->forwarding[0])
 		printf("  forwarding %s, of the whole host\n", report->forwarding);
+	if (report->bandwidth[0])
+		printf("  bandwidth  %s\n", report->bandwidth);
 	if (report->checksum[0])
 		printf("  checksum   %s%s%s%s\n", report->checksum, report->checksum_reason[0] ? " (" : "",
 		       report->checksum_reason, report->checksum_reason[0] ? ")" : "");

@@ -122,6 +122,7 @@ static const struct field {
 	{ "Forwarding", "s", read_text, offsetof(struct report, forwarding) },
 	{ "ChecksumStrategy", "s", read_text, offsetof(struct report, checksum) },
 	{ "ChecksumReason", "s", read_text, offsetof(struct report, checksum_reason) },
+	{ "Bandwidth", "s", read_text, offsetof(struct report, bandwidth) },
 	{ "Problem", "s", read_text, offsetof(struct report, problem) },
 	{ "Fix", "s", read_text, offsetof(struct report, fix) },
 	{ "UplinkState", "s", read_text, offsetof(struct report, uplink_state) },
@@ -210,7 +211,7 @@ static struct report *add_report(struct reports *reports)
 		return NULL;
 	reports->items = items;
 	items[reports->n] = (struct report){
-		.name = "", .state = "", .mode = "", .bridge = "", .names = "", .forwarding = "", .checksum = "", .checksum_reason = "", .problem = "", .fix = "",
+		.name = "", .state = "", .mode = "", .bridge = "", .names = "", .forwarding = "", .checksum = "", .checksum_reason = "", .bandwidth = "", .problem = "", .fix = "",
 		.uplink_state = "",
 	};
 	return &items[reports->n];

@@ -30,7 +30,7 @@ struct report_route {
 
 /* Texts are borrowed from the message; those that an older daemon does not send are "". */
 struct report {
-	const char *name, *state, *mode, *bridge, *names, *forwarding, *checksum, *checksum_reason, *problem, *fix, *uplink_state;
+	const char *name, *state, *mode, *bridge, *names, *forwarding, *checksum, *checksum_reason, *bandwidth, *problem, *fix, *uplink_state;
 	char addresses[512];		/* separated by blanks */
 	bool autostart;
 	uint64_t since_us, n_repairs, trial_end_us;

@@ -383,6 +383,8 @@ static enum result run_lookup(struct machine *machine, const struct nlattr *data
 	element = find_element(set, key);
 	if (!element == !(nl_get_u32_be(table[NFTA_LOOKUP_FLAGS], 0) & NFT_LOOKUP_F_INV))
 		return NO_MATCH;
+	if (element && element->limited)
+		return NO_MATCH;
 	if (!table[NFTA_LOOKUP_DREG] || !element)
 		return GO_ON;
 	if (nl_get_u32_be(table[NFTA_LOOKUP_DREG], UINT32_MAX) == NFT_REG_VERDICT)

@@ -210,6 +210,17 @@ static uint8_t copy_value(const struct nlattr *data, uint8_t buffer[RULES_KEY_SI
 	return (uint8_t)length;
 }
 
+/* Of an element whose expression is `limit rate over ...`. */
+static bool is_limited(const struct nlattr *attribute)
+{
+	const struct nlattr *expression[NFTA_EXPR_MAX + 1], *limit[NFTA_LIMIT_MAX + 1];
+
+	return attribute && nl_parse_nested(attribute, expression, ARRAY_SIZE(expression)) &&
+	       strcmp(nl_get_string(expression[NFTA_EXPR_NAME]) ?: "", "limit") == 0 &&
+	       nl_parse_nested(expression[NFTA_EXPR_DATA], limit, ARRAY_SIZE(limit)) &&
+	       nl_get_u32_be(limit[NFTA_LIMIT_FLAGS], 0) & NFT_LIMIT_F_INV;
+}
+
 static int add_element(struct rules_set *set, const struct nlattr *attribute)
 {
 	const struct nlattr *table[NFTA_SET_ELEM_MAX + 1], *data[NFTA_DATA_MAX + 1], *verdict[NFTA_VERDICT_MAX + 1];
@@ -226,6 +237,7 @@ static int add_element(struct rules_set *set, const struct nlattr *attribute)
 	flags = nl_get_u32_be(table[NFTA_SET_ELEM_FLAGS], 0);
 	element->interval_end = flags & NFT_SET_ELEM_INTERVAL_END;
 	element->catchall = flags & NFT_SET_ELEM_CATCHALL;
+	element->limited = is_limited(table[NFTA_SET_ELEM_EXPR]);
 	element->key_length = copy_value(table[NFTA_SET_ELEM_KEY], element->key);
 	if (!copy_value(table[NFTA_SET_ELEM_KEY_END], element->end))
 		memcpy(element->end, element->key, sizeof(element->end));

@@ -37,6 +37,7 @@ struct rules_element {
 	uint8_t key_length;
 	bool interval_end;		/* the first value behind an interval, not one in it */
 	bool catchall;
+	bool limited;			/* it says that a limit is over, which is thought of as not reached */
 	int32_t verdict;		/* of a map to verdicts */
 	char chain[RULES_NAME_SIZE];
 	uint8_t data[RULES_KEY_SIZE];

@@ -148,6 +148,7 @@ static uint64_t hash_pointed_to(const struct manager *manager)
 			hash = add_hash(hash, guards_hash_leases(&managed->leases));
 	}
 	hash = add_hash(hash, bindings_hash(&manager->bindings));
+	hash = add_hash(hash, manager_hash_rates(manager));
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		hash = add_hash(hash, siphash24(parts[i].n ? parts[i].bytes : "", parts[i].n, manager->machine_id) + parts[i].n);
@@ -208,6 +209,9 @@ int manager_build_desire(struct manager *manager, struct pass *pass, bool same_n
 	options.card_data = &manager->uplinks;
 	options.bindings = manager->bindings.items;
 	options.n_bindings = manager->bindings.n;
+	options.rates = (uint8_t)((RATES_QUEUE | RATES_LIMIT) & ~manager->rates.missing);
+	options.rated_ports = manager->rates.ports;
+	options.n_rated_ports = manager->rates.n_ports;
 	memcpy(options.machine_id, manager->machine_id, sizeof(options.machine_id));
 	same_options = pointed_to == desire->pointed_to && memcmp(&options, &desire->options, sizeof(options)) == 0;
 	if (same_networks && same_options)

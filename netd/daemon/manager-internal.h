@@ -4,12 +4,14 @@
  */
 #pragma once
 
+#include "../kernel/apply.h"
 #include "../kernel/coexist.h"
 #include "../kernel/kernel.h"
 #include "../kernel/monitor.h"
 #include "../model/desired.h"
 #include "../model/forwarding.h"
 #include "../model/plan.h"
+#include "../model/rates.h"
 #include "../model/siphash.h"
 #include "../model/slice.h"
 #include "../model/subnet.h"
@@ -49,6 +51,15 @@ struct dirty {
 	struct made_of made_of;			/* that plan */
 };
 
+/* How the rates of the networks' files are held to. */
+struct rates {
+	uint8_t missing;			/* enum rates_means: what this kernel does not have */
+	int limits;				/* it has limits in rules; negative: it has not, 0: not asked yet */
+	struct rates_port *ports;		/* owned: those of guests */
+	size_t n_ports;
+	bool changed;				/* other ports than in the pass before: what is done about them is no repair */
+};
+
 struct manager {
 	sd_event *event;			/* borrowed */
 	struct manager_options options;
@@ -78,6 +89,7 @@ struct manager {
 	struct checksums checksums;		/* owned */
 
 	struct bindings bindings;		/* owned: Ethernet addresses of ports, where [Port] asks for it */
+	struct rates rates;
 	int bridge_rules;			/* the kernel has rules for bridges; negative: it has not, 0: not asked yet */
 
 	struct netstate_port *ports;		/* owned: ours, as last seen in place */
@@ -165,6 +177,14 @@ void manager_keep_forwarding(struct manager *manager, const struct netstate *des
 int manager_look_at_ports(struct manager *manager, struct pass *pass);
 void manager_note_learnt(struct manager *manager, int bridge, int port);
 bool manager_can_guard(struct manager *manager, struct managed *managed);
+
+/* manager-rates.c */
+int manager_look_at_rates(struct manager *manager, const struct pass *pass);
+uint64_t manager_hash_rates(const struct manager *manager);
+void manager_miss_rates(struct manager *manager, uint8_t means);
+bool manager_note_rates_failure(struct manager *manager, const struct plan_step *step, const struct apply_result *result);
+uint8_t manager_missing_rates(const struct manager *manager, const struct network *network);
+void manager_forget_rates(struct manager *manager);
 
 /* manager-slice.c */
 void manager_mark_dirt(struct manager *manager, const struct dirt *dirt);

@@ -103,6 +103,8 @@ static int make_plan(struct manager *manager, struct pass *pass, bool same_netwo
 	if (r == 0)
 		r = manager_look_at_ports(manager, pass);
 	if (r == 0)
+		r = manager_look_at_rates(manager, pass);
+	if (r == 0)
 		r = manager_build_desire(manager, pass, same_networks);
 	if (r < 0)
 		return r;
@@ -111,6 +113,8 @@ static int make_plan(struct manager *manager, struct pass *pass, bool same_netwo
 	r = kernel_look_at_sysctls(&manager->kernel, &pass->desired);
 	if (r == 0)
 		r = kernel_look_at_taps(&manager->kernel, &pass->desired);
+	if (r == 0)
+		r = kernel_look_at_shapers(&manager->kernel, &pass->desired);
 	if (r < 0)
 		return r;
 	lend_snapshot(manager, pass);
@@ -343,7 +347,8 @@ static int pass_apply(struct manager *manager, const struct pass *pass)
 			continue;
 		r = 0;
 		if (results[i].error == -ECANCELED ||
-		    checksums_note_failure(&manager->checksums, &plan->steps[i], &results[i]))
+		    checksums_note_failure(&manager->checksums, &plan->steps[i], &results[i]) ||
+		    manager_note_rates_failure(manager, &plan->steps[i], &results[i]))
 			continue;
 		/*
 		 * The kernel is ahead of the events that have come so far: a port is let go before its bridge is seen to be
@@ -431,13 +436,14 @@ int manager_run_pass(struct manager *manager)
 	}
 
 	r = manager_update_states(manager, &pass);
+	manager->rates.changed = false;
 	manager_tell_resolved(manager, &pass.snapshot);
 	manager_watch_idle(manager, &pass);
 	manager_tell_notes(manager, &pass.plan);
 	if (r == 0)
 		r = manager_remember_addresses(manager, &pass);
 	managed_list_sweep(&manager->networks);
-	monitor_watch_tc(manager->monitor, manager->kernel.tc_used);
+	monitor_watch_tc(manager->monitor, manager->kernel.tc_used || manager->kernel.shapers_used);
 	want_next_pass(manager, &pass, problem_before);
 	if (manager->settling && pass.plan.n_steps == 0)
 		give_memory_back(manager);

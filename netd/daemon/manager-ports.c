@@ -16,7 +16,7 @@
 
 static bool has_port_section(const struct network *network)
 {
-	return network->port_isolated || guards_are_wanted(network);
+	return network->port_isolated || guards_are_wanted(network) || rates_are_of_ports(network);
 }
 
 static const struct network *find_network(const struct manager *manager, const char *bridge)
@@ -78,7 +78,7 @@ void manager_note_learnt(struct manager *manager, int bridge, int port)
  */
 bool manager_can_guard(struct manager *manager, struct managed *managed)
 {
-	if (!guards_are_wanted(&managed->network))
+	if (!guards_are_wanted(&managed->network) && !managed->network.rates[NETWORK_RATE_FROM_GUEST].rate)
 		return true;
 	if (manager->bridge_rules < 0 && !managed->retry_at_us)
 		manager->bridge_rules = 0;

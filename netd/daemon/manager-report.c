@@ -76,6 +76,7 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 {
 	const struct managed *managed = manager->networks.items[i];
 	const struct subnet_choice *choice;
+	struct text text;
 
 	*ret_report = (struct network_report){
 		.name = managed->network.name,
@@ -104,6 +105,8 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 	ret_report->checksum = ret_report->forwarding = "";
 	if (!managed->network.bridge[0])
 		return;
+	text_init(&text, ret_report->bandwidth, sizeof(ret_report->bandwidth));
+	rates_print(&managed->network, &text);
 	choice = subnet_find(manager->choices, manager->n_choices, managed->network.name);
 	report_addresses(&managed->network, choice, ret_report);
 	print_names(manager, managed, ret_report->names, sizeof(ret_report->names));

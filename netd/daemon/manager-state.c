@@ -208,6 +208,22 @@ static bool is_unchecked(const struct manager *manager, struct managed *managed)
 	return managed->network.checksum != NETWORK_CHECKSUM_AUTO;
 }
 
+/* Is something not held to the rate that the network's file gives it? */
+static bool is_unrated(const struct manager *manager, struct managed *managed)
+{
+	const uint8_t missing = manager_missing_rates(manager, &managed->network);
+	char buffer[256];
+	struct text text;
+
+	if (!missing)
+		return false;
+	text_init(&text, buffer, sizeof(buffer));
+	rates_explain(missing, &text);
+	if (!managed->problem[0])
+		managed_set_text(&managed->problem, buffer);
+	return true;
+}
+
 /* Whoever of the host listens where a forward leads to a guest: worth a word, and no failure. */
 static void tell_taken(struct managed *managed)
 {
@@ -268,9 +284,15 @@ static bool tell_card(const struct manager *manager, struct managed *managed)
 /* What was done for a network that ran and was not asked to change. */
 static uint64_t repair_of(const struct manager *manager, const struct touched *list, size_t i)
 {
+	const uint64_t of_ports = UINT64_C(1) << PLAN_ELEMENT_ADD | UINT64_C(1) << PLAN_ELEMENT_REMOVE |
+				  UINT64_C(1) << PLAN_SHAPER_SET | UINT64_C(1) << PLAN_SHAPER_REMOVE;
 	const struct managed *managed = manager->networks.items[i];
+	uint64_t ops = list->ops[i] | list->shared;
 
-	return managed->state == NETWORK_RUNNING && managed->wanted && !manager->settling ? list->ops[i] | list->shared : 0;
+	/* A guest that comes or goes is no damage. */
+	if (manager->rates.changed && rates_are_of_ports(&managed->network))
+		ops &= ~of_ports;
+	return managed->state == NETWORK_RUNNING && managed->wanted && !manager->settling ? ops : 0;
 }
 
 static void note_repairs(const struct manager *manager, const struct pass *pass, const struct touched *list)
@@ -367,7 +389,8 @@ int manager_update_states(struct manager *manager, const struct pass *pass)
 				tell_taken(managed);
 			if (!managed->problem[0])
 				tell_peers(manager, managed);
-			managed_set_state(managed, managed->config_problem[0] || block[0] || is_unchecked(manager, managed) ?
+			managed_set_state(managed, managed->config_problem[0] || block[0] || is_unrated(manager, managed) ||
+					  is_unchecked(manager, managed) ?
 					  NETWORK_DEGRADED : NETWORK_RUNNING);
 		}
 	}

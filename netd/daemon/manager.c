@@ -143,6 +143,7 @@ int manager_reload(struct manager *manager, struct failure *failure)
 			managed_set_state(managed, NETWORK_FAILED);
 	}
 	checksums_forget(&manager->checksums);
+	manager_forget_rates(manager);
 	manager->remembered = UINT64_MAX;	/* which ports are kept is for the networks to say */
 	manager->settling = true;	/* what the next pass changes was asked for: it is no repair */
 	for (const char *line = manager->file_problems; *line; line += strcspn(line, "\n"), line += *line == '\n')
@@ -265,6 +266,7 @@ struct manager *manager_free(struct manager *manager)
 	checksums_deinit(&manager->checksums);
 	uplinks_deinit(&manager->uplinks);
 	bindings_deinit(&manager->bindings);
+	free(manager->rates.ports);
 	kernel_deinit(&manager->kernel);
 	coexist_result_deinit(&manager->coexist);
 	forwarding_deinit(&manager->forwarding);

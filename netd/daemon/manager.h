@@ -34,6 +34,7 @@ struct network_report {
 	const char *uplink_state;	/* how its network card is; "" without one, or when it is not to be up */
 	const char *checksum;		/* the strategy in force; "" for a network that cannot be */
 	const char *forwarding;		/* what the host must forward for it: "ipv4", "ipv6", "ipv4 ipv6" or "" */
+	char bandwidth[128];		/* the rates of its file, in words; "" for none */
 	char checksum_reason[512];	/* why not one before it; "" when there is nothing to say */
 	const char *problem;		/* "" when there is none: what, and where */
 	const char *fix;		/* "" or the command that mends it */

@@ -27,6 +27,7 @@
 #include "link.h"
 #include "nft.h"
 #include "rules.h"
+#include "shaper.h"
 #include "snapshot.h"
 #include "sysctl.h"
 #include "tap.h"
@@ -154,6 +155,8 @@ static bool is_harmless(const struct plan_step *step, int error)
 	case PLAN_UPLINK_TAKE:
 	case PLAN_UPLINK_RELEASE:
 	case PLAN_PORT_SET:
+	case PLAN_SHAPER_SET:
+	case PLAN_SHAPER_REMOVE:
 	case PLAN_OP_MAX_:
 		return false;
 	}
@@ -322,6 +325,8 @@ static void put_link_step(const struct kernel *kernel, struct nl_batch *batch, c
 	case PLAN_UPLINK_TAKE:
 	case PLAN_UPLINK_RELEASE:
 	case PLAN_PORT_SET:
+	case PLAN_SHAPER_SET:
+	case PLAN_SHAPER_REMOVE:
 	case PLAN_OP_MAX_:
 		nl_fail(batch, -EINVAL);
 		break;
@@ -491,7 +496,7 @@ static void put_ports_back(struct applying *applying)
 		const struct netstate_port *port = &step->port;
 		int bridge = link_index(applying->kernel, port->bridge);
 
-		if (is_tap_step(step))
+		if (is_tap_step(step) || step->op == PLAN_SHAPER_SET || step->op == PLAN_SHAPER_REMOVE)
 			continue;
 		if (step->op == PLAN_PORT_SET)
 			link_put_port_set(&batch, port, port->master != 0, (uint32_t)applying->steps[i]);
@@ -747,7 +752,7 @@ static void adopt_family(struct applying *applying, bool bridge, size_t step)
 static void adopt_table(struct applying *applying, size_t step)
 {
 	adopt_family(applying, false, step);
-	if (applying->plan->steps[step].table.features & RULESET_PORT && !applying->results[step].error)
+	if (applying->plan->steps[step].table.features & RULESET_BRIDGED && !applying->results[step].error)
 		adopt_family(applying, true, step);
 	if (!applying->results[step].error)
 		rules_note_adoption(applying->kernel);
@@ -855,6 +860,8 @@ static void run_phase(struct applying *applying, enum plan_phase phase)
 	case PHASE_PORTS:
 		change_taps(applying);
 		put_ports_back(applying);
+		/* Whether it is held to a rate or not, a network goes on. */
+		shaper_apply(applying->kernel, applying->plan, applying->steps, applying->n_steps, applying->results);
 		break;
 	case PHASE_MAX_:
 		break;

@@ -10,6 +10,7 @@
  */
 #include "dump.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <net/if.h>
 #include <linux/if_addr.h>
@@ -650,11 +651,37 @@ int dump_table(const struct nlmsghdr *message, struct dump_table *ret_table)
 	return 0;
 }
 
+#define LIMIT_SIZE	(sizeof(uint64_t) + sizeof(uint32_t))
+
+/* A limit of an element as its data: the rate in bytes a second, and the burst. Zeros for one that is none of ours. False: no limit. */
+static bool read_limit(const struct nlattr *attribute, uint8_t data[static LIMIT_SIZE])
+{
+	const struct nlattr *expression[NFTA_EXPR_MAX + 1], *limit[NFTA_LIMIT_MAX + 1];
+	uint64_t rate, unit;
+	uint32_t burst;
+
+	if (!attribute || !nl_parse_nested(attribute, expression, ARRAY_SIZE(expression)) ||
+	    strcmp(nl_get_string(expression[NFTA_EXPR_NAME]) ?: "", "limit") != 0 ||
+	    !nl_parse_nested(expression[NFTA_EXPR_DATA], limit, ARRAY_SIZE(limit)))
+		return false;
+	memset(data, 0, LIMIT_SIZE);
+	if (!nl_get(limit[NFTA_LIMIT_RATE], &rate, sizeof(rate)) || !nl_get(limit[NFTA_LIMIT_UNIT], &unit, sizeof(unit)) ||
+	    be64toh(unit) != 1 || nl_get_u32_be(limit[NFTA_LIMIT_TYPE], 0) != NFT_LIMIT_PKT_BYTES ||
+	    nl_get_u32_be(limit[NFTA_LIMIT_FLAGS], 0) != NFT_LIMIT_F_INV)
+		return true;
+	rate = be64toh(rate);
+	burst = nl_get_u32_be(limit[NFTA_LIMIT_BURST], 0);
+	memcpy(data, &rate, sizeof(rate));
+	memcpy(data + sizeof(rate), &burst, sizeof(burst));
+	return true;
+}
+
 /* The elements in one NFT_MSG_NEWSETELEM. A negative return of @each ends the reading and is returned. */
 int dump_elements(const struct nlmsghdr *message, dump_each_element each, void *data)
 {
 	const struct nlattr *table[NFTA_SET_ELEM_LIST_MAX + 1], *item = NULL;
 	const struct nlattr *element[NFTA_SET_ELEM_MAX + 1], *key[NFTA_DATA_MAX + 1], *value[NFTA_DATA_MAX + 1];
+	uint8_t limit[LIMIT_SIZE];
 	int r;
 
 	if (!is_nft(message, NFT_MSG_NEWSETELEM) || !nl_parse(message, sizeof(struct nfgenmsg), table, ARRAY_SIZE(table)))
@@ -664,8 +691,11 @@ int dump_elements(const struct nlmsghdr *message, dump_each_element each, void *
 		    !nl_parse_nested(element[NFTA_SET_ELEM_KEY], key, ARRAY_SIZE(key)) || !key[NFTA_DATA_VALUE] ||
 		    !nl_parse_nested(element[NFTA_SET_ELEM_DATA], value, ARRAY_SIZE(value)))
 			return -EPROTO;
-		r = each(nl_data(key[NFTA_DATA_VALUE]), nl_length(key[NFTA_DATA_VALUE]), nl_data(value[NFTA_DATA_VALUE]),
-			 nl_length(value[NFTA_DATA_VALUE]), data);
+		if (read_limit(element[NFTA_SET_ELEM_EXPR], limit))
+			r = each(nl_data(key[NFTA_DATA_VALUE]), nl_length(key[NFTA_DATA_VALUE]), limit, sizeof(limit), data);
+		else
+			r = each(nl_data(key[NFTA_DATA_VALUE]), nl_length(key[NFTA_DATA_VALUE]), nl_data(value[NFTA_DATA_VALUE]),
+				 nl_length(value[NFTA_DATA_VALUE]), data);
 		if (r < 0)
 			return r;
 	}

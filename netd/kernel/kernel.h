@@ -20,7 +20,7 @@ enum kernel_dirty {
 	DIRTY_ROUTES	= 1 << 2,
 	DIRTY_SYSCTLS	= 1 << 3,	/* netconf: forwarding and its like */
 	DIRTY_RULES	= 1 << 4,
-	DIRTY_FILTERS	= 1 << 5,	/* tc, while monitor_watch_tc() says so */
+	DIRTY_FILTERS	= 1 << 5,	/* tc, queues too, while monitor_watch_tc() says so */
 	DIRTY_ALL	= (1 << 6) - 1,
 };
 
@@ -78,6 +78,8 @@ struct kernel {
 	bool checksums_changed;		/* by us: they are to be read again */
 	bool queue_native;		/* the kernel has nftables' expression `queue`; known after checksum_probe() */
 	bool tc_used;			/* there may be filters of ours, see tc.c */
+	bool shapers_used;		/* there may be queues of ours, or there are to be some, see shaper.c */
+	bool shapers_wanted;		/* there are to be some */
 
 	struct recorder *recorder;	/* borrowed; NULL: nothing is recorded */
 
@@ -87,7 +89,7 @@ struct kernel {
 	unsigned int n_messages;	/* changes sent so far */
 };
 
-#define KERNEL_NULL (struct kernel){ .sysctl_fd = -EBADF, .forwarding_fds = { -EBADF, -EBADF }, .dirt = { .parts = DIRTY_ALL }, .tc_used = true }
+#define KERNEL_NULL (struct kernel){ .sysctl_fd = -EBADF, .forwarding_fds = { -EBADF, -EBADF }, .dirt = { .parts = DIRTY_ALL }, .tc_used = true, .shapers_used = true }
 
 int kernel_open(int nft_fd, struct kernel *ret_kernel, struct failure *failure);
 void kernel_deinit(struct kernel *kernel);

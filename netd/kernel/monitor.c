@@ -179,6 +179,14 @@ static int read_interface(const struct nlmsghdr *message, unsigned int dirty)
 	struct ifaddrmsg address;
 	struct ifinfomsg link;
 
+	if (message->nlmsg_type == RTM_NEWQDISC || message->nlmsg_type == RTM_DELQDISC) {
+		struct tcmsg queue;
+
+		if (message->nlmsg_len < NLMSG_LENGTH(sizeof(queue)))
+			return 0;
+		memcpy(&queue, NLMSG_DATA(message), sizeof(queue));
+		return queue.tcm_ifindex;
+	}
 	if (dirty == DIRTY_ROUTES)
 		return nl_parse(message, sizeof(struct rtmsg), table, ARRAY_SIZE(table)) ? (int)nl_get_u32(table[RTA_OIF], 0) : 0;
 	if (dirty == DIRTY_ADDRESSES && message->nlmsg_len >= NLMSG_LENGTH(sizeof(address))) {
@@ -221,7 +229,7 @@ static void note_dirt(const struct kernel *kernel, const struct nlmsghdr *messag
 	/* Those that the kernel has made for an address are asked for with the addresses. */
 	if (ifindex > 0)
 		dirt_add_link(dirt, ifindex, dirty == DIRTY_ROUTES && route_header(message).rtm_protocol != RTPROT_KERNEL);
-	if (ifindex <= 0 || dirty == DIRTY_ROUTES)
+	if (ifindex <= 0 || dirty == DIRTY_ROUTES || dirty == DIRTY_FILTERS)
 		dirt->parts |= dirty;
 }
 

@@ -6,6 +6,7 @@
 #include "nft.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <libnftnl/chain.h>
 #include <libnftnl/expr.h>
@@ -164,8 +165,24 @@ static bool is_host_endian(const struct ruleset_set *item)
 	return item->key_length == IFNAME_SIZE || (item->bridge && item->key_length == sizeof(uint32_t));
 }
 
+/* limit rate over 1 kbytes/second */
+static void add_default_limit(struct nl_batch *batch, struct nftnl_set *set)
+{
+	struct nftnl_expr *limit = nftnl_expr_alloc("limit");
+
+	if (!limit) {
+		nl_fail(batch, -ENOMEM);
+		return;
+	}
+	nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_RATE, RULESET_LIMIT_RATE);
+	nftnl_expr_set_u64(limit, NFTNL_EXPR_LIMIT_UNIT, 1);
+	nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_TYPE, NFT_LIMIT_PKT_BYTES);
+	nftnl_expr_set_u32(limit, NFTNL_EXPR_LIMIT_FLAGS, NFT_LIMIT_F_INV);
+	nftnl_set_add_expr(set, limit);
+}
+
 /* add set inet guestnet NAME { type ...; } */
-static void put_set(struct nl_batch *batch, const struct ruleset_set *item, uint32_t id, uint32_t tag)
+static void put_set_of(struct nl_batch *batch, const char *table, const struct ruleset_set *item, uint32_t id, uint32_t tag)
 {
 	_cleanup_(set_freep) struct nftnl_set *set = nftnl_set_alloc();
 	struct nftnl_udata_buf *udata = nftnl_udata_buf_alloc(64);
@@ -177,7 +194,7 @@ static void put_set(struct nl_batch *batch, const struct ruleset_set *item, uint
 			nftnl_udata_buf_free(udata);
 		return;
 	}
-	nftnl_set_set_str(set, NFTNL_SET_TABLE, RULESET_TABLE);
+	nftnl_set_set_str(set, NFTNL_SET_TABLE, table);
 	nftnl_set_set_str(set, NFTNL_SET_NAME, item->name);
 	nftnl_set_set_u32(set, NFTNL_SET_FAMILY, family_of(item->bridge));
 	nftnl_set_set_u32(set, NFTNL_SET_KEY_TYPE, item->key_type);
@@ -188,6 +205,8 @@ static void put_set(struct nl_batch *batch, const struct ruleset_set *item, uint
 		nftnl_set_set_u32(set, NFTNL_SET_DATA_TYPE, item->data_type);
 		nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN, item->data_length);
 	}
+	if (item->limited)
+		add_default_limit(batch, set);
 	/* For nft(8) alone, which prints a name by this. */
 	nftnl_udata_put_u32(udata, NFTNL_UDATA_SET_KEYBYTEORDER, is_host_endian(item) ? HOST_ENDIAN : NETWORK_ENDIAN);
 	if (item->interval) {
@@ -197,6 +216,21 @@ static void put_set(struct nl_batch *batch, const struct ruleset_set *item, uint
 	nftnl_set_set_data(set, NFTNL_SET_USERDATA, nftnl_udata_buf_data(udata), nftnl_udata_buf_len(udata));
 	nftnl_set_nlmsg_build_payload(batch->message, set);
 	nftnl_udata_buf_free(udata);
+}
+
+/* Does the kernel have limits in rules? Asked as nft_has_bridges() is. */
+bool nft_has_limits(struct nl_channel *channel, int *known)
+{
+	const struct ruleset_set set = { .name = "rate", .key_type = 41, .key_length = IFNAME_SIZE, .limited = true };
+	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+
+	if (*known == 0) {
+		nft_put_begin(&batch);
+		put_table_named(&batch, false, RULESET_TABLE "-probe", 0, 0);
+		put_set_of(&batch, RULESET_TABLE "-probe", &set, 1, 0);
+		*known = nl_transact(channel, &batch, NULL, NULL) == 0 && batch.n_errors == 0 ? 1 : -1;
+	}
+	return *known > 0;
 }
 
 /* add chain inet TABLE NAME { type ... hook ... priority ...; policy accept; } */
@@ -611,7 +645,7 @@ static void put_rule(struct nl_batch *batch, const struct ruleset_rule *item, ui
 void nft_put_ruleset(struct nl_batch *batch, const struct ruleset *ruleset, uint32_t tag)
 {
 	for (size_t i = 0; i < ruleset->n_sets; i++)
-		put_set(batch, &ruleset->sets[i], (uint32_t)i + 1, tag);
+		put_set_of(batch, RULESET_TABLE, &ruleset->sets[i], (uint32_t)i + 1, tag);
 	for (size_t i = 0; i < ruleset->n_chains; i++)
 		put_chain(batch, RULESET_TABLE, &ruleset->chains[i], tag);
 	for (size_t i = 0; i < ruleset->n_rules; i++)
@@ -639,6 +673,41 @@ static size_t begin_elements(struct nl_batch *batch, bool add, const struct nets
 	return nl_nest(batch, NFTA_SET_ELEM_LIST_ELEMENTS);
 }
 
+static void put_u64_be(struct nl_batch *batch, uint16_t type, uint64_t value)
+{
+	const uint64_t value_be = htobe64(value);
+
+	nl_put(batch, type, &value_be, sizeof(value_be));
+}
+
+static void put_u32_be(struct nl_batch *batch, uint16_t type, uint32_t value)
+{
+	const uint32_t value_be = htonl(value);
+
+	nl_put(batch, type, &value_be, sizeof(value_be));
+}
+
+/* limit rate over RATE bytes/second burst BURST bytes: behind the key of an element, from its data */
+static void put_limit(struct nl_batch *batch, const uint8_t *data)
+{
+	size_t expression, options;
+	uint64_t rate;
+	uint32_t burst;
+
+	memcpy(&rate, data, sizeof(rate));
+	memcpy(&burst, data + sizeof(rate), sizeof(burst));
+	expression = nl_nest(batch, NFTA_SET_ELEM_EXPR);
+	nl_put_string(batch, NFTA_EXPR_NAME, "limit");
+	options = nl_nest(batch, NFTA_EXPR_DATA);
+	put_u64_be(batch, NFTA_LIMIT_RATE, rate);
+	put_u64_be(batch, NFTA_LIMIT_UNIT, 1);
+	put_u32_be(batch, NFTA_LIMIT_BURST, burst);
+	put_u32_be(batch, NFTA_LIMIT_TYPE, NFT_LIMIT_PKT_BYTES);
+	put_u32_be(batch, NFTA_LIMIT_FLAGS, NFT_LIMIT_F_INV);
+	nl_nest_end(batch, options);
+	nl_nest_end(batch, expression);
+}
+
 static void put_key(struct nl_batch *batch, bool add, const struct netstate_element *element)
 {
 	size_t item, nest;
@@ -651,7 +720,9 @@ static void put_key(struct nl_batch *batch, bool add, const struct netstate_elem
 	nest = nl_nest(batch, NFTA_SET_ELEM_KEY);
 	nl_put(batch, NFTA_DATA_VALUE, element->key, element->key_length);
 	nl_nest_end(batch, nest);
-	if (element->data_length && add) {
+	if (element->data_length && add && ruleset_set_is_limited(element->set)) {
+		put_limit(batch, element->data);
+	} else if (element->data_length && add) {
 		nest = nl_nest(batch, NFTA_SET_ELEM_DATA);
 		nl_put(batch, NFTA_DATA_VALUE, element->data, element->data_length);
 		nl_nest_end(batch, nest);

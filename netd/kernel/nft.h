@@ -16,6 +16,7 @@
 
 bool nft_probe_owner(struct nl_channel *channel);
 bool nft_has_bridges(struct nl_channel *channel, int *known);
+bool nft_has_limits(struct nl_channel *channel, int *known);
 bool nft_table_exists(struct nl_channel *channel, bool bridge);
 
 void nft_put_begin(struct nl_batch *batch);

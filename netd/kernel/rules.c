@@ -137,14 +137,14 @@ static int dump_family(struct kernel *kernel, uint8_t family, struct table_readi
 }
 
 /* Reads chains, sets and rules, all of them, and compares: what a table says of itself is not believed. */
-static int compare_table(struct kernel *kernel, struct netstate_table *table)
+static int compare_table(struct kernel *kernel, bool bridge, struct netstate_table *table)
 {
 	struct table_reading reading = { .table = table };
 	struct dump_lines expected = DUMP_LINES_NULL;
 	int r;
 
 	r = dump_family(kernel, NFPROTO_INET, &reading);
-	if (r == 0 && table->features & RULESET_PORT)
+	if (r == 0 && bridge)
 		r = dump_family(kernel, NFPROTO_BRIDGE, &reading);
 	if (r == 0)
 		r = build_expected(table, &expected);
@@ -190,16 +190,17 @@ static int read_table(struct kernel *kernel, struct netstate_table *ret_table)
 		note_owner(kernel, &found, &table);
 	if (r_bridge == 0) {
 		note_owner(kernel, &bridge, &table);
-		table.features |= RULESET_PORT;
 		table.state = NETSTATE_TABLE_DIFFERENT;
 	}
 	table.owned &= r == 0;
 	if (r == 0) {
 		table.handle = found.handle;
-		r = compare_table(kernel, &table);
+		r = compare_table(kernel, r_bridge == 0, &table);
 		if (r < 0)
 			return r;
-		if (is_useless(kernel, &found) || (r_bridge == 0 && is_useless(kernel, &bridge)))
+		/* A second table in which there is nothing of ours is none of ours. */
+		if (is_useless(kernel, &found) ||
+		    (r_bridge == 0 && (is_useless(kernel, &bridge) || !(table.features & RULESET_BRIDGED))))
 			table.state = NETSTATE_TABLE_DIFFERENT;
 		table.fingerprint = table.state == NETSTATE_TABLE_EQUAL ? ruleset_fingerprint(&table) : 0;
 	}

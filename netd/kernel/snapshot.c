@@ -32,6 +32,7 @@
 #include "dump.h"
 #include "prefixes.h"
 #include "rules.h"
+#include "shaper.h"
 #include "sysctl.h"
 
 #define ATTEMPTS	10
@@ -680,6 +681,14 @@ int kernel_watch_routes(struct kernel *kernel, const struct netstate *desired)
 	return 0;
 }
 
+/* What an interface was called at the last look; NULL when it was not there. Borrowed until the next one. */
+const char *kernel_link_name(const struct kernel *kernel, int ifindex)
+{
+	const struct view_link *link = find_link(&kernel->view, ifindex);
+
+	return link ? link->name : NULL;
+}
+
 /* Was this index a bridge of ours at the last look? */
 bool kernel_is_our_bridge(const struct kernel *kernel, int ifindex)
 {
@@ -789,6 +798,54 @@ static bool has_overlap_on(const struct kernel *kernel, const struct dirt *dirt)
 	return false;
 }
 
+static bool is_dirty_link(const struct dirt *dirt, int ifindex)
+{
+	for (unsigned int i = 0; i < dirt->n_links; i++)
+		if (dirt->links[i] == ifindex)
+			return true;
+	return false;
+}
+
+/* Has a queue changed at an interface that no event has named? */
+static bool is_unexpected(const struct netstate *before, const struct netstate *after, const struct dirt *dirt)
+{
+	size_t i = 0, j = 0;
+
+	while (i < before->n_shapers || j < after->n_shapers) {
+		const struct netstate_shaper *old = i < before->n_shapers ? &before->shapers[i] : NULL;
+		const struct netstate_shaper *new = j < after->n_shapers ? &after->shapers[j] : NULL;
+		int order = !old ? 1 : !new ? -1 : strcmp(old->link, new->link);
+
+		if ((order != 0 || memcmp(old, new, sizeof(*old)) != 0) &&
+		    !is_dirty_link(dirt, order > 0 ? new->ifindex : old->ifindex))
+			return true;
+		i += order <= 0;
+		j += order >= 0;
+	}
+	return false;
+}
+
+/* Queues are read while there are some of ours, all of them in one dump. */
+static int read_shapers(struct kernel *kernel, const struct dirt *dirt)
+{
+	_cleanup_(netstate_deinit) struct netstate fresh = NETSTATE_NULL;
+	struct netstate *state = &kernel->view.state;
+	bool used = kernel->shapers_wanted;
+	int r = shaper_read(kernel, &fresh);
+
+	if (r < 0)
+		return r;
+	kernel->view.wholes += is_unexpected(state, &fresh, dirt);
+	for (size_t i = 0; i < fresh.n_shapers; i++)
+		used |= fresh.shapers[i].ours;
+	kernel->shapers_used = used;
+	free(state->shapers);
+	state->shapers = steal_ptr(fresh.shapers);
+	state->n_shapers = fresh.n_shapers;
+	fresh.n_shapers = 0;
+	return 0;
+}
+
 static int look_once(struct kernel *kernel, unsigned int parts, const char **ret_what)
 {
 	struct view *view = &kernel->view;
@@ -809,6 +866,10 @@ static int look_once(struct kernel *kernel, unsigned int parts, const char **ret
 	r = dirt.parts & DIRTY_LINKS ? read_links(kernel) : 0;
 	if (r == 0 && dirt.n_links > 0 && (dirt.parts & (DIRTY_LINKS | DIRTY_ADDRESSES)) != (DIRTY_LINKS | DIRTY_ADDRESSES))
 		r = read_some_links(kernel, &dirt);
+	if (r == 0 && kernel->shapers_used && (dirt.parts & (DIRTY_LINKS | DIRTY_FILTERS) || dirt.n_links > 0)) {
+		*ret_what = "queues";
+		r = read_shapers(kernel, &dirt);
+	}
 	if (r == 0 && kernel->dirt.parts & DIRTY_ADDRESSES && parts & SNAPSHOT_ADDRESSES) {
 		*ret_what = "addresses";
 		r = read_addresses(kernel);
@@ -1015,6 +1076,20 @@ int kernel_look_at_sysctls(struct kernel *kernel, const struct netstate *desired
 	return 0;
 }
 
+/*
+ * Queues are looked at while there are some of ours (kernel_look() does it), or @desired has some: where they were not until
+ * now, they are read now. Errors as the kernel has them.
+ */
+int kernel_look_at_shapers(struct kernel *kernel, const struct netstate *desired)
+{
+	static const struct dirt nothing;
+
+	kernel->shapers_wanted = desired->n_shapers > 0;
+	if (!kernel->shapers_wanted || kernel->shapers_used)
+		return 0;
+	return read_shapers(kernel, &nothing);
+}
+
 static int add_tap(struct netstate *fresh, const struct view *view, const struct view_link *link)
 {
 	struct netstate_tap tap;
@@ -1112,6 +1187,8 @@ int kernel_snapshot(struct kernel *kernel, const struct netstate *desired, unsig
 	r = kernel_look_at_sysctls(kernel, desired && parts & SNAPSHOT_SYSCTLS ? desired : &nothing);
 	if (r == 0)
 		r = kernel_look_at_taps(kernel, desired ?: &nothing);
+	if (r == 0)
+		r = kernel_look_at_shapers(kernel, desired ?: &nothing);
 	if (r == 0)
 		r = copy_state(&kernel->view.state, ret_state);
 	return r < 0 ? failure_set(failure, r, "%s", strerror(-r)) : 0;

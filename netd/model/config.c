@@ -18,6 +18,7 @@
 #include "../../lib/str.h"
 #include "ip.h"
 #include "keys.h"
+#include "rates.h"
 #include "records.h"
 #include "routes.h"
 
@@ -386,6 +387,18 @@ static int verify_bindings(struct network *network, struct failure *failure)
 	return 0;
 }
 
+static int verify_rates(const struct network *network, struct failure *failure)
+{
+	enum key_id key;
+	char buffer[256];
+	struct text text;
+
+	text_init(&text, buffer, sizeof(buffer));
+	if (rates_verify(network, &key, &text) == 0)
+		return 0;
+	return network_failure(network, network->places[key], failure, "%s", buffer);
+}
+
 static int set_paths(struct network *network, const struct config_file *files, size_t n_files)
 {
 	network->paths = calloc(n_files, sizeof(*network->paths));
@@ -462,6 +475,8 @@ int config_parse(const char *name, const struct config_file *files, size_t n_fil
 		r = verify_host_access(&network, failure);
 	if (r == 0)
 		r = verify_bindings(&network, failure);
+	if (r == 0)
+		r = verify_rates(&network, failure);
 	if (r < 0)
 		return r;
 

@@ -23,7 +23,7 @@ static bool is_simple(const struct network *network)
 {
 	return network->mode <= NETWORK_ROUTE && !network->address_auto && network->n_peers == 0 && network->n_routes == 0 &&
 	       network->n_taps == 0 && network->n_forwards == 0 && network->n_uplinks == 0 && !network->forward_guard &&
-	       !network_has_card(network) && !guards_are_wanted(network);
+	       !network_has_card(network) && !guards_are_wanted(network) && !rates_are_of_ports(network);
 }
 
 /* May @networks come or go one by one, by what is in their files? */
@@ -68,6 +68,7 @@ static void remove_network(struct netstate *state, const struct network *network
 	/* There are many; names have zeros behind them. */
 	DROP(state, elements, memcmp(item->network, network->name, NETWORK_NAME_SIZE) == 0);
 	DROP(state, checksums, strcmp(item->bridge, bridge) == 0);
+	DROP(state, shapers, strcmp(item->network, network->name) == 0);
 	DROP(state, sysctls, is_own_value(item->path, bridge));
 	DROP(state, services, strcmp(item->network, network->name) == 0);
 }
@@ -106,7 +107,7 @@ static void find_features(struct netstate *state)
 
 	table->prefixes4 = 0;
 	memset(table->prefixes6, 0, sizeof(table->prefixes6));
-	table->features = before.features & (RULESET_FORWARD | RULESET_PORT);
+	table->features = before.features & (RULESET_FORWARD | RULESET_BRIDGED);
 	for (size_t i = 0; i < state->n_elements; i++) {
 		const struct netstate_element *element = &state->elements[i];
 

@@ -635,6 +635,7 @@ int desired_build(const struct network *const networks[], size_t n_networks,
 			add_peer_elements(&build, networks, n_networks);
 		}
 		add_guard_elements(&build);
+		latch(&build, rates_add(networks[i], options->rates, options->rated_ports, options->n_rated_ports, &state));
 		if (networks[i]->mode != NETWORK_BRIDGE)
 			add_sysctls(&build);
 		if (network_has_card(networks[i])) {

@@ -10,6 +10,7 @@
 #include "guards.h"
 #include "leasefile.h"
 #include "network.h"
+#include "rates.h"
 #include "subnet.h"
 #include "uplink.h"
 
@@ -30,6 +31,9 @@ struct desired_options {
 	const void *card_data;
 	const struct port_binding *bindings;	/* borrowed: which Ethernet addresses ports are bound to */
 	size_t n_bindings;
+	uint8_t rates;				/* bits of enum rates_means: what works here */
+	const struct rates_port *rated_ports;	/* borrowed: the ports of guests */
+	size_t n_rated_ports;
 };
 
 int desired_build(const struct network *const networks[], size_t n_networks,

@@ -13,6 +13,7 @@
 
 #include "../../lib/str.h"
 #include "ip.h"
+#include "rates.h"
 #include "records.h"
 #include "routes.h"
 #include "taps.h"
@@ -902,6 +903,61 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_PORT_BPDU_GUARD] = {
 		"Port", "BPDUGuard", parse_bpdu_guard, reset_bpdu_guard, false, "no", "", BOOLEAN,
 		"Whether frames of spanning tree protocols are dropped when they come from a guest.",
+		.only = OURS,
+	},
+	[KEY_PORT_TO_RATE] = {
+		"Port", "ToGuestRate", rates_parse_to_guest_rate, rates_reset_to_guest_rate, false, "as much as there is", "bits per second",
+		"bits per second: a number from 8K to 100G, with K, M or G for thousands, millions and thousands of millions",
+		"How much goes to each guest: what leaves by its port, from wherever it comes, waits in a queue that sends at this rate (tbf).",
+	},
+	[KEY_PORT_TO_BURST] = {
+		"Port", "ToGuestBurstBytes", rates_parse_to_guest_burst, rates_reset_to_guest_burst, false, "64K; at more than 52M, what passes in 10 ms", "bytes",
+		"bytes: a number up to 1G, with K, M or G for 1024 and its powers",
+		"How much of that is sent at once, when nothing was for a while. It is one packet at least.",
+	},
+	[KEY_PORT_TO_PEAK] = {
+		"Port", "ToGuestPeakRate", rates_parse_to_guest_peak, rates_reset_to_guest_peak, false, "as fast as it goes", "bits per second",
+		"bits per second: a number from 8K to 100G, with K, M or G for thousands, millions and thousands of millions; more than ToGuestRate=",
+		"How fast it is sent while a burst lasts.",
+	},
+	[KEY_PORT_FROM_RATE] = {
+		"Port", "FromGuestRate", rates_parse_from_guest_rate, rates_reset_from_guest_rate, false, "as much as there is", "bits per second",
+		"bits per second: a number from 8K to 100G, with K, M or G for thousands, millions and thousands of millions",
+		"How much comes from each guest: frames that are too much are dropped at its port, before its bridge has looked at them.",
+	},
+	[KEY_PORT_FROM_BURST] = {
+		"Port", "FromGuestBurstBytes", rates_parse_from_guest_burst, rates_reset_from_guest_burst, false, "64K; at more than 52M, what passes in 10 ms", "bytes",
+		"bytes: a number up to 1G, with K, M or G for 1024 and its powers",
+		"How much of that passes at once, beside what passes in a second: the kernel counts this limit by the second.",
+	},
+	[KEY_BANDWIDTH_TO_RATE] = {
+		"Bandwidth", "ToGuestsRate", rates_parse_to_guests_rate, rates_reset_to_guests_rate, false, "as much as there is", "bits per second",
+		"bits per second: a number from 8K to 100G, with K, M or G for thousands, millions and thousands of millions",
+		"How much goes to all guests of the network together, from the host and from outside: it waits at the bridge in a queue that sends at this rate (tbf). What guests send to each other does not count. Where another program has put a queue at the bridge, or at a port, that one stays, and guestnet status names it.",
+		.only = OURS,
+	},
+	[KEY_BANDWIDTH_TO_BURST] = {
+		"Bandwidth", "ToGuestsBurstBytes", rates_parse_to_guests_burst, rates_reset_to_guests_burst, false, "64K; at more than 52M, what passes in 10 ms", "bytes",
+		"bytes: a number up to 1G, with K, M or G for 1024 and its powers",
+		"How much of that is sent at once, when nothing was for a while. It is one packet at least.",
+		.only = OURS,
+	},
+	[KEY_BANDWIDTH_TO_PEAK] = {
+		"Bandwidth", "ToGuestsPeakRate", rates_parse_to_guests_peak, rates_reset_to_guests_peak, false, "as fast as it goes", "bits per second",
+		"bits per second: a number from 8K to 100G, with K, M or G for thousands, millions and thousands of millions; more than ToGuestsRate=",
+		"How fast it is sent while a burst lasts.",
+		.only = OURS,
+	},
+	[KEY_BANDWIDTH_FROM_RATE] = {
+		"Bandwidth", "FromGuestsRate", rates_parse_from_guests_rate, rates_reset_from_guests_rate, false, "as much as there is", "bits per second",
+		"bits per second: a number from 8K to 100G, with K, M or G for thousands, millions and thousands of millions",
+		"How much comes from all guests of the network together, to the host and to outside, of IPv4 and IPv6: packets that are too much are dropped. What guests send to each other does not count (with Mode=open it does where br_netfilter shows it to the rules for IP).",
+		.only = OURS,
+	},
+	[KEY_BANDWIDTH_FROM_BURST] = {
+		"Bandwidth", "FromGuestsBurstBytes", rates_parse_from_guests_burst, rates_reset_from_guests_burst, false, "64K; at more than 52M, what passes in 10 ms", "bytes",
+		"bytes: a number up to 1G, with K, M or G for 1024 and its powers",
+		"How much of that passes at once, beside what passes in a second: the kernel counts this limit by the second.",
 		.only = OURS,
 	},
 };

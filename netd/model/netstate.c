@@ -119,6 +119,11 @@ COMPARISON(checksum)
 	return r ? r : compare_numbers(a->handle, b->handle);
 }
 
+COMPARISON(shaper)
+{
+	return strcmp(a->link, b->link);
+}
+
 COMPARISON(sysctl)
 {
 	return strcmp(a->path, b->path);
@@ -267,6 +272,11 @@ static int compare_uplink_network(const void *network, const void *uplink)
 	return strcmp(network, ((const struct netstate_uplink *)uplink)->network);
 }
 
+static int compare_shaper_link(const void *link, const void *shaper)
+{
+	return strcmp(link, ((const struct netstate_shaper *)shaper)->link);
+}
+
 static int compare_sysctl_path(const void *path, const void *sysctl)
 {
 	return strcmp(path, ((const struct netstate_sysctl *)sysctl)->path);
@@ -298,6 +308,11 @@ const struct netstate_service *netstate_find_service(const struct netstate *stat
 const struct netstate_uplink *netstate_find_uplink(const struct netstate *state, const char *network)
 {
 	return SEARCH(state, uplinks, network, compare_uplink_network);
+}
+
+const struct netstate_shaper *netstate_find_shaper(const struct netstate *state, const char *link)
+{
+	return SEARCH(state, shapers, link, compare_shaper_link);
 }
 
 const struct netstate_sysctl *netstate_find_sysctl(const struct netstate *state, const char *path)

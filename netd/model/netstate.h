@@ -172,6 +172,8 @@ enum netstate_set {
 	NETSTATE_SET_PORT_ADDRESS4,	/* group . mac . ipv4 */
 	NETSTATE_SET_PORT_ADDRESS6,	/* group . mac . ipv6 */
 	NETSTATE_SET_PORT_GATEWAY6,	/* group . ipv6: the host's own */
+	NETSTATE_SET_PORT_RATE,		/* ifname, with a limit: what comes from the port */
+	NETSTATE_SET_RATE,		/* ifname, with a limit: what comes from the bridge */
 	NETSTATE_SET_MAX_,
 };
 
@@ -183,7 +185,7 @@ struct netstate_element {
 	uint8_t set;			/* enum netstate_set */
 	uint8_t prefix_length;		/* of NETSTATE_SET_SOURCE*, INSIDE* and ROUTED*; else 0 */
 	uint8_t key_length;
-	uint8_t data_length;		/* 0: of a set, not of a map */
+	uint8_t data_length;		/* 0: of a set without limits, not of a map */
 	uint8_t key[NETSTATE_KEY_SIZE];
 	uint8_t data[NETSTATE_DATA_SIZE];
 	char network[NETWORK_NAME_SIZE];	/* desired: whose it is, for tagging; not part of the identity */
@@ -228,6 +230,23 @@ enum sysctl_when {
 	SYSCTL_FROM_1,			/* before the others, and only where it is 1 */
 	SYSCTL_AFTER,			/* behind the others, and again when forwarding was turned on */
 	SYSCTL_WHEN_MAX_,
+};
+
+/*
+ * A queue at an interface's root, which sends at a rate what leaves by it. Identity: link. A snapshot has those of ours,
+ * wherever they are, and others' on bridges and ports of ours.
+ */
+struct netstate_shaper {
+	char link[IFNAME_SIZE];
+	char network[NETWORK_NAME_SIZE];	/* desired only */
+	int ifindex;			/* snapshot only */
+	bool ours;			/* by its handle */
+	uint64_t rate;			/* bytes per second; 0: of others, or not as we would make it */
+	uint64_t peak;			/* likewise, while a burst lasts; 0: as fast as it goes */
+	uint32_t burst;			/* bytes that are sent at once */
+	uint32_t peak_burst;		/* and of these, at once in fact; 0: without a peak */
+	uint32_t queue;			/* bytes that are there at most, those included */
+	char kind[16];			/* of others */
 };
 
 /* A sysctl of net. Identity: path. */
@@ -285,6 +304,7 @@ struct netstate_uplink {
 	kind(device, devices)						\
 	kind(element, elements)						\
 	kind(checksum, checksums)					\
+	kind(shaper, shapers)						\
 	kind(sysctl, sysctls)						\
 	kind(service, services)						\
 	kind(tap, taps)							\
@@ -332,6 +352,7 @@ const struct netstate_bridge *netstate_find_bridge_index(const struct netstate *
 const struct netstate_service *netstate_find_service(const struct netstate *state, const char *network);
 const struct netstate_tap *netstate_find_tap(const struct netstate *state, const char *name);
 const struct netstate_uplink *netstate_find_uplink(const struct netstate *state, const char *network);
+const struct netstate_shaper *netstate_find_shaper(const struct netstate *state, const char *link);
 const struct netstate_sysctl *netstate_find_sysctl(const struct netstate *state, const char *path);
 
 /* Where the sysctls whose paths begin so stand in a sorted state; how many there are is *ret_n. */

@@ -84,12 +84,24 @@ enum key_id {
 	KEY_BOOT_ROOT, KEY_BOOT_FILE, KEY_BOOT_SERVER,
 	KEY_TAP_NAME, KEY_TAP_USER, KEY_TAP_GROUP, KEY_TAP_MULTI_QUEUE,
 	KEY_PORT_ISOLATED, KEY_PORT_MAC_BINDING, KEY_PORT_ADDRESS_BINDING, KEY_PORT_RA_GUARD, KEY_PORT_DHCP_GUARD,
-	KEY_PORT_BPDU_GUARD,
+	KEY_PORT_BPDU_GUARD, KEY_PORT_TO_RATE, KEY_PORT_TO_BURST, KEY_PORT_TO_PEAK, KEY_PORT_FROM_RATE, KEY_PORT_FROM_BURST,
+	KEY_BANDWIDTH_TO_RATE, KEY_BANDWIDTH_TO_BURST, KEY_BANDWIDTH_TO_PEAK, KEY_BANDWIDTH_FROM_RATE, KEY_BANDWIDTH_FROM_BURST,
 	KEY_MAX_,
 };
 
 #define NETWORK_LEASE_FOREVER UINT32_MAX
 #define NETWORK_NEVER UINT32_MAX
+
+/* How much may pass: what goes to and comes from all guests of a network together, and each of them. */
+enum network_rate_id {
+	NETWORK_RATE_TO_GUESTS, NETWORK_RATE_FROM_GUESTS, NETWORK_RATE_TO_GUEST, NETWORK_RATE_FROM_GUEST, NETWORK_RATE_MAX_,
+};
+
+struct network_rate {
+	uint64_t rate;			/* bytes per second; 0: as much as there is */
+	uint64_t peak;			/* bytes per second while a burst lasts; 0: as fast as it goes. To guests only */
+	uint32_t burst;			/* bytes that may pass at once; 0: nothing is said */
+};
 
 struct network_range {
 	struct ip first, last;
@@ -233,6 +245,7 @@ struct network {
 	bool mac_binding;
 	bool address_binding;		/* then MAC binding, too */
 	bool ra_guard, dhcp_guard, bpdu_guard;
+	struct network_rate rates[NETWORK_RATE_MAX_];
 };
 
 #define NETWORK_NULL (struct network){ 0 }

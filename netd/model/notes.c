@@ -120,6 +120,13 @@ static void tap_leaving(const struct plan_note *note, struct text *text, struct 
 		 STR_ESCAPED(note->link));
 }
 
+static void shaper_foreign(const struct plan_note *note, struct text *text, struct text *fix)
+{
+	text_add(text, "another program has put a queue at %s: what goes to guests by it is not held to the rate of this network's file",
+		 STR_ESCAPED(note->link));
+	text_add(fix, "tc qdisc delete dev %s root", STR_ESCAPED(note->link));
+}
+
 static const struct row {
 	enum note_weight weight;
 	void (*print)(const struct plan_note *note, struct text *text, struct text *fix);
@@ -138,6 +145,7 @@ static const struct row {
 	[PLAN_NOTE_TAP_FOREIGN] = { NOTE_DEGRADING, tap_foreign },
 	[PLAN_NOTE_TAP_BUSY] = { NOTE_DEGRADING, tap_busy },
 	[PLAN_NOTE_TAP_LEAVING] = { NOTE_REMARK, tap_leaving },
+	[PLAN_NOTE_SHAPER_FOREIGN] = { NOTE_DEGRADING, shaper_foreign },
 	[PLAN_NOTE_TABLE_OWNED] = { NOTE_FAILING, table_owned },
 };
 _Static_assert(ARRAY_SIZE(rows) == PLAN_NOTE_MAX_, "a row for each kind of note");

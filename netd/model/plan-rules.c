@@ -173,7 +173,7 @@ static bool same_prefixes(const struct netstate_table *a, const struct netstate_
  */
 static bool has_our_rules(const struct netstate_table *actual, const struct netstate_table *wanted)
 {
-	if (actual->features & ~wanted->features & RULESET_PORT)
+	if (actual->features & ~wanted->features & RULESET_BRIDGED)
 		return false;
 	if (actual->state != NETSTATE_TABLE_EQUAL || !covers_prefixes(actual, wanted))
 		return false;

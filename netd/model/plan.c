@@ -91,6 +91,7 @@ int plan_build(const struct netstate *desired, const struct netstate *snapshot, 
 		plan_sysctls(&planner);
 		plan_taps(&planner);
 		plan_ports(&planner);
+		plan_shapers(&planner);
 		plan_services(&planner);
 		plan_uplinks(&planner);
 		plan_routes(&planner);

@@ -56,6 +56,7 @@ enum plan_op {
 	PLAN_TAP_CREATE, PLAN_TAP_SET, PLAN_TAP_REMOVE,
 	PLAN_UPLINK_TAKE, PLAN_UPLINK_RELEASE,
 	PLAN_PORT_SET,			/* in its place: what [Port] says of it */
+	PLAN_SHAPER_SET, PLAN_SHAPER_REMOVE,
 	PLAN_OP_MAX_,
 };
 
@@ -93,6 +94,7 @@ struct plan_step {
 		struct netstate_route route;
 		struct netstate_element element;
 		struct netstate_checksum checksum;
+		struct netstate_shaper shaper;	/* as desired, by its link; to be removed: by ifindex */
 		struct netstate_sysctl sysctl;
 		struct netstate_service service;
 		struct netstate_uplink uplink;
@@ -117,6 +119,7 @@ enum plan_note_kind {
 	PLAN_NOTE_TAP_FOREIGN,		/* somebody else's interface has the name of a declared tap */
 	PLAN_NOTE_TAP_BUSY,		/* a tap is not as declared, and cannot be changed while a guest uses it */
 	PLAN_NOTE_TAP_LEAVING,		/* no section declares it any more; it goes when its guest does */
+	PLAN_NOTE_SHAPER_FOREIGN,	/* another program's queue stands where one of ours is to be */
 	PLAN_NOTE_TABLE_OWNED,		/* another process owns the table: nothing at all can be done */
 	PLAN_NOTE_MAX_,
 };

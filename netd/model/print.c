@@ -36,7 +36,7 @@ static const char *const set_names[] = {
 	[NETSTATE_SET_PORT_DHCP] = "port-dhcp", [NETSTATE_SET_PORT_BPDU] = "port-bpdu", [NETSTATE_SET_PORT_LEASED] = "port-leased",
 	[NETSTATE_SET_PORT_BOUND] = "port-bound", [NETSTATE_SET_PORT_MAC] = "port-mac", [NETSTATE_SET_PORT_TAKEN] = "port-taken",
 	[NETSTATE_SET_PORT_ADDRESS4] = "port-address4", [NETSTATE_SET_PORT_ADDRESS6] = "port-address6",
-	[NETSTATE_SET_PORT_GATEWAY6] = "port-gateway6",
+	[NETSTATE_SET_PORT_GATEWAY6] = "port-gateway6", [NETSTATE_SET_PORT_RATE] = "port-rate", [NETSTATE_SET_RATE] = "rate",
 };
 static_assert(ARRAY_SIZE(set_names) == NETSTATE_SET_MAX_, "a name for each set");
 
@@ -180,7 +180,8 @@ static void print_parts(FILE *file, const char *parts, const uint8_t *bytes)
 {
 	for (; *parts; bytes += ruleset_part_length(*parts++)) {
 		char name[IFNAME_SIZE + 1] = "";
-		uint32_t group;
+		uint32_t group, burst;
+		uint64_t rate;
 		struct mac mac;
 		struct ip ip;
 
@@ -210,6 +211,14 @@ static void print_parts(FILE *file, const char *parts, const uint8_t *bytes)
 		case 's':
 			fprintf(file, " %u", (unsigned int)bytes[0] << 8 | bytes[1]);
 			break;
+		case 'r':
+			memcpy(&rate, bytes, sizeof(rate));
+			fprintf(file, " %" PRIu64, rate);
+			break;
+		case 'b':
+			memcpy(&burst, bytes, sizeof(burst));
+			fprintf(file, " %u", burst);
+			break;
 		}
 	}
 }
@@ -232,6 +241,20 @@ static void print_checksum(FILE *file, const struct netstate_checksum *checksum)
 	fprintf(file, "checksum %s %s", checksum->bridge[0] ? STR_ESCAPED(checksum->bridge) : "-",
 		strategy_names[checksum->strategy]);
 	print_number(file, "handle", checksum->handle);
+}
+
+static void print_shaper(FILE *file, const struct netstate_shaper *shaper)
+{
+	fprintf(file, "shaper %s", STR_ESCAPED(shaper->link));
+	print_string(file, "net", shaper->network);
+	print_number(file, "index", (uint64_t)shaper->ifindex);
+	print_flag(file, "ours", shaper->ours);
+	print_number(file, "rate", shaper->rate);
+	print_number(file, "burst", shaper->burst);
+	print_number(file, "peak", shaper->peak);
+	print_number(file, "peak-burst", shaper->peak_burst);
+	print_number(file, "queue", shaper->queue);
+	print_string(file, "kind", shaper->kind);
 }
 
 static void print_sysctl(FILE *file, const struct netstate_sysctl *sysctl)
@@ -373,6 +396,10 @@ static void print_object(FILE *file, const struct plan_step *step)
 	case PLAN_CHECKSUM_ADD:
 	case PLAN_CHECKSUM_REMOVE:
 		print_checksum(file, &step->checksum);
+		break;
+	case PLAN_SHAPER_SET:
+	case PLAN_SHAPER_REMOVE:
+		print_shaper(file, &step->shaper);
 		break;
 	case PLAN_SYSCTL_SET:
 		print_sysctl(file, &step->sysctl);
@@ -695,7 +722,7 @@ static uint8_t parse_parts(struct line *line, const char *parts, uint8_t *bytes)
 		struct mac mac = { { 0 } };
 		struct ip ip = { 0 };
 		uint64_t number;
-		uint32_t group;
+		uint32_t group, burst;
 
 		switch (*parts) {
 		case 'n':
@@ -723,6 +750,14 @@ static uint8_t parse_parts(struct line *line, const char *parts, uint8_t *bytes)
 			number = read_number(line, want_word(line), 10, UINT16_MAX);
 			bytes[0] = (uint8_t)(number >> 8);
 			bytes[1] = (uint8_t)number;
+			break;
+		case 'r':
+			number = read_number(line, want_word(line), 10, UINT64_MAX);
+			memcpy(bytes, &number, sizeof(number));
+			break;
+		case 'b':
+			burst = (uint32_t)read_number(line, want_word(line), 10, UINT32_MAX);
+			memcpy(bytes, &burst, sizeof(burst));
 			break;
 		}
 	}
@@ -765,6 +800,35 @@ static void parse_checksum(struct line *line, struct netstate_checksum *checksum
 	while ((word = take_word(line))) {
 		if (is_key(word, "handle", &value))
 			checksum->handle = read_number(line, value, 10, UINT64_MAX);
+		else
+			line->bad = true;
+	}
+}
+
+static void parse_shaper(struct line *line, struct netstate_shaper *shaper)
+{
+	const char *word, *value;
+
+	read_name(line, want_word(line), shaper->link);
+	while ((word = take_word(line))) {
+		if (is_flag(word, "ours", &shaper->ours))
+			continue;
+		if (is_key(word, "net", &value))
+			read_name(line, value, shaper->network);
+		else if (is_key(word, "index", &value))
+			shaper->ifindex = (int)read_number(line, value, 10, INT32_MAX);
+		else if (is_key(word, "rate", &value))
+			shaper->rate = read_number(line, value, 10, UINT64_MAX);
+		else if (is_key(word, "burst", &value))
+			shaper->burst = (uint32_t)read_number(line, value, 10, UINT32_MAX);
+		else if (is_key(word, "peak", &value))
+			shaper->peak = read_number(line, value, 10, UINT64_MAX);
+		else if (is_key(word, "peak-burst", &value))
+			shaper->peak_burst = (uint32_t)read_number(line, value, 10, UINT32_MAX);
+		else if (is_key(word, "queue", &value))
+			shaper->queue = (uint32_t)read_number(line, value, 10, UINT32_MAX);
+		else if (is_key(word, "kind", &value))
+			read_name(line, value, shaper->kind);
 		else
 			line->bad = true;
 	}

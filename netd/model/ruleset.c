@@ -51,11 +51,13 @@ static const struct ruleset_chain chain_table[] = {
 	{ "masq" },
 	{ "masq6" },
 	{ "input", "filter", "input", 1, 0 },
+	{ "rate_forward", "filter", "forward", 2, -10, RULESET_RATE },
+	{ "rate_input", "filter", "input", 1, -10, RULESET_RATE },
 	{ "from_guest_in" },
 	{ "to_host" },
 	{ "service" },
 	/* Before br_netfilter shows them to the rules for IP. */
-	{ "port_in", "filter", "prerouting", 0, -300, RULESET_PORT },
+	{ "port_in", "filter", "prerouting", 0, -300, RULESET_BRIDGED },
 	{ "port", .feature = RULESET_PORT },
 	{ "port_source", .feature = RULESET_PORT },
 	{ "port_arp", .feature = RULESET_PORT },
@@ -195,7 +197,13 @@ static const struct {
 	{ "service", ONCE, "udp dport 69 accept" },
 	{ "service", ONCE, "reject" },
 
+	/* [Bandwidth]: the limit is in the element. What br_netfilter shows here of frames on one bridge is not counted. */
+	{ "rate_forward", ONCE, "iifname . oifname @same accept", RULESET_RATE },
+	{ "rate_forward", ONCE, "iifname @rate drop", RULESET_RATE },
+	{ "rate_input", ONCE, "iifname @rate drop", RULESET_RATE },
+
 	/* [Port]: what comes from a port of a guest, before its bridge has looked at it. */
+	{ "port_in", ONCE, "iifname @portrate drop", RULESET_PORT_RATE },
 	{ "port_in", ONCE, "iifgroup @guarded goto port", RULESET_PORT },
 
 	{ "port", ONCE, "iifname @bound iifname . ether saddr != @mac drop", RULESET_PORT },
@@ -282,6 +290,9 @@ static const struct part {
 	{ 'f', 1, 2, "nf_proto" },	/* stands alone */
 	{ 'g', 4, 35, "devgroup" },	/* in the host's byte order */
 	{ 'm', 8, 9, "ether_addr" },
+	/* Of limits, in the host's byte order: bytes per second, and bytes at once. No type of nft(8)'s. */
+	{ 'r', 8, 0, "rate" },
+	{ 'b', 4, 0, "burst" },
 };
 
 static const struct {
@@ -290,6 +301,7 @@ static const struct {
 	const char *key;		/* letters of parts */
 	const char *data;		/* of a map; else NULL */
 	uint32_t feature;
+	bool limited;			/* data are a limit's */
 } set_table[] = {
 	[NETSTATE_SET_BRIDGES] = { "bridges", false, "n" },
 	[NETSTATE_SET_SOURCE4] = { "source", true, "n4" },
@@ -329,6 +341,8 @@ static const struct {
 	[NETSTATE_SET_PORT_ADDRESS4] = { "address4", false, "gm4", NULL, RULESET_PORT },
 	[NETSTATE_SET_PORT_ADDRESS6] = { "address6", false, "gm6", NULL, RULESET_PORT },
 	[NETSTATE_SET_PORT_GATEWAY6] = { "gateway6", false, "g6", NULL, RULESET_PORT },
+	[NETSTATE_SET_PORT_RATE] = { "portrate", false, "n", "rb", RULESET_PORT_RATE, true },
+	[NETSTATE_SET_RATE] = { "rate", false, "n", "rb", RULESET_RATE, true },
 };
 static_assert(ARRAY_SIZE(set_table) == NETSTATE_SET_MAX_, "every set has its row");
 
@@ -411,10 +425,10 @@ static const struct {
 	{ RULESET_ARP_PTYPE, 0x0800, "ip" },
 };
 
-/* What belongs to this feature is in the table of the bridge family. */
+/* Is what belongs to this feature in the table of the bridge family? */
 static bool is_bridged(uint32_t feature)
 {
-	return feature == RULESET_PORT;
+	return feature & RULESET_BRIDGED;
 }
 
 /* Is @length one of the prefix lengths that the table is made for? */
@@ -506,7 +520,7 @@ uint8_t ruleset_set_key_length(enum netstate_set set)
 	return set < NETSTATE_SET_MAX_ ? (uint8_t)ruleset_part_offset(set_table[set].key, strlen(set_table[set].key)) : 0;
 }
 
-/* 0 for a set that is no map. */
+/* 0 for a set that is no map and has no limits. */
 uint8_t ruleset_set_data_length(enum netstate_set set)
 {
 	const char *data = set < NETSTATE_SET_MAX_ ? set_table[set].data : NULL;
@@ -532,7 +546,13 @@ const char *ruleset_set_key(enum netstate_set set)
 	return set_table[set].key;
 }
 
-/* The parts of what its keys stand for, NULL for a set that is no map. */
+/* Does each of its elements have a limit? */
+bool ruleset_set_is_limited(enum netstate_set set)
+{
+	return set < NETSTATE_SET_MAX_ && set_table[set].limited;
+}
+
+/* The parts of what its keys stand for, or of a limit; NULL for a set that is no map and has none. */
 const char *ruleset_set_data(enum netstate_set set)
 {
 	return set_table[set].data;
@@ -964,7 +984,8 @@ static void add_set(struct ruleset *ruleset, enum netstate_set set, unsigned int
 	item->key_type = add_type(set_table[set].key, strlen(set_table[set].key), &text);
 	item->key_length = ruleset_set_key_length(set);
 	item->bridge = is_bridged(set_table[set].feature);
-	item->data_length = ruleset_set_data_length(set);
+	item->limited = set_table[set].limited;
+	item->data_length = item->limited ? 0 : ruleset_set_data_length(set);
 	if (item->data_length) {
 		size_t n = strlen(set_table[set].data);
 
@@ -1040,8 +1061,9 @@ static void print_table(const struct ruleset *ruleset, bool bridge, struct text 
 	text_add(text, "table %s " RULESET_TABLE " {\n\tcomment \"guestnet %u\"\n", bridge ? "bridge" : "inet", RULESET_VERSION);
 	for (size_t i = 0; i < ruleset->n_sets; i++)
 		if (ruleset->sets[i].bridge == bridge)
-			text_add(text, "\t%s %s { type %s; }\n", ruleset->sets[i].data_length ? "map" : "set",
-				 ruleset->sets[i].name, ruleset->sets[i].type_text);
+			text_add(text, "\t%s %s { type %s; %s}\n", ruleset->sets[i].data_length ? "map" : "set",
+				 ruleset->sets[i].name, ruleset->sets[i].type_text,
+				 ruleset->sets[i].limited ? RULESET_LIMIT_TEXT "; " : "");
 	for (size_t i = 0; i < ruleset->n_chains; i++) {
 		const struct ruleset_chain *chain = &ruleset->chains[i];
 

@@ -19,6 +19,9 @@
 #define RULESET_NFPROTO_ARP	3
 #define RULESET_NAME_SIZE	32
 #define RULESET_TEXT_SIZE	200
+/* What an element without a limit of its own has: nft(8) wants it of a set whose elements have limits. */
+#define RULESET_LIMIT_RATE	1024
+#define RULESET_LIMIT_TEXT	"limit rate over 1 kbytes/second"
 #define RULESET_STATEMENTS	10
 #define RULESET_FIELDS		3
 
@@ -35,7 +38,10 @@ enum ruleset_feature {
 	RULESET_FORWARD		= 1 << 5,	/* [Forward] */
 	RULESET_OPEN		= 1 << 6,	/* Mode=open beside ForwardGuard=yes */
 	RULESET_PORT		= 1 << 7,	/* [Port]: a second table, of the bridge family */
-	RULESET_FEATURES_ALL	= (1 << 8) - 1,
+	RULESET_RATE		= 1 << 8,	/* [Bandwidth] */
+	RULESET_PORT_RATE	= 1 << 9,	/* FromGuestRate=: in that table, too */
+	RULESET_BRIDGED		= RULESET_PORT | RULESET_PORT_RATE,
+	RULESET_FEATURES_ALL	= (1 << 10) - 1,
 };
 
 /* What of a packet a statement looks at. */
@@ -109,6 +115,7 @@ struct ruleset_set {
 	uint8_t key_length;
 	uint32_t data_type;		/* of a map */
 	uint8_t data_length;		/* 0: a set */
+	bool limited;			/* a set; each element has a limit */
 	bool interval;			/* the data are two, first and last */
 	bool bridge;			/* in the table of the bridge family */
 };
@@ -138,6 +145,7 @@ bool ruleset_set_is_bridged(enum netstate_set set);
 bool ruleset_has_bridge(const struct ruleset *ruleset);
 const char *ruleset_set_key(enum netstate_set set);
 const char *ruleset_set_data(enum netstate_set set);
+bool ruleset_set_is_limited(enum netstate_set set);
 uint8_t ruleset_part_length(char part);
 size_t ruleset_part_offset(const char *parts, size_t n);
 

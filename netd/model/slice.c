@@ -342,6 +342,38 @@ static void cut_checksums(struct cut *cut)
 			latch(cut, netstate_add_checksum(&cut->slice->snapshot, &cut->snapshot->checksums[i]));
 }
 
+static bool has_link(const struct netstate *state, const char *link)
+{
+	if (netstate_find_bridge(state, link))
+		return true;
+	for (size_t i = 0; i < state->n_ports; i++)
+		if (strcmp(state->ports[i].name, link) == 0)
+			return true;
+	return false;
+}
+
+/* Queues at bridges and ports of the slice; one of ours that is nobody's any more is seen as a whole. */
+static void cut_shapers(struct cut *cut)
+{
+	for (size_t i = 0; goes_on(cut) && i < cut->desired->n_shapers; i++) {
+		const struct netstate_shaper *want = &cut->desired->shapers[i];
+
+		if (is_among(cut, want->network))
+			latch(cut, netstate_add_shaper(&cut->slice->desired, want));
+		/* A port of theirs on the bridge of another network, or the other way round. */
+		if (is_among(cut, want->network) != has_link(&cut->slice->snapshot, want->link) && has_link(cut->snapshot, want->link))
+			cut->whole = true;
+	}
+	for (size_t i = 0; goes_on(cut) && i < cut->snapshot->n_shapers; i++) {
+		const struct netstate_shaper *shaper = &cut->snapshot->shapers[i];
+
+		if (has_link(&cut->slice->snapshot, shaper->link))
+			latch(cut, netstate_add_shaper(&cut->slice->snapshot, shaper));
+		else if (shaper->ours && !has_link(cut->snapshot, shaper->link))
+			cut->whole = true;
+	}
+}
+
 static void cut_services(struct cut *cut)
 {
 	for (size_t i = 0; i < cut->n_networks; i++) {
@@ -435,6 +467,7 @@ int slice_build(const struct netstate *desired, const struct netstate *snapshot,
 	cut_routes(&cut);
 	cut_ports(&cut);
 	cut_checksums(&cut);
+	cut_shapers(&cut);
 	if (goes_on(&cut))
 		cut_services(&cut);
 	cut_sysctls(&cut);

@@ -184,6 +184,27 @@ static inline void world_add(struct world *world, const char *name, const char *
 	world->n++;
 }
 
+/* Builds the desired state, with what the ports of @snapshot need. */
+static inline void world_build_again(struct world *world, const struct netstate *snapshot)
+{
+	struct desired_options options = test_options;
+	struct rates_port ports[64] = { { .port = "" } };
+	size_t n = 0;
+
+	for (size_t i = 0; snapshot && i < snapshot->n_ports && n < ARRAY_SIZE(ports); i++) {
+		if (!snapshot->ports[i].guest && snapshot->ports[i].owner != NETSTATE_OURS)
+			continue;
+		memcpy(ports[n].port, snapshot->ports[i].name, IFNAME_SIZE);
+		memcpy(ports[n++].bridge, snapshot->ports[i].bridge, IFNAME_SIZE);
+	}
+	options.rates = RATES_QUEUE | RATES_LIMIT;
+	options.rated_ports = ports;
+	options.n_rated_ports = n;
+	netstate_deinit(&world->desired);
+	assert_int_equal(desired_build(world->pointers, world->n, world->choices, world->n_choices, &options,
+				       &world->desired), 0);
+}
+
 /* Chooses addresses and builds the desired state. */
 static inline void world_build(struct world *world, const struct netstate *snapshot)
 {
@@ -196,9 +217,7 @@ static inline void world_build(struct world *world, const struct netstate *snaps
 	free(world->choices);
 	world->choices = choices;
 	world->n_choices = n_choices;
-	netstate_deinit(&world->desired);
-	assert_int_equal(desired_build(world->pointers, world->n, world->choices, world->n_choices, &test_options,
-				       &world->desired), 0);
+	world_build_again(world, snapshot);
 }
 
 static inline void world_load(struct world *world, const struct golden *golden)
@@ -258,6 +277,9 @@ static inline void sim_delete_bridge(struct netstate *state, struct netstate_bri
 	for (size_t i = 0; i < state->n_ports; i++)
 		if (state->ports[i].master == bridge->ifindex)
 			state->ports[i].master = 0;
+	for (size_t i = state->n_shapers; i-- > 0;)
+		if (state->shapers[i].ifindex == bridge->ifindex)
+			sim_remove(state, shapers, &state->shapers[i]);
 	sim_forget_sysctls(state, bridge->name);
 	sim_remove(state, bridges, bridge);
 }
@@ -271,6 +293,11 @@ static inline void sim_rename_bridge(struct netstate *state, struct netstate_bri
 		if (strcmp(state->addresses[i].link, bridge->name) == 0) {
 			memset(state->addresses[i].link, 0, IFNAME_SIZE);
 			snprintf(state->addresses[i].link, IFNAME_SIZE, "%s", name);
+		}
+	for (size_t i = 0; i < state->n_shapers; i++)
+		if (state->shapers[i].ifindex == bridge->ifindex) {
+			memset(state->shapers[i].link, 0, IFNAME_SIZE);
+			snprintf(state->shapers[i].link, IFNAME_SIZE, "%s", name);
 		}
 	for (size_t i = 0; i < state->n_routes; i++)
 		if (strcmp(state->routes[i].link, bridge->name) == 0) {
@@ -547,6 +574,41 @@ static inline void sim_checksum(struct netstate *state, const struct plan_step *
 	fail_msg("checksum-remove: there is none");
 }
 
+static inline int sim_link_index(const struct netstate *state, const char *link)
+{
+	for (size_t i = 0; i < state->n_bridges; i++)
+		if (strcmp(state->bridges[i].name, link) == 0)
+			return state->bridges[i].ifindex;
+	for (size_t i = 0; i < state->n_ports; i++)
+		if (strcmp(state->ports[i].name, link) == 0)
+			return state->ports[i].ifindex;
+	return 0;
+}
+
+/* As the kernel: what stands there of others is in the way; ours is changed in place. */
+static inline void sim_shaper(struct netstate *state, const struct plan_step *step)
+{
+	struct netstate_shaper shaper = step->shaper;
+	bool set = step->op == PLAN_SHAPER_SET, found = false;
+
+	if (set)
+		shaper.ifindex = sim_link_index(state, shaper.link);
+	if (!shaper.ifindex)
+		fail_msg("%s: no such interface", shaper.link);
+	for (size_t i = state->n_shapers; i-- > 0;)
+		if (state->shapers[i].ifindex == shaper.ifindex) {
+			if (!state->shapers[i].ours)
+				fail_msg("%s: another program's queue", shaper.link);
+			sim_remove(state, shapers, &state->shapers[i]);
+			found = true;
+		}
+	if (!set && !found)
+		fail_msg("shaper-remove: %s has none", shaper.link);
+	memset(shaper.network, 0, sizeof(shaper.network));
+	if (set)
+		netstate_add_shaper(state, &shaper);
+}
+
 /* A card is taken when its bridge is there and up, and goes back before that goes. */
 static inline void sim_uplink(struct netstate *state, const struct plan_step *step)
 {
@@ -638,6 +700,10 @@ static inline void sim_step(struct netstate *state, const struct plan_step *step
 		break;
 	case PLAN_PORT_SET:
 		sim_port(state, &step->port);
+		break;
+	case PLAN_SHAPER_SET:
+	case PLAN_SHAPER_REMOVE:
+		sim_shaper(state, step);
 		break;
 	case PLAN_OP_MAX_:
 		break;

@@ -57,6 +57,23 @@ static const struct {
 	{ "[Network]\nMACAddress=01:00:00:00:00:00\n", "lab.network:2: MACAddress=01:00:00:00:00:00: want the address of one interface" },
 	{ "[Network]\nMTU=1279\n", "lab.network:2: MTU=1279: want a number from 1280 to 65535" },
 	{ "[Network]\nMTU=65536\n", "lab.network:2: MTU=65536: want a number" },
+	{ "[Bandwidth]\nToGuestsRate=7999\n", "lab.network:2: ToGuestsRate=7999: want bits per second" },
+	{ "[Bandwidth]\nToGuestsRate=8k\n", "lab.network:2: ToGuestsRate=8k: want bits per second" },
+	{ "[Bandwidth]\nToGuestsRate=K\n", "lab.network:2: ToGuestsRate=K: want bits per second" },
+	{ "[Bandwidth]\nToGuestsRate=1.5M\n", "lab.network:2: ToGuestsRate=1.5M: want bits per second" },
+	{ "[Bandwidth]\nToGuestsRate=101G\n", "lab.network:2: ToGuestsRate=101G: want bits per second" },
+	{ "[Bandwidth]\nToGuestsRate=4294967297\n", "lab.network:2: ToGuestsRate=4294967297: want bits per second" },
+	{ "[Bandwidth]\nFromGuestsRate=-1M\n", "lab.network:2: FromGuestsRate=-1M: want bits per second" },
+	{ "[Bandwidth]\nFromGuestsBurstBytes=1M\n", "lab.network:2: [Bandwidth] FromGuestsBurstBytes= has no meaning without FromGuestsRate=" },
+	{ "[Bandwidth]\nToGuestsRate=1M\nToGuestsBurstBytes=0\n", "lab.network:3: ToGuestsBurstBytes=0: want bytes: a number up to 1G" },
+	{ "[Bandwidth]\nToGuestsRate=1M\nToGuestsBurstBytes=1025M\n", "lab.network:3: ToGuestsBurstBytes=1025M: want bytes" },
+	{ "[Bandwidth]\nToGuestsBurstBytes=25M\nToGuestsRate=1M\n", "lab.network:2: [Bandwidth] ToGuestsBurstBytes=: at ToGuestsRate= it takes more than 200 seconds" },
+	{ "[Bandwidth]\nToGuestsRate=8M\nToGuestsPeakRate=8M\n", "lab.network:3: [Bandwidth] ToGuestsPeakRate= is the rate while a burst lasts: want more than ToGuestsRate=" },
+	{ "[Port]\nToGuestPeakRate=8M\n", "lab.network:2: [Port] ToGuestPeakRate= has no meaning without ToGuestRate=" },
+	{ "[Port]\nToGuestRate=1M\nToGuestPeakRate=2\n", "lab.network:3: ToGuestPeakRate=2: want bits per second" },
+	{ "[Bandwidth]\nToGuestRate=1M\n", "lab.network:2: ToGuestRate= belongs into section [Port], not [Bandwidth]" },
+	{ "[Port]\nToGuestBurstBytes=1M\n", "lab.network:2: [Port] ToGuestBurstBytes= has no meaning without ToGuestRate=" },
+	{ "[Network]\nMode=bridge\nBridge=br0\n[Bandwidth]\nToGuestsRate=1M\n", "lab.network:5: [Bandwidth] ToGuestsRate= has no meaning with Mode=bridge" },
 	{ "[Network]\nMTU=1500x\n", "lab.network:2: MTU=1500x: want a number" },
 	{ "[Network]\nAutostart=maybe\n", "lab.network:2: Autostart=maybe: want yes, no or on-demand" },
 	{ "[Network]\nIdleTimeout=0\n", "lab.network:2: IdleTimeout=0: want infinity, or a time of at least 1s" },
@@ -288,6 +305,33 @@ static void every_key(void **state _unused_)
 	assert_string_equal(network.domain, "lab.example.org");
 	assert_int_equal(network.n_forwarders, 2);
 	check_string("forwarder", IP_TEXT(&network.forwarders[1]), "2620:fe::fe");
+}
+
+static void rates(void **state _unused_)
+{
+	static const struct {
+		const char *value;
+		uint64_t rate;
+	} cases[] = {
+		{ "8K", 1000 }, { "8000", 1000 }, { "1M", 125000 }, { "100M", 12500000 }, { "2500M", 312500000 }, { "100G", UINT64_C(12500000000) },
+	};
+	_cleanup_(network_deinit) struct network bursts = NETWORK_NULL;
+	struct failure failure = { "" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(network_deinit) struct network network = NETWORK_NULL;
+		char text[128];
+
+		snprintf(text, sizeof(text), "[Bandwidth]\nToGuestsRate=%s\n[Port]\nFromGuestRate=%s\n", cases[i].value, cases[i].value);
+		assert_int_equal(test_parse_network("lab", text, &network, &failure), 0);
+		assert_true(network.rates[NETWORK_RATE_TO_GUESTS].rate == cases[i].rate);
+		assert_true(network.rates[NETWORK_RATE_FROM_GUEST].rate == cases[i].rate);
+		assert_true(network.rates[NETWORK_RATE_FROM_GUESTS].rate == 0 && network.rates[NETWORK_RATE_TO_GUEST].rate == 0);
+	}
+	assert_int_equal(test_parse_network("lab", "[Port]\nToGuestRate=80M\nToGuestBurstBytes=2M\nToGuestBurstBytes=\n"
+					    "FromGuestRate=1M\nFromGuestBurstBytes=2K\n", &bursts, &failure), 0);
+	assert_int_equal(bursts.rates[NETWORK_RATE_TO_GUEST].burst, 0);
+	assert_int_equal(bursts.rates[NETWORK_RATE_FROM_GUEST].burst, 2048);
 }
 
 static void lease_times(void **state _unused_)
@@ -583,6 +627,7 @@ int main(void)
 		cmocka_unit_test(an_empty_file_is_a_nat_network),
 		cmocka_unit_test(names_end_in_zeros),
 		cmocka_unit_test(every_key),
+		cmocka_unit_test(rates),
 		cmocka_unit_test(lease_times),
 		cmocka_unit_test(on_demand),
 		cmocka_unit_test(dropins_apply_in_order),

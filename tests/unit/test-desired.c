@@ -148,7 +148,7 @@ static void a_change_is_as_good_as_all(void **state _unused_)
 	static const char *const texts[] = {
 		"[Address]\nAddress=10.0.0.1/24\nAddress=fd00::1/64\n",
 		"[Network]\nMode=isolated\n[Address]\nAddress=10.0.1.1/24\nAddress=fd00:1::1/64\n[DHCP]\nEnable=no\n",
-		"[Network]\nMode=route\n[Address]\nAddress=10.0.2.1/26\n",
+		"[Network]\nMode=route\n[Address]\nAddress=10.0.2.1/26\n[Bandwidth]\nToGuestsRate=8M\nFromGuestsRate=4M\n",
 		"[Network]\nHostAccess=all\nNAT66=yes\n[Address]\nAddress=fd00:3::1/60\n",
 		"[Network]\nMode=isolated\nHostAccess=none\n[Address]\nAddress=10.0.4.1/29\n[DNS]\nEnable=no\n[DHCP]\nEnable=no\n",
 		"[Network]\nNATPorts=2000-3000\n[Address]\nAddress=10.0.5.1/24\n",
@@ -157,6 +157,7 @@ static void a_change_is_as_good_as_all(void **state _unused_)
 	};
 	enum { N = ARRAY_SIZE(texts), ALL = 1 << N };
 	const struct network *before[N], *now[N], *added[N], *removed[N];
+	struct desired_options options = test_options;
 	struct world world = { .n = 0 };
 	uint32_t random = 7, last = 0;
 	unsigned int n_changed = 0;
@@ -165,6 +166,7 @@ static void a_change_is_as_good_as_all(void **state _unused_)
 	for (size_t i = 0; i < N; i++, name[0]++)
 		world_add(&world, name, texts[i]);
 	world_build(&world, NULL);
+	options.rates = RATES_QUEUE | RATES_LIMIT;
 	for (unsigned int round = 0; round < 2000; round++) {
 		size_t n_before = 0, n = 0, n_added = 0, n_removed = 0;
 		_cleanup_(netstate_deinit) struct netstate changed = NETSTATE_NULL, built = NETSTATE_NULL;
@@ -188,9 +190,9 @@ static void a_change_is_as_good_as_all(void **state _unused_)
 		last = next;
 		if (!desired_can_change(added, n_added) || !desired_can_change(removed, n_removed))
 			continue;
-		assert_int_equal(desired_build(before, n_before, world.choices, world.n_choices, &test_options, &changed), 0);
-		assert_int_equal(desired_build(now, n, world.choices, world.n_choices, &test_options, &built), 0);
-		if (!desired_change(&changed, now, n, added, n_added, removed, n_removed, world.choices, world.n_choices, &test_options))
+		assert_int_equal(desired_build(before, n_before, world.choices, world.n_choices, &options, &changed), 0);
+		assert_int_equal(desired_build(now, n, world.choices, world.n_choices, &options, &built), 0);
+		if (!desired_change(&changed, now, n, added, n_added, removed, n_removed, world.choices, world.n_choices, &options))
 			continue;	/* then it is as it was, and all is built */
 		n_changed++;
 		assert_int_equal(netstate_print(&built, &want), 0);

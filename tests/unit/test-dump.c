@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the kernel says of a port's VLANs. */
+/* What the kernel says of a port's VLANs, and of the limits of elements. */
+#include <endian.h>
 #include <linux/if_bridge.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
@@ -60,10 +64,93 @@ static void vlans_of_a_port(void **state _unused_)
 	}
 }
 
+struct limited {
+	size_t key_length, length;
+	uint64_t rate;
+	uint32_t burst;
+};
+
+static int each_limited(const void *key _unused_, size_t key_length, const void *value, size_t length, void *data)
+{
+	struct limited *limited = data;
+
+	limited->key_length = key_length;
+	limited->length = length;
+	if (length == sizeof(limited->rate) + sizeof(limited->burst)) {
+		memcpy(&limited->rate, value, sizeof(limited->rate));
+		memcpy(&limited->burst, (const uint8_t *)value + sizeof(limited->rate), sizeof(limited->burst));
+	}
+	return 0;
+}
+
+static void put_be32(struct nl_batch *batch, uint16_t type, uint32_t value)
+{
+	const uint32_t value_be = htobe32(value);
+
+	nl_put(batch, type, &value_be, sizeof(value_be));
+}
+
+static void put_be64(struct nl_batch *batch, uint16_t type, uint64_t value)
+{
+	const uint64_t value_be = htobe64(value);
+
+	nl_put(batch, type, &value_be, sizeof(value_be));
+}
+
+static void limits_of_elements(void **state _unused_)
+{
+	static const struct {
+		const char *name;
+		uint64_t unit;
+		uint32_t type, flags;
+		size_t length;
+		uint64_t rate;
+	} cases[] = {
+		{ "limit", 1, NFT_LIMIT_PKT_BYTES, NFT_LIMIT_F_INV, 12, UINT64_C(12500000000) },
+		/* By the minute, of packets, and one that is about what is below: none that we make. */
+		{ "limit", 60, NFT_LIMIT_PKT_BYTES, NFT_LIMIT_F_INV, 12, 0 },
+		{ "limit", 1, NFT_LIMIT_PKTS, NFT_LIMIT_F_INV, 12, 0 },
+		{ "limit", 1, NFT_LIMIT_PKT_BYTES, 0, 12, 0 },
+		{ "counter", 1, NFT_LIMIT_PKT_BYTES, NFT_LIMIT_F_INV, 0, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+		const struct nfgenmsg header = { .nfgen_family = NFPROTO_INET };
+		struct limited found = { 0 };
+		size_t list, item, nest, data;
+
+		nl_begin(&batch, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM, 0, 0, &header, sizeof(header));
+		list = nl_nest(&batch, NFTA_SET_ELEM_LIST_ELEMENTS);
+		item = nl_nest(&batch, NFTA_LIST_ELEM);
+		nest = nl_nest(&batch, NFTA_SET_ELEM_KEY);
+		nl_put(&batch, NFTA_DATA_VALUE, "gn-a\0\0\0\0\0\0\0\0\0\0\0", 16);
+		nl_nest_end(&batch, nest);
+		nest = nl_nest(&batch, NFTA_SET_ELEM_EXPR);
+		nl_put_string(&batch, NFTA_EXPR_NAME, cases[i].name);
+		data = nl_nest(&batch, NFTA_EXPR_DATA);
+		put_be64(&batch, NFTA_LIMIT_RATE, UINT64_C(12500000000));
+		put_be64(&batch, NFTA_LIMIT_UNIT, cases[i].unit);
+		put_be32(&batch, NFTA_LIMIT_BURST, 65536);
+		put_be32(&batch, NFTA_LIMIT_TYPE, cases[i].type);
+		put_be32(&batch, NFTA_LIMIT_FLAGS, cases[i].flags);
+		nl_nest_end(&batch, data);
+		nl_nest_end(&batch, nest);
+		nl_nest_end(&batch, item);
+		nl_nest_end(&batch, list);
+		assert_int_equal(batch.error, 0);
+		assert_int_equal(dump_elements(batch.message, each_limited, &found), 0);
+		assert_int_equal(found.key_length, 16);
+		assert_int_equal(found.length, cases[i].length);
+		assert_true(found.rate == cases[i].rate && found.burst == (cases[i].rate ? 65536 : 0));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vlans_of_a_port),
+		cmocka_unit_test(limits_of_elements),
 	};
 
 	return cmocka_run_group_tests_name("dump", tests, NULL, NULL);

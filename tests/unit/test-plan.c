@@ -98,6 +98,8 @@ static void run_case(struct golden *golden)
 	read_state(golden, "snapshot", &world.desired, &snapshot);
 	read_state(golden, "memory", &world.desired, &remembered);
 	memory = test_memory(&remembered, &remembered);
+	world_build_again(&world, &snapshot);	/* there are ports now */
+	world.desired.table.fingerprint = 0;
 
 	assert_int_equal(plan_build(&world.desired, &snapshot, &memory, except, n_except, 7, &plan), 0);
 	assert_int_equal(plan.id, 7);
@@ -198,7 +200,7 @@ static void bad_text(void **state _unused_)
 		"bridges x", "bridge", "bridge a-name-that-is-too-long", "bridge x frob", "bridge x index=", "bridge x mac=1",
 		"port x", "address gn-a", "address gn-a 10.0.0.1", "address gn-a 10.0.0.1/33", "element", "element source4/24 gn-a",
 		"element source4/24 gn-a fd00::", "element foo gn-a", "checksum gn-a", "checksum gn-a frob", "sysctl a", "sysctl a 1 2",
-		"table", "table foo", "table equal prefixes4=33", "table equal prefixes6=129", "service a", "route 1.2.3.4",
+		"shaper", "shaper a b", "shaper a rate=x", "element rate gn-a", "element rate gn-a : 5", "table", "table foo", "table equal prefixes4=33", "table equal prefixes6=129", "service a", "route 1.2.3.4",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -234,6 +236,8 @@ static void declare(struct chaos *chaos)
 		"[Address]\nAddress=172.31.%u.1/28\nAddress=fd77:%u::1/64\nAddress=fd78:%u::1/80\n",
 		"[Network]\nBridge=br-%u-%u%u\n", "[Port]\nIsolated=yes\n", "[Port]\nAddressBinding=lease\nRAGuard=yes\n",
 		"[Port]\nIsolated=yes\nDHCPGuard=yes\nBPDUGuard=yes\nMACBinding=yes\n",
+		"[Bandwidth]\nToGuestsRate=8M\nFromGuestsRate=1%u0K\n", "[Port]\nToGuestRate=1%u0K\nFromGuestRate=4M\nRAGuard=yes\n",
+		"[Bandwidth]\nToGuestsRate=16M\n[Port]\nToGuestRate=2M\n[Network]\nBridge=br-%u-%u%u\n",
 	};
 	struct subnet_choice *choices = chaos->world.choices;
 	size_t n_choices = chaos->world.n_choices;
@@ -472,6 +476,33 @@ static void mark_addresses(struct chaos *chaos)
 		some->no_route = true;
 }
 
+/* Of others' only at ports: those are there before and after a plan, and called the same. */
+static void change_shapers(struct chaos *chaos)
+{
+	struct netstate *state = &chaos->state;
+	struct netstate_shaper *some = state->n_shapers ? &state->shapers[pick(chaos, (unsigned int)state->n_shapers)] : NULL;
+	struct netstate_port *port = state->n_ports ? &state->ports[pick(chaos, (unsigned int)state->n_ports)] : NULL;
+	struct netstate_shaper shaper = { .kind = "htb" };
+
+	switch (pick(chaos, 3)) {
+	case 0:
+		if (some)
+			sim_remove(state, shapers, some);
+		break;
+	case 1:
+		if (some && some->ours)
+			some->rate = pick(chaos, 2) ? 0 : some->rate + 1000;
+		break;
+	case 2:
+		if (!port || netstate_find_shaper(state, port->name))
+			break;
+		memcpy(shaper.link, port->name, sizeof(shaper.link));
+		shaper.ifindex = port->ifindex;
+		netstate_add_shaper(state, &shaper);
+		break;
+	}
+}
+
 static void change_rest(struct chaos *chaos)
 {
 	struct netstate *state = &chaos->state;
@@ -516,7 +547,7 @@ static void disturb(struct chaos *chaos)
 {
 	static void (*const ways[])(struct chaos *chaos) = {
 		add_foreign_bridge, rename_any, change_bridge, change_bridge, change_addresses, change_table, change_ports,
-		change_ports, change_rest,
+		change_ports, change_rest, change_shapers, change_shapers,
 	};
 
 	for (unsigned int n = pick(chaos, 6); n > 0; n--) {
@@ -564,6 +595,9 @@ static char *print_foreign(const struct chaos *chaos)
 	for (size_t i = 0; i < chaos->state.n_addresses; i++)
 		if (!chaos->state.addresses[i].ours)
 			netstate_add_address(&foreign, &chaos->state.addresses[i]);
+	for (size_t i = 0; i < chaos->state.n_shapers; i++)
+		if (!chaos->state.shapers[i].ours)
+			netstate_add_shaper(&foreign, &chaos->state.shapers[i]);
 	assert_int_equal(netstate_print(&foreign, &text), 0);
 	return text;
 }
@@ -601,6 +635,7 @@ static void repair(struct chaos *chaos)
 	_cleanup_(freep) char *before = print_foreign(chaos), *after = NULL;
 	struct plan plan;
 
+	world_build_again(&chaos->world, &chaos->state);
 	assert_int_equal(plan_build(&chaos->world.desired, &chaos->state, &memory, NULL, 0, 1, &plan), 0);
 	check_targets(chaos, &plan);
 	plan_simulate(&chaos->state, &plan);
@@ -650,6 +685,17 @@ static void check_whole(const struct chaos *chaos)
 		assert_true(have->up);
 		assert_int_equal(have->mtu, want->mtu);
 		assert_true(sim_has_bridges_element(&chaos->state, want->name));
+	}
+	for (size_t i = 0; i < chaos->world.desired.n_shapers; i++) {
+		const struct netstate_shaper *want = &chaos->world.desired.shapers[i];
+		const struct netstate_bridge *bridge = netstate_find_bridge(&chaos->state, want->link);
+		const struct netstate_shaper *have = netstate_find_shaper(&chaos->state, want->link);
+
+		/* Of a network whose bridge's name somebody else has, nothing is. */
+		if (!bridge || bridge->owner != NETSTATE_OURS)
+			continue;
+		assert_non_null(have);
+		assert_true(!have->ours || rates_same(want, have));
 	}
 }
 
@@ -815,6 +861,9 @@ static void add_events(struct events *events, const struct netstate *state, cons
 			sscanf(state->sysctls[i].path, "%*[^/]/conf/%63[^/]", link);
 			add_event_of(events, state, link);
 		}
+	for (size_t i = 0; i < state->n_shapers; i++)
+		if (!IS_IN(shapers, &state->shapers[i]))
+			add_event(events, state->shapers[i].ifindex);
 #undef IS_IN
 }
 
@@ -880,7 +929,7 @@ static void slices_are_planned_as_the_whole(void **state _unused_)
 {
 	static void (*const ways[])(struct chaos *chaos) = {
 		add_foreign_bridge, rename_any, change_bridge, change_bridge, change_addresses, change_ports, change_ports, change_rest,
-		change_routes, change_routes, mark_addresses,
+		change_routes, change_routes, mark_addresses, change_shapers,
 	};
 	uint32_t seed = first_seed();
 	unsigned int n_slices = 0, n_all = 0;

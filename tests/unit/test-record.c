@@ -360,7 +360,8 @@ static void look(struct machine *machine, size_t i)
 	}
 	kernel->dirt.overlap = overlap;
 	kernel->checksums_changed = checksums;
-	kernel->tc_used = tc;
+	kernel->tc_used = tc & 1;
+	kernel->shapers_used = tc >> 1;
 	kernel->queue_native = queue;
 	kernel->owner_tables = owner;
 	check_news(machine, i);
@@ -409,6 +410,7 @@ static bool plan(struct machine *machine, size_t i, size_t last_act)
 	open_window(last_act + 1, i);
 	machine->kernel.view.new_desire = true;
 	assert_int_equal(kernel_look_at_sysctls(&machine->kernel, &desired), 0);
+	assert_int_equal(kernel_look_at_shapers(&machine->kernel, &desired), 0);
 	snapshot = machine->kernel.view.state;
 	snapshot.services = then.services;
 	snapshot.n_services = then.n_services;

@@ -15,7 +15,7 @@ static void build(struct ruleset *ruleset, unsigned int v4, unsigned int v4_too,
 	ruleset_add_prefix4(&table, v4);
 	ruleset_add_prefix4(&table, v4_too);
 	ruleset_add_prefix6(&table, v6);
-	table.features = RULESET_PORT;
+	table.features = RULESET_BRIDGED;
 	assert_int_equal(ruleset_build(&table, ruleset), 0);
 }
 
@@ -277,8 +277,9 @@ static void test_print(void **state _unused_)
 	static const char *const parts[] = {
 		"table inet guestnet {\n",
 		"}\ntable bridge guestnet {\n\tcomment \"guestnet 2\"\n\tset guarded { type devgroup; }\n",
+		"\tset portrate { type ifname; limit rate over 1 kbytes/second; }\n",
 		"\tset address6 { type devgroup . ether_addr . ipv6_addr; }\n",
-		"\tchain port_in {\n\t\ttype filter hook prerouting priority -300; policy accept;\n\t\tiifgroup @guarded goto port\n\t}\n",
+		"\tchain port_in {\n\t\ttype filter hook prerouting priority -300; policy accept;\n\t\tiifname @portrate drop\n\t\tiifgroup @guarded goto port\n\t}\n",
 		"\tset source6_64 { type ifname . ipv6_addr; }\n",
 		"\tchain forward {\n\t\ttype filter hook forward priority 0; policy accept;\n"
 		"\t\toifname @bridges goto to_bridge\n"
