@@ -189,6 +189,142 @@ static bool virtualport(struct import_build *build, const struct import_part *pa
 	return false;
 }
 
+/*
+ * Bandwidth. What libvirt counts goes to tc(8) as it is: a rate in kbps, which are 1000 bytes, a burst in kb, which are 1024.
+ * Its inbound is to guests, of a network and of a port.
+ */
+
+#define FLOOR		"no guest has a part of the network's rate to itself"
+#define PEAK_FROM	"libvirt makes no use of it either"
+
+/* The number of an attribute of <inbound> or <outbound>; what is left out, or is no such number, is 0. */
+static uint32_t read_kilo(const xmlNode *element, const char *name)
+{
+	char buffer[32];
+	uint32_t value;
+
+	return import_attribute(element, name, buffer, sizeof(buffer)) && str_parse_u32(buffer, UINT32_MAX, &value) == 0 ? value : 0;
+}
+
+static bool emit_rate(struct import_build *build, const struct import_part *part, uint64_t kilo, char words[static IMPORT_WORDS_SIZE])
+{
+	char value[32];
+
+	snprintf(value, sizeof(value), kilo % 125 == 0 ? "%lluM" : "%lluK", (unsigned long long)(kilo % 125 == 0 ? kilo / 125 : kilo * 8));
+	return import_emit(build, 0, 0, part->row->section, part->row->key, kilo ? value : part->value, words) == 0;
+}
+
+static bool bandwidth_rate(struct import_build *build, const struct import_part *part, char words[static IMPORT_WORDS_SIZE])
+{
+	if (strcmp(part->value, "0") == 0) {
+		say(words, "nothing to write: 0 is no limit");
+		return true;
+	}
+	return emit_rate(build, part, read_kilo(part->element, "average"), words);
+}
+
+static bool bandwidth_peak(struct import_build *build, const struct import_part *part, char words[static IMPORT_WORDS_SIZE])
+{
+	const uint64_t kilo = read_kilo(part->element, "peak"), average = read_kilo(part->element, "average");
+
+	if (average == 0) {
+		say(words, "there is nothing to be held to");
+		return false;
+	}
+	if (strcmp(part->value, "0") == 0 || (kilo && kilo <= average)) {
+		say(words, "nothing to write: a burst is sent faster than the average, or it is none");
+		return true;
+	}
+	return emit_rate(build, part, kilo, words);
+}
+
+static bool bandwidth_burst(struct import_build *build, const struct import_part *part, char words[static IMPORT_WORDS_SIZE])
+{
+	const uint64_t kilo = read_kilo(part->element, "burst"), average = read_kilo(part->element, "average");
+	char value[32];
+
+	/* The file could not be read otherwise. */
+	if (average == 0 || kilo / average >= 190) {
+		say(words, average ? "it takes minutes until so many bytes may pass again" : "there is nothing to be held to");
+		return false;
+	}
+	snprintf(value, sizeof(value), "%lluK", (unsigned long long)kilo);
+	return import_emit(build, 0, 0, part->row->section, part->row->key, kilo ? value : part->value, words) == 0;
+}
+
+/* Is it the first of its kind, inside the first element above it? */
+static bool is_first(const struct import_build *build, const struct import_part *part, const xmlNode *above,
+		     char words[static IMPORT_WORDS_SIZE])
+{
+	const xmlNode *bandwidth = import_child(above, "bandwidth");
+
+	if (bandwidth != part->element->parent || import_child(bandwidth, (const char *)part->element->name) != part->element) {
+		say(words, "it is there once only");
+		return false;
+	}
+	if (above == build->network && is_mode(build, "bridge")) {
+		say(words, "what goes between guests and the LAN does not pass the host");
+		return false;
+	}
+	return true;
+}
+
+static bool network_rate(struct import_build *build, const struct import_part *part, char words[static IMPORT_WORDS_SIZE])
+{
+	return is_first(build, part, build->network, words) && bandwidth_rate(build, part, words);
+}
+
+static bool network_burst(struct import_build *build, const struct import_part *part, char words[static IMPORT_WORDS_SIZE])
+{
+	return is_first(build, part, build->network, words) && bandwidth_burst(build, part, words);
+}
+
+static bool network_peak(struct import_build *build, const struct import_part *part, char words[static IMPORT_WORDS_SIZE])
+{
+	return is_first(build, part, build->network, words) && bandwidth_peak(build, part, words);
+}
+
+/* A guest that names no group of ports has the default one; that is what [Port] says of all. */
+static bool is_default(const struct import_build *build, const xmlNode *group, char words[static IMPORT_WORDS_SIZE])
+{
+	char buffer[8];
+
+	if (import_attribute(group, "default", buffer, sizeof(buffer)) && strcmp(buffer, "yes") == 0 &&
+	    group->parent == build->network)
+		return true;
+	say(words, "there are no classes of ports: the rates of [Port] are those of every guest");
+	return false;
+}
+
+static bool default_ports(struct import_build *build, const struct import_part *part, char words[static IMPORT_WORDS_SIZE])
+{
+	if (strcmp(part->value, "yes") != 0 || !is_default(build, part->element, words))
+		return false;
+	say(words, "section [Port], as far as there is something for it");
+	return true;
+}
+
+static bool port_rate(struct import_build *build, const struct import_part *part, char words[static IMPORT_WORDS_SIZE])
+{
+	const xmlNode *group = part->element->parent->parent;
+
+	return is_default(build, group, words) && is_first(build, part, group, words) && bandwidth_rate(build, part, words);
+}
+
+static bool port_burst(struct import_build *build, const struct import_part *part, char words[static IMPORT_WORDS_SIZE])
+{
+	const xmlNode *group = part->element->parent->parent;
+
+	return is_default(build, group, words) && is_first(build, part, group, words) && bandwidth_burst(build, part, words);
+}
+
+static bool port_peak(struct import_build *build, const struct import_part *part, char words[static IMPORT_WORDS_SIZE])
+{
+	const xmlNode *group = part->element->parent->parent;
+
+	return is_default(build, group, words) && is_first(build, part, group, words) && bandwidth_peak(build, part, words);
+}
+
 /* Addresses */
 
 /* The prefix length of <ip> and <route>: prefix=, netmask=, or that of the address's old class, as libvirt does it. */
@@ -539,8 +675,24 @@ static const struct import_row rows[] = {
 
 	{ "network/virtualport@type", virtualport, .words = "for Open vSwitch and switches of 802.1Qbg and 802.1Qbh" },
 	{ "network/virtualport**", .words = "for Open vSwitch and switches of 802.1Qbg and 802.1Qbh" },
+	{ "network/portgroup@default", default_ports, .words = "there are no classes of ports; [Port] is for every guest" },
+	{ "network/portgroup/bandwidth/inbound@average", port_rate, .section = "Port", .key = "ToGuestRate", .words = "" },
+	{ "network/portgroup/bandwidth/inbound@burst", port_burst, .section = "Port", .key = "ToGuestBurstBytes", .words = "" },
+	{ "network/portgroup/bandwidth/inbound@peak", port_peak, .section = "Port", .key = "ToGuestPeakRate", .words = "" },
+	{ "network/portgroup/bandwidth/inbound@floor", .words = FLOOR },
+	{ "network/portgroup/bandwidth/outbound@average", port_rate, .section = "Port", .key = "FromGuestRate", .words = "" },
+	{ "network/portgroup/bandwidth/outbound@burst", port_burst, .section = "Port", .key = "FromGuestBurstBytes", .words = "" },
+	{ "network/portgroup/bandwidth/outbound@peak", .words = PEAK_FROM },
+	{ "network/portgroup/bandwidth@classID", .words = "a number of libvirt's own" },
 	{ "network/portgroup**", .words = "there are no classes of ports; a port has what guestnet-bridge.conf(5) gives its user" },
-	{ "network/bandwidth**", .words = "there are no limits of bandwidth" },
+	{ "network/bandwidth/inbound@average", network_rate, .section = "Bandwidth", .key = "ToGuestsRate", .words = "" },
+	{ "network/bandwidth/inbound@burst", network_burst, .section = "Bandwidth", .key = "ToGuestsBurstBytes", .words = "" },
+	{ "network/bandwidth/inbound@peak", network_peak, .section = "Bandwidth", .key = "ToGuestsPeakRate", .words = "" },
+	{ "network/bandwidth/inbound@floor", .words = FLOOR },
+	{ "network/bandwidth/outbound@average", network_rate, .section = "Bandwidth", .key = "FromGuestsRate", .words = "" },
+	{ "network/bandwidth/outbound@burst", network_burst, .section = "Bandwidth", .key = "FromGuestsBurstBytes", .words = "" },
+	{ "network/bandwidth/outbound@peak", .words = PEAK_FROM },
+	{ "network/bandwidth**", .words = "a number of libvirt's own" },
 	{ "network/vlan**", .words = "a port's VLAN is what guestnet-bridge.conf(5) gives its user" },
 	{ "network/port@isolated", to_isolated, .section = "Port", .key = "Isolated" },
 
