@@ -8,6 +8,8 @@
 #	. "$(dirname "$0")/system.bash"
 #	system_enter			outside: makes the system, runs this very script in it, and ends; inside: returns
 #
+# PREPARE=1: makes what takes long and can be kept, and ends.
+#
 # Outside: builds for prefix=/usr, makes the system (its packages once for each list of packages, below build/debian), and
 # starts QEMU without KVM on it. Inside, a service runs the script at each boot, until `finish`; the source tree's tools
 # and files are in /guestnet, which is also the working folder.
@@ -100,6 +102,7 @@ system_outside() {
 	# Two suites may get here at a time.
 	reason=$(flock build/usr.lock make -s -j"$(nproc)" OBJ=build/usr BIN=build/usr/bin prefix=/usr all 2>&1) || { fail build "$(tail -n 3 <<<"$reason")"; exit 1; }
 	[ -x build/tests/launch-helper ] || make -s build/tests/launch-helper
+	[ -z "${PREPARE-}" ] || exit 0
 
 	work=$(mktemp -d)
 	trap 'rm -rf "$work"' EXIT
