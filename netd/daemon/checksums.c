@@ -3,10 +3,14 @@
  * Which way of completing the checksums of DHCP replies is taken, and why.
  * Event loop context.
  *
- * A way is looked at when a network wants it and those before it cannot be had; what has been found out stays
- * until the configuration is read again. nftables can be asked beforehand. A filter of tc cannot: it is tried on
- * the bridge itself, and when the kernel refuses the pass that follows takes the next way. The queue wants a
- * listener, so it is possible when we are the one.
+ * A way is looked at when a network wants it and those before it cannot be had; what is possible stays so until the
+ * configuration is read again. nftables can be asked beforehand. A filter of tc cannot: it is tried on the bridge
+ * itself, and when the kernel refuses the pass that follows takes the next way. The queue wants a listener, so it is
+ * possible when we are the one.
+ *
+ * What was refused may have been so for a moment only: it is asked for again by a pass that is due anyway, after a while
+ * that doubles, so that an idle daemon stays idle. What failed when it was tried is not tried again before the
+ * configuration is read: replies would be left with unfinished checksums in between.
  */
 #include "checksums.h"
 
@@ -15,6 +19,7 @@
 #include <string.h>
 #include <systemd/sd-journal.h>
 
+#include "../../lib/clock.h"
 #include "../../lib/str.h"
 #include "../kernel/checksum.h"
 #include "../kernel/queue.h"
@@ -22,6 +27,8 @@
 #include "../model/print.h"
 
 #define STRICT_CLIENTS	"DHCP replies leave with unfinished checksums: guests behind veth or vhost whose DHCP client reads raw frames and verifies them get no address"
+
+#define ASK_AGAIN_US	5000000
 
 /* Nothing is asked yet. @event and @kernel must outlive it. */
 void checksums_init(struct checksums *checksums, sd_event *event, struct kernel *kernel)
@@ -43,10 +50,23 @@ void checksums_deinit(struct checksums *checksums)
 /* What was impossible may be possible now: modules come with updates, programs end. */
 void checksums_forget(struct checksums *checksums)
 {
-	for (size_t i = 0; i < CHECKSUM_MAX_; i++)
+	for (size_t i = 0; i < CHECKSUM_MAX_; i++) {
 		if (checksums->states[i] == CHECKSUM_IMPOSSIBLE)
 			checksums->states[i] = CHECKSUM_UNKNOWN;
+		checksums->n_refusals[i] = 0;
+	}
 	checksums->changed = true;
+}
+
+static void ask_again(struct checksums *checksums)
+{
+	const uint64_t now_us = clock_us();
+
+	for (size_t i = 0; i < CHECKSUM_MAX_; i++)
+		if (checksums->states[i] == CHECKSUM_IMPOSSIBLE && checksums->ask_at_us[i] <= now_us) {
+			checksums->states[i] = CHECKSUM_UNKNOWN;
+			checksums->changed = true;
+		}
 }
 
 static void rule_out(struct checksums *checksums, enum checksum_strategy strategy, const char *reason)
@@ -56,6 +76,8 @@ static void rule_out(struct checksums *checksums, enum checksum_strategy strateg
 				reason, "PRIORITY=5", NULL);
 	snprintf(checksums->reasons[strategy], sizeof(checksums->reasons[strategy]), "%s", reason);
 	checksums->states[strategy] = CHECKSUM_IMPOSSIBLE;
+	checksums->ask_at_us[strategy] = clock_us() + backoff_us(ASK_AGAIN_US, checksums->n_refusals[strategy]);
+	checksums->n_refusals[strategy] += checksums->n_refusals[strategy] < UINT8_MAX;
 	checksums->changed = true;
 }
 
@@ -125,6 +147,7 @@ uint8_t checksums_choose(struct checksums *checksums, const struct network *cons
 {
 	bool listen = false;
 
+	ask_again(checksums);
 	if (same && !checksums->changed)
 		return checksums->possible;
 	checksums->changed = false;
@@ -154,6 +177,7 @@ bool checksums_note_failure(struct checksums *checksums, const struct plan_step 
 	if (step->op != PLAN_CHECKSUM_ADD || result->error != -EOPNOTSUPP)
 		return false;
 	rule_out(checksums, step->checksum.strategy, result->text);
+	checksums->ask_at_us[step->checksum.strategy] = UINT64_MAX;
 	return true;
 }
 

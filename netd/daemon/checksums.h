@@ -17,6 +17,8 @@ struct checksums {
 	struct kernel *kernel;		/* borrowed */
 	sd_event_source *source;	/* owned: of the listener */
 	uint8_t states[CHECKSUM_MAX_];	/* enum checksum_state */
+	uint64_t ask_at_us[CHECKSUM_MAX_];	/* what is impossible is asked for again then */
+	uint8_t n_refusals[CHECKSUM_MAX_];
 	char reasons[CHECKSUM_MAX_][APPLY_TEXT_SIZE];	/* why it is impossible */
 	uint8_t possible;		/* bit n: enum checksum_strategy */
 	bool changed;			/* something has been found out, or lost, since it was chosen last */

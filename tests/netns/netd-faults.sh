@@ -112,7 +112,7 @@ for n in 7 9 11 13 15 17 19 21 24; do
 		wait $netd_pid
 		start_netd
 	fi
-	# A way to complete checksums whose probe was refused is asked for again when the files are read again.
+	# A way to complete checksums whose probe was refused is asked for again by a pass that something else is the reason for.
 	wait_for 8 whole || client reload >/dev/null 2>&1
 	if ! wait_for 20 whole; then
 		bad=$((bad + 1))

@@ -2,7 +2,9 @@
 /*
  * Preloaded: the kernel looks like one without rules for bridges (CONFIG_NF_TABLES_BRIDGE). Such a kernel refuses tables of that
  * family (nf_tables_api.c:nft_supported_family()) or, before Linux 6.2, their chains alone: with HOLLOW_TABLES in the
- * environment; neither any more once there is the file that MODULES_CAME names. What is refused is answered by the kernel itself, to a message that is turned into one that it does not know.
+ * environment. With NO_CHECKSUM it has no target CHECKSUM: rules in a table mangle are refused. None of this any more once
+ * there is the file that MODULES_CAME names. The kernel itself answers, to a message that is turned into one that it does not
+ * know.
  */
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -23,7 +25,11 @@ static bool is_refused(const struct nlmsghdr *message)
 
 	if (getenv("MODULES_CAME") && access(getenv("MODULES_CAME"), F_OK) == 0)
 		return false;
-	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(*header)) || header->nfgen_family != NFPROTO_BRIDGE)
+	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(*header)))
+		return false;
+	if (type == NFT_MSG_NEWRULE && getenv("NO_CHECKSUM"))
+		return strcmp((const char *)(header + 1) + NLA_HDRLEN, "mangle") == 0;	/* the first attribute: NFTA_RULE_TABLE */
+	if (header->nfgen_family != NFPROTO_BRIDGE)
 		return false;
 	return type == NFT_MSG_NEWCHAIN || (type == NFT_MSG_NEWTABLE && !getenv("HOLLOW_TABLES"));
 }
