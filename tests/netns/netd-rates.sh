@@ -193,6 +193,17 @@ check restarted wait_for 20 settled
 check restarted-queue has_queue port-one 8Mbit
 check restarted-gone no_queue gn-g
 
+# --- on a bridge of others, where the ports are ours --------------------------------------------------
+ip link add br9 type bridge
+ip link set br9 up
+network b '[Network]' Mode=bridge Bridge=br9 '[Tap]' Name=tap-b User=0 '[Port]' ToGuestRate=4M FromGuestRate=2M
+check bridge-reload netd_reload
+check bridge-queue wait_for 10 has_queue tap-b 4Mbit
+check bridge-limit wait_for 10 has_limit bridge portrate tap-b 250
+check bridge-alone no_queue br9
+network b
+check bridge-gone netd_reload
+
 # --- and goes --------------------------------------------------------------------------------------
 network g "${base[@]}"
 check reload-none netd_reload
