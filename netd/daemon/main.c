@@ -270,7 +270,7 @@ static int run_once(struct manager *manager)
 	for (size_t i = 0; i < manager_count(manager); i++) {
 		struct network_report report;
 
-		manager_report(manager, i, &report);
+		manager_report_briefly(manager, i, &report);
 		/* Whoever checks a file wants to know what a daemon would go on without. */
 		if (arg_mode == MODE_CHECK && report.taps_problem[0]) {
 			fprintf(stderr, "%s\n", report.taps_problem);

@@ -64,6 +64,7 @@ static void managed_free(struct managed *managed)
 	sd_event_source_unref(managed->words_source);
 	child_deinit(&managed->child);
 	leases_deinit(&managed->leases);
+	free(managed->repairs);
 	free(managed);
 }
 

@@ -54,7 +54,7 @@ struct managed {
 	enum network_state state;
 	uint64_t since_us;		/* CLOCK_REALTIME */
 	uint64_t n_repairs;
-	uint32_t repairs[PLAN_OP_MAX_];	/* how many of them had such a step */
+	uint32_t *repairs;		/* owned; by enum plan_op: how many of them had such a step; NULL: none was */
 	unsigned int n_ports;
 
 	bool adopted;			/* what an earlier daemon left running was looked for */

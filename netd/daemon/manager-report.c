@@ -71,12 +71,11 @@ static const char *needed_forwarding(const struct managed *managed, const struct
 	return words[families];
 }
 
-/* What can be said of network number @i, below manager_count(). */
-void manager_report(const struct manager *manager, size_t i, struct network_report *ret_report)
+/* Of network number @i, below manager_count(), what is there to be read. What has to be found or printed first is not in it. */
+void manager_report_briefly(const struct manager *manager, size_t i, struct network_report *ret_report)
 {
+	static const uint32_t no_repairs[PLAN_OP_MAX_];
 	const struct managed *managed = manager->networks.items[i];
-	const struct subnet_choice *choice;
-	struct text text;
 
 	*ret_report = (struct network_report){
 		.name = managed->network.name,
@@ -91,7 +90,7 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 		.since_us = managed->since_us,
 		.trial_end_us = uplinks_trial_end(&manager->uplinks, managed->network.name),
 		.n_repairs = managed->n_repairs,
-		.repairs = managed->repairs,
+		.repairs = managed->repairs ?: no_repairs,
 		.uplinks = (const char (*)[IFNAME_SIZE])managed->network.uplinks,
 		.n_uplinks = managed->network.n_uplinks,
 		.uplink_state = uplinks_state_name(managed),
@@ -103,6 +102,16 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 		.wanted = managed->wanted,
 	};
 	ret_report->checksum = ret_report->forwarding = "";
+}
+
+/* All that can be said of network number @i. */
+void manager_report(const struct manager *manager, size_t i, struct network_report *ret_report)
+{
+	const struct managed *managed = manager->networks.items[i];
+	const struct subnet_choice *choice;
+	struct text text;
+
+	manager_report_briefly(manager, i, ret_report);
 	if (!managed->network.bridge[0])
 		return;
 	text_init(&text, ret_report->bandwidth, sizeof(ret_report->bandwidth));
@@ -116,14 +125,20 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 			  sizeof(ret_report->checksum_reason));
 }
 
-/* What can be said of the network of that name; false when there is none. */
+/* The number of the network of that name; false when there is none. */
+bool manager_find_place(const struct manager *manager, const char *network, size_t *ret_i)
+{
+	return managed_find_place(&manager->networks, network, ret_i);
+}
+
+/* What is there to be read of the network of that name; false when there is none. */
 bool manager_find(const struct manager *manager, const char *network, struct network_report *ret_report)
 {
 	size_t place;
 
-	if (!managed_find_place(&manager->networks, network, &place))
+	if (!manager_find_place(manager, network, &place))
 		return false;
-	manager_report(manager, place, ret_report);
+	manager_report_briefly(manager, place, ret_report);
 	return true;
 }
 

@@ -84,6 +84,10 @@ static int list_touched(const struct manager *manager, const struct plan *plan, 
 static void count_repair(struct managed *managed, uint64_t ops)
 {
 	managed->n_repairs++;
+	if (!managed->repairs)
+		managed->repairs = calloc(PLAN_OP_MAX_, sizeof(*managed->repairs));
+	if (!managed->repairs)
+		return;		/* what it was is only for people to read */
 	for (unsigned int op = 0; op < PLAN_OP_MAX_; op++)
 		managed->repairs[op] += ops >> op & 1;
 }

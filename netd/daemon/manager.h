@@ -68,6 +68,8 @@ int manager_attach_bus(struct manager *manager, struct systembus *systembus);
 const char *manager_file_problems(const struct manager *manager);
 size_t manager_count(const struct manager *manager);
 void manager_report(const struct manager *manager, size_t i, struct network_report *ret_report);
+void manager_report_briefly(const struct manager *manager, size_t i, struct network_report *ret_report);
+bool manager_find_place(const struct manager *manager, const char *network, size_t *ret_i);
 bool manager_find(const struct manager *manager, const char *network, struct network_report *ret_report);
 int manager_no_such(const struct manager *manager, const char *network, struct failure *failure);
 const char *manager_fights(const struct manager *manager, uint32_t *ret_pid);

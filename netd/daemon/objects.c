@@ -274,6 +274,7 @@ static const struct property {
 	size_t offset;
 	int (*append)(sd_bus_message *message, const struct network_report *report);
 	uint64_t (*digest)(const struct network_report *report);
+	bool in_full;		/* manager_report_briefly() does not say it */
 } properties[] = {
 #define MEMBER(_member) \
 	.member = _Generic(((struct network_report *)NULL)->_member, \
@@ -285,12 +286,12 @@ static const struct property {
 	{ "Bridge", MEMBER(bridge) },
 	{ "Uplink", .append = append_uplinks, .digest = digest_uplinks },
 	{ "UplinkState", MEMBER(uplink_state) },
-	{ "Addresses", .append = append_addresses, .digest = digest_addresses },
-	{ "Names", MEMBER(names) },
-	{ "Forwarding", MEMBER(forwarding) },
-	{ "ChecksumStrategy", MEMBER(checksum) },
-	{ "ChecksumReason", MEMBER(checksum_reason) },
-	{ "Bandwidth", MEMBER(bandwidth) },
+	{ "Addresses", .append = append_addresses, .digest = digest_addresses, .in_full = true },
+	{ "Names", MEMBER(names), .in_full = true },
+	{ "Forwarding", MEMBER(forwarding), .in_full = true },
+	{ "ChecksumStrategy", MEMBER(checksum), .in_full = true },
+	{ "ChecksumReason", MEMBER(checksum_reason), .in_full = true },
+	{ "Bandwidth", MEMBER(bandwidth), .in_full = true },
 	{ "Problem", MEMBER(problem) },
 	{ "Fix", MEMBER(fix) },
 	{ "Since", MEMBER(since_us) },
@@ -300,8 +301,8 @@ static const struct property {
 	{ "Repairs", .append = append_repairs, .digest = digest_repairs },
 	{ "Ports", .append = append_ports, .digest = digest_ports },
 	{ "Leases", .append = append_leases, .digest = digest_leases },
-	{ "Forwards", .append = append_forwards, .digest = digest_forwards },
-	{ "Routes", .append = append_routes, .digest = digest_routes },
+	{ "Forwards", .append = append_forwards, .digest = digest_forwards, .in_full = true },
+	{ "Routes", .append = append_routes, .digest = digest_routes, .in_full = true },
 };
 _Static_assert(ARRAY_SIZE(properties) <= API_PROPERTIES, "a digest has room for every property");
 
@@ -364,11 +365,11 @@ size_t objects_changed(const struct object_digest *before, const struct object_d
 }
 
 /* The network whose object a path names. */
-static bool find_object(struct manager *manager, const char *path, struct network_report *ret_report)
+static bool find_object(struct manager *manager, const char *path, size_t *ret_i)
 {
 	_cleanup_(freep) char *name = NULL;
 
-	return sd_bus_path_decode(path, API_NETWORKS, &name) > 0 && manager_find(manager, name, ret_report);
+	return sd_bus_path_decode(path, API_NETWORKS, &name) > 0 && manager_find_place(manager, name, ret_i);
 }
 
 static int get_network_property(sd_bus *bus _unused_, const char *path, const char *interface _unused_, const char *name,
@@ -376,12 +377,20 @@ static int get_network_property(sd_bus *bus _unused_, const char *path, const ch
 {
 	struct objects *objects = data;
 	struct network_report report;
+	size_t place;
 
-	if (!find_object(objects->manager, path, &report))
+	if (!find_object(objects->manager, path, &place))
 		return sd_bus_error_setf(error, API_NO_SUCH_NETWORK, "there is no such network");
-	for (size_t i = 0; i < ARRAY_SIZE(properties); i++)
-		if (strcmp(properties[i].name, name) == 0)
-			return append_property(&properties[i], reply, &report);
+	for (size_t i = 0; i < ARRAY_SIZE(properties); i++) {
+		if (strcmp(properties[i].name, name) != 0)
+			continue;
+		/* Each property is asked for by itself, of all networks. */
+		if (properties[i].in_full)
+			manager_report(objects->manager, place, &report);
+		else
+			manager_report_briefly(objects->manager, place, &report);
+		return append_property(&properties[i], reply, &report);
+	}
 	return -ENOENT;
 }
 
@@ -629,7 +638,7 @@ static int method_leases(sd_bus_message *message, void *data, sd_bus_error *erro
 	if (r >= 0)
 		r = sd_bus_message_open_container(reply, 'a', "(sssssx)");
 	for (size_t i = 0; r >= 0 && i < manager_count(objects->manager); i++) {
-		manager_report(objects->manager, i, &report);
+		manager_report_briefly(objects->manager, i, &report);
 		if (name[0] && strcmp(name, report.name) != 0)
 			continue;
 		for (size_t j = 0; r >= 0 && j < report.leases->n; j++)
@@ -808,9 +817,9 @@ static int find_network(sd_bus *bus _unused_, const char *path, const char *inte
 			sd_bus_error *error _unused_)
 {
 	struct objects *objects = data;
-	struct network_report report;
+	size_t place;
 
-	if (!find_object(objects->manager, path, &report))
+	if (!find_object(objects->manager, path, &place))
 		return 0;
 	*ret_found = objects;
 	return 1;
@@ -827,7 +836,7 @@ static int enumerate_networks(sd_bus *bus _unused_, const char *prefix _unused_,
 	for (size_t i = 0; r >= 0 && i < n; i++) {
 		struct network_report report;
 
-		manager_report(objects->manager, i, &report);
+		manager_report_briefly(objects->manager, i, &report);
 		r = sd_bus_path_encode(API_NETWORKS, report.name, &nodes[i]);
 	}
 	if (r < 0) {
