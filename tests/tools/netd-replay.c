@@ -5,6 +5,7 @@
  *   netd-replay count FILE      "changes N dumps N datagrams N", of what a recorded daemon has sent
  *   netd-replay changes FILE    sends the changes; prints "MICROSECONDS errors N"
  *   netd-replay dumps FILE      sends the questions
+ *   netd-replay write FILE VALUE        writes a value below /proc/sys instead; prints the same
  *
  * Built with -DRECORD -shared it is the recorder: preloaded into the daemon it appends what is sent on netlink sockets
  * to the file named by NETD_RECORD, which may be moved away at any time.
@@ -74,6 +75,9 @@ static bool is_question(const struct record *record)
 	const struct nlmsghdr *message = (const void *)(record + 1);
 	unsigned int type = message->nlmsg_type;
 
+	/* Sockets are asked about, and never changed here. */
+	if (record->protocol != NETLINK_ROUTE && record->protocol != NETLINK_NETFILTER)
+		return true;
 	if (record->protocol == NETLINK_ROUTE)
 		return (type - RTM_BASE) % 4 == 2;
 	if ((type >> 8) == NFNL_SUBSYS_CTNETLINK)
@@ -117,6 +121,19 @@ static unsigned int take_answers(int fd, bool dump)
 	}
 }
 
+/* What is no message: a value below /proc/sys. */
+static int write_value(const char *path, const char *value)
+{
+	uint64_t begin = now_ns();
+	int file = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (file < 0 || write(file, value, strlen(value)) < 0)
+		die(path);
+	close(file);
+	printf("%.0f errors 0\n", (double)(now_ns() - begin) / 1000);
+	return 0;
+}
+
 int main(int argc, char *argv[])
 {
 	int file, fds[2] = { -EBADF, -EBADF };
@@ -126,8 +143,10 @@ int main(int argc, char *argv[])
 	uint64_t begin;
 	char *bytes;
 
+	if (argc == 4 && strcmp(argv[1], "write") == 0)
+		return write_value(argv[2], argv[3]);
 	if (argc != 3) {
-		fprintf(stderr, "usage: netd-replay count|changes|dumps FILE\n");
+		fprintf(stderr, "usage: netd-replay count|changes|dumps FILE, or write FILE VALUE\n");
 		return 2;
 	}
 	count = strcmp(argv[1], "count") == 0;
@@ -155,7 +174,7 @@ int main(int argc, char *argv[])
 			n[question]++;
 		datagrams++;
 		at += (off_t)(sizeof(*record) + ((record->length + 3) & ~3U));
-		if (count || question != questions)
+		if (count || question != questions || (record->protocol != NETLINK_ROUTE && record->protocol != NETLINK_NETFILTER))
 			continue;
 		if (send(fd, message, record->length, 0) < 0)
 			die("send");
