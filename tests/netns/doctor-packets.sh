@@ -43,7 +43,7 @@ stops() {
 # passes ID PROBE...: nothing is found any more, and the packet passes.
 passes() {
 	if wait_for 20 healthy; then pass "$1"; else fail "$1" "found '$(found)'"; fi
-	check "$1-packet" wait_for 20 "${@:2}"
+	check "$1-packet" wait_for 60 "${@:2}"
 }
 do_printed() { PATH=$root/path:$PATH sh -c "$(printed "$1")" >/dev/null 2>&1; }
 do_fix() { client doctor --fix >/dev/null; }
@@ -119,6 +119,7 @@ ip -n far link set eth0 up
 ip link set port9 master br9 up
 stops stp stp pings far 10.9.9.1
 do_printed stp
+equal stp-delay 0 "$(cat /sys/class/net/br9/bridge/forward_delay)"
 passes stp-mended pings far 10.9.9.1
 # And a new port has nothing to wait for.
 ip link set port9 down
