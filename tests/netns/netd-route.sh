@@ -42,6 +42,7 @@ behind() {	# NAME ROUTER ADDRESS4 ADDRESS6: what a router leads to; - for no add
 	ip -n "$2" addr add "${3%.*}.1/24" dev inside
 	ip -n "$1" addr add "$3/24" dev eth0
 	ip -n "$1" route add default via "${3%.*}.1"
+	wait_for 30 has_carrier "$1"
 	[ "$4" = - ] && return
 	ip -n "$2" addr add "${4%::*}::1/64" dev inside nodad
 	ip -n "$1" addr add "$4/64" dev eth0 nodad

@@ -37,7 +37,10 @@ nets_setup() {
 	ip -n internet link set eth0 up
 	ip -n internet link set lo up
 	ip -6 route add default via 2001:db8:51::1
+	wait_for 30 has_carrier internet
 }
+# The kernel looks at carriers when it comes to it; until then IPv6 is not there.
+has_carrier() { ip -n "$1" link show dev eth0 | grep -q 'state UP'; }
 network() {
 	local name=$1
 	shift
@@ -102,6 +105,7 @@ guest() {
 		# With its first port a bridge begins to look whether its addresses are its own, and does not answer for them before.
 		wait_for 10 is_sure "$2"
 	fi
+	wait_for 30 has_carrier "$1"
 }
 is_sure() { [ -z "$(ip -6 addr show dev "$1" tentative)" ]; }
 dhcp_guest() {
