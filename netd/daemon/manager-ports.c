@@ -27,6 +27,23 @@ static const struct network *find_network(const struct manager *manager, const c
 	return NULL;
 }
 
+/* The network on whose bridge a port is, whatever that is called now; as it is marked, or was when it was seen last. */
+static const struct network *find_network_of_port(const struct manager *manager, const struct netstate *snapshot,
+						  const struct netstate_port *port)
+{
+	const struct network *network = find_network(manager, port->bridge);
+	const struct netstate_bridge *bridge = netstate_find_bridge_index(snapshot, port->master);
+	const struct managed *managed;
+
+	if (network || !bridge)
+		return network;
+	for (size_t i = 0; bridge->owner != NETSTATE_OURS && i < manager->n_bridges; i++)
+		if (manager->bridges[i].ifindex == port->master)
+			bridge = &manager->bridges[i];
+	managed = bridge->owner == NETSTATE_OURS ? managed_find(&manager->networks, bridge->network) : NULL;
+	return managed ? &managed->network : NULL;
+}
+
 static bool is_any_asked(const struct manager *manager)
 {
 	for (size_t i = 0; i < manager->networks.n; i++)
@@ -55,9 +72,13 @@ int manager_look_at_ports(struct manager *manager, struct pass *pass)
 		memcpy(pass->ports, snapshot->ports, snapshot->n_ports * sizeof(*pass->ports));
 	snapshot->ports = pass->ports;
 	for (size_t i = 0; i < snapshot->n_ports; i++) {
-		const struct network *network = find_network(manager, pass->ports[i].bridge);
+		struct netstate_port *port = &pass->ports[i];
+		const struct network *network = find_network_of_port(manager, snapshot, port);
 
-		pass->ports[i].guest = network && guards_is_guest(network, &pass->ports[i]);
+		port->guest = network && guards_is_guest(network, port);
+		/* A name that somebody has given to its bridge is undone: what is bound to the port is so under the right one. */
+		if (port->guest && port->owner != NETSTATE_OURS)
+			memcpy(port->bridge, network->bridge, sizeof(port->bridge));
 	}
 	return bindings_update(&manager->bindings, &manager->kernel, &manager->networks, snapshot, &manager->options,
 			       pass->only_look);
