@@ -168,7 +168,7 @@ netd_recorded
 check running-again wait_for 10 settled
 equal dnsmasq-adopted "$dnsmasq_pid" "$(cut -d' ' -f1 $root/run/dnsmasq/default.pid)"
 equal table-adopted "$table_handle" "$(handle)"
-check works-after-restart works
+check works-after-restart wait_for 15 works
 
 # What changes while it is away: of the addresses on a bridge those that it has put there are known as such afterwards.
 moved() { printf '%s\n' '[Network]' 'Mode=isolated' '[DHCP]' 'Enable=no' '[DNS]' 'Enable=no' '[Address]' "Address=$1" >$root/etc/networks/moved.network; }
@@ -194,7 +194,8 @@ check moved-gone wait_for 10 no_moved
 netd_stop
 equal clean-exit 0 $?
 check bridge-stays ip link show dev $bridge
-check works-stopped works
+# Nobody is there to mend anything: what works at last has worked all the time, and was slow.
+check works-stopped wait_for 15 works
 
 # Configuration: a wrong file is that network's problem, and nobody else's.
 netd_recorded
