@@ -68,7 +68,7 @@ guest guest gn-default 10.70.1.5 fd70::5
 guest other br-other 10.71.1.5 fd71::5
 open_flow probe internet udp 198.51.100.2 7778
 check capture wait_for 10 capturing
-# The bridge has only just got its first port, and takes its time over addresses of IPv6.
+# A neighbour that is not known yet costs what is sent first.
 check reached6 wait_for 30 ip netns exec guest busybox ping -6 -c 1 -W 1 2001:db8:51::1
 
 # A flow that began while our nat chain was missing and another one was there (a chain without a rule that translates

@@ -102,12 +102,9 @@ guest() {
 	if [ "$4" != - ]; then
 		ip -n "$1" addr add "$4/64" dev eth0 nodad
 		ip -n "$1" route add default via "${4%::*}::1"
-		# With its first port a bridge begins to look whether its addresses are its own, and does not answer for them before.
-		wait_for 10 is_sure "$2"
 	fi
 	wait_for 30 has_carrier "$1"
 }
-is_sure() { [ -z "$(ip -6 addr show dev "$1" tentative)" ]; }
 dhcp_guest() {
 	ip netns add guest || exit 1
 	ip link add port0 type veth peer name eth0 netns guest
