@@ -338,8 +338,7 @@ static bool is_root_bridge(const char *bridge)
 }
 
 /*
- * Two commands: with STP a delay of 0 is refused (br_set_forward_delay()). A port that waits already has its timer; with the delay
- * gone it is over when that expires once (br_forward_delay_timer_expired()).
+ * Two commands: with STP a delay of 0 is refused (br_set_forward_delay()). A port that waits already has its timer, and keeps it.
  */
 #define WITHOUT_STP	"ip link set dev %s type bridge stp_state 0 && ip link set dev %s type bridge forward_delay 0"
 
@@ -686,7 +685,7 @@ const struct check checks[] = {
 	  "PXE-E51: No DHCP or proxyDHCP offers were received\n"
 	  "No configuration methods succeeded (https://ipxe.org/err/040ee1)\n",
 	  "With STP a port is silent for twice the forward delay after it came up: 30 s with the usual 15. Our bridges have STP off. Turned off, "
-	  "new ports talk at once; one that waits already goes on for at most one delay.",
+	  "new ports talk at once; one that waits already goes on waiting, unless it is taken down and up (`ip link set PORT down`, `up`).",
 	  check_stp },
 	{ "checksum", "DHCP replies have whole checksums",
 	  "warning: Could not add rule to fixup DHCP response checksums on network 'default'\n"

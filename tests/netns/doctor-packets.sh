@@ -120,11 +120,10 @@ ip link set port9 master br9 up
 stops stp stp pings far 10.9.9.1
 do_printed stp
 equal stp-delay 0 "$(cat /sys/class/net/br9/bridge/forward_delay)"
-passes stp-mended pings far 10.9.9.1
-# And a new port has nothing to wait for.
+# A new port has nothing to wait for.
 ip link set port9 down
 ip link set port9 up
-check stp-mended-new wait_for 2 pings far 10.9.9.1
+passes stp-mended pings far 10.9.9.1
 ip link set port9 mtu 1400
 ip link set br9 mtu 1500
 stops mtu mtu pings host 10.9.9.2 -s 1472
