@@ -80,6 +80,12 @@ static bool is_link_kind(const struct link *link, const char *kind)
 	return strcmp(link->kind, kind) == 0;
 }
 
+/* Only the daemon could say. */
+static void add_unknown(struct doctor *doctor)
+{
+	doctor_add(doctor, VERDICT_SKIPPED, "%s? guestnetd does not answer", doctor->check->looked_at);
+}
+
 static void check_daemon(struct doctor *doctor)
 {
 	if (!doctor->has_daemon)
@@ -488,6 +494,10 @@ static void check_firewalls(struct doctor *doctor)
 		doctor_add(doctor, VERDICT_SKIPPED, "reading all firewall rules needs CAP_NET_ADMIN: call it as root");
 		return;
 	}
+	if (!doctor->has_daemon) {
+		add_unknown(doctor);
+		return;
+	}
 	for (size_t i = 0; i < doctor->reports.n; i++) {
 		const struct report *report = &doctor->reports.items[i];
 		const struct link *bridge = link_table_find(&doctor->look.links, report->bridge);
@@ -647,7 +657,7 @@ const struct check checks[] = {
 	  "`guestnet status NETWORK` says what is wrong with it and since when, with the command that mends it. A system-wide dnsmasq "
 	  "that listens on every address holds ports 53 and 67; three lines in its configuration (`bind-interfaces`, "
 	  "`except-interface=gn-default`, `except-interface=lo`) make room.",
-	  check_networks },
+	  check_networks, .asks_daemon = true },
 	{ "dnsmasq", "dnsmasq is installed",
 	  "Cannot check dnsmasq binary /usr/sbin/dnsmasq: No such file or directory\n",
 	  "dnsmasq gives guests addresses and names. The package that only brings the program is dnsmasq-base on Debian.",
@@ -694,7 +704,7 @@ const struct check checks[] = {
 	  "A DHCP reply of this host leaves with an unfinished checksum, which virtio devices complete and others ignore; a client that "
 	  "reads raw frames on vhost or veth drops it. `guestnet status` shows the strategy in force. Guests on QEMU's own virtio, e1000 "
 	  "or rtl8139 get a lease without any.",
-	  check_checksum },
+	  check_checksum, .asks_daemon = true },
 	{ "firewalls", "no rule of another firewall drops what guests need", "",
 	  "An accept in one table of nftables does not undo a drop in another one. guestnetd puts accepts where docker, ufw and firewalld "
 	  "have a place for them; elsewhere they have to be added by hand. `guestnet why GUEST DESTINATION:PORT` names the rule.",
@@ -713,7 +723,7 @@ const struct check checks[] = {
 	  "With `Mode=bridge` guests get their addresses from a server that the bridge leads to. Doctor asks as a guest would, and takes "
 	  "nothing. When nobody answers: is the card among the bridge's ports and up, does STP keep it silent, does the switch allow more "
 	  "than one MAC address, is there a server at all?",
-	  check_answer },
+	  check_answer, .asks_daemon = true },
 	{ "stray-card", "no network card is a port where guests are to be among themselves",
 	  "computers of the LAN get addresses of the guests' network\n"
 	  "the network card eth0 is a port of this network's bridge: it does not belong there\n",
@@ -721,7 +731,7 @@ const struct check checks[] = {
 	  "asks. With a network card among its ports (or a VLAN, or a bond of some) that is the whole LAN behind it: its computers get addresses "
 	  "and a gateway that lead nowhere, and they reach guests without any rule. Guests that belong to the LAN have a network of their own, "
 	  "with `Mode=bridge` and `Uplink=`.",
-	  cards_check_stray },
+	  cards_check_stray, .asks_daemon = true },
 	{ "card-trial", "the network cards that networks name are ports of their bridges",
 	  "error: Failed to start bridge interface br0\n"
 	  "the gateway 192.0.2.1 did not answer any more with eth0 in br0: everything is on eth0 as before\n"
@@ -730,7 +740,7 @@ const struct check checks[] = {
 	  "`ConfirmTimeout=`, or when nobody says that it is good where that was asked (`guestnet start` on a terminal, `guestnet confirm`). After "
 	  "that the network is down until somebody starts it. A card whose gateway is silent before the move, one that is a port of something "
 	  "else, or wireless, is not moved at all.",
-	  cards_check_trial },
+	  cards_check_trial, .asks_daemon = true },
 	{ "card-owner", "nobody else looks after the network cards of bridges",
 	  "NetworkManager manages eth0, and would take it back\n"
 	  "systemd-networkd manages eth0, and would take it back\n"
@@ -738,17 +748,17 @@ const struct check checks[] = {
 	  "NetworkManager and systemd-networkd take back what is taken from a card of theirs. There the bridge has to be theirs, too, and the "
 	  "network names it by `Bridge=`: the commands that write it are printed for the card at hand. A DHCP client that goes on working on a card, "
 	  "and not on its bridge, keeps the host's address only as long as its lease.",
-	  cards_check_owner },
+	  cards_check_owner, .asks_daemon = true },
 	{ "card-lost", "no network card of a bridge is gone", "the network card eth0 is gone: guests on br0 reach only each other until it is back\n",
 	  "The card was pulled out, its module removed, or it has another name now (`ip link` shows which; `Uplink=` takes the new one). Its "
 	  "guests reach each other meanwhile; when it is back, it becomes a port again.",
-	  cards_check_lost },
+	  cards_check_lost, .asks_daemon = true },
 	{ "card-loop", "no bridge has a second network card without a guard against loops",
 	  "br0: received packet on eth1 with own address as source address (addr:52:54:00:12:34:56, vlan:0)\n"
 	  "Uplink=eth1 is a second network card: where both lead to the same LAN, frames go round for ever\n",
 	  "Two cards that lead to the same LAN are a loop, in which each broadcast goes round for ever. A second `Uplink=` needs `STP=yes`, which "
 	  "keeps one of them back; for more speed bond the two and name the bond.",
-	  cards_check_loop },
+	  cards_check_loop, .asks_daemon = true },
 	{ "taps", "no tap was left down and alone",
 	  "warning: netdev has no peer\n"
 	  "could not configure /dev/net/tun (tap0): Operation not permitted\n"
@@ -781,6 +791,9 @@ void doctor_run(struct doctor *doctor)
 {
 	for (size_t i = 0; i < n_checks; i++) {
 		doctor->check = &checks[i];
-		checks[i].run(doctor);
+		if (checks[i].asks_daemon && !doctor->has_daemon)
+			add_unknown(doctor);
+		else
+			checks[i].run(doctor);
 	}
 }

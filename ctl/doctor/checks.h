@@ -19,6 +19,7 @@ struct check {
 	const char *symptoms;
 	const char *meaning;		/* what it means and what to do, for the document */
 	void (*run)(struct doctor *doctor);
+	bool asks_daemon;		/* it is about what the daemon says of its networks */
 };
 
 struct finding {
