@@ -209,7 +209,7 @@ named() {	# ID NETWORK TEXT COMMAND...; and when `undo` has been run, it is not 
 	if wait_for 30 problem "$network" "$text"; then pass "$id"; else fail "$id" "$(state "$network"): $(report "$network" problem)"; fi
 	wait_for 30 idle
 	undo || fail "$id" "could not undo"
-	if wait_for 30 unproblematic "$network" && wait_for 30 same && all_running; then pass "$id-over"; else fail "$id-over" "$(differences) $(report "$network" problem)"; fi
+	if wait_for 30 unproblematic "$network" && wait_for 30 whole; then pass "$id-over"; else fail "$id-over" "$(differences) $(report "$network" problem)"; fi
 }
 undo() { ip addr del 172.31.7.1/24 dev gn-rt; }
 named foreign-address rt 172.31.7.1 ip addr add 172.31.7.1/24 dev gn-rt
@@ -302,11 +302,11 @@ noise() {
 	local n
 	while :; do
 		for n in $(seq 200); do printf 'addr add 203.0.113.%d/32 dev up0\naddr del 203.0.113.%d/32 dev up0\n' $n $n; done
-	done | ip -batch - >/dev/null 2>&1
+	done
 }
 under_noise() {
 	local noise n name
-	noise &
+	ip -batch - < <(noise 2>/dev/null) >/dev/null 2>&1 &
 	noise=$!
 	for n in $(seq 6); do
 		for name in rt:10.68 is:10.63 p1:10.65 wy:10.69 p2:10.66; do ip addr del ${name#*:}.1.1/24 dev gn-${name%:*}; done

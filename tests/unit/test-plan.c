@@ -1024,6 +1024,35 @@ static void marks_are_made(void **state _unused_)
 	world_deinit(&chaos.world);
 }
 
+/* A port of one network on the bridge of another is no matter of one of them: together they can be planned for. */
+static void moved_ports_are_of_both(void **state _unused_)
+{
+	static const char networks[][NETWORK_NAME_SIZE] = { "n1", "n2" };
+	struct netstate_port port = { .ifindex = 900, .owner = NETSTATE_OURS, .up = true, .learning = true, .flood = true };
+	struct netstate kernel = NETSTATE_NULL;
+	struct chaos chaos = { .random = 1 };
+	struct slice slice = SLICE_NULL;
+	struct plan_memory memory;
+
+	world_add(&chaos.world, "n1", "");
+	world_add(&chaos.world, "n2", "");
+	world_build(&chaos.world, NULL);
+	settle(&chaos.world.desired, &kernel);
+	snprintf(port.name, sizeof(port.name), "gn1000_900");
+	snprintf(port.bridge, sizeof(port.bridge), "gn-n1");
+	snprintf(port.alias, sizeof(port.alias), "guestnet uid=1000 pid=1 net=gn-n1");
+	port.master = netstate_find_bridge(&kernel, "gn-n2")->ifindex;
+	netstate_add_port(&kernel, &port);
+	memory = (struct plan_memory){ .bridges = kernel.bridges, .n_bridges = kernel.n_bridges };
+	for (size_t i = 0; i < ARRAY_SIZE(networks); i++)
+		assert_int_equal(slice_build(&chaos.world.desired, &kernel, &memory, &networks[i], 1, &slice), 0);
+	assert_int_equal(slice_build(&chaos.world.desired, &kernel, &memory, networks, ARRAY_SIZE(networks), &slice), 1);
+	assert_int_equal(slice.snapshot.n_ports, 1);
+	slice_deinit(&slice);
+	netstate_deinit(&kernel);
+	world_deinit(&chaos.world);
+}
+
 /* Each kind of note is said whole, with the longest names and numbers that there are. */
 static void notes_are_said(void **state _unused_)
 {
@@ -1058,6 +1087,7 @@ int main(void)
 		cmocka_unit_test(random_disturbances_are_planned_back),
 		cmocka_unit_test(excepted_networks_are_left_alone),
 		cmocka_unit_test(marks_are_made),
+		cmocka_unit_test(moved_ports_are_of_both),
 		cmocka_unit_test(slices_are_planned_as_the_whole),
 	};
 
