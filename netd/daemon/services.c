@@ -365,9 +365,12 @@ void services_review(const struct services *services, const struct netstate *sna
 	struct listen_view view = LISTEN_VIEW_NULL;
 	uint64_t now = clock_us();
 
-	for (size_t i = 0; i < services->list->n && !view.known; i++)
-		if (services->list->items[i]->child.ready)
-			listen_view_read(&view);
+	for (size_t i = 0; i < services->list->n; i++) {
+		if (!services->list->items[i]->child.ready)
+			continue;
+		listen_view_read(&view);
+		break;
+	}
 	for (size_t i = 0; i < services->list->n; i++) {
 		struct managed *managed = services->list->items[i];
 		const struct subnet_choice *choice = subnet_find(choices, n_choices, managed->network.name);

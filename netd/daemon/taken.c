@@ -39,7 +39,7 @@ void taken_look(const struct network *network, struct text *problem)
 		const struct network_forward *forward = &network->forwards[i];
 
 		for (unsigned int n = 0; n < PORTS_LOOKED_AT && forward->ports[0] + n <= forward->ports[1]; n++) {
-			struct socket_list list = SOCKET_LIST_NULL;
+			_cleanup_(socket_list_deinit) struct socket_list list = SOCKET_LIST_NULL;
 			struct holder holder;
 
 			if (sockets_read(forward->protocol, (uint16_t)(forward->ports[0] + n), &list) < 0)
@@ -52,10 +52,8 @@ void taken_look(const struct network *network, struct text *problem)
 				text_add(problem, " is forwarded to a guest; it no longer reaches ");
 				holder_print(&holder, problem);
 				text_add(problem, ", which listens at port %u", list.items[j].port);
-				socket_list_deinit(&list);
 				return;
 			}
-			socket_list_deinit(&list);
 		}
 	}
 }

@@ -149,6 +149,6 @@ refused() { ! reaches "$@"; }
 nets_done() {
 	netd_stop
 	check teardown "$BIN/guestnetd" "${roots[@]}" --teardown
-	grep -E 'ERROR|Sanitizer|Assertion' $root/log && fail log "$(grep -E 'ERROR|Sanitizer|Assertion' $root/log | head -3)"
+	grep -E -A 40 'ERROR|Sanitizer|Assertion' $root/log && fail log "$(grep -E 'ERROR|Sanitizer|Assertion' $root/log | head -3)"
 	:
 }
