@@ -401,8 +401,8 @@ wait_for 60 settled
 wait_for 30 idle
 before=$(look)
 flush_many() { seq ${1:-1} $many | sed 's|.*|addr del 10.200.&.1/24 dev gn-m&|' | ip -batch -; }
-mended more-than-counted m40 flush_many
-mended as-many-as-counted m40 flush_many $((many - 31))
+mended more-than-counted m40 unseen flush_many
+mended as-many-as-counted m40 unseen flush_many $((many - 31))
 mended one-of-many m7 ip link set gn-m7 mtu 1400
 # They are marked one by one, over more than one look.
 flush_slowly() {
