@@ -80,6 +80,7 @@ passes unguarded-bpdu evil db bpdu ${mac[evil]}
 flow=$world/tools/netd-flow
 in_ns internet $flow serve 7779 &
 flow_server=$!
+wait_for 20 listens internet 7779
 mkfifo $root/phases
 in_ns web $flow flow 198.51.100.1 7779 <>$root/phases >$root/flow &
 flow_client=$!
