@@ -105,7 +105,9 @@ struct manager {
 	sd_event_source *timer_source;		/* owned */
 	sd_event_source *monitor_sources[MONITOR_FDS];
 	uint64_t window_start_us;		/* of the fight detection */
-	unsigned int window_passes;
+	unsigned int n_redone;			/* passes in it with a repair of what belongs to all */
+	bool disputed;				/* what was repaired too often in it, */
+	char disputed_network[NETWORK_NAME_SIZE];	/* of that network; "": of what belongs to all */
 	uint64_t last_repair_us;
 	bool fight;				/* it goes on, and has been said */
 	bool settling;				/* the pass that is due follows one that changed something */
@@ -162,6 +164,7 @@ void manager_want_pass(struct manager *manager);
 void manager_want_look(struct manager *manager);
 void manager_want_pass_at(struct manager *manager, uint64_t when_us);
 bool manager_fight_goes_on(struct manager *manager, uint64_t now_us);
+void manager_count_repair(struct manager *manager, const struct pass *pass, struct managed *managed);
 bool manager_in_a_fight(struct manager *manager, const struct pass *pass);
 
 /* manager-desire.c */

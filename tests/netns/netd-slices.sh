@@ -95,6 +95,7 @@ mended() {
 	wait_for 30 whole || { fail "$id" "$(differences)"; return; }
 	equal "$id" "$fights" "$(fights)"
 }
+has_address() { ip addr show dev "$1" | grep -qF "$2"; }
 set_value() { echo "$2" >/proc/sys/net/$1; }
 # An event that says nothing but that there was one.
 event() { ip link add probe type bridge && ip link del probe; }
@@ -146,6 +147,11 @@ mended port-isolated gd bridge link set dev port-db isolated off
 mended tap-learning na bridge link set dev "$tap" learning off
 [ -n "$skip_guards" ] || mended port-group gd ip link set port-db group default
 mended tap-down na ip link set "$tap" down
+# It is still the network's: its mark comes back, and so does the tap when it is pulled off then, or at once.
+mended tap-unmarked na ip link set "$tap" alias ''
+mended tap-unmarked-pulled na ip link set "$tap" nomaster
+unmarked_and_pulled() { ip link set "$tap" alias '' && ip link set "$tap" nomaster; }
+mended tap-unmarked-off na unseen unmarked_and_pulled
 mended tap-moved na ip link set "$tap" master gn-rt
 mended kept-bridge-deleted pt ip link del gn-pt
 # A port of somebody's who moves it: nothing is done, and each network's report knows what it has.
@@ -240,6 +246,17 @@ mended route-marked-direct p1 ip route add 10.99.1.0/24 dev gn-p1 proto 71
 mended route-marked6 p2 ip route add fd99::/64 dev gn-p2 proto 71
 
 # --- several at once -----------------------------------------------------------------------------
+# What is broken a few times in each of many networks is no fight, however many repairs that takes within two seconds.
+in_turn() {
+	local round one
+	for round in 1 2 3; do
+		for one in fw:10.61 gd:10.62 is:10.63 na:10.64 p1:10.65 p2:10.66 pt:10.67 rt:10.68; do
+			ip addr del ${one#*:}.1.1/24 dev gn-${one%:*}
+			wait_for 30 has_address gn-${one%:*} ${one#*:}.1.1 || return
+		done
+	done
+}
+mended no-fight rt in_turn
 # Both are looked at: one that is repaired says nothing of the other.
 both() {
 	ip link set gn-is mtu 1400
@@ -268,7 +285,6 @@ slowly() {	# COMMAND...
 	wait $tracer 2>/dev/null
 	:
 }
-has_address() { ip addr show dev "$1" | grep -qF "$2"; }
 while_it_looks() {
 	ip addr del 10.63.1.1/24 dev gn-is
 	ip addr del 10.68.1.1/24 dev gn-rt
