@@ -10,6 +10,7 @@
 #include "../kernel/monitor.h"
 #include "../model/desired.h"
 #include "../model/forwarding.h"
+#include "../model/haste.h"
 #include "../model/plan.h"
 #include "../model/rates.h"
 #include "../model/siphash.h"
@@ -112,6 +113,7 @@ struct manager {
 	bool fight;				/* it goes on, and has been said */
 	bool settling;				/* the pass that is due follows one that changed something */
 	struct dirty dirty;
+	struct plan hasty;			/* owned: steps that were taken before the pass that is due */
 	bool values_due;			/* the pass that is due reads what no event tells of: values of interfaces */
 	bool routes_due;			/* and routes of others: there is a network that they may be in the way of */
 	bool started;				/* a pass has found all as it should be, since we began */
@@ -158,6 +160,11 @@ struct pass {
 
 /* manager-pass.c */
 int manager_read_news(struct manager *manager, struct monitor_news *ret_news);
+
+/* manager-haste.c */
+bool manager_may_hasten(const struct manager *manager);
+void manager_repair_in_haste(struct manager *manager, const struct haste *haste);
+int manager_add_hasty_steps(struct manager *manager, struct plan *plan);
 
 /* manager-due.c */
 void manager_want_pass(struct manager *manager);
