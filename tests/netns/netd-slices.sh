@@ -454,6 +454,59 @@ for way in nft queue tc; do
 	esac
 done
 
+# --- what is never cut out, and what others lose by that --------------------------------------------
+# A declared tap, a prefix behind a guest, a network card of the host: with one of them each plan is for all networks.
+network na '[Address]' Address=10.64.1.1/24 Address=fd64::1/64
+network fw "${fw[@]}"
+network tp '[Network]' Mode=isolated '[Address]' Address=10.70.1.1/24 "${off[@]}" '[Tap]' Name=tap9 User=$bob
+reload
+wait_for 60 settled
+wait_for 30 idle
+before=$(look)
+mended beside-tap rt ip addr del 10.68.1.1/24 dev gn-rt
+mended tap-network-address tp ip addr del 10.70.1.1/24 dev gn-tp
+mended declared-pulled tp ip link set tap9 nomaster
+# Made anew it has another Ethernet address: the kernel's choice.
+ip link del tap9
+declared_again() { [ "$(link tap9 .master)" = gn-tp ] && all_running; }
+check declared-deleted wait_for 30 declared_again
+network tp '[Network]' Mode=isolated '[Address]' Address=10.70.1.1/24 "${off[@]}" '[Route]' Destination=10.71.0.0/16 Gateway=10.70.1.5
+reload
+wait_for 60 settled
+wait_for 30 idle
+before=$(look)
+matches route-there 10.71.0.0/16 "$(ip route show dev gn-tp)"
+mended beside-route rt ip link set gn-rt mtu 1400
+mended guest-route tp ip route del 10.71.0.0/16
+mended route-network-address tp ip addr del 10.70.1.1/24 dev gn-tp
+mended route-network-down tp ip link set gn-tp down
+network tp
+ip link add card0 type veth peer name card1
+ip link set card0 up && ip link set card1 up
+network lan '[Network]' Mode=bridge Uplink=card0 Bridge=br-lan
+reload
+carded() { [ "$(link card0 .master)" = br-lan ] && settled; }
+check card-taken wait_for 60 carded
+wait_for 30 idle
+before=$(look)
+mended beside-card rt ip addr del 10.68.1.1/24 dev gn-rt
+mended beside-card-down p1 ip link set gn-p1 down
+mended card-pulled lan ip link set card0 nomaster
+network lan
+reload
+free() { [ "$(link card0 .master)" = null ] && settled; }
+check card-given-back wait_for 60 free
+
+# A daemon that records plans for all networks, and does nothing before its look.
+netd_stop
+netd_start --record=$root/slices.record
+wait_for 60 settled
+wait_for 30 idle
+before=$(look)
+mended recorded-address rt ip addr del 10.68.1.1/24 dev gn-rt
+mended recorded-tap na ip link set "$tap" nomaster
+mended recorded-two rt unseen both
+check recorded test -s $root/slices.record
 release tap
 nets_done
 kill $journal_pid
