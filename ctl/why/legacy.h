@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The old iptables (iptables-legacy): does it do anything, and does it drop what is forwarded?
+ * The old iptables (iptables-legacy): does it do anything?
  */
 #pragma once
-
-#include <stdbool.h>
 
 #define LEGACY_SIZE 96
 
@@ -13,4 +11,3 @@ struct legacy {
 };
 
 void legacy_look(struct legacy ret_legacy[static 2]);
-bool legacy_drops(int family, const char *iif, const char *oif);

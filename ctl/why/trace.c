@@ -97,8 +97,10 @@ static const char *explain_ours(const struct evaluate_place *place)
 	static const struct {
 		const char *chain, *text;
 	} texts[] = {
-		{ "forward", "the source address is not one of its network, or the network has no way out (Mode=isolated)" },
-		{ "between", "the source address is not one of its network" },
+		{ "stray", "the source address is not one of its network, or the network has no way out (Mode=isolated)" },
+		{ "forward", "the host routes for its networks only (ForwardGuard=yes)" },
+		{ "from_bridge", "the host routes for its networks only (ForwardGuard=yes)" },
+		{ "astray", "its network leaves by its Uplink= only" },
 		{ "from_guest", "it belongs to no connection that is known" },
 		{ "to_guest", "only answers come in to a network, and what is allowed by name" },
 		{ "from_guest_in", "the source address is not one of its network" },

@@ -40,8 +40,9 @@ enum ruleset_feature {
 	RULESET_PORT		= 1 << 7,	/* [Port]: a second table, of the bridge family */
 	RULESET_RATE		= 1 << 8,	/* [Bandwidth] */
 	RULESET_PORT_RATE	= 1 << 9,	/* FromGuestRate=: in that table, too */
+	RULESET_GUARD		= 1 << 10,	/* ForwardGuard=yes, while the host did not route before */
 	RULESET_BRIDGED		= RULESET_PORT | RULESET_PORT_RATE,
-	RULESET_FEATURES_ALL	= (1 << 10) - 1,
+	RULESET_FEATURES_ALL	= (1 << 11) - 1,
 };
 
 /* What of a packet a statement looks at. */

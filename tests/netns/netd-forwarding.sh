@@ -116,7 +116,18 @@ put ipv4/conf/lan0/forwarding 1
 put ipv6/conf/lan0/forwarding 1
 check taken-in wait_for 20 flow lan 198.51.100.1
 
-# The guard: nothing between others, everything of ours.
+# The guard: nothing between others, not even what had begun before; everything of ours.
+ip netns exec internet $world/tools/netd-flow serve 7778 >/dev/null 2>&1 &
+mkfifo $root/talk
+exec 7<>$root/talk
+ip netns exec lan $world/tools/netd-flow talk 198.51.100.1 7778 <$root/talk >$root/talked 7>&- &
+said() {	# LINE heard|lost: the fate of one more line of the one long flow
+	echo "$1" >&7
+	wait_for 6 grep -q "^$1 " $root/talked
+	grep -qx "$1 $2" $root/talked
+}
+check long-flow said before heard
+check long-flow-again said once-more heard
 network ForwardGuard=yes
 kill -HUP $netd_pid
 guarded() { nft list set inet guestnet guard | grep -q 'ipv4, ipv6'; }
@@ -124,7 +135,9 @@ check guarded wait_for 20 guarded
 check guard-flows wait_for 20 guest_works
 check guard-closed4 no_flow lan 198.51.100.1
 check guard-closed6 no_flow lan 2001:db8:51::1
-equal guard-last 'meta nfproto @guard drop' "$(nft list chain inet guestnet forward | grep -v '}' | tail -n 1 | sed 's/^[ \t]*//')"
+check guard-long-flow said guarded lost
+matches guard-why 'the host routes for its networks only \(ForwardGuard=yes\)' "$(client why 192.0.2.5 198.51.100.1:7777 --json 2>&1 | jq -r .reason)"
+equal guard-last 'meta nfproto @guard drop' "$(nft list chain inet guestnet from_bridge | grep -v '}' | tail -n 1 | sed 's/^[ \t]*//')"
 # It is known beyond the daemon that the host did not forward before us.
 netd_kill
 netd_start
@@ -136,6 +149,8 @@ network
 kill -HUP $netd_pid
 check guard-gone wait_for 20 eval '! guarded'
 check guard-gone-open wait_for 20 flow lan 198.51.100.1
+check guard-gone-long-flow said afterwards heard
+exec 7>&-
 
 # Routes of others that lead where the network is: named as long as they are there, and also at the start.
 status() { client status default --json 2>/dev/null | jq -r ".[0].$1"; }

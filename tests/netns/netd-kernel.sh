@@ -59,8 +59,8 @@ unshare -n sh -c 'nft -f /run/text && nft -t list table inet guestnet' | rules >
 canonical() { sed -e 's/udp sport 68 udp dport 67/udp dport 67 udp sport 68/' "$1"; }
 equal text-is-the-table "$(canonical $tmp/theirs)" "$(canonical $tmp/ours)"
 # With everything that some network may use: the kernel takes it, reads back as sent, and nft can list it.
-matches features-up '^passes=1 ' "$(FEATURES=127 driver apply "${nets[@]}" | tail -1)"
-equal features-second-pass-is-empty "" "$(FEATURES=127 driver plan "${nets[@]}" 2>&1 | grep -v -e '^rules:$' -e table-adopt)"
+matches features-up '^passes=1 ' "$(FEATURES=1151 driver apply "${nets[@]}" | tail -1)"
+equal features-second-pass-is-empty "" "$(FEATURES=1151 driver plan "${nets[@]}" 2>&1 | grep -v -e '^rules:$' -e table-adopt)"
 nft list table inet guestnet >$tmp/all
 for rule in 'dnat ip to ip daddr . meta l4proto . th dport map @forwardat4' 'fib daddr type local dnat ip to meta l4proto . th dport map @forward4' \
 	'oifname @uplinked oifname . iifname != @uplink reject' 'iifname != @bridges oifname . ip daddr & 255.255.255.0 @routed24 accept' \
@@ -101,8 +101,8 @@ disturb() {	# ID COMMAND...: it changes something that can be seen; afterwards e
 disturb flush nft flush ruleset
 disturb table-deleted nft delete table inet guestnet
 disturb rule-added nft insert rule inet guestnet forward accept
-disturb rule-deleted sh -c 'nft -a list chain inet guestnet forward | sed -n "s/.*iifname @bridges drop # handle //p" |
-	xargs nft delete rule inet guestnet forward handle'
+disturb rule-deleted sh -c 'nft -a list chain inet guestnet from_bridge | sed -n "s/.*iifname @bridges goto stray # handle //p" |
+	xargs nft delete rule inet guestnet from_bridge handle'
 disturb policy-changed nft chain inet guestnet forward '{ policy drop; }'
 disturb rule-inverted sh -c 'h=$(nft -a list chain inet guestnet from_guest | sed -n "s/.*ct state invalid drop # handle //p");
 	nft replace rule inet guestnet from_guest handle $h ct state established drop'

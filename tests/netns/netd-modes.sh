@@ -110,6 +110,7 @@ phase uplink
 network r '[Network]' Mode=route Uplink=up1 '[Address]' Address=10.81.1.1/24 Address=fd81::1/64
 check uplink-reload netd_reload
 check uplink-other-way refused gr 198.51.100.1 7777
+matches uplink-why 'its network leaves by its Uplink= only' "$(client why 10.81.1.5 198.51.100.1:7777 --json 2>&1 | jq -r .reason)"
 equal uplink-out 10.81.1.5 "$(seen gr 203.0.113.1 7777)"
 equal uplink-in 203.0.113.1 "$(seen other 10.81.1.5 7777)"
 check uplink-not-in refused internet 10.81.1.5 7777

@@ -63,12 +63,14 @@ static void test_statements(void **state _unused_)
 	static const struct {
 		const char *chain, *text, *want;
 	} cases[] = {
-		{ "forward", "iifname . ip saddr & 255.255.240.0 @source20 goto from_guest",
+		{ "from_bridge", "iifname . ip saddr & 255.255.240.0 @source20 goto from_guest",
 		  "cmp f2 02; lookup f0 f5 /20 source20; goto from_guest" },
-		{ "forward", "iifname . ip6 saddr & ffff:ffff:ffff:ffff:: @source6_64 goto from_guest",
+		{ "from_bridge", "iifname . ip6 saddr & ffff:ffff:ffff:ffff:: @source6_64 goto from_guest",
 		  "cmp f2 0a; lookup f0 f7 /64 source6_64; goto from_guest" },
-		{ "to_bridge", "meta iifkind \"bridge\" iifname @bridges goto between",
-		  "cmp f31 62726964676500000000000000000000; lookup f0 bridges; goto between" },
+		{ "forward", "meta iifkind \"bridge\" goto from_bridge",
+		  "cmp f31 62726964676500000000000000000000; goto from_bridge" },
+		{ "from_guest", "meta oifkind \"bridge\" oifname @bridges goto between",
+		  "cmp f32 62726964676500000000000000000000; lookup f1 bridges; goto between" },
 		{ "from_guest", "ct status assured accept", "flags f17 04000000; accept" },
 		{ "to_guest", "ct state established,related accept", "flags f16 06000000; accept" },
 		{ "to_guest", "ct status dnat accept", "flags f17 20000000; accept" },
@@ -166,45 +168,64 @@ static void test_every_rule(void **state _unused_)
 
 /*
  * Before the source of what a bridge of ours sends is known to be true, nothing may be let through: not even an
- * established flow. `forward` hands on by devices or by a true source, and drops the rest; what it hands on by devices
- * alone goes to `between` when it comes from a bridge, and there the source is checked.
+ * established flow. The first rule of `forward` hands on whatever a bridge sends; `from_bridge` hands on by a true source,
+ * and what is left of our bridges' goes to `stray`, which lets through what stays on one bridge, and drops the rest.
  */
 static void test_source_comes_first(void **state _unused_)
 {
 	static const struct {
-		const char *chain;
-		const char *allowed[3];		/* beginnings of rules that may stand before the drop */
+		const char *chain, *allowed, *end;	/* beginnings of rules: any number, and what they end with */
 	} cases[] = {
-		{ "forward", { "oifname @bridges goto to_bridge", "iifname . ip" } },
-		{ "between", { "iifname . oifname @same accept", "iifname . ip" } },
+		{ "forward", "meta iifkind \"bridge\" goto from_bridge", NULL },
+		{ "from_bridge", "iifname . ip", "iifname @bridges goto stray" },
+		{ "stray", "iifname . oifname @same accept", "drop" },
 	};
 	struct ruleset ruleset;
-	const char *first = NULL;
 
 	build(&ruleset, 16, 24, 64);
 	for (size_t c = 0; c < ARRAY_SIZE(cases); c++) {
-		bool dropped = false;
+		bool ended = false;
+		size_t n = 0;
 
-		for (size_t i = 0; i < ruleset.n_rules; i++) {
+		for (size_t i = 0; i < ruleset.n_rules && !ended; i++) {
 			const struct ruleset_rule *rule = &ruleset.rules[i];
-			bool allowed = false;
 
 			if (strcmp(rule->chain, cases[c].chain) != 0)
 				continue;
-			for (size_t j = 0; j < ARRAY_SIZE(cases[c].allowed) && cases[c].allowed[j]; j++)
-				allowed |= strncmp(rule->text, cases[c].allowed[j], strlen(cases[c].allowed[j])) == 0;
-			if (rule->statements[rule->n_statements - 1].kind == RULESET_DROP)
-				dropped = true;
-			else if (!dropped && !allowed)
+			n++;
+			if (cases[c].end && strcmp(rule->text, cases[c].end) == 0)
+				ended = true;
+			else if (strncmp(rule->text, cases[c].allowed, strlen(cases[c].allowed)) != 0)
 				fail_msg("%s: before the source check: %s", cases[c].chain, rule->text);
+			if (!cases[c].end)
+				ended = true;
 		}
-		assert_true(dropped);
+		assert_true(ended);
+		assert_true(n > 0);
 	}
-	for (size_t i = 0; i < ruleset.n_rules && !first; i++)
-		if (strcmp(ruleset.rules[i].chain, "to_bridge") == 0)
-			first = ruleset.rules[i].text;
-	assert_non_null(first);
-	assert_string_equal(first, "meta iifkind \"bridge\" iifname @bridges goto between");
+	ruleset_deinit(&ruleset);
+}
+
+/* A guard is for what is none of ours, established or not: it comes before the state is asked. */
+static void test_guard_comes_before_state(void **state _unused_)
+{
+	struct netstate_table table = { .features = RULESET_GUARD };
+	struct ruleset ruleset;
+	bool guarded = false, found = false;
+
+	assert_int_equal(ruleset_build(&table, &ruleset), 0);
+	for (size_t i = 0; i < ruleset.n_rules; i++) {
+		const struct ruleset_rule *rule = &ruleset.rules[i];
+
+		if (strcmp(rule->chain, "forward") != 0)
+			continue;
+		guarded |= strcmp(rule->text, "meta nfproto @guard drop") == 0;
+		if (strcmp(rule->text, "ct state established,related accept") == 0) {
+			found = true;
+			assert_true(guarded);
+		}
+	}
+	assert_true(found);
 	ruleset_deinit(&ruleset);
 }
 
@@ -247,11 +268,6 @@ static void test_sets(void **state _unused_)
 	for (size_t i = 0; i < ARRAY_SIZE(strangers); i++)
 		assert_int_equal(ruleset_set_parse(strangers[i], &set, &length), -ENOENT);
 	assert_int_equal(ruleset_set_name(NETSTATE_SET_LOCAL4, 0, name, 3), -ENAMETOOLONG);
-	/* A key stands in an element together with what it stands for. */
-	for (set = 0; set < NETSTATE_SET_MAX_; set++) {
-		assert_in_range(ruleset_set_key_length(set), 1, NETSTATE_KEY_SIZE);
-		assert_in_range(ruleset_set_key_length(set) + ruleset_set_data_length(set), 1, NETSTATE_ELEMENT_SIZE);
-	}
 }
 
 static void test_fingerprint(void **state _unused_)
@@ -287,7 +303,8 @@ static void test_print(void **state _unused_)
 		"\tchain port_in {\n\t\ttype filter hook prerouting priority -300; policy accept;\n\t\tiifname @portrate drop\n\t\tiifgroup @guarded goto port\n\t}\n",
 		"\tset source6_64 { type ifname . ipv6_addr; }\n",
 		"\tchain forward {\n\t\ttype filter hook forward priority 0; policy accept;\n"
-		"\t\toifname @bridges goto to_bridge\n"
+		"\t\tmeta iifkind \"bridge\" goto from_bridge\n",
+		"\tchain from_bridge {\n"
 		"\t\tiifname . ip saddr & 255.0.0.0 @source8 goto from_guest\n"
 		"\t\tiifname . ip saddr & 255.255.255.0 @source24 goto from_guest\n",
 		"\tchain masq6 {\n\t\tip6 daddr ff00::/8 return\n",
@@ -311,6 +328,7 @@ int main(void)
 		cmocka_unit_test(test_statements),
 		cmocka_unit_test(test_every_rule),
 		cmocka_unit_test(test_source_comes_first),
+		cmocka_unit_test(test_guard_comes_before_state),
 		cmocka_unit_test(test_sets),
 		cmocka_unit_test(test_fingerprint),
 		cmocka_unit_test(test_print),
