@@ -510,13 +510,46 @@ static void check_firewalls(struct doctor *doctor)
 	}
 }
 
+/* Networks whose guests' packets to the outside, or the answers, are dropped by the old iptables. True when there are some. */
+static bool find_legacy_drops(struct doctor *doctor, int family)
+{
+	static const uint8_t outside[][16] = { { 192, 0, 2, 1 }, { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 } };
+	const bool six = family == AF_INET6;
+	struct look_route route;
+	const struct link *out;
+	bool found = false;
+
+	if (look_route(&doctor->look, (uint8_t)family, outside[six], NULL, 0, 0, &route) < 0 || route.error)
+		return false;
+	out = look_link(&doctor->look, route.oif);
+	for (size_t i = 0; out && i < doctor->reports.n; i++) {
+		const struct report *report = &doctor->reports.items[i];
+		const char *bridge = report->bridge;
+
+		if (!is_running(report) || !is_routed(report) || !strchr(report->addresses, six ? ':' : '.') ||
+		    (!legacy_drops(family, bridge, out->names[0]) && !legacy_drops(family, out->names[0], bridge)))
+			continue;
+		found = true;
+		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
+			"the old ip%stables drops what guests of %s send to the outside, or the answers (table filter, chain FORWARD): "
+			"no rule of it accepts that", six ? "6" : "", report->name), false,
+		    "ip%stables-legacy -I FORWARD -i %s -j ACCEPT; ip%stables-legacy -I FORWARD -o %s -j ACCEPT",
+		    six ? "6" : "", bridge, six ? "6" : "", bridge);
+	}
+	return found;
+}
+
 static void check_legacy(struct doctor *doctor)
 {
-	for (size_t i = 0; i < 2; i++)
-		if (doctor->rules.legacy[i].tables[0])
-			doctor_fix(doctor_add(doctor, VERDICT_NOTE,
-				"the old iptables has rules for IPv%c (%s) beside nftables: a packet must pass both, and these "
-				"are not judged here", i ? '6' : '4', doctor->rules.legacy[i].tables), false, "ip%stables-legacy-save", i ? "6" : "");
+	for (size_t i = 0; i < 2; i++) {
+		const char *tables = doctor->rules.legacy[i].tables;
+
+		if (!tables[0] || (strstr(tables, "filter") && find_legacy_drops(doctor, i ? AF_INET6 : AF_INET)))
+			continue;
+		doctor_fix(doctor_add(doctor, VERDICT_NOTE,
+			"the old iptables has rules for IPv%c (%s) beside nftables: a packet must pass both, and these "
+			"are not judged here", i ? '6' : '4', tables), false, "ip%stables-legacy-save", i ? "6" : "");
+	}
 }
 
 #define DHCP_TIMEOUT_MS 2500
@@ -711,7 +744,9 @@ const struct check checks[] = {
 	  check_firewalls },
 	{ "legacy-iptables", "no rules of the old iptables beside nftables", "",
 	  "iptables-legacy and nftables are two firewalls in one kernel: a packet must pass both. Programs that mix them (docker with one, "
-	  "the distribution with the other) lose track. `update-alternatives --config iptables` chooses one for all.",
+	  "the distribution with the other) lose track. `update-alternatives --config iptables` chooses one for all. Where the old one drops all "
+	  "that a network's guests send to the outside (docker sets the policy of its chain FORWARD to DROP), that is a problem, and the two "
+	  "commands that accept it are printed; a rule that looks at more than the devices may accept something, and is only mentioned.",
 	  check_legacy },
 	{ "bridge-netfilter", "what stays inside a bridge is not dropped by the host's firewall", "",
 	  "With the module br_netfilter (docker and kubernetes load it) the rules of IP see what passes between two guests of one bridge; "

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The old iptables has rules of its own, which netlink does not tell of. What they do is not judged here, only whether
- * there is anything that could: its tables are there, empty, as soon as somebody has looked at them.
+ * The old iptables has rules of its own, which netlink does not tell of. Whether there is anything that could do something
+ * (its tables are there, empty, as soon as somebody has looked at them); and whether what is forwarded from one device to
+ * another is dropped for certain. Rules that look at more than the devices may match or not.
  * System calls: files of /proc, and the socket options of iptables (net/ipv4/netfilter/ip_tables.c).
  */
 #include "legacy.h"
@@ -51,24 +52,40 @@ static bool accepts(const struct family *family, const unsigned char *entries, s
 	return target.target.u.user.name[0] == '\0' && target.verdict == -NF_ACCEPT - 1;
 }
 
+static bool read_info(const struct family *family, int fd, const char *table, struct ipt_getinfo *ret_info)
+{
+	socklen_t size = sizeof(*ret_info);
+
+	*ret_info = (struct ipt_getinfo){ 0 };
+	snprintf(ret_info->name, sizeof(ret_info->name), "%s", table);
+	return getsockopt(fd, family->level, IPT_SO_GET_INFO, ret_info, &size) == 0 && ret_info->size <= LIMIT_TABLE;
+}
+
+/* The rules of a table: info.size bytes behind the head. The caller frees them; NULL when they cannot be had. */
+static struct ipt_get_entries *read_entries(const struct family *family, int fd, const struct ipt_getinfo *info)
+{
+	socklen_t size = (socklen_t)(sizeof(struct ipt_get_entries) + info->size);
+	struct ipt_get_entries *entries = calloc(1, size);
+
+	if (!entries)
+		return NULL;
+	snprintf(entries->name, sizeof(entries->name), "%s", info->name);
+	entries->size = info->size;
+	if (getsockopt(fd, family->level, IPT_SO_GET_ENTRIES, entries, &size) < 0)
+		return freep(&entries), NULL;
+	return entries;
+}
+
 /* Only the built-in chains, empty, with ACCEPT as their policy, and the entry that ends a table? False when unknown. */
 static bool is_empty(const struct family *family, int fd, const char *table)
 {
 	_cleanup_(freep) struct ipt_get_entries *entries = NULL;
-	struct ipt_getinfo info = { 0 };
-	socklen_t size = sizeof(info);
+	struct ipt_getinfo info;
 
-	snprintf(info.name, sizeof(info.name), "%s", table);
-	if (getsockopt(fd, family->level, IPT_SO_GET_INFO, &info, &size) < 0 || info.size > LIMIT_TABLE ||
-	    info.num_entries != (unsigned int)__builtin_popcount(info.valid_hooks) + 1)
+	if (!read_info(family, fd, table, &info) || info.num_entries != (unsigned int)__builtin_popcount(info.valid_hooks) + 1)
 		return false;
-	size = (socklen_t)(sizeof(*entries) + info.size);
-	entries = calloc(1, size);
+	entries = read_entries(family, fd, &info);
 	if (!entries)
-		return false;
-	snprintf(entries->name, sizeof(entries->name), "%s", table);
-	entries->size = info.size;
-	if (getsockopt(fd, family->level, IPT_SO_GET_ENTRIES, entries, &size) < 0)
 		return false;
 	for (size_t i = 0; i < NF_INET_NUMHOOKS; i++)
 		if (info.valid_hooks & 1u << i && !accepts(family, (unsigned char *)entries->entrytable, info.size, info.underflow[i]))
@@ -100,4 +117,162 @@ void legacy_look(struct legacy ret_legacy[static 2])
 {
 	for (size_t i = 0; i < 2; i++)
 		look(&families[i], &ret_legacy[i]);
+}
+
+/* What a rule looks at, of either family. */
+struct rule {
+	char iif[IFNAMSIZ], oif[IFNAMSIZ];
+	unsigned char iif_mask[IFNAMSIZ], oif_mask[IFNAMSIZ];
+	uint8_t inverted;		/* IPT_INV_* */
+	bool narrow;			/* more than the devices */
+	bool leaves;			/* -g: what comes back goes on behind the caller */
+	size_t target, next;		/* offsets */
+};
+
+struct walk {
+	const struct family *family;
+	const unsigned char *entries;
+	size_t size, steps;
+	char iif[IFNAMSIZ], oif[IFNAMSIZ];
+};
+
+enum fate { FATE_GOES_ON, FATE_DROPPED, FATE_MAY_PASS };
+
+#define LIMIT_STEPS	(1 << 16)
+#define LIMIT_DEPTH	32
+
+_Static_assert(IPT_INV_VIA_IN == IP6T_INV_VIA_IN && IPT_INV_VIA_OUT == IP6T_INV_VIA_OUT, "one set of bits");
+
+#define COPY_RULE(entry, rule) do { \
+	memcpy((rule)->iif, (entry).iniface, IFNAMSIZ); \
+	memcpy((rule)->oif, (entry).outiface, IFNAMSIZ); \
+	memcpy((rule)->iif_mask, (entry).iniface_mask, IFNAMSIZ); \
+	memcpy((rule)->oif_mask, (entry).outiface_mask, IFNAMSIZ); \
+	(rule)->inverted = (entry).invflags; \
+	(rule)->narrow = (entry).proto || ((entry).invflags & ~(IPT_INV_VIA_IN | IPT_INV_VIA_OUT)) || \
+			 memcmp(&(entry).smsk, none, sizeof((entry).smsk)) != 0 || \
+			 memcmp(&(entry).dmsk, none, sizeof((entry).dmsk)) != 0; \
+} while (0)
+
+static bool read_rule(const struct walk *walk, size_t offset, struct rule *ret_rule)
+{
+	static const unsigned char none[16];
+	struct rule rule = { 0 };
+	size_t target, next;
+
+	if (offset > walk->size || walk->size - offset < walk->family->head)
+		return false;
+	if (walk->family->domain == AF_INET) {
+		struct ipt_entry entry;
+
+		memcpy(&entry, walk->entries + offset, sizeof(entry));
+		COPY_RULE(entry.ip, &rule);
+		rule.narrow |= (entry.ip.flags & IPT_F_FRAG) != 0;
+		rule.leaves = entry.ip.flags & IPT_F_GOTO;
+		target = entry.target_offset;
+		next = entry.next_offset;
+	} else {
+		struct ip6t_entry entry;
+
+		memcpy(&entry, walk->entries + offset, sizeof(entry));
+		COPY_RULE(entry.ipv6, &rule);
+		rule.narrow |= (entry.ipv6.flags & IP6T_F_TOS) != 0;
+		rule.leaves = entry.ipv6.flags & IP6T_F_GOTO;
+		target = entry.target_offset;
+		next = entry.next_offset;
+	}
+	if (target < walk->family->head || next < target + sizeof(struct xt_entry_target) || next > walk->size - offset)
+		return false;
+	rule.narrow |= target > walk->family->head;	/* -m */
+	rule.target = offset + target;
+	rule.next = offset + next;
+	*ret_rule = rule;
+	return true;
+}
+
+static bool is_device(const char *device, const char *name, const unsigned char *mask)
+{
+	for (size_t i = 0; i < IFNAMSIZ; i++)
+		if ((device[i] ^ name[i]) & mask[i])
+			return false;
+	return true;
+}
+
+static bool is_between(const struct walk *walk, const struct rule *rule)
+{
+	return is_device(walk->iif, rule->iif, rule->iif_mask) != !!(rule->inverted & IPT_INV_VIA_IN) &&
+	       is_device(walk->oif, rule->oif, rule->oif_mask) != !!(rule->inverted & IPT_INV_VIA_OUT);
+}
+
+/* Through a chain from the rule at @offset on. What is not understood may pass. */
+static enum fate walk_chain(struct walk *walk, size_t offset, unsigned int depth)
+{
+	bool may_return = false;
+
+	while (walk->steps++ < LIMIT_STEPS && depth < LIMIT_DEPTH) {
+		struct xt_standard_target target = { 0 };
+		enum fate fate = FATE_GOES_ON;
+		struct rule rule;
+
+		if (!read_rule(walk, offset, &rule))
+			return FATE_MAY_PASS;
+		offset = rule.next;
+		if (!is_between(walk, &rule))
+			continue;
+		memcpy(&target, walk->entries + rule.target, sizeof(struct xt_entry_target));
+		target.target.u.user.name[XT_EXTENSION_MAXNAMELEN - 1] = '\0';
+		if (strcmp(target.target.u.user.name, "REJECT") == 0) {
+			fate = FATE_DROPPED;
+		} else if (strcmp(target.target.u.user.name, "LOG") == 0 || strcmp(target.target.u.user.name, "NFLOG") == 0) {
+			continue;
+		} else if (target.target.u.user.name[0] || rule.next - rule.target < sizeof(target)) {
+			return FATE_MAY_PASS;
+		} else {
+			memcpy(&target, walk->entries + rule.target, sizeof(target));
+			if (target.verdict >= 0)
+				fate = walk_chain(walk, (size_t)target.verdict, depth + 1);
+			else if (target.verdict == -NF_DROP - 1)
+				fate = FATE_DROPPED;
+			else if (target.verdict != XT_RETURN)
+				return FATE_MAY_PASS;
+			if (fate == FATE_GOES_ON && (target.verdict < 0 || rule.leaves)) {
+				if (!rule.narrow)
+					return FATE_GOES_ON;
+				may_return = true;
+			}
+		}
+		if (fate == FATE_MAY_PASS)
+			return fate;
+		if (fate == FATE_DROPPED && !rule.narrow)
+			return may_return ? FATE_GOES_ON : FATE_DROPPED;
+	}
+	return FATE_MAY_PASS;
+}
+
+/*
+ * Does the chain FORWARD of the table filter drop everything that comes in by @iif and leaves by @oif, whatever it is? @family:
+ * AF_INET or AF_INET6. The table has to be among those of legacy_look(): asking for one makes it. False when unknown.
+ */
+bool legacy_drops(int family, const char *iif, const char *oif)
+{
+	struct walk walk = { .family = &families[family == AF_INET ? 0 : 1] };
+	_cleanup_(fd_closep) int fd = socket(family, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
+	_cleanup_(freep) struct ipt_get_entries *entries = NULL;
+	struct ipt_getinfo info;
+	enum fate fate;
+
+	if (fd < 0 || !read_info(walk.family, fd, "filter", &info) || !(info.valid_hooks & 1u << NF_INET_FORWARD))
+		return false;
+	entries = read_entries(walk.family, fd, &info);
+	if (!entries)
+		return false;
+	walk.entries = (unsigned char *)entries->entrytable;
+	walk.size = info.size;
+	strncpy(walk.iif, iif, IFNAMSIZ - 1);
+	strncpy(walk.oif, oif, IFNAMSIZ - 1);
+	fate = walk_chain(&walk, info.hook_entry[NF_INET_FORWARD], 0);
+	/* What returns from a built-in chain meets its policy. */
+	if (fate == FATE_GOES_ON)
+		return !accepts(walk.family, walk.entries, walk.size, info.underflow[NF_INET_FORWARD]);
+	return fate == FATE_DROPPED;
 }

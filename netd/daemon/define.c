@@ -254,10 +254,10 @@ int define_autostart(struct manager *manager, const char *name, bool autostart, 
 	if (r < 0)
 		return r;
 	if (network.autostart != autostart) {
-		const struct network_place *says = &network.places[KEY_AUTOSTART];
+		const struct network_place says = network_find_place(&network, KEY_AUTOSTART);
 
 		r = failure_set(failure, -EEXIST, "%s:%u says Autostart=%s, and comes later than %s: change it there",
-				says->file < network.n_paths ? network.paths[says->file] : "?", says->line,
+				says.file < network.n_paths ? network.paths[says.file] : "?", says.line,
 				autostart ? "no" : "yes", place.path);
 	}
 	network_deinit(&network);

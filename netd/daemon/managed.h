@@ -56,6 +56,7 @@ struct managed {
 	uint64_t n_repairs;
 	uint32_t *repairs;		/* owned; by enum plan_op: how many of them had such a step; NULL: none was */
 	unsigned int n_ports;
+	unsigned int n_redone;		/* passes with something to repair of it, within the window of manager-due.c */
 
 	bool adopted;			/* what an earlier daemon left running was looked for */
 	struct child child;		/* owned */

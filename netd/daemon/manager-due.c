@@ -5,9 +5,10 @@
  */
 #include "manager-internal.h"
 
+#include <string.h>
 #include <systemd/sd-journal.h>
 
-/* So many passes with something to repair within so long are a fight with another program. */
+/* So many passes with something to repair of one network within so long are a fight with another program. */
 #define FIGHT_PASSES	16
 #define FIGHT_WINDOW_US	2000000
 
@@ -44,9 +45,32 @@ bool manager_fight_goes_on(struct manager *manager, uint64_t now_us)
 	if (manager->fight && now_us - manager->last_repair_us >= FIGHT_OVER_US) {
 		sd_journal_send("MESSAGE=nothing undoes the repairs any more", "PRIORITY=5", NULL);
 		manager->fight = false;
-		manager->window_passes = 0;
+		manager->window_start_us = 0;
 	}
 	return manager->fight;
+}
+
+/*
+ * A pass has repaired something of this network, or, with NULL, of what belongs to all. What is broken once in each of many
+ * networks is no fight.
+ */
+void manager_count_repair(struct manager *manager, const struct pass *pass, struct managed *managed)
+{
+	unsigned int *n = managed ? &managed->n_redone : &manager->n_redone;
+
+	if (pass->now_us - manager->window_start_us > FIGHT_WINDOW_US) {
+		manager->window_start_us = pass->now_us;
+		manager->n_redone = 0;
+		manager->disputed = false;
+		for (size_t i = 0; i < manager->networks.n; i++)
+			manager->networks.items[i]->n_redone = 0;
+	}
+	if (++*n != FIGHT_PASSES)
+		return;
+	manager->disputed = true;
+	memset(manager->disputed_network, 0, sizeof(manager->disputed_network));
+	if (managed)
+		memcpy(manager->disputed_network, managed->network.name, sizeof(manager->disputed_network));
 }
 
 /* Undone, redone, undone: is somebody else at work? Then once in the log, and slower until it is over. */
@@ -57,18 +81,14 @@ bool manager_in_a_fight(struct manager *manager, const struct pass *pass)
 	manager->last_repair_us = pass->now_us;
 	if (fight)
 		return true;
-	if (pass->now_us - manager->window_start_us > FIGHT_WINDOW_US) {
-		manager->window_start_us = pass->now_us;
-		manager->window_passes = 0;
-	}
-	if (++manager->window_passes < FIGHT_PASSES)
+	if (!manager->disputed)
 		return false;
-	if (!manager->fight) {
-		sd_journal_send("MESSAGE=something undoes what is repaired, again and again: repairing once a second (the last to change the firewall was %s, pid %u)",
-				manager->culprit.committer_name[0] ? manager->culprit.committer_name : "nobody else",
-				manager->culprit.committer_pid, "PRIORITY=4", NULL);
-		manager->fight = true;
-	}
+	sd_journal_send("MESSAGE=something undoes what is repaired%s%s, again and again: repairing once a second (the last to change the firewall was %s, pid %u)",
+			manager->disputed_network[0] ? " of network " : "", manager->disputed_network,
+			manager->culprit.committer_name[0] ? manager->culprit.committer_name : "nobody else",
+			manager->culprit.committer_pid, "PRIORITY=4",
+			manager->disputed_network[0] ? "NETWORK=%s" : NULL, manager->disputed_network, NULL);
+	manager->fight = true;
 	return true;
 }
 

@@ -10,6 +10,7 @@
 #include "../kernel/monitor.h"
 #include "../model/desired.h"
 #include "../model/forwarding.h"
+#include "../model/haste.h"
 #include "../model/plan.h"
 #include "../model/rates.h"
 #include "../model/siphash.h"
@@ -105,11 +106,14 @@ struct manager {
 	sd_event_source *timer_source;		/* owned */
 	sd_event_source *monitor_sources[MONITOR_FDS];
 	uint64_t window_start_us;		/* of the fight detection */
-	unsigned int window_passes;
+	unsigned int n_redone;			/* passes in it with a repair of what belongs to all */
+	bool disputed;				/* what was repaired too often in it, */
+	char disputed_network[NETWORK_NAME_SIZE];	/* of that network; "": of what belongs to all */
 	uint64_t last_repair_us;
 	bool fight;				/* it goes on, and has been said */
 	bool settling;				/* the pass that is due follows one that changed something */
 	struct dirty dirty;
+	struct plan hasty;			/* owned: steps that were taken before the pass that is due */
 	bool values_due;			/* the pass that is due reads what no event tells of: values of interfaces */
 	bool routes_due;			/* and routes of others: there is a network that they may be in the way of */
 	bool started;				/* a pass has found all as it should be, since we began */
@@ -157,11 +161,17 @@ struct pass {
 /* manager-pass.c */
 int manager_read_news(struct manager *manager, struct monitor_news *ret_news);
 
+/* manager-haste.c */
+bool manager_may_hasten(const struct manager *manager);
+void manager_repair_in_haste(struct manager *manager, const struct haste *haste);
+int manager_add_hasty_steps(struct manager *manager, struct plan *plan);
+
 /* manager-due.c */
 void manager_want_pass(struct manager *manager);
 void manager_want_look(struct manager *manager);
 void manager_want_pass_at(struct manager *manager, uint64_t when_us);
 bool manager_fight_goes_on(struct manager *manager, uint64_t now_us);
+void manager_count_repair(struct manager *manager, const struct pass *pass, struct managed *managed);
 bool manager_in_a_fight(struct manager *manager, const struct pass *pass);
 
 /* manager-desire.c */

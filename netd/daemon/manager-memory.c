@@ -123,6 +123,13 @@ static bool is_made_isolated(const struct manager *manager, const struct netstat
 	return false;
 }
 
+static bool is_ours(const struct netstate *snapshot, int ifindex)
+{
+	const struct netstate_bridge *bridge = netstate_find_bridge_index(snapshot, ifindex);
+
+	return bridge && bridge->owner == NETSTATE_OURS;
+}
+
 /* Keeps what the next plan needs to put things back: our ports that are in place, our bridges. */
 int manager_remember(struct manager *manager, const struct netstate *snapshot, const struct plan *plan)
 {
@@ -160,11 +167,12 @@ int manager_remember(struct manager *manager, const struct netstate *snapshot, c
 	for (size_t i = 0; i < snapshot->n_bridges; i++)
 		if (snapshot->bridges[i].owner == NETSTATE_OURS)
 			bridges[n_bridges++] = snapshot->bridges[i];
-	/* A bridge that is gone comes back with its index, so it is not forgotten while it is declared. */
+	/* A bridge that is gone comes back with its index, so it is not forgotten while it is declared; under another name it is not gone. */
 	for (size_t i = 0; i < manager->n_bridges; i++) {
 		const struct netstate_bridge *bridge = &manager->bridges[i];
 
-		if (!netstate_find_bridge(snapshot, bridge->name) && managed_find(&manager->networks, bridge->network))
+		if (!netstate_find_bridge(snapshot, bridge->name) && !is_ours(snapshot, bridge->ifindex) &&
+		    managed_find(&manager->networks, bridge->network))
 			bridges[n_bridges++] = *bridge;
 	}
 	free(manager->ports);

@@ -136,8 +136,10 @@ int manager_coexist(struct manager *manager, const struct pass *pass)
 		sd_journal_send("MESSAGE=changed %zu rules of ours in the chains of other firewalls", result.n_changes,
 				"PRIORITY=6", NULL);
 	/* Who takes them away again and again is answered more slowly. */
-	if (r == 0 && result.n_changes > 0 && pass->plan.n_steps == 0)
+	if (r == 0 && result.n_changes > 0 && pass->plan.n_steps == 0) {
+		manager_count_repair(manager, pass, NULL);
 		(void)manager_in_a_fight(manager, pass);
+	}
 	coexist_result_deinit(&manager->coexist);
 	manager->coexist = result;
 	manager->coexist_generation = r == 0 ? generation : 0;

@@ -3,7 +3,7 @@
  * One pass: look, plan, act, and when to look again.
  * Event loop context.
  *
- * Theory of operation. Nothing here reacts to an event by its content. Whatever happens (a netlink event, a
+ * Theory of operation. Nothing here reacts to an event by its content (but for what manager-haste.c sets again at once). Whatever happens (a netlink event, a
  * child's end, a reload, a timer after a failure) marks the pass as due; the pass takes a snapshot of what is,
  * builds what should be, plans the difference, carries it out and throws the plan away. A pass that has
  * changed something is followed by another one: it must find nothing to do, or the network is said to be
@@ -422,6 +422,8 @@ int manager_run_pass(struct manager *manager)
 		manager_keep_forwarding(manager, &pass.desired);
 	if (r == 0)
 		r = pass_apply(manager, &pass);
+	if (r == 0)
+		r = manager_add_hasty_steps(manager, &pass.plan);
 	if (r == 0 && manager->remembered != manager->kernel.view.changes)
 		r = manager_remember(manager, &pass.snapshot, &pass.plan);
 	if (r == 0)
@@ -445,7 +447,8 @@ int manager_run_pass(struct manager *manager)
 	managed_list_sweep(&manager->networks);
 	monitor_watch_tc(manager->monitor, manager->kernel.tc_used || manager->kernel.shapers_used);
 	want_next_pass(manager, &pass, problem_before);
-	if (manager->settling && pass.plan.n_steps == 0)
+	/* A look at all links fills as much memory with them once more; 0.2 ms, and no pass follows at once. */
+	if (pass.plan.n_steps == 0 && (manager->settling || manager->kernel.view.all_links))
 		give_memory_back(manager);
 	manager->settling = pass.plan.n_steps > 0;
 	manager_update_status_text(manager);

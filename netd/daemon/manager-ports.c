@@ -99,7 +99,7 @@ void manager_note_learnt(struct manager *manager, int bridge, int port)
  */
 bool manager_can_guard(struct manager *manager, struct managed *managed)
 {
-	if (!guards_are_wanted(&managed->network) && !managed->network.rates[NETWORK_RATE_FROM_GUEST].rate)
+	if (!guards_are_wanted(&managed->network) && !network_find_rate(&managed->network, NETWORK_RATE_FROM_GUEST)->rate)
 		return true;
 	if (manager->bridge_rules < 0 && !managed->retry_at_us)
 		manager->bridge_rules = 0;

@@ -342,10 +342,14 @@ int manager_update_states(struct manager *manager, const struct pass *pass)
 		return r;
 	count_ports(manager, pass);
 	note_repairs(manager, pass, &list);
+	if (list.shared)
+		manager_count_repair(manager, pass, NULL);
 	for (size_t i = 0; i < manager->networks.n; i++) {
 		struct managed *managed = manager->networks.items[i];
 		bool touched = list.ops[i] != 0;
 
+		if (touched)
+			manager_count_repair(manager, pass, managed);
 		if (!is_of_pass(manager, pass, managed->network.name))
 			continue;
 		managed_set_text(&managed->fix, "");

@@ -51,11 +51,17 @@ static int on_timer(sd_event_source *source _unused_, uint64_t when_us _unused_,
 static int on_kernel_event(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_, void *data)
 {
 	struct manager *manager = data;
+	const bool in_haste = manager_may_hasten(manager);
+	struct haste haste = { 0 };
 	struct monitor_news news;
 
+	monitor_hasten(manager->monitor, in_haste ? &haste : NULL);
 	(void)manager_read_news(manager, &news);
+	monitor_hasten(manager->monitor, NULL);
 	if (news.dirty == 0)
 		return 0;
+	if (in_haste && !news.lost)
+		manager_repair_in_haste(manager, &haste);
 	if (manager_fight_goes_on(manager, clock_us()))
 		manager_want_pass_at(manager, clock_us() + FIGHT_PAUSE_US);
 	else
@@ -276,6 +282,7 @@ struct manager *manager_free(struct manager *manager)
 	free(manager->ports);
 	free(manager->bridges);
 	free(manager->addresses);
+	plan_deinit(&manager->hasty);
 	fd_close(manager->options.nft_fd);
 	free(manager);
 	return NULL;

@@ -344,9 +344,16 @@ static void put_fixed_macs(struct nl_batch *batch, const struct netstate_port *p
 	}
 }
 
+/* What marks a port as ours: it may have been taken away. Of another program's it is none of our business. */
+static void put_port_alias(struct nl_batch *batch, const struct netstate_port *port)
+{
+	if (port->owner == NETSTATE_OURS && port->alias[0])
+		nl_put_string(batch, IFLA_IFALIAS, port->alias);
+}
+
 /*
- * Puts a port back into the bridge of index @bridge, down before it gets there, with its group, its VLAN and its fixed
- * addresses. @default_vlan is what the bridge gives to new ports, or 0.
+ * Puts a port back into the bridge of index @bridge, down before it gets there, with its group, its alias, its VLAN and its
+ * fixed addresses. @default_vlan is what the bridge gives to new ports, or 0.
  */
 void link_put_port_back(struct nl_batch *batch, const struct netstate_port *port, int bridge, uint16_t default_vlan, uint32_t tag)
 {
@@ -358,6 +365,7 @@ void link_put_port_back(struct nl_batch *batch, const struct netstate_port *port
 	begin_link(batch, RTM_SETLINK, 0, &there, tag);
 	nl_put_u32(batch, IFLA_GROUP, port->group);
 	nl_put_u32(batch, IFLA_MASTER, (uint32_t)bridge);
+	put_port_alias(batch, port);
 	if (port->mtu)
 		nl_put_u32(batch, IFLA_MTU, port->mtu);
 	if (port->vlan) {
@@ -397,8 +405,8 @@ void link_put_port_up(struct nl_batch *batch, const struct netstate_port *port, 
 }
 
 /*
- * What [Port] says of a port that is in its place, without a moment of rest: its group, and whether it is isolated when
- * @isolation; then asks for it, for the caller to compare.
+ * What [Port] says of a port that is in its place, without a moment of rest: its group, its alias when it is ours, and whether it
+ * is isolated when @isolation; then asks for it, for the caller to compare.
  */
 void link_put_port_set(struct nl_batch *batch, const struct netstate_port *port, bool isolation, uint32_t tag)
 {
@@ -407,6 +415,7 @@ void link_put_port_set(struct nl_batch *batch, const struct netstate_port *port,
 
 	begin_link(batch, RTM_SETLINK, 0, &header, tag);
 	nl_put_u32(batch, IFLA_GROUP, port->group);
+	put_port_alias(batch, port);
 	if (isolation) {
 		begin_link(batch, RTM_NEWLINK, 0, &header, tag);
 		info = nl_nest(batch, IFLA_LINKINFO);

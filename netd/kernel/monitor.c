@@ -4,7 +4,8 @@
  * Reads; decides nothing. Event loop context.
  *
  * What has become of a thing is not taken from the event: it only says which part of the state, or which interface, is
- * to be read again. So a lost event costs nothing but a look at everything.
+ * to be read again. So a lost event costs nothing but a look at everything. What is repaired before that look, and only
+ * that, is taken from events (told.c).
  */
 #include "monitor.h"
 
@@ -24,12 +25,15 @@
 #include "../../lib/util.h"
 #include "dump.h"
 #include "snapshot.h"
+#include "told.h"
 
 #define QUEUE_SIZE	(16 * 1024 * 1024)
 #define BUFFER_SIZE	(64 * 1024)
 
 /* Datagrams that one call reads at most: others want their turn too. The fd stays readable. */
 #define READ_LIMIT	4096
+/* Whoever is in haste does not wait until a thousand interfaces have told the same. */
+#define HASTE_LIMIT	32
 
 #define NEWGEN		(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN)
 
@@ -38,6 +42,7 @@ struct monitor {
 	uint32_t own_ports[MONITOR_FDS];		/* of the sockets that our changes go through */
 	bool watches_tc;
 	const struct kernel *kernel;			/* borrowed: where our bridges are */
+	struct haste *haste;				/* borrowed; NULL: nobody is in haste */
 	_Alignas(NLMSG_ALIGNTO) uint8_t buffer[BUFFER_SIZE];
 };
 
@@ -122,6 +127,15 @@ void monitor_watch_tc(struct monitor *monitor, bool watch)
 	if (setsockopt(monitor_fd(monitor, 0), SOL_NETLINK, watch ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP, &group,
 		       sizeof(group)) == 0)
 		monitor->watches_tc = watch;
+}
+
+/*
+ * From now on monitor_read() reads little at a time, and adds to @haste what it says of bridges of ours; with NULL that ends.
+ * @haste is borrowed until then.
+ */
+void monitor_hasten(struct monitor *monitor, struct haste *haste)
+{
+	monitor->haste = haste;
 }
 
 /* Borrowed. */
@@ -261,7 +275,9 @@ void monitor_note(const struct kernel *kernel, uint32_t own_port, const void *by
 
 static int read_socket(struct monitor *monitor, unsigned int i, struct monitor_news *news)
 {
-	for (unsigned int n = 0; n < READ_LIMIT; n++) {
+	const unsigned int limit = monitor->haste ? HASTE_LIMIT : READ_LIMIT;
+
+	for (unsigned int n = 0; n < limit; n++) {
 		size_t length = 0;
 		int r = nl_wire_receive(monitor_fd(monitor, i), NL_WIRE_EVENT, MSG_DONTWAIT, monitor->buffer, BUFFER_SIZE, &length);
 
@@ -278,6 +294,8 @@ static int read_socket(struct monitor *monitor, unsigned int i, struct monitor_n
 		if (r < 0)
 			return r;
 		monitor_note(monitor->kernel, monitor->own_ports[i], monitor->buffer, length, news);
+		if (monitor->haste && i == 0)
+			told_note(monitor->kernel, monitor->own_ports[i], monitor->buffer, length, monitor->haste);
 	}
 	return 0;
 }

@@ -30,6 +30,8 @@ static inline void monitor_freep(struct monitor **monitor)
 }
 
 void monitor_watch_tc(struct monitor *monitor, bool watch);
+struct haste;
+void monitor_hasten(struct monitor *monitor, struct haste *haste);
 
 /* Two fds to wait for; both are read by monitor_read(). */
 #define MONITOR_FDS	2

@@ -712,7 +712,7 @@ static void put_key(struct nl_batch *batch, bool add, const struct netstate_elem
 {
 	size_t item, nest;
 
-	if (element->key_length > sizeof(element->key) || element->data_length > sizeof(element->data)) {
+	if ((size_t)element->key_length + element->data_length > sizeof(element->key)) {
 		nl_fail(batch, -EINVAL);
 		return;
 	}
@@ -721,10 +721,10 @@ static void put_key(struct nl_batch *batch, bool add, const struct netstate_elem
 	nl_put(batch, NFTA_DATA_VALUE, element->key, element->key_length);
 	nl_nest_end(batch, nest);
 	if (element->data_length && add && ruleset_set_is_limited(element->set)) {
-		put_limit(batch, element->data);
+		put_limit(batch, netstate_element_get_data(element));
 	} else if (element->data_length && add) {
 		nest = nl_nest(batch, NFTA_SET_ELEM_DATA);
-		nl_put(batch, NFTA_DATA_VALUE, element->data, element->data_length);
+		nl_put(batch, NFTA_DATA_VALUE, netstate_element_get_data(element), element->data_length);
 		nl_nest_end(batch, nest);
 	}
 	nl_nest_end(batch, item);

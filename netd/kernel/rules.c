@@ -219,13 +219,13 @@ static int each_key(const void *key, size_t length, const void *value, size_t va
 	struct set_reading *reading = data;
 	struct netstate_element element = { .set = reading->set, .prefix_length = reading->prefix_length };
 
-	if (length > sizeof(element.key) || value_length > sizeof(element.data))
+	if (length > NETSTATE_KEY_SIZE || length + value_length > sizeof(element.key))
 		return -EPROTO;
 	element.key_length = (uint8_t)length;
 	element.data_length = (uint8_t)value_length;
 	memcpy(element.key, key, length);
 	if (value_length > 0)
-		memcpy(element.data, value, value_length);
+		memcpy(netstate_element_data(&element), value, value_length);
 	return netstate_add_element(reading->state, &element);
 }
 

@@ -200,11 +200,11 @@ static int parse_assignment(struct parse *parse, char *text)
 	key = keys_find(parse->section, text);
 	if (!key)
 		return parse_unknown(parse, text);
-	parse->network->places[key - keys] = parse->place;
+	if (network_set_place(parse->network, (enum key_id)(key - keys), parse->place) < 0)
+		return -ENOMEM;
 	if (!*value) {
 		key->reset(parse->network);
-		parse->network->places[key - keys] = (struct network_place){ 0 };
-		return 0;
+		return network_set_place(parse->network, (enum key_id)(key - keys), (struct network_place){ 0 });
 	}
 	if (key->parse(parse->network, value, why) < 0)
 		return parse_failure(parse, "%s=%s: want %s%s", key->name, STR_ESCAPED(value), key->want, why);
@@ -319,28 +319,29 @@ static int verify_card(const struct network *network, struct failure *failure)
 {
 	static const enum key_id own[] = { KEY_CONFIRM_TIMEOUT, KEY_STP };
 
-	if (!network_has_card(network) && network->places[KEY_BRIDGE].line == 0)
-		return network_failure(network, network->places[KEY_MODE], failure,
+	if (!network_has_card(network) && network_find_place(network, KEY_BRIDGE).line == 0)
+		return network_failure(network, network_find_place(network, KEY_MODE), failure,
 				       "Mode=bridge needs Bridge=, the name of a bridge that is there already, or Uplink=, a network card for one that is made");
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-		if (!network_has_card(network) && network->places[own[i]].line > 0)
-			return network_failure(network, network->places[own[i]], failure, "[Network] %s= has no meaning without Uplink=",
+		if (!network_has_card(network) && network_find_place(network, own[i]).line > 0)
+			return network_failure(network, network_find_place(network, own[i]), failure,
+					       "[Network] %s= has no meaning without Uplink=",
 					       keys[own[i]].name);
 	if (network->mode == NETWORK_BRIDGE && network->n_uplinks > 1 && !network->stp)
-		return network_failure(network, network->places[KEY_UPLINK], failure,
+		return network_failure(network, network_find_place(network, KEY_UPLINK), failure,
 				       "Uplink=%s is a second network card: where both lead to the same LAN, frames go round for ever; say STP=yes, which keeps one of them back, or bond the two",
 				       network->uplinks[1]);
 	for (size_t i = 0; network_has_card(network) && i < network->n_uplinks; i++) {
 		if (strcmp(network->uplinks[i], network->bridge) == 0)
-			return network_failure(network, network->places[KEY_UPLINK], failure, "Uplink= and Bridge= are one name: %s",
+			return network_failure(network, network_find_place(network, KEY_UPLINK), failure, "Uplink= and Bridge= are one name: %s",
 					       network->bridge);
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(network->uplinks[i], network->uplinks[j]) == 0)
-				return network_failure(network, network->places[KEY_UPLINK], failure, "Uplink=%s is there twice",
+				return network_failure(network, network_find_place(network, KEY_UPLINK), failure, "Uplink=%s is there twice",
 						       network->uplinks[i]);
 	}
 	if (network_has_card(network) && network->on_demand)
-		return network_failure(network, network->places[KEY_AUTOSTART], failure,
+		return network_failure(network, network_find_place(network, KEY_AUTOSTART), failure,
 				       "Autostart=on-demand has no place beside Uplink=: the host's network card would be moved whenever a guest comes and goes");
 	return 0;
 }
@@ -351,8 +352,8 @@ static int verify_mode(struct network *network, struct failure *failure)
 	int r;
 
 	for (size_t i = 0; i < KEY_MAX_; i++)
-		if (network->places[i].line > 0 && keys[i].only && !(keys[i].only >> network->mode & 1))
-			return network_failure(network, network->places[i], failure, "[%s] %s= has no meaning with Mode=%s",
+		if (network_find_place(network, i).line > 0 && keys[i].only && !(keys[i].only >> network->mode & 1))
+			return network_failure(network, network_find_place(network, i), failure, "[%s] %s= has no meaning with Mode=%s",
 					       keys[i].section, keys[i].name, network_mode_names[network->mode]);
 	if (network->mode != NETWORK_BRIDGE)
 		return 0;
@@ -368,8 +369,8 @@ static int verify_host_access(struct network *network, struct failure *failure)
 {
 	if (network->host_access != HOST_ACCESS_NONE)
 		return 0;
-	if (network->places[KEY_DNS_ENABLE].line > 0 && network->dns)
-		return network_failure(network, network->places[KEY_DNS_ENABLE], failure,
+	if (network_find_place(network, KEY_DNS_ENABLE).line > 0 && network->dns)
+		return network_failure(network, network_find_place(network, KEY_DNS_ENABLE), failure,
 				       "[DNS] Enable=yes and HostAccess=none exclude each other");
 	network->dns = false;
 	return 0;
@@ -380,8 +381,8 @@ static int verify_bindings(struct network *network, struct failure *failure)
 {
 	if (!network->address_binding)
 		return 0;
-	if (network->places[KEY_PORT_MAC_BINDING].line > 0 && !network->mac_binding)
-		return network_failure(network, network->places[KEY_PORT_MAC_BINDING], failure,
+	if (network_find_place(network, KEY_PORT_MAC_BINDING).line > 0 && !network->mac_binding)
+		return network_failure(network, network_find_place(network, KEY_PORT_MAC_BINDING), failure,
 				       "[Port] MACBinding=no and AddressBinding=lease exclude each other");
 	network->mac_binding = true;
 	return 0;
@@ -396,7 +397,7 @@ static int verify_rates(const struct network *network, struct failure *failure)
 	text_init(&text, buffer, sizeof(buffer));
 	if (rates_verify(network, &key, &text) == 0)
 		return 0;
-	return network_failure(network, network->places[key], failure, "%s", buffer);
+	return network_failure(network, network_find_place(network, key), failure, "%s", buffer);
 }
 
 static int set_paths(struct network *network, const struct config_file *files, size_t n_files)
@@ -522,7 +523,8 @@ static bool has_name(const struct network *network, const char *name)
 
 static int verify_alternative_names(const struct network *earlier, struct network *later)
 {
-	const struct network_place ours = later->places[KEY_ALTERNATIVE_NAME], theirs = earlier->places[KEY_ALTERNATIVE_NAME];
+	const struct network_place ours = network_find_place(later, KEY_ALTERNATIVE_NAME);
+	const struct network_place theirs = network_find_place(earlier, KEY_ALTERNATIVE_NAME);
 	char what[128];
 
 	for (size_t i = 0; i < later->n_altnames; i++)
@@ -541,7 +543,7 @@ static int verify_alternative_names(const struct network *earlier, struct networ
 /* The bridge and the name of a network are names of one interface: no two interfaces may share one. */
 static int verify_names(const struct network *earlier, struct network *later)
 {
-	struct network_place ours = later->places[KEY_BRIDGE], theirs = earlier->places[KEY_BRIDGE];
+	struct network_place ours = network_find_place(later, KEY_BRIDGE), theirs = network_find_place(earlier, KEY_BRIDGE);
 	char what[128];
 
 	if (strcmp(later->bridge, earlier->bridge) == 0)
@@ -580,7 +582,8 @@ static int verify_mac(const struct network *earlier, struct network *later)
 	if (!earlier->mac_given || !later->mac_given || memcmp(&earlier->mac, &later->mac, sizeof(later->mac)) != 0)
 		return 0;
 	snprintf(what, sizeof(what), "MACAddress=" MAC_FORMAT " is the address of the bridge", MAC_BYTES(later->mac));
-	return mark_bad(later, later->places[KEY_MAC_ADDRESS], earlier, earlier->places[KEY_MAC_ADDRESS], what);
+	return mark_bad(later, network_find_place(later, KEY_MAC_ADDRESS), earlier, network_find_place(earlier, KEY_MAC_ADDRESS),
+			what);
 }
 
 static int verify_cards(const struct network *earlier, struct network *later)
@@ -594,7 +597,8 @@ static int verify_cards(const struct network *earlier, struct network *later)
 			if (strcmp(earlier->uplinks[j], later->uplinks[i]) != 0)
 				continue;
 			snprintf(what, sizeof(what), "Uplink=%s is the network card", later->uplinks[i]);
-			return mark_bad(later, later->places[KEY_UPLINK], earlier, earlier->places[KEY_UPLINK], what);
+			return mark_bad(later, network_find_place(later, KEY_UPLINK), earlier,
+					network_find_place(earlier, KEY_UPLINK), what);
 		}
 	return 0;
 }

@@ -269,22 +269,24 @@ static void add_nat_elements(struct build *build)
 			.data_length = ruleset_set_data_length(v6 ? NETSTATE_SET_NATADDR6 : NETSTATE_SET_NATADDR4),
 		};
 		size_t n = v6 ? 16 : 4;
+		uint8_t *data;
 
 		if (!network->nat_first[v6].family)
 			continue;
 		memcpy(element.key, network->bridge, IFNAME_SIZE);
-		memcpy(element.data, network->nat_first[v6].bytes_be, n);
-		put_u16(element.data + n, ports[0] ? ports[0] : 1024);
-		memcpy(element.data + n + 4, network->nat_last[v6].bytes_be, n);
-		put_u16(element.data + 2 * n + 4, ports[1] ? ports[1] : UINT16_MAX);
+		data = netstate_element_data(&element);
+		memcpy(data, network->nat_first[v6].bytes_be, n);
+		put_u16(data + n, ports[0] ? ports[0] : 1024);
+		memcpy(data + n + 4, network->nat_last[v6].bytes_be, n);
+		put_u16(data + 2 * n + 4, ports[1] ? ports[1] : UINT16_MAX);
 		add_any_element(build, &element);
 	}
 	if (ports[0]) {
 		struct netstate_element element = { .set = NETSTATE_SET_NATPORTS, .key_length = IFNAME_SIZE, .data_length = 8 };
 
 		memcpy(element.key, network->bridge, IFNAME_SIZE);
-		put_u16(element.data, ports[0]);
-		put_u16(element.data + 4, ports[1]);
+		put_u16(netstate_element_data(&element), ports[0]);
+		put_u16(netstate_element_data(&element) + 4, ports[1]);
 		add_any_element(build, &element);
 	}
 }
@@ -306,8 +308,8 @@ static void add_forward_element(struct build *build, const struct network_forwar
 	memcpy(element.key, forward->listen.bytes_be, before);
 	element.key[before] = forward->protocol;
 	put_u16(element.key + before + 4, (uint16_t)(forward->ports[0] + n));
-	memcpy(element.data, guest->bytes_be, length);
-	put_u16(element.data + length, to);
+	memcpy(netstate_element_data(&element), guest->bytes_be, length);
+	put_u16(netstate_element_data(&element) + length, to);
 	add_any_element(build, &element);
 }
 

@@ -213,21 +213,27 @@ static bool was_forwarded(const struct flow_rules *rules, const struct flow *flo
 	const struct netstate_element *old = netstate_find_element(rules->snapshot, key);
 	const struct netstate_element *now = netstate_find_element(rules->desired, key);
 	size_t n = ip_length(&flow->reply.source);
+	const uint8_t *to;
 	uint8_t port[2];
 
-	put_port(port, flow->reply.source_port);
-	if (!old || memcmp(old->data, flow->reply.source.bytes_be, n) != 0 || memcmp(old->data + n, port, 2) != 0)
+	if (!old)
 		return false;
-	return !now || memcmp(now->data, old->data, sizeof(now->data)) != 0;
+	to = netstate_element_get_data(old);
+	put_port(port, flow->reply.source_port);
+	if (memcmp(to, flow->reply.source.bytes_be, n) != 0 || memcmp(to + n, port, 2) != 0)
+		return false;
+	return !now || !netstate_same_data(now, old);
 }
 
 static bool is_withdrawn(const struct flow_rules *rules, const struct flow *flow)
 {
 	const struct ip *address = &flow->original.destination;
 	bool v6 = ip_is_v6(address);
-	struct netstate_element any = { .set = v6 ? NETSTATE_SET_FORWARD6 : NETSTATE_SET_FORWARD4 };
-	struct netstate_element at = { .set = v6 ? NETSTATE_SET_FORWARD_AT6 : NETSTATE_SET_FORWARD_AT4 };
 	size_t n = ip_length(address);
+	struct netstate_element any = { .set = v6 ? NETSTATE_SET_FORWARD6 : NETSTATE_SET_FORWARD4, .key_length = 8 };
+	struct netstate_element at = {
+		.set = v6 ? NETSTATE_SET_FORWARD_AT6 : NETSTATE_SET_FORWARD_AT4, .key_length = (uint8_t)(n + 8),
+	};
 
 	if (!(flow->status & IPS_DST_NAT))
 		return false;
@@ -242,10 +248,14 @@ static bool is_withdrawn(const struct flow_rules *rules, const struct flow *flow
 static bool is_nat_address(const struct netstate *state, const char *bridge, const struct ip *ip)
 {
 	const struct netstate_element *element;
+	const uint8_t *range;
 	size_t n = ip_length(ip);
 
 	element = find_named(state, ip_is_v6(ip) ? NETSTATE_SET_NATADDR6 : NETSTATE_SET_NATADDR4, bridge);
-	return element && memcmp(ip->bytes_be, element->data, n) >= 0 && memcmp(ip->bytes_be, element->data + n + 4, n) <= 0;
+	if (!element)
+		return false;
+	range = netstate_element_get_data(element);
+	return memcmp(ip->bytes_be, range, n) >= 0 && memcmp(ip->bytes_be, range + n + 4, n) <= 0;
 }
 
 /* Out of a network: is it seen outside as the rules have it? */

@@ -479,7 +479,7 @@ static int parse_address(struct network *network, const char *value, char why[st
 		snprintf(why, KEY_WHY_SIZE, "; more than %d addresses", LIMIT_NETWORK_ADDRESSES);
 		return -EINVAL;
 	}
-	address.place = network->places[KEY_ADDRESS];
+	address.place = network_find_place(network, KEY_ADDRESS);
 	if (!NETWORK_APPEND(network, addresses))
 		return -ENOMEM;
 	network->addresses[network->n_addresses - 1] = address;

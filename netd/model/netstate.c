@@ -108,7 +108,8 @@ COMPARISON(element)
 
 	if (!r)
 		r = compare_numbers(a->prefix_length, b->prefix_length);
-	return r ? r : memcmp(a->key, b->key, sizeof(a->key));
+	/* The keys of a set are of one length. */
+	return r ? r : memcmp(a->key, b->key, a->key_length > b->key_length ? a->key_length : b->key_length);
 }
 
 COMPARISON(checksum)
@@ -360,6 +361,13 @@ static int search_address(const void *a, const void *b)
 int netstate_compare_elements(const struct netstate_element *a, const struct netstate_element *b)
 {
 	return compare_element(a, b);
+}
+
+/* Do two elements with one key stand for the same? */
+bool netstate_same_data(const struct netstate_element *a, const struct netstate_element *b)
+{
+	return a->data_length == b->data_length &&
+	       memcmp(netstate_element_get_data(a), netstate_element_get_data(b), a->data_length) == 0;
 }
 
 /* By set, prefix length and key. */

@@ -178,7 +178,7 @@ enum netstate_set {
 };
 
 #define NETSTATE_KEY_SIZE 32		/* ifname (16) and an address padded to 16; group (4), mac (8) and an address less */
-#define NETSTATE_DATA_SIZE 40		/* two IPv6 addresses and two ports, each padded to 4 */
+#define NETSTATE_ELEMENT_SIZE 56	/* a key and its data: ifname; two IPv6 addresses and two ports, each padded to 4 */
 
 /* Identity: set, prefix length, key. Of a map: what the key stands for is not part of the identity. */
 struct netstate_element {
@@ -186,10 +186,21 @@ struct netstate_element {
 	uint8_t prefix_length;		/* of NETSTATE_SET_SOURCE*, INSIDE* and ROUTED*; else 0 */
 	uint8_t key_length;
 	uint8_t data_length;		/* 0: of a set without limits, not of a map */
-	uint8_t key[NETSTATE_KEY_SIZE];
-	uint8_t data[NETSTATE_DATA_SIZE];
+	/* The key, then what it stands for: netstate_element_data(). There are many elements, and few of maps. */
+	uint8_t key[NETSTATE_ELEMENT_SIZE];
 	char network[NETWORK_NAME_SIZE];	/* desired: whose it is, for tagging; not part of the identity */
 };
+
+/* What the key stands for; both lengths are known by then. */
+static inline uint8_t *netstate_element_data(struct netstate_element *element)
+{
+	return element->key + element->key_length;
+}
+
+static inline const uint8_t *netstate_element_get_data(const struct netstate_element *element)
+{
+	return element->key + element->key_length;
+}
 
 /* Our table as a whole: chains and rules are the same whatever the networks, elements come and go. */
 enum netstate_table_state {
@@ -360,6 +371,7 @@ size_t netstate_sysctls_below(const struct netstate *state, const char *prefix, 
 
 /* The order of elements in a sorted state: less than, equal to or greater than 0. */
 int netstate_compare_elements(const struct netstate_element *a, const struct netstate_element *b);
+bool netstate_same_data(const struct netstate_element *a, const struct netstate_element *b);
 
 const struct netstate_element *netstate_find_element(const struct netstate *state, const struct netstate_element *element);
 void netstate_mark_routes(struct netstate *state);

@@ -6,6 +6,7 @@
 #include "network.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,40 @@ void *network_append(void **items, size_t *n, size_t size)
 	return memset(grown + (*n)++ * size, 0, size);
 }
 
+/* Where the key was said last; line 0: nowhere. */
+struct network_place network_find_place(const struct network *network, enum key_id key)
+{
+	for (size_t i = 0; i < network->n_said; i++)
+		if (network->said[i].key == key)
+			return network->said[i].place;
+	return (struct network_place){ 0 };
+}
+
+/* The key was said there; line 0 takes that back. -ENOMEM only. */
+int network_set_place(struct network *network, enum key_id key, struct network_place place)
+{
+	struct network_said *said = NULL;
+
+	for (size_t i = 0; i < network->n_said && !said; i++)
+		if (network->said[i].key == key)
+			said = &network->said[i];
+	if (!said)
+		said = NETWORK_APPEND(network, said);
+	if (!said)
+		return -ENOMEM;
+	said->key = (uint8_t)key;
+	said->place = place;
+	return 0;
+}
+
+/* One of its rates; where its files say nothing, one that is 0. */
+const struct network_rate *network_find_rate(const struct network *network, enum network_rate_id id)
+{
+	static const struct network_rate none;
+
+	return network->rates ? &network->rates[id] : &none;
+}
+
 void network_texts_deinit(struct network_texts *texts)
 {
 	for (size_t i = 0; i < texts->n; i++)
@@ -49,6 +84,7 @@ void network_deinit(struct network *network)
 	for (size_t i = 0; i < network->n_paths; i++)
 		free(network->paths[i]);
 	free(network->paths);
+	free(network->said);
 	free(network->problem);
 	free(network->uplinks);
 	free(network->peers);
@@ -71,6 +107,7 @@ void network_deinit(struct network *network)
 	free(network->forwards);
 	free(network->routes);
 	free(network->taps);
+	free(network->rates);
 	*network = NETWORK_NULL;
 }
 

@@ -89,6 +89,12 @@ enum key_id {
 	KEY_MAX_,
 };
 
+/* Where a key was said last. A network says few of them, and there may be a thousand networks. */
+struct network_said {
+	struct network_place place;
+	uint8_t key;			/* enum key_id */
+};
+
 #define NETWORK_LEASE_FOREVER UINT32_MAX
 #define NETWORK_NEVER UINT32_MAX
 
@@ -170,7 +176,8 @@ struct network {
 	char name[NETWORK_NAME_SIZE];
 	char **paths;			/* owned: its file and its drop-ins, as they were given */
 	size_t n_paths;
-	struct network_place places[KEY_MAX_];	/* where each key was said last */
+	struct network_said *said;	/* owned: the keys that were said, in any order */
+	size_t n_said;
 	char *problem;			/* owned: why the network cannot be, with file and line; NULL: it can */
 
 	uint8_t mode;			/* enum network_mode */
@@ -245,7 +252,7 @@ struct network {
 	bool mac_binding;
 	bool address_binding;		/* then MAC binding, too */
 	bool ra_guard, dhcp_guard, bpdu_guard;
-	struct network_rate rates[NETWORK_RATE_MAX_];
+	struct network_rate *rates;	/* owned; all of enum network_rate_id, or NULL: as much as there is */
 };
 
 #define NETWORK_NULL (struct network){ 0 }
@@ -258,6 +265,10 @@ void network_texts_deinit(struct network_texts *texts);
 #define NETWORK_CLEAR(network, many) \
 	(free((network)->many), (network)->many = NULL, (network)->n_##many = 0)
 void *network_append(void **items, size_t *n, size_t size);
+
+struct network_place network_find_place(const struct network *network, enum key_id key);
+const struct network_rate *network_find_rate(const struct network *network, enum network_rate_id id);
+int network_set_place(struct network *network, enum key_id key, struct network_place place);
 
 extern const char *const network_mode_names[NETWORK_MODE_MAX_];
 extern const char *const network_host_access_names[HOST_ACCESS_MAX_];

@@ -196,8 +196,8 @@ static void plan_port(struct planner *planner, const struct netstate_port *port)
 		return;
 	set_promised_options(&want);
 	set_guards(job, remembered, &want);
-	if (in_place && port->owner == NETSTATE_OURS && has_same_options(port, &want)) {
-		if (!has_same_guards(port, &want))
+	if (in_place && has_same_options(port, &want)) {
+		if (port->owner != NETSTATE_OURS || !has_same_guards(port, &want))
 			add_set_step(planner, job->desired->network, &want);
 		return;
 	}

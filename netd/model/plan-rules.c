@@ -88,11 +88,6 @@ static void plan_stale_element(struct planner *planner, const struct netstate_el
 				 network ? network : "", element);
 }
 
-static bool same_data(const struct netstate_element *a, const struct netstate_element *b)
-{
-	return a->data_length == b->data_length && memcmp(a->data, b->data, sizeof(a->data)) == 0;
-}
-
 /* A key of a map cannot be given another value: it goes and comes in one transaction, in this order. */
 static void plan_changed_element(struct planner *planner, const struct netstate_element *want,
 				 const struct netstate_element *have)
@@ -135,7 +130,7 @@ static void plan_element_changes(struct planner *planner)
 			/* A network that cannot be has no elements either. */
 			if (!is_desired_element(planner, want, true))
 				plan_stale_element(planner, have);
-			else if (!same_data(want, have) && is_desired_element(planner, want, false))
+			else if (!netstate_same_data(want, have) && is_desired_element(planner, want, false))
 				plan_changed_element(planner, want, have);
 			i++;
 			j++;

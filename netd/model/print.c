@@ -231,7 +231,7 @@ static void print_element(FILE *file, const struct netstate_element *element)
 	print_parts(file, ruleset_set_key(element->set), element->key);
 	if (element->data_length) {
 		fprintf(file, " :");
-		print_parts(file, ruleset_set_data(element->set), element->data);
+		print_parts(file, ruleset_set_data(element->set), netstate_element_get_data(element));
 	}
 	print_string(file, "net", element->network);
 }
@@ -780,7 +780,7 @@ static void parse_element(struct line *line, struct netstate_element *element)
 	element->key_length = parse_parts(line, ruleset_set_key(element->set), element->key);
 	if (ruleset_set_data(element->set)) {
 		line->bad |= strcmp(want_word(line), ":") != 0;
-		element->data_length = parse_parts(line, ruleset_set_data(element->set), element->data);
+		element->data_length = parse_parts(line, ruleset_set_data(element->set), netstate_element_data(element));
 	}
 	while ((word = take_word(line))) {
 		if (is_key(word, "net", &value))

@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ruleset.h"
@@ -76,35 +77,46 @@ static int parse_burst(struct network_rate *rate, const char *value)
 	return 0;
 }
 
+/* All of them, to be changed. NULL without memory. */
+static struct network_rate *own_rates(struct network *network)
+{
+	if (!network->rates)
+		network->rates = calloc(NETWORK_RATE_MAX_, sizeof(*network->rates));
+	return network->rates;
+}
+
 #define DEFINE_KEYS(name, which)								\
 int rates_parse_##name##_rate(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)\
 {												\
-	return parse_rate(&network->rates[which].rate, value);					\
+	return own_rates(network) ? parse_rate(&network->rates[which].rate, value) : -ENOMEM;		\
 }												\
 												\
 void rates_reset_##name##_rate(struct network *network)						\
 {												\
-	network->rates[which].rate = 0;								\
+	if (network->rates)									\
+		network->rates[which].rate = 0;							\
 }												\
 												\
 int rates_parse_##name##_burst(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)\
 {												\
-	return parse_burst(&network->rates[which], value);					\
+	return own_rates(network) ? parse_burst(&network->rates[which], value) : -ENOMEM;	\
 }												\
 												\
 void rates_reset_##name##_burst(struct network *network)					\
 {												\
-	network->rates[which].burst = 0;							\
+	if (network->rates)									\
+		network->rates[which].burst = 0;							\
 }
 #define DEFINE_PEAK(name, which)								\
 int rates_parse_##name##_peak(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)\
 {												\
-	return parse_rate(&network->rates[which].peak, value);					\
+	return own_rates(network) ? parse_rate(&network->rates[which].peak, value) : -ENOMEM;		\
 }												\
 												\
 void rates_reset_##name##_peak(struct network *network)						\
 {												\
-	network->rates[which].peak = 0;								\
+	if (network->rates)									\
+		network->rates[which].peak = 0;							\
 }
 DEFINE_PEAK(to_guests, NETWORK_RATE_TO_GUESTS)
 DEFINE_PEAK(to_guest, NETWORK_RATE_TO_GUEST)
@@ -138,13 +150,14 @@ int rates_verify(const struct network *network, enum key_id *ret_key, struct tex
 	};
 
 	*ret_key = KEY_BANDWIDTH_TO_PEAK;
-	if (verify_peak(&network->rates[NETWORK_RATE_TO_GUESTS], "[Bandwidth] ToGuestsPeakRate=", "ToGuestsRate=", why) < 0)
+	if (verify_peak(network_find_rate(network, NETWORK_RATE_TO_GUESTS), "[Bandwidth] ToGuestsPeakRate=", "ToGuestsRate=",
+			why) < 0)
 		return -EINVAL;
 	*ret_key = KEY_PORT_TO_PEAK;
-	if (verify_peak(&network->rates[NETWORK_RATE_TO_GUEST], "[Port] ToGuestPeakRate=", "ToGuestRate=", why) < 0)
+	if (verify_peak(network_find_rate(network, NETWORK_RATE_TO_GUEST), "[Port] ToGuestPeakRate=", "ToGuestRate=", why) < 0)
 		return -EINVAL;
 	for (size_t i = 0; i < NETWORK_RATE_MAX_; i++) {
-		const struct network_rate *rate = &network->rates[i];
+		const struct network_rate *rate = network_find_rate(network, i);
 
 		if (!rate->burst || (rate->rate && rate->burst / rate->rate < BURST_SECONDS))
 			continue;
@@ -162,20 +175,24 @@ int rates_verify(const struct network *network, enum key_id *ret_key, struct tex
 /* Does the file ask for a rate of the network as a whole? */
 bool rates_are_of_network(const struct network *network)
 {
-	return network->rates[NETWORK_RATE_TO_GUESTS].rate || network->rates[NETWORK_RATE_FROM_GUESTS].rate;
+	return network_find_rate(network, NETWORK_RATE_TO_GUESTS)->rate ||
+	       network_find_rate(network, NETWORK_RATE_FROM_GUESTS)->rate;
 }
 
 /* And of each port? */
 bool rates_are_of_ports(const struct network *network)
 {
-	return network->rates[NETWORK_RATE_TO_GUEST].rate || network->rates[NETWORK_RATE_FROM_GUEST].rate;
+	return network_find_rate(network, NETWORK_RATE_TO_GUEST)->rate ||
+	       network_find_rate(network, NETWORK_RATE_FROM_GUEST)->rate;
 }
 
 /* The means that its rates need: bits of enum rates_means. */
 uint8_t rates_means(const struct network *network)
 {
-	bool to = network->rates[NETWORK_RATE_TO_GUESTS].rate || network->rates[NETWORK_RATE_TO_GUEST].rate;
-	bool from = network->rates[NETWORK_RATE_FROM_GUESTS].rate || network->rates[NETWORK_RATE_FROM_GUEST].rate;
+	bool to = network_find_rate(network, NETWORK_RATE_TO_GUESTS)->rate ||
+		  network_find_rate(network, NETWORK_RATE_TO_GUEST)->rate;
+	bool from = network_find_rate(network, NETWORK_RATE_FROM_GUESTS)->rate ||
+		    network_find_rate(network, NETWORK_RATE_FROM_GUEST)->rate;
 
 	return (uint8_t)((to ? RATES_QUEUE : 0) | (from ? RATES_LIMIT : 0));
 }
@@ -233,14 +250,15 @@ static int add_limit(const struct network *network, enum netstate_set set, const
 	/* The largest packet of a guest has to fit into the bucket, which holds a second's bytes, too. */
 	if (rate->rate + burst < BURST_MIN + HEADERS)
 		burst = (uint32_t)(BURST_MIN + HEADERS - rate->rate);
-	memcpy(element.data, &rate->rate, sizeof(rate->rate));
-	memcpy(element.data + sizeof(rate->rate), &burst, sizeof(burst));
+	memcpy(netstate_element_data(&element), &rate->rate, sizeof(rate->rate));
+	memcpy(netstate_element_data(&element) + sizeof(rate->rate), &burst, sizeof(burst));
 	return netstate_add_element(state, &element);
 }
 
 static int add_port(const struct network *network, uint8_t means, const struct rates_port *port, struct netstate *state)
 {
-	const struct network_rate *to = &network->rates[NETWORK_RATE_TO_GUEST], *from = &network->rates[NETWORK_RATE_FROM_GUEST];
+	const struct network_rate *to = network_find_rate(network, NETWORK_RATE_TO_GUEST);
+	const struct network_rate *from = network_find_rate(network, NETWORK_RATE_FROM_GUEST);
 	int r = 0;
 
 	if (to->rate && means & RATES_QUEUE)
@@ -256,7 +274,8 @@ static int add_port(const struct network *network, uint8_t means, const struct r
  */
 int rates_add(const struct network *network, uint8_t means, const struct rates_port *ports, size_t n_ports, struct netstate *state)
 {
-	const struct network_rate *to = &network->rates[NETWORK_RATE_TO_GUESTS], *from = &network->rates[NETWORK_RATE_FROM_GUESTS];
+	const struct network_rate *to = network_find_rate(network, NETWORK_RATE_TO_GUESTS);
+	const struct network_rate *from = network_find_rate(network, NETWORK_RATE_FROM_GUESTS);
 	int r = 0;
 
 	if (to->rate && means & RATES_QUEUE)
@@ -266,7 +285,7 @@ int rates_add(const struct network *network, uint8_t means, const struct rates_p
 		r = add_limit(network, NETSTATE_SET_RATE, network->bridge, from, state);
 	}
 	/* The rules are there before the first guest is. */
-	if (network->rates[NETWORK_RATE_FROM_GUEST].rate && means & RATES_LIMIT)
+	if (network_find_rate(network, NETWORK_RATE_FROM_GUEST)->rate && means & RATES_LIMIT)
 		state->table.features |= RULESET_PORT_RATE;
 	for (size_t i = 0; r == 0 && i < n_ports; i++)
 		if (strcmp(ports[i].bridge, network->bridge) == 0)
@@ -321,11 +340,11 @@ void rates_print(const struct network *network, struct text *text)
 {
 	if (rates_are_of_network(network)) {
 		text_add(text, "all guests:");
-		print_pair(&network->rates[NETWORK_RATE_TO_GUESTS], &network->rates[NETWORK_RATE_FROM_GUESTS], text);
+		print_pair(network_find_rate(network, NETWORK_RATE_TO_GUESTS), network_find_rate(network, NETWORK_RATE_FROM_GUESTS), text);
 	}
 	if (rates_are_of_ports(network)) {
 		text_add(text, "%seach guest:", rates_are_of_network(network) ? "; " : "");
-		print_pair(&network->rates[NETWORK_RATE_TO_GUEST], &network->rates[NETWORK_RATE_FROM_GUEST], text);
+		print_pair(network_find_rate(network, NETWORK_RATE_TO_GUEST), network_find_rate(network, NETWORK_RATE_FROM_GUEST), text);
 	}
 }
 

@@ -71,7 +71,7 @@ static int split(const char *value, char *buffer, size_t size, char **words, int
 
 int records_parse_dhcp_range(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
 {
-	struct network_range range = { .place = network->places[KEY_DHCP_RANGE] };
+	struct network_range range = { .place = network_find_place(network, KEY_DHCP_RANGE) };
 
 	if (!strchr(value, '-') || values_parse_ip_range(value, &range.first, &range.last, why) < 0)
 		return -EINVAL;
@@ -918,18 +918,18 @@ int records_clash(const struct network *earlier, const struct network *later, st
 static int verify_boot(const struct network *network, struct failure *failure)
 {
 	if (network->boot_root && network->boot_server.family)
-		return record_failure(network, network->places[KEY_BOOT_SERVER], failure,
+		return record_failure(network, network_find_place(network, KEY_BOOT_SERVER), failure,
 				      "Server= of another host and TFTPRoot= of this one exclude each other");
 	if (network->boot_root && network->host_access == HOST_ACCESS_NONE)
-		return record_failure(network, network->places[KEY_BOOT_ROOT], failure,
+		return record_failure(network, network_find_place(network, KEY_BOOT_ROOT), failure,
 				      "TFTPRoot= and HostAccess=none exclude each other");
-	if (!network->dhcp && (network->boot_root || network->places[KEY_BOOT_FILE].line > 0))
-		return record_failure(network, network->places[network->boot_root ? KEY_BOOT_ROOT : KEY_BOOT_FILE], failure,
+	if (!network->dhcp && (network->boot_root || network_find_place(network, KEY_BOOT_FILE).line > 0))
+		return record_failure(network, network_find_place(network, network->boot_root ? KEY_BOOT_ROOT : KEY_BOOT_FILE), failure,
 				      "section [Boot] needs [DHCP] Enable=yes");
 	for (size_t i = 0; i < BOOT_CLIENT_MAX_; i++)
 		if (network->boot_files[i] && !records_boot_is_url(network->boot_files[i]) && !network->boot_root &&
 		    !network->boot_server.family)
-			return record_failure(network, network->places[KEY_BOOT_FILE], failure,
+			return record_failure(network, network_find_place(network, KEY_BOOT_FILE), failure,
 					      "File=%s needs TFTPRoot= or Server=", network->boot_files[i]);
 	return 0;
 }

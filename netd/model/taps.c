@@ -127,7 +127,7 @@ static int clash(const struct network *earlier, const struct network *later, siz
 	if (!network_is_called(earlier, later->taps[i].name))
 		return 0;
 	snprintf(what, 128, "[Tap] Name=%s is a name", later->taps[i].name);
-	*ret_other = earlier->places[KEY_BRIDGE];
+	*ret_other = network_find_place(earlier, KEY_BRIDGE);
 	return 1;
 }
 
@@ -141,7 +141,7 @@ int taps_clash(const struct network *earlier, const struct network *later, struc
 	for (size_t i = 0; i < earlier->n_taps; i++)
 		if (network_is_called(later, earlier->taps[i].name)) {
 			snprintf(what, 128, "%s is the Name= of a [Tap]", earlier->taps[i].name);
-			*ret_place = later->places[KEY_BRIDGE];
+			*ret_place = network_find_place(later, KEY_BRIDGE);
 			*ret_other = earlier->taps[i].place;
 			return 1;
 		}

@@ -53,8 +53,8 @@ static void verify_network(const struct network *network)
 			must(!ip_overlaps(&address->ip, address->prefix_length, &network->addresses[j].ip,
 					  network->addresses[j].prefix_length));
 	}
-	for (size_t i = 0; i < KEY_MAX_; i++)
-		must(network->places[i].file < network->n_paths);
+	for (size_t i = 0; i < network->n_said; i++)
+		must(network->said[i].key < KEY_MAX_ && network->said[i].place.file < network->n_paths);
 }
 
 /* What the programs would be given of networks that were accepted. */

@@ -237,7 +237,7 @@ read -r first second _ <<<"$offered"
 if [ "$first" = nft ] && [ -n "$second" ]; then
 	export NO_CHECKSUM=1 MODULES_CAME=$root/came
 	complete=$BIN
-	world_preload plain-bridges.so guestnetd
+	world_preload plain-modules.so guestnetd
 	nft delete table ip mangle	# rules of ours that are there would be the answer
 	start_netd
 	on() { [ "$(status checksum)" = $1 ] && there_is $1; }

@@ -21,12 +21,12 @@ g=('[Network]' Mode=nat '[Address]' Address=10.91.1.1/24)
 port=('[Port]' RAGuard=yes)
 network h '[Network]' Mode=nat '[Address]' Address=10.92.1.1/24
 export MODULES_CAME=$tmp/came
-world_preload plain-bridges.so guestnetd
+world_preload plain-modules.so guestnetd
 
 failed() { [ "$(state g)" = failed ] && [ "$(state h)" = running ]; }
 both_run() { [ "$(state g)" = running ] && [ "$(state h)" = running ] && plan_is_empty; }
-for kernel in refuses hollow; do
-	[ $kernel = refuses ] || export HOLLOW_TABLES=1
+for kernel in tables chains; do
+	export NO_BRIDGES=$kernel
 	network g "${g[@]}" "${port[@]}"
 	netd_start
 	check $kernel-fails wait_for 30 failed

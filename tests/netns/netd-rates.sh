@@ -219,4 +219,37 @@ rates '[Bandwidth]' ToGuestsRate=8M '[Port]' ToGuestRate=4M
 check stop client stop g
 check stopped-port no_queue port-one
 
+# --- a kernel without queues and limits ---------------------------------------------------------------
+# It says what is missing, and all else is as ever; once the modules are there, a reload is enough.
+netd_stop
+netd --teardown
+export NO_QUEUES=1 NO_LIMITS=1 MODULES_CAME=$root/came
+world_preload plain-modules.so guestnetd
+network g "${base[@]}" '[Bandwidth]' ToGuestsRate=8M FromGuestsRate=4M '[Port]' ToGuestRate=4M FromGuestRate=2M RAGuard=yes
+network h '[Network]' Mode=nat '[Address]' Address=10.93.1.1/24
+netd_start
+client start g
+lacking() { [ "$(report g state)" = degraded ] && [ "$(report h state)" = running ]; }
+has_guard() { nft list set bridge guestnet ra | grep -q elements; }
+check without-others-run wait_for 30 lacking
+matches without-queue 'what goes to guests is not limited: .*CONFIG_NET_SCH_TBF' "$(report g problem)"
+matches without-limit 'what comes from guests is not limited: .*CONFIG_NFT_LIMIT' "$(report g problem)"
+equal without-problem-of-others '' "$(report h problem)"
+for name in one two; do ip link set port-$name master gn-g; done
+for to in one4 one6; do check without-$to wait_for 20 arrives "${address[$to]}"; done
+check without-guard has_guard
+unlimited without-to internet one
+unlimited without-from one internet
+equal without-state degraded "$(report g state)"
+equal without-repairs 0 "$(report g repairs)"
+touch $MODULES_CAME
+check came netd_reload
+equal came-problem '' "$(report g problem)"
+check came-queue has_queue gn-g 8Mbit
+check came-queue-port has_queue port-one 4Mbit
+check came-limit has_limit inet rate gn-g 500
+check came-limit-port has_limit bridge portrate port-one 250
+limited came-to internet one 500000 65536
+limited came-from one internet 250000 315536
+
 nets_done

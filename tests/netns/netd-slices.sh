@@ -95,6 +95,7 @@ mended() {
 	wait_for 30 whole || { fail "$id" "$(differences)"; return; }
 	equal "$id" "$fights" "$(fights)"
 }
+has_address() { ip addr show dev "$1" | grep -qF "$2"; }
 set_value() { echo "$2" >/proc/sys/net/$1; }
 # An event that says nothing but that there was one.
 event() { ip link add probe type bridge && ip link del probe; }
@@ -146,6 +147,11 @@ mended port-isolated gd bridge link set dev port-db isolated off
 mended tap-learning na bridge link set dev "$tap" learning off
 [ -n "$skip_guards" ] || mended port-group gd ip link set port-db group default
 mended tap-down na ip link set "$tap" down
+# It is still the network's: its mark comes back, and so does the tap when it is pulled off then, or at once.
+mended tap-unmarked na ip link set "$tap" alias ''
+mended tap-unmarked-pulled na ip link set "$tap" nomaster
+unmarked_and_pulled() { ip link set "$tap" alias '' && ip link set "$tap" nomaster; }
+mended tap-unmarked-off na unseen unmarked_and_pulled
 mended tap-moved na ip link set "$tap" master gn-rt
 mended kept-bridge-deleted pt ip link del gn-pt
 # A port of somebody's who moves it: nothing is done, and each network's report knows what it has.
@@ -240,6 +246,17 @@ mended route-marked-direct p1 ip route add 10.99.1.0/24 dev gn-p1 proto 71
 mended route-marked6 p2 ip route add fd99::/64 dev gn-p2 proto 71
 
 # --- several at once -----------------------------------------------------------------------------
+# What is broken a few times in each of many networks is no fight, however many repairs that takes within two seconds.
+in_turn() {
+	local round one
+	for round in 1 2 3; do
+		for one in fw:10.61 gd:10.62 is:10.63 na:10.64 p1:10.65 p2:10.66 pt:10.67 rt:10.68; do
+			ip addr del ${one#*:}.1.1/24 dev gn-${one%:*}
+			wait_for 30 has_address gn-${one%:*} ${one#*:}.1.1 || return
+		done
+	done
+}
+mended no-fight rt in_turn
 # Both are looked at: one that is repaired says nothing of the other.
 both() {
 	ip link set gn-is mtu 1400
@@ -268,7 +285,6 @@ slowly() {	# COMMAND...
 	wait $tracer 2>/dev/null
 	:
 }
-has_address() { ip addr show dev "$1" | grep -qF "$2"; }
 while_it_looks() {
 	ip addr del 10.63.1.1/24 dev gn-is
 	ip addr del 10.68.1.1/24 dev gn-rt
@@ -438,6 +454,59 @@ for way in nft queue tc; do
 	esac
 done
 
+# --- what is never cut out, and what others lose by that --------------------------------------------
+# A declared tap, a prefix behind a guest, a network card of the host: with one of them each plan is for all networks.
+network na '[Address]' Address=10.64.1.1/24 Address=fd64::1/64
+network fw "${fw[@]}"
+network tp '[Network]' Mode=isolated '[Address]' Address=10.70.1.1/24 "${off[@]}" '[Tap]' Name=tap9 User=$bob
+reload
+wait_for 60 settled
+wait_for 30 idle
+before=$(look)
+mended beside-tap rt ip addr del 10.68.1.1/24 dev gn-rt
+mended tap-network-address tp ip addr del 10.70.1.1/24 dev gn-tp
+mended declared-pulled tp ip link set tap9 nomaster
+# Made anew it has another Ethernet address: the kernel's choice.
+ip link del tap9
+declared_again() { [ "$(link tap9 .master)" = gn-tp ] && all_running; }
+check declared-deleted wait_for 30 declared_again
+network tp '[Network]' Mode=isolated '[Address]' Address=10.70.1.1/24 "${off[@]}" '[Route]' Destination=10.71.0.0/16 Gateway=10.70.1.5
+reload
+wait_for 60 settled
+wait_for 30 idle
+before=$(look)
+matches route-there 10.71.0.0/16 "$(ip route show dev gn-tp)"
+mended beside-route rt ip link set gn-rt mtu 1400
+mended guest-route tp ip route del 10.71.0.0/16
+mended route-network-address tp ip addr del 10.70.1.1/24 dev gn-tp
+mended route-network-down tp ip link set gn-tp down
+network tp
+ip link add card0 type veth peer name card1
+ip link set card0 up && ip link set card1 up
+network lan '[Network]' Mode=bridge Uplink=card0 Bridge=br-lan
+reload
+carded() { [ "$(link card0 .master)" = br-lan ] && settled; }
+check card-taken wait_for 60 carded
+wait_for 30 idle
+before=$(look)
+mended beside-card rt ip addr del 10.68.1.1/24 dev gn-rt
+mended beside-card-down p1 ip link set gn-p1 down
+mended card-pulled lan ip link set card0 nomaster
+network lan
+reload
+free() { [ "$(link card0 .master)" = null ] && settled; }
+check card-given-back wait_for 60 free
+
+# A daemon that records plans for all networks, and does nothing before its look.
+netd_stop
+netd_start --record=$root/slices.record
+wait_for 60 settled
+wait_for 30 idle
+before=$(look)
+mended recorded-address rt ip addr del 10.68.1.1/24 dev gn-rt
+mended recorded-tap na ip link set "$tap" nomaster
+mended recorded-two rt unseen both
+check recorded test -s $root/slices.record
 release tap
 nets_done
 kill $journal_pid

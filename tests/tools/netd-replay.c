@@ -6,21 +6,27 @@
  *   netd-replay changes FILE    sends the changes; prints "MICROSECONDS errors N"
  *   netd-replay dumps FILE      sends the questions
  *   netd-replay write FILE VALUE        writes a value below /proc/sys instead; prints the same
+ *   netd-replay answer KIND FILE [PATH...]	as often as the kernel tells of what KIND, a word of netd-observe, says: sends the
+ *					changes, and writes 1 to each PATH; then hears nothing for 20 ms, as it has made events. Is called
+ *					guestnetd, for observers of commits. "ready" when it listens.
  *
  * Built with -DRECORD -shared it is the recorder: preloaded into the daemon it appends what is sent on netlink sockets
  * to the file named by NETD_RECORD, which may be moved away at any time.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -121,69 +127,198 @@ static unsigned int take_answers(int fd, bool dump)
 	}
 }
 
-/* What is no message: a value below /proc/sys. */
-static int write_value(const char *path, const char *value)
+static void write_file(const char *path, const char *value)
 {
-	uint64_t begin = now_ns();
 	int file = open(path, O_WRONLY | O_CLOEXEC);
 
 	if (file < 0 || write(file, value, strlen(value)) < 0)
 		die(path);
 	close(file);
+}
+
+/* What is no message: a value below /proc/sys. */
+static int write_value(const char *path, const char *value)
+{
+	uint64_t begin = now_ns();
+
+	write_file(path, value);
 	printf("%.0f errors 0\n", (double)(now_ns() - begin) / 1000);
 	return 0;
 }
 
-int main(int argc, char *argv[])
-{
-	int file, fds[2] = { -EBADF, -EBADF };
-	unsigned int n[2] = { 0, 0 }, datagrams = 0, errors = 0;
-	bool count, questions;
-	struct stat stat;
-	uint64_t begin;
+struct recording {
 	char *bytes;
+	off_t size;
+};
 
-	if (argc == 4 && strcmp(argv[1], "write") == 0)
-		return write_value(argv[2], argv[3]);
-	if (argc != 3) {
-		fprintf(stderr, "usage: netd-replay count|changes|dumps FILE, or write FILE VALUE\n");
-		return 2;
-	}
-	count = strcmp(argv[1], "count") == 0;
-	questions = strcmp(argv[1], "dumps") == 0;
-	file = open(argv[2], O_RDONLY | O_CLOEXEC);
-	if (count && file < 0 && errno == ENOENT) {
-		puts("changes 0 dumps 0 datagrams 0");
-		return 0;
-	}
-	if (file < 0 || fstat(file, &stat) < 0 || stat.st_size == 0)
-		die(argv[2]);
-	bytes = mmap(NULL, (size_t)stat.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_POPULATE, file, 0);
-	if (bytes == MAP_FAILED)
+/* None is an empty one. */
+static struct recording map_recording(const char *path)
+{
+	int file = open(path, O_RDONLY | O_CLOEXEC);
+	struct recording recording = { 0 };
+	struct stat stat;
+
+	if (file < 0 && errno == ENOENT)
+		return recording;
+	if (file < 0 || fstat(file, &stat) < 0)
+		die(path);
+	recording.size = stat.st_size;
+	if (recording.size > 0)
+		recording.bytes = mmap(NULL, (size_t)stat.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_POPULATE, file, 0);
+	if (recording.bytes == MAP_FAILED)
 		die("mmap");
-	begin = now_ns();
-	fds[0] = open_socket(NETLINK_ROUTE);
-	fds[1] = open_socket(NETLINK_NETFILTER);
-	for (off_t at = 0; at < stat.st_size;) {
-		const struct record *record = (const void *)(bytes + at);
-		int fd = fds[record->protocol == NETLINK_NETFILTER], left = (int)record->length;
+	close(file);
+	return recording;
+}
+
+/* Returns how many were refused. */
+static unsigned int send_recording(const struct recording *recording, bool questions, const int fds[2])
+{
+	unsigned int errors = 0;
+
+	for (off_t at = 0; at < recording->size;) {
+		const struct record *record = (const void *)(recording->bytes + at);
+		int fd = fds[record->protocol == NETLINK_NETFILTER];
 		const struct nlmsghdr *message = (const void *)(record + 1);
 		bool question = is_question(record);
 
-		for (const struct nlmsghdr *part = message; count && NLMSG_OK(part, left); part = NLMSG_NEXT(part, left))
-			n[question]++;
-		datagrams++;
 		at += (off_t)(sizeof(*record) + ((record->length + 3) & ~3U));
-		if (count || question != questions || (record->protocol != NETLINK_ROUTE && record->protocol != NETLINK_NETFILTER))
+		if (question != questions || (record->protocol != NETLINK_ROUTE && record->protocol != NETLINK_NETFILTER))
 			continue;
 		if (send(fd, message, record->length, 0) < 0)
 			die("send");
 		errors += take_answers(fd, question && (message->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP);
 	}
-	if (count)
-		printf("changes %u dumps %u datagrams %u\n", n[0], n[1], datagrams);
-	else
-		printf("%.0f errors %u\n", (double)(now_ns() - begin) / 1000, errors);
+	return errors;
+}
+
+static int count_recording(const struct recording *recording)
+{
+	unsigned int n[2] = { 0, 0 }, datagrams = 0;
+
+	for (off_t at = 0; at < recording->size; datagrams++) {
+		const struct record *record = (const void *)(recording->bytes + at);
+		const struct nlmsghdr *part = (const void *)(record + 1);
+
+		for (int left = (int)record->length; NLMSG_OK(part, left); part = NLMSG_NEXT(part, left))
+			n[is_question(record)]++;
+		at += (off_t)(sizeof(*record) + ((record->length + 3) & ~3U));
+	}
+	printf("changes %u dumps %u datagrams %u\n", n[0], n[1], datagrams);
+	return 0;
+}
+
+/* What each kind of damage is told by. */
+static const struct {
+	const char *kind;
+	uint16_t type;
+} triggers[] = {
+	{ "link", RTM_NEWLINK }, { "deleted", RTM_DELLINK }, { "address", RTM_DELADDR }, { "route", RTM_DELROUTE },
+	{ "netconf4", RTM_NEWNETCONF }, { "netconf6", RTM_NEWNETCONF },
+	{ "rules", NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN },
+};
+
+static int open_events(int protocol, const int *groups, size_t n)
+{
+	int fd = open_socket(protocol), size = 16 << 20;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	for (size_t i = 0; i < n; i++)
+		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i])) < 0)
+			die("group");
+	return fd;
+}
+
+/* All that is there; was it told? What was lost may have been it. */
+static bool read_events(int fd, uint16_t type)
+{
+	static char buffer[1 << 16];
+	bool told = false;
+
+	for (;;) {
+		int left = (int)recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT);
+
+		if (left < 0 && errno == EAGAIN)
+			return told;
+		if (left < 0 && errno != ENOBUFS)
+			die("events");
+		told |= left < 0;
+		for (const struct nlmsghdr *message = (void *)buffer; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left))
+			told |= message->nlmsg_type == type;
+	}
+}
+
+/* The groups are those that guestnetd subscribes to. */
+static int answer(const char *kind, const struct recording *recording, char *paths[])
+{
+	static const int link_groups[] = { RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
+					   RTNLGRP_IPV6_ROUTE, RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF };
+	static const int rule_groups[] = { NFNLGRP_NFTABLES };
+	const int fds[2] = { open_socket(NETLINK_ROUTE), open_socket(NETLINK_NETFILTER) };
+	struct pollfd events[2] = {
+		{ open_events(NETLINK_ROUTE, link_groups, sizeof(link_groups) / sizeof(link_groups[0])), POLLIN, 0 },
+		{ open_events(NETLINK_NETFILTER, rule_groups, 1), POLLIN, 0 },
+	};
+	uint16_t type = 0;
+
+	for (size_t i = 0; i < sizeof(triggers) / sizeof(triggers[0]); i++)
+		if (strcmp(triggers[i].kind, kind) == 0)
+			type = triggers[i].type;
+	if (!type)
+		return 2;
+	prctl(PR_SET_NAME, "guestnetd");
+	puts("ready");
+	fflush(stdout);
+	for (;;) {
+		unsigned int errors;
+		bool told = false;
+
+		if (poll(events, 2, -1) < 0)
+			die("poll");
+		for (int i = 0; i < 2; i++)
+			told |= events[i].revents && read_events(events[i].fd, type);
+		if (!told)
+			continue;
+		errors = send_recording(recording, false, fds);
+		for (char **path = paths; *path; path++)
+			write_file(*path, "1");
+		if (errors) {
+			printf("%u errors\n", errors);
+			fflush(stdout);
+		}
+		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+		for (int i = 0; i < 2; i++)
+			(void)read_events(events[i].fd, type);
+	}
+}
+
+int main(int argc, char *argv[])
+{
+	struct recording recording;
+	unsigned int errors;
+	uint64_t begin;
+	int fds[2];
+
+	if (argc == 4 && strcmp(argv[1], "write") == 0)
+		return write_value(argv[2], argv[3]);
+	if (argc >= 4 && strcmp(argv[1], "answer") == 0) {
+		recording = map_recording(argv[3]);
+		return answer(argv[2], &recording, argv + 4);
+	}
+	if (argc != 3) {
+		fprintf(stderr, "usage: netd-replay count|changes|dumps FILE, write FILE VALUE or answer KIND FILE [PATH...]\n");
+		return 2;
+	}
+	recording = map_recording(argv[2]);
+	if (strcmp(argv[1], "count") == 0)
+		return count_recording(&recording);
+	if (recording.size == 0)
+		die(argv[2]);
+	begin = now_ns();
+	fds[0] = open_socket(NETLINK_ROUTE);
+	fds[1] = open_socket(NETLINK_NETFILTER);
+	errors = send_recording(&recording, strcmp(argv[1], "dumps") == 0, fds);
+	printf("%.0f errors %u\n", (double)(now_ns() - begin) / 1000, errors);
 	return 0;
 }
 

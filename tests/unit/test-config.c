@@ -324,14 +324,15 @@ static void rates(void **state _unused_)
 
 		snprintf(text, sizeof(text), "[Bandwidth]\nToGuestsRate=%s\n[Port]\nFromGuestRate=%s\n", cases[i].value, cases[i].value);
 		assert_int_equal(test_parse_network("lab", text, &network, &failure), 0);
-		assert_true(network.rates[NETWORK_RATE_TO_GUESTS].rate == cases[i].rate);
-		assert_true(network.rates[NETWORK_RATE_FROM_GUEST].rate == cases[i].rate);
-		assert_true(network.rates[NETWORK_RATE_FROM_GUESTS].rate == 0 && network.rates[NETWORK_RATE_TO_GUEST].rate == 0);
+		assert_true(network_find_rate(&network, NETWORK_RATE_TO_GUESTS)->rate == cases[i].rate);
+		assert_true(network_find_rate(&network, NETWORK_RATE_FROM_GUEST)->rate == cases[i].rate);
+		assert_true(network_find_rate(&network, NETWORK_RATE_FROM_GUESTS)->rate == 0);
+		assert_true(network_find_rate(&network, NETWORK_RATE_TO_GUEST)->rate == 0);
 	}
 	assert_int_equal(test_parse_network("lab", "[Port]\nToGuestRate=80M\nToGuestBurstBytes=2M\nToGuestBurstBytes=\n"
 					    "FromGuestRate=1M\nFromGuestBurstBytes=2K\n", &bursts, &failure), 0);
-	assert_int_equal(bursts.rates[NETWORK_RATE_TO_GUEST].burst, 0);
-	assert_int_equal(bursts.rates[NETWORK_RATE_FROM_GUEST].burst, 2048);
+	assert_int_equal(network_find_rate(&bursts, NETWORK_RATE_TO_GUEST)->burst, 0);
+	assert_int_equal(network_find_rate(&bursts, NETWORK_RATE_FROM_GUEST)->burst, 2048);
 }
 
 static void lease_times(void **state _unused_)
@@ -411,8 +412,8 @@ static void dropins_apply_in_order(void **state _unused_)
 	assert_int_equal(network.n_addresses, 2);
 	assert_int_equal(network.n_forwarders, 1);
 	check_string("forwarder", IP_TEXT(&network.forwarders[0]), "1.1.1.1");
-	assert_int_equal(network.places[KEY_MTU].file, 2);
-	assert_int_equal(network.places[KEY_MTU].line, 5);
+	assert_int_equal(network_find_place(&network, KEY_MTU).file, 2);
+	assert_int_equal(network_find_place(&network, KEY_MTU).line, 5);
 }
 
 static void a_dropin_begins_without_a_section(void **state _unused_)

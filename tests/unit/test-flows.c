@@ -219,8 +219,8 @@ static void add_forward(struct netstate *state, uint16_t port, uint32_t guest)
 {
 	struct netstate_element element = {
 		.set = NETSTATE_SET_FORWARD4, .key_length = 8, .data_length = 8,
-		.key = { IPPROTO_TCP, 0, 0, 0, (uint8_t)(port >> 8), (uint8_t)port },
-		.data = { (uint8_t)(guest >> 24), (uint8_t)(guest >> 16), (uint8_t)(guest >> 8), (uint8_t)guest, 0, 80 },
+		.key = { IPPROTO_TCP, 0, 0, 0, (uint8_t)(port >> 8), (uint8_t)port, 0, 0,
+			 (uint8_t)(guest >> 24), (uint8_t)(guest >> 16), (uint8_t)(guest >> 8), (uint8_t)guest, 0, 80 },
 	};
 
 	assert_int_equal(netstate_add_element(state, &element), 0);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "../../netd/model/haste.h"
 #include "../../netd/model/notes.h"
 #include "../../netd/model/slice.h"
 
@@ -1053,6 +1054,103 @@ static void moved_ports_are_of_both(void **state _unused_)
 	world_deinit(&chaos.world);
 }
 
+/* The steps after what was told of one bridge, as their names. */
+static void check_haste(const struct world *world, const struct netstate *kernel, const struct haste *haste, const int forwards[2],
+			const char *expected)
+{
+	struct plan plan;
+	char text[256] = "";
+
+	assert_int_equal(haste_plan(haste, &world->desired, kernel, forwards, 1, &plan), 0);
+	for (size_t i = 0; i < plan.n_steps; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", i ? " " : "", plan_op_name(plan.steps[i].op));
+	assert_string_equal(text, expected);
+	plan_deinit(&plan);
+}
+
+/* What sets again what is declared is done at once; all else waits for a look. */
+static void haste_sets_again(void **state _unused_)
+{
+	static const int on[] = { 1, 1 }, off[] = { 0, 0 }, absent[] = { -1, -1 };
+	struct netstate kernel = NETSTATE_NULL;
+	struct netstate_bridge *bridge;
+	struct world world = { 0 };
+	struct haste haste = { 0 };
+	struct haste_link *link;
+	struct plan plan;
+
+	world_add(&world, "n1", "[Address]\nAddress=10.1.0.1/24\n");
+	world_add(&world, "n2", "[Address]\nAddress=10.2.0.1/24\n");
+	world_build(&world, NULL);
+	settle(&world.desired, &kernel);
+	bridge = (struct netstate_bridge *)netstate_find_bridge(&kernel, "gn-n1");
+	assert_non_null(bridge);
+	check_haste(&world, &kernel, &haste, off, "");
+	haste.forwarding = true;
+	check_haste(&world, &kernel, &haste, off, "sysctl-set");
+	check_haste(&world, &kernel, &haste, on, "");
+	check_haste(&world, &kernel, &haste, absent, "");
+	haste.forwarding = false;
+
+	link = haste_find_link(&haste, bridge->ifindex, bridge->name);
+	assert_ptr_equal(link, haste_find_link(&haste, bridge->ifindex, bridge->name));
+	check_haste(&world, &kernel, &haste, on, "");
+	link->changed = true;
+	link->bridge = *bridge;
+	check_haste(&world, &kernel, &haste, on, "");
+	link->bridge.up = false;
+	check_haste(&world, &kernel, &haste, on, "bridge-up");
+	link->bridge.mtu = 1400;
+	check_haste(&world, &kernel, &haste, on, "bridge-set bridge-up");
+	link->bridge.up = true;
+	snprintf(link->bridge.name, sizeof(link->bridge.name), "gn-other");
+	check_haste(&world, &kernel, &haste, on, "bridge-rename bridge-set");
+	assert_int_equal(haste_plan(&haste, &world.desired, &kernel, on, 1, &plan), 0);
+	assert_string_equal(plan.steps[0].network, "n1");
+	assert_int_equal(plan.steps[0].bridge.ifindex, bridge->ifindex);
+	plan_deinit(&plan);
+	/* Under another one's name, another one's by its mark, nobody's: no. */
+	snprintf(link->bridge.name, sizeof(link->bridge.name), "gn-n2");
+	check_haste(&world, &kernel, &haste, on, "");
+	link->bridge = *bridge;
+	link->bridge.mtu = 1400;
+	snprintf(link->bridge.network, sizeof(link->bridge.network), "n2");
+	check_haste(&world, &kernel, &haste, on, "");
+	link->bridge = *bridge;
+	link->bridge.mtu = 1400;
+	link->bridge.owner = NETSTATE_FOREIGN;
+	check_haste(&world, &kernel, &haste, on, "");
+
+	link->changed = false;
+	link->n_unrouted = 1;
+	link->unrouted[0] = (struct netstate_route){ .prefix_length = 24 };
+	assert_int_equal(ip_parse("10.1.0.0", &link->unrouted[0].destination), 0);
+	check_haste(&world, &kernel, &haste, on, "route-add");
+	link->unrouted[0].prefix_length = 25;
+	check_haste(&world, &kernel, &haste, on, "");
+	link->n_unrouted = 0;
+	link->n_gone = 1;
+	link->gone[0] = (struct netstate_address){ .prefix_length = 24 };
+	assert_int_equal(ip_parse("10.1.0.1", &link->gone[0].address), 0);
+	check_haste(&world, &kernel, &haste, on, "address-add");
+	/* The filter does not know it, or is not there: no. */
+	for (size_t i = kernel.n_elements; i > 0; i--)
+		if (kernel.elements[i - 1].set == NETSTATE_SET_BRIDGES)
+			netstate_remove_element(&kernel, i - 1);
+	check_haste(&world, &kernel, &haste, on, "");
+	link->gone[0].prefix_length = 16;
+	check_haste(&world, &kernel, &haste, on, "");
+	kernel.table.state = NETSTATE_TABLE_ABSENT;
+	haste.forwarding = true;
+	check_haste(&world, &kernel, &haste, off, "");
+
+	for (int i = 1; i < HASTE_LINKS; i++)
+		assert_non_null(haste_find_link(&haste, 1000 + i, ""));
+	assert_null(haste_find_link(&haste, 2000, ""));
+	netstate_deinit(&kernel);
+	world_deinit(&world);
+}
+
 /* Each kind of note is said whole, with the longest names and numbers that there are. */
 static void notes_are_said(void **state _unused_)
 {
@@ -1088,6 +1186,7 @@ int main(void)
 		cmocka_unit_test(excepted_networks_are_left_alone),
 		cmocka_unit_test(marks_are_made),
 		cmocka_unit_test(moved_ports_are_of_both),
+		cmocka_unit_test(haste_sets_again),
 		cmocka_unit_test(slices_are_planned_as_the_whole),
 	};
 

@@ -268,6 +268,11 @@ static void test_sets(void **state _unused_)
 	for (size_t i = 0; i < ARRAY_SIZE(strangers); i++)
 		assert_int_equal(ruleset_set_parse(strangers[i], &set, &length), -ENOENT);
 	assert_int_equal(ruleset_set_name(NETSTATE_SET_LOCAL4, 0, name, 3), -ENAMETOOLONG);
+	/* A key stands in an element together with what it stands for. */
+	for (set = 0; set < NETSTATE_SET_MAX_; set++) {
+		assert_in_range(ruleset_set_key_length(set), 1, NETSTATE_KEY_SIZE);
+		assert_in_range(ruleset_set_key_length(set) + ruleset_set_data_length(set), 1, NETSTATE_ELEMENT_SIZE);
+	}
 }
 
 static void test_fingerprint(void **state _unused_)
