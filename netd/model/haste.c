@@ -139,10 +139,10 @@ static int plan_link(const struct haste_link *link, const struct netstate *desir
 }
 
 /* Turning forwarding on turns on that of all interfaces: where some are to stay off, each of them is looked at then. */
-static bool is_simple(const struct netstate *desired)
+static bool is_simple(const struct netstate *desired, const char *path)
 {
 	for (size_t i = 0; i < desired->n_sysctls; i++)
-		if (desired->sysctls[i].when != SYSCTL_ALWAYS)
+		if (desired->sysctls[i].when != SYSCTL_ALWAYS && strncmp(desired->sysctls[i].path, path, strlen("ipv4/")) == 0)
 			return false;
 	return true;
 }
@@ -156,7 +156,7 @@ static int plan_forwarding(const struct netstate *desired, const int forwards[2]
 		const struct netstate_sysctl *want = netstate_find_sysctl(desired, paths[i]);
 		struct plan_step step = { .phase = PHASE_SYSCTLS, .op = PLAN_SYSCTL_SET, .outcome = OUTCOME_UPDATE };
 
-		if (!want || forwards[i] < 0 || forwards[i] == want->value || !is_simple(desired))
+		if (!want || forwards[i] < 0 || forwards[i] == want->value || !is_simple(desired, paths[i]))
 			continue;
 		step.sysctl = *want;
 		r = add_step(plan, &step);

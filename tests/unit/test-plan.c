@@ -1090,6 +1090,13 @@ static void haste_sets_again(void **state _unused_)
 	check_haste(&world, &kernel, &haste, off, "sysctl-set");
 	check_haste(&world, &kernel, &haste, on, "");
 	check_haste(&world, &kernel, &haste, absent, "");
+	/* An interface that is to stay off is looked at; one of the other family has nothing to do with it. */
+	world.desired.sysctls[world.desired.n_sysctls - 1].when = SYSCTL_AFTER;
+	snprintf(world.desired.sysctls[world.desired.n_sysctls - 1].path, sizeof(world.desired.sysctls->path), "ipv6/conf/zz/forwarding");
+	check_haste(&world, &kernel, &haste, off, "sysctl-set");
+	snprintf(world.desired.sysctls[world.desired.n_sysctls - 1].path, sizeof(world.desired.sysctls->path), "ipv4/conf/zz/forwarding");
+	check_haste(&world, &kernel, &haste, off, "");
+	world.desired.sysctls[world.desired.n_sysctls - 1].when = SYSCTL_ALWAYS;
 	haste.forwarding = false;
 
 	link = haste_find_link(&haste, bridge->ifindex, bridge->name);
