@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/netfilter.h>
@@ -344,9 +345,26 @@ static bool is_root_bridge(const char *bridge)
 }
 
 /*
- * Two commands: with STP a delay of 0 is refused (br_set_forward_delay()). A port that waits already has its timer, and keeps it.
+ * Two commands: with STP a delay of 0 is refused (br_set_forward_delay()). A port that waits already has its timer, and waits until
+ * that expires, one delay at most (br_forward_delay_timer_expired()): the first ones are told to forward (br_set_port_state()).
  */
-#define WITHOUT_STP	"ip link set dev %s type bridge stp_state 0 && ip link set dev %s type bridge forward_delay 0"
+static void add_stp_fix(struct doctor *doctor, struct finding *finding, const struct link *bridge)
+{
+	char commands[sizeof(finding->fix)] = "";
+	struct text text;
+
+	text_init(&text, commands, sizeof(commands));
+	text_add(&text, "ip link set dev %s type bridge stp_state 0 && ip link set dev %s type bridge forward_delay 0",
+		 bridge->names[0], bridge->names[0]);
+	for (size_t i = 0; i < doctor->look.links.n_links; i++) {
+		const struct link *port = &doctor->look.links.links[i];
+		long state = port->master == bridge->ifindex ? look_number("/sys/class/net/%s/brport/state", port->names[0]) : -1;
+
+		if ((state == BR_STATE_LISTENING || state == BR_STATE_LEARNING) && text.length + 64 < sizeof(commands))
+			text_add(&text, " && bridge link set dev %s state %d", port->names[0], BR_STATE_FORWARDING);
+	}
+	doctor_fix(finding, false, "%s", commands);
+}
 
 /* With STP a port says nothing for twice the forward delay, and a guest's DHCP client may have given up by then. */
 static void check_stp(struct doctor *doctor)
@@ -361,14 +379,14 @@ static void check_stp(struct doctor *doctor)
 		delay = look_number("/sys/class/net/%s/bridge/forward_delay", link->names[0]);	/* hundredths of a second */
 		/* The delay is the root bridge's, whatever this one was given. */
 		if (stp > 0 && !is_root_bridge(link->names[0]))
-			doctor_fix(doctor_add(doctor, delay > 200 ? VERDICT_PROBLEM : VERDICT_NOTE,
+			add_stp_fix(doctor, doctor_add(doctor, delay > 200 ? VERDICT_PROBLEM : VERDICT_NOTE,
 				"bridge %s uses STP, and another bridge is the root and sets its forward delay: a new port says nothing for %ld s, "
 				"and a guest without patience gets no lease; lower the delay there, or turn STP off here if no loop can come of it",
-				link->names[0], 2 * delay / 100), false, WITHOUT_STP, link->names[0], link->names[0]);
+				link->names[0], 2 * delay / 100), link);
 		else if (stp > 0)
-			doctor_fix(doctor_add(doctor, delay > 200 ? VERDICT_PROBLEM : VERDICT_NOTE,
+			add_stp_fix(doctor, doctor_add(doctor, delay > 200 ? VERDICT_PROBLEM : VERDICT_NOTE,
 				"bridge %s uses STP: a new port says nothing for %ld s, and a guest without patience gets no lease",
-				link->names[0], 2 * delay / 100), false, WITHOUT_STP, link->names[0], link->names[0]);
+				link->names[0], 2 * delay / 100), link);
 	}
 }
 
@@ -728,7 +746,8 @@ const struct check checks[] = {
 	  "PXE-E51: No DHCP or proxyDHCP offers were received\n"
 	  "No configuration methods succeeded (https://ipxe.org/err/040ee1)\n",
 	  "With STP a port is silent for twice the forward delay after it came up: 30 s with the usual 15. Our bridges have STP off. Turned off, "
-	  "new ports talk at once; one that waits already goes on waiting, unless it is taken down and up (`ip link set PORT down`, `up`).",
+	  "new ports talk at once; one that waits already goes on for at most one delay, or until it is told to forward "
+	  "(`bridge link set dev PORT state 3`, which is refused while STP is on).",
 	  check_stp },
 	{ "checksum", "DHCP replies have whole checksums",
 	  "warning: Could not add rule to fixup DHCP response checksums on network 'default'\n"

@@ -81,10 +81,13 @@ ip link set port9 master br9 up
 stops stp stp pings far 10.9.9.1
 do_printed stp
 equal stp-delay 0 "$(cat /sys/class/net/br9/bridge/forward_delay)"
-# A new port has nothing to wait for.
+# The port that waited talks at once, not after one more delay; and so does one that comes.
+equal stp-state 3 "$(cat /sys/class/net/port9/brport/state)"
+passes stp-mended pings far 10.9.9.1
 ip link set port9 down
 ip link set port9 up
-passes stp-mended pings far 10.9.9.1
+forwards() { [ "$(cat /sys/class/net/port9/brport/state)" = 3 ]; }
+check stp-mended-new wait_for 5 forwards
 ip link set port9 mtu 1400
 ip link set br9 mtu 1500
 stops mtu mtu pings host 10.9.9.2 -s 1472
