@@ -32,7 +32,7 @@ NL_SOURCES := lib/nl/wire.c lib/nl/socket.c lib/nl/link.c
 CTL_SOURCES := ctl/main.c ctl/verbs.c ctl/complete.c ctl/uplink.c ctl/table.c ctl/json.c \
 	ctl/policy.c ctl/check.c ctl/why.c ctl/list.c ctl/source.c ctl/caller.c \
 	ctl/bus.c ctl/report.c ctl/networks.c ctl/leases.c ctl/monitor.c ctl/change.c ctl/edit.c ctl/virsh.c \
-	ctl/qemu.c ctl/exec.c ctl/ports.c ctl/counters.c ctl/setup.c \
+	ctl/qemu.c ctl/exec.c ctl/ports.c ctl/portrates.c ctl/counters.c ctl/setup.c \
 	ctl/why/verb.c ctl/why/trace.c ctl/why/guard.c ctl/why/evaluate.c ctl/why/xt.c ctl/why/describe.c ctl/why/rules.c ctl/why/legacy.c ctl/why/look.c lib/nl/batch.c \
 	ctl/doctor/verb.c ctl/doctor/checks.c ctl/doctor/cards.c ctl/doctor/dhcp.c
 

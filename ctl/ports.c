@@ -2,9 +2,9 @@
 /*
  * guestnet ports: what hangs on the networks, and whose it is.
  *
- * All of it is the kernel's word: ports, counters and learned addresses by netlink, owners from the alias that the
+ * All of it is the kernel's word: ports, counters, rates and learned addresses by netlink, owners from the alias that the
  * helper gives each tap, processes from /proc. No daemon is asked and no privilege is needed; of other users'
- * processes /proc tells root more.
+ * processes /proc tells root more, and of limits nftables.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -29,6 +29,7 @@
 #include "counters.h"
 #include "ctl.h"
 #include "json.h"
+#include "portrates.h"
 #include "report.h"
 #include "table.h"
 
@@ -426,7 +427,18 @@ static void put_guards(struct json *json, const struct devices *devices, const s
 	json_array_end(json);
 }
 
-static void put_port(struct json *json, const struct devices *devices, const struct device *device)
+static void put_rates(struct json *json, const struct portrates *rates, const struct device *device)
+{
+	json_object(json, "rates");
+	json_number(json, "to_guest", portrates_find_to(rates, device->ifindex));
+	if (rates->knows_from)
+		json_number(json, "from_guest", portrates_find_from(rates, device->name));
+	else
+		json_null(json, "from_guest");
+	json_object_end(json);
+}
+
+static void put_port(struct json *json, const struct devices *devices, const struct portrates *rates, const struct device *device)
 {
 	const struct device *bridge = find_device(devices, device->master);
 	char text[32];
@@ -451,6 +463,7 @@ static void put_port(struct json *json, const struct devices *devices, const str
 		json_null(json, "pid");
 	json_string(json, "guest", device->guest);
 	put_guards(json, devices, device);
+	put_rates(json, rates, device);
 	counters_put(json, &device->counters);
 	json_object(json, "bridge");
 	json_string(json, "name", bridge->name);
@@ -459,9 +472,9 @@ static void put_port(struct json *json, const struct devices *devices, const str
 	json_object_end(json);
 }
 
-static void add_row(struct table *table, const struct devices *devices, const struct device *device)
+static void add_row(struct table *table, const struct devices *devices, const struct portrates *rates, const struct device *device)
 {
-	char text[PORT_MACS * 18 + 64], letters[GUARDS_SIZE];
+	char text[PORT_MACS * 18 + 64], letters[GUARDS_SIZE], limits[PORTRATES_TEXT_SIZE];
 
 	table_add(table, "%s", device->network);
 	table_add(table, "%s", STR_ESCAPED(device->name));
@@ -478,6 +491,7 @@ static void add_row(struct table *table, const struct devices *devices, const st
 	table_add(table, "%s", COUNTERS_BYTES(device->counters.tx_bytes));
 	find_guards(devices, device, letters);
 	table_add(table, "%s", letters[0] ? letters : "-");
+	table_add(table, "%s", portrates_print(limits, portrates_find_to(rates, device->ifindex), portrates_find_from(rates, device->name)));
 }
 
 /* A port of a declared network, or a tap that the helper has made, on whatever bridge. */
@@ -540,18 +554,22 @@ enum exit_status ports_run(const struct options *options, struct failure *failur
 	static const struct table_column columns[] = {
 		{ "NETWORK", false }, { "PORT", false }, { "GUEST", false }, { "MAC", false }, { "OWNER", false },
 		{ "PID", false }, { "SENT", false }, { "RECV", false }, { "GUARDS", false },
+		{ "RATES", false },
 	};
 	static const struct table_column traffic_columns[] = {
 		{ "NETWORK", false }, { "PORT", false }, { "GUEST", false }, { "SENT", false }, { "PACKETS", false }, { "DROPPED", false },
 		{ "RECV", false }, { "PACKETS", false }, { "DROPPED", false },
 	};
 	_cleanup_(devices_deinit) struct devices devices = { 0 };
+	_cleanup_(portrates_deinit) struct portrates rates = PORTRATES_NULL;
 	const bool traffic = option_is_set(options, OPTION_TRAFFIC);
 	_cleanup_(table_deinit) struct table table = TABLE_NULL(columns);
 	const char *wanted = options->n_operands ? options->operands[0] : NULL;
 	struct json json = JSON_NULL(stdout);
 	int r = load_devices(&devices);
 
+	if (r == 0)
+		r = portrates_load(&rates);
 	if (r < 0) {
 		failure_set(failure, r, "cannot read the ports: %s", strerror(-r));
 		return STATUS_FAILED;
@@ -572,9 +590,9 @@ enum exit_status ports_run(const struct options *options, struct failure *failur
 		if (!is_shown(&devices, &devices.items[i], wanted))
 			continue;
 		if (options->json)
-			put_port(&json, &devices, &devices.items[i]);
+			put_port(&json, &devices, &rates, &devices.items[i]);
 		else if (!traffic)
-			add_row(&table, &devices, &devices.items[i]);
+			add_row(&table, &devices, &rates, &devices.items[i]);
 		else
 			add_traffic_row(&table, &devices.items[i], devices.items[i].guest[0] ? STR_ESCAPED(devices.items[i].guest) : "-");
 		if (!options->json && traffic)

@@ -56,6 +56,7 @@ queue() { tc qdisc show dev "$1" root; }
 has_queue() { [[ $(queue "$1") == "qdisc tbf 676e: "*" rate $2 "* ]]; }
 no_queue() { [[ $(queue "$1") != *tbf* ]]; }
 drops() { tc -s -j qdisc show dev "$1" root | jq '.[0].drops'; }
+port_rates() { "$@" "$BIN/guestnet" ports g --json | jq -c '.[] | select(.port == "port-one") | .rates | [.to_guest, .from_guest]'; }
 has_limit() { nft list set "$1" guestnet "$2" | grep -qF "\"$3\" limit rate over $4"; }
 no_limit() { ! nft list set "$1" guestnet "$2" 2>/dev/null | grep -qF "\"$3\""; }
 
@@ -73,6 +74,7 @@ for to in one4 one6 two4 two6; do wait_for 20 arrives "${address[$to]}"; done
 unlimited without-limit-to internet one
 unlimited without-limit-from one internet
 equal status-none '' "$(report g bandwidth)"
+equal ports-rates-none '[0,0]' "$(port_rates)"
 
 # --- of the network: to all guests, from all guests -----------------------------------------------
 if ! tc qdisc add dev up0 root tbf rate 1gbit burst 1mb limit 1mb 2>/dev/null; then
@@ -92,6 +94,8 @@ rates '[Bandwidth]' ToGuestsRate=8M ToGuestsBurstBytes=2M ToGuestsPeakRate=16M
 check peak-queue has_queue gn-g '8Mbit burst 2Mb peakrate 16Mbit'
 limited peak internet one 2000000 65536
 equal status-peak 'all guests: to 8M (at most 16M)' "$(report g bandwidth)"
+rates '[Port]' ToGuestRate=40G FromGuestRate=35G
+equal ports-rates-fast '[40000000000,35000000000]' "$(port_rates)"
 rates '[Bandwidth]' ToGuestsRate=40G ToGuestsPeakRate=90G
 matches fast-queue '^qdisc tbf 676e: .* rate 40Gbit .* peakrate 90Gbit ' "$(queue gn-g)"
 rates '[Bandwidth]' FromGuestsRate=4M FromGuestsBurstBytes=100K
@@ -105,6 +109,9 @@ unlimited from-all-not-to internet one
 rates '[Port]' ToGuestRate=4M FromGuestRate=2M
 check to-each-queue has_queue port-one 4Mbit
 check from-each-limit has_limit bridge portrate port-two 250
+equal ports-rates '[4000000,2000000]' "$(port_rates)"
+equal ports-rates-unprivileged '[4000000,null]' "$(port_rates setpriv --reuid $alice --clear-groups)"
+matches ports-row 'port-one .* to 4M, from 2M' "$(client ports g | grep port-one)"
 limited to-each internet one 500000 65536
 check to-each-dropped test "$(drops port-one)" -gt 100
 limited to-each-among one two 500000 65536
@@ -209,6 +216,7 @@ network g "${base[@]}"
 check reload-none netd_reload
 check removed-port no_queue port-one
 check removed-limit no_limit bridge portrate port-one
+equal ports-rates-removed '[0,0]' "$(port_rates)"
 unlimited removed internet one
 # What others put there while we have none is nobody's business.
 tc qdisc replace dev port-two root handle 1: tbf rate 1gbit burst 1mb limit 1mb
