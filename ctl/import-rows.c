@@ -194,7 +194,7 @@ static bool virtualport(struct import_build *build, const struct import_part *pa
  * Its inbound is to guests, of a network and of a port.
  */
 
-#define FLOOR		"no guest has a part of the network's rate to itself"
+#define FLOOR		"no guest has a part of the network's rate to itself: ToGuestRate= in [Port] holds each of them to a share instead"
 #define PEAK_FROM	"libvirt makes no use of it either"
 
 /* The number of an attribute of <inbound> or <outbound>; what is left out, or is no such number, is 0. */
@@ -292,7 +292,7 @@ static bool is_default(const struct import_build *build, const xmlNode *group, c
 	if (import_attribute(group, "default", buffer, sizeof(buffer)) && strcmp(buffer, "yes") == 0 &&
 	    group->parent == build->network)
 		return true;
-	say(words, "there are no classes of ports: the rates of [Port] are those of every guest");
+	say(words, "there are no classes of ports, and [Port] is for every guest: give those of this group a network of their own");
 	return false;
 }
 
