@@ -908,7 +908,7 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_PORT_TO_RATE] = {
 		"Port", "ToGuestRate", rates_parse_to_guest_rate, rates_reset_to_guest_rate, false, "as much as there is", "",
 		"bits per second: a number from 8K to 100G, with K, M or G for thousands, millions and thousands of millions",
-		"How much goes to each guest: what leaves by its port, from wherever it comes, waits in a queue that sends at this rate (tbf).",
+		"How much goes to each guest: what leaves by its port, from wherever it comes, waits in a queue that sends at this rate (tbf). Another number loses no packet; when the line goes, what is sent in the few milliseconds in which the kernel takes the queue away is lost.",
 	},
 	[KEY_PORT_TO_BURST] = {
 		"Port", "ToGuestBurstBytes", rates_parse_to_guest_burst, rates_reset_to_guest_burst, false, "64K; at more than 52M, what passes in 10 ms", "",
@@ -933,7 +933,7 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_BANDWIDTH_TO_RATE] = {
 		"Bandwidth", "ToGuestsRate", rates_parse_to_guests_rate, rates_reset_to_guests_rate, false, "as much as there is", "",
 		"bits per second: a number from 8K to 100G, with K, M or G for thousands, millions and thousands of millions",
-		"How much goes to all guests of the network together, from the host and from outside: it waits at the bridge in a queue that sends at this rate (tbf). What guests send to each other does not count. Where another program has put a queue at the bridge, or at a port, that one stays, and guestnet status names it.",
+		"How much goes to all guests of the network together, from the host and from outside: it waits at the bridge in a queue that sends at this rate (tbf), which comes and goes as that of ToGuestRate= does. What guests send to each other does not count. Where another program has put a queue at the bridge, or at a port, that one stays, and guestnet status names it.",
 		.only = OURS,
 	},
 	[KEY_BANDWIDTH_TO_BURST] = {
