@@ -105,8 +105,16 @@ static int open_socket(int protocol)
 	return fd;
 }
 
+/* Of a change it is said which: the daemon's own was not refused. A question may be about what is not there. */
+static bool is_refusal(const struct nlmsgerr *answer, bool question)
+{
+	if (answer->error && !question)
+		fprintf(stderr, "netd-replay: message of type 0x%x: %s\n", answer->msg.nlmsg_type, strerror(-answer->error));
+	return answer->error != 0;
+}
+
 /* Answers are there when send() returns, but for the further parts of a dump. */
-static unsigned int take_answers(int fd, bool dump)
+static unsigned int take_answers(int fd, bool question, bool dump)
 {
 	static char buffer[1 << 18];
 	unsigned int errors = 0;
@@ -120,7 +128,7 @@ static unsigned int take_answers(int fd, bool dump)
 			die("recv");
 		for (const struct nlmsghdr *message = (void *)buffer; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
 			if (message->nlmsg_type == NLMSG_ERROR)
-				errors += ((const struct nlmsgerr *)NLMSG_DATA(message))->error != 0;
+				errors += is_refusal(NLMSG_DATA(message), question);
 			if (dump && (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR))
 				return errors;
 		}
@@ -187,7 +195,7 @@ static unsigned int send_recording(const struct recording *recording, bool quest
 			continue;
 		if (send(fd, message, record->length, 0) < 0)
 			die("send");
-		errors += take_answers(fd, question && (message->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP);
+		errors += take_answers(fd, question, question && (message->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP);
 	}
 	return errors;
 }

@@ -1,0 +1,45 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# How much the daemon holds: 4 MB with one network, and 4 kB more for each further one. Measured when the kernel has told of all of
+# them; a sanitised daemon holds more for its own reasons.
+suite=netd-memory
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/world.bash"
+world_enter "$@"
+world_setup || exit 1
+. "$(dirname "$0")/nets.bash"
+nets_folders
+case $BIN in */asan/*) skip all "a sanitised daemon holds more for its own reasons"; exit 0;; esac
+
+off=('[DHCP]' Enable=no '[DNS]' Enable=no)
+many=500
+network n1 '[Network]' '[Address]' Address=10.90.1.1/24 Address=fd90:1::1/64 "${off[@]}"
+held() { awk -v key="$1:" '$1 == key { print $2 }' /proc/$netd_pid/status; }
+switches() { awk '/^(non)?voluntary_ctxt/ { n += $2 } END { print n }' /proc/$netd_pid/status; }
+# The kernel says of new bridges that they have no carrier, a hundred a second; the daemon looks at them then.
+carriers_told() { ! ip -o link show type bridge | grep -q 'state UNKNOWN'; }
+quiet() { local n; n=$(switches); wait_for 3 false; [ "$n" = "$(switches)" ]; }
+at_rest() { check "$1-up" wait_for 60 all_running; check "$1-told" wait_for 60 carriers_told; check "$1-quiet" wait_for 60 quiet; }
+
+netd_start
+at_rest one
+resident=$(held VmRSS) one=$(held RssAnon)
+check one-4MB [ "$resident" -le 4096 ]
+for ((i = 2; i <= many; i++)); do
+	mode=nat
+	[ $((i % 2)) = 1 ] || mode=isolated
+	network n$i '[Network]' Mode=$mode '[Address]' Address=10.$((100 + i / 256)).$((i % 256)).1/24 Address=fd90:$(printf %x $i)::1/64 "${off[@]}"
+done
+netd_stop
+netd_start
+at_rest many
+more=$(($(held RssAnon) - one))
+check many-4kB-each [ $more -le $((4 * (many - 1))) ]
+# What a look at everything takes is given back.
+ip link add probe type bridge
+ip link set probe up
+ip link del probe
+check looked-quiet wait_for 60 quiet
+more=$(($(held RssAnon) - one))
+check looked-4kB-each [ $more -le $((4 * (many - 1))) ]
+netd_stop
