@@ -216,6 +216,7 @@ int manager_build_desire(struct manager *manager, struct pass *pass, bool same_n
 	same_options = pointed_to == desire->pointed_to && memcmp(&options, &desire->options, sizeof(options)) == 0;
 	if (same_networks && same_options)
 		return 0;
+	pass->change.alone = !same_networks && same_options && pass->change.few && desire->version == manager->dirty.made_of.desire;
 	desire->known = false;
 	networks = calloc(pass->n_wanted + 1, sizeof(*networks));
 	if (!networks)

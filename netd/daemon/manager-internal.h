@@ -61,6 +61,15 @@ struct rates {
 	bool changed;				/* other ports than in the pass before: what is done about them is no repair */
 };
 
+/* Who has asked for a network to be started or stopped is told once, as soon as that is true; the rest of the work comes after it. */
+struct answer {
+	void (*done)(void *data);	/* NULL: nobody waits */
+	void *data;
+	bool up;			/* to be started */
+	bool applied;			/* the steps of this pass have been carried out, all of them */
+	char network[NETWORK_NAME_SIZE];
+};
+
 struct manager {
 	sd_event *event;			/* borrowed */
 	struct manager_options options;
@@ -117,6 +126,7 @@ struct manager {
 	bool values_due;			/* the pass that is due reads what no event tells of: values of interfaces */
 	bool routes_due;			/* and routes of others: there is a network that they may be in the way of */
 	bool started;				/* a pass has found all as it should be, since we began */
+	bool flows_due;				/* flows are to be gone through by the pass that follows the first one */
 	char shared_problem[APPLY_TEXT_SIZE + 128];	/* of the last pass, in what belongs to all; "" for none */
 	unsigned int n_shared_failures;		/* passes in a row */
 
@@ -125,8 +135,7 @@ struct manager {
 
 	void (*changed)(void *data);		/* called after each pass */
 	void *changed_data;
-	void (*stopped)(void *data);		/* called once, when the network that is being stopped cannot be reached any more; NULL */
-	void *stopped_data;
+	struct answer answer;
 
 	char status_text[256];
 };
@@ -134,6 +143,7 @@ struct manager {
 /* What is to be up now, and was not when the desire was built; and the other way round. */
 struct change {
 	bool few;			/* these are all, and what should be can be changed by them */
+	bool alone;			/* it was: of other networks it is what it was for the plan before */
 	size_t n_added, n_removed;
 	const struct network *added[SLICE_NETWORKS], *removed[SLICE_NETWORKS];	/* borrowed */
 };
@@ -160,11 +170,15 @@ struct pass {
 
 /* manager-pass.c */
 int manager_read_news(struct manager *manager, struct monitor_news *ret_news);
+int manager_settle_marked(struct manager *manager);
 
 /* manager-haste.c */
 bool manager_may_hasten(const struct manager *manager);
 void manager_repair_in_haste(struct manager *manager, const struct haste *haste);
 int manager_add_hasty_steps(struct manager *manager, struct plan *plan);
+
+/* manager-wanted.c */
+void manager_answer(struct manager *manager, const struct pass *pass);
 
 /* manager-due.c */
 void manager_want_pass(struct manager *manager);

@@ -22,15 +22,24 @@ static bool is_unwanted(const struct flow *flow, void *data)
 	return flow_is_unwanted(data, flow);
 }
 
-/* Flows are state too: after rules were made, those that began without them, or under others, end. */
+/*
+ * Flows are state too: after rules were made, those that began without them, or under others, end. Where there were no rules
+ * of ours before, what was before says nothing of flows, and the next pass, which follows at once, can tell as well:
+ * whoever waits for the first one does not wait for the kernel to walk its table of flows.
+ */
 int manager_sweep_flows(struct manager *manager, const struct pass *pass)
 {
 	struct flow_rules rules;
 	size_t n_deleted = 0;
 	int r;
 
-	if (!flows_are_due(&pass->plan))
+	if (!flows_are_due(&pass->plan) && !manager->flows_due)
 		return 0;
+	if (!manager->started && !manager->flows_due && pass->snapshot.table.state == NETSTATE_TABLE_ABSENT) {
+		manager->flows_due = true;
+		return 0;
+	}
+	manager->flows_due = false;
 	r = flow_rules_build(&pass->desired, &pass->snapshot, manager->addresses, manager->n_addresses, &rules);
 	if (r < 0)
 		return r;

@@ -22,6 +22,7 @@
 #include "../../lib/pages.h"
 #include "../../lib/str.h"
 #include "../kernel/apply.h"
+#include "../kernel/rules.h"
 #include "../kernel/snapshot.h"
 #include "../model/print.h"
 #include "recorded.h"
@@ -294,11 +295,10 @@ static int act(void *data, const struct plan_step *step, struct apply_result *re
 static void on_closed(void *data)
 {
 	struct manager *manager = data;
-	void (*stopped)(void *data) = manager->stopped;
 
-	manager->stopped = NULL;
-	if (stopped)
-		stopped(manager->stopped_data);
+	manager->answer.applied = true;
+	if (!manager->answer.up)
+		manager_answer(manager, NULL);
 }
 
 /* A tap that cannot be had now is told of, and tried again later; its network goes on. */
@@ -337,6 +337,10 @@ static int pass_apply(struct manager *manager, const struct pass *pass)
 		return -ENOMEM;
 	if (!pass->no_taps)
 		forget_tap_failures(manager);
+	manager->answer.applied = false;
+	/* Such a change is read back as a whole: to be told of each part of it would take the kernel as long again. */
+	if (plan->n_steps > RULES_NOTED)
+		monitor_skip_rules(manager->monitor);
 	/* What it returns is the first failure of a step, and those are gone through one by one. */
 	r = apply_plan(&manager->kernel, plan, &services, results);
 	for (size_t i = 0; i < plan->n_steps; i++) {
@@ -427,9 +431,11 @@ int manager_run_pass(struct manager *manager)
 	if (r == 0 && manager->remembered != manager->kernel.view.changes)
 		r = manager_remember(manager, &pass.snapshot, &pass.plan);
 	if (r == 0)
-		r = manager_sweep_flows(manager, &pass);
-	if (r == 0)
 		r = manager_coexist(manager, &pass);
+	if (r == 0 && manager->answer.up)
+		manager_answer(manager, &pass);
+	if (r == 0)
+		r = manager_sweep_flows(manager, &pass);
 	if (r < 0) {
 		manager->dirty.marks.all = true;
 		sd_journal_send("MESSAGE=cannot look at the network or change it: %s", strerror(-r), "PRIORITY=3", NULL);
@@ -442,7 +448,8 @@ int manager_run_pass(struct manager *manager)
 	manager_tell_resolved(manager, &pass.snapshot);
 	manager_watch_idle(manager, &pass);
 	manager_tell_notes(manager, &pass.plan);
-	if (r == 0)
+	/* Which they were before says what flows end. */
+	if (r == 0 && !manager->flows_due)
 		r = manager_remember_addresses(manager, &pass);
 	managed_list_sweep(&manager->networks);
 	monitor_watch_tc(manager->monitor, manager->kernel.tc_used || manager->kernel.shapers_used);
@@ -467,10 +474,9 @@ int manager_print_plan(struct manager *manager, char **ret_text)
 	return r < 0 ? r : plan_print(&pass.plan, ret_text);
 }
 
-/* Runs passes until one finds nothing to do, or for a while. */
-int manager_settle(struct manager *manager)
+/* Runs passes until one finds nothing to do, or for a while: about what is marked, and what else has changed. */
+int manager_settle_marked(struct manager *manager)
 {
-	manager->dirty.marks.all = true;
 	for (int i = 0; i < 4; i++) {
 		int r = manager_run_pass(manager);
 
@@ -478,4 +484,11 @@ int manager_settle(struct manager *manager)
 			return r;
 	}
 	return 0;
+}
+
+/* The same about everything. */
+int manager_settle(struct manager *manager)
+{
+	manager->dirty.marks.all = true;
+	return manager_settle_marked(manager);
 }

@@ -33,14 +33,21 @@ int manager_slice(struct manager *manager, struct pass *pass, struct slice *ret_
 	int r;
 
 	pass->partial = false;
+	/* What should be is as it was but for these networks. */
+	if (pass->change.alone)
+		dirty->made_of.desire = pass->made_of.desire;
+	for (size_t i = 0; pass->change.alone && i < pass->change.n_added; i++)
+		slice_mark(marks, pass->change.added[i]->name);
+	for (size_t i = 0; pass->change.alone && i < pass->change.n_removed; i++)
+		slice_mark(marks, pass->change.removed[i]->name);
 	if (marks->all || pass->only_look || pass->n_except > 0 || pass->no_taps || manager->options.recorder ||
 	    memcmp(&dirty->made_of, &pass->made_of, sizeof(dirty->made_of)) != 0 || pass->desired.n_bridges == 0)
 		return 0;
-	/* What belongs to all is looked at beside any network. */
-	if (marks->n == 0)
-		slice_mark(marks, pass->desired.bridges[0].network);
+	slice_mark_any(marks, &pass->desired);
+	if (marks->all)
+		return 0;
 	r = slice_build(&pass->desired, &pass->snapshot, &memory, (const char (*)[NETWORK_NAME_SIZE])marks->networks, marks->n,
-			ret_slice);
+			pass->change.alone, ret_slice);
 	pass->partial = r > 0;
 	pass->n_networks = pass->partial ? marks->n : 0;
 	memcpy(pass->networks, marks->networks, sizeof(pass->networks));

@@ -6,6 +6,7 @@
 #include "manager-internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../../lib/clock.h"
@@ -31,7 +32,8 @@ static int change_wanted(struct manager *manager, struct managed *managed, bool 
 	r = to_remember ? managed_remember_wanted(managed, &manager->options) : 0;
 	if (r < 0)
 		return failure_set(failure, r, "%s/%s.wanted: %s", manager->options.run_root, name, strerror(-r));
-	r = manager_settle(manager);
+	slice_mark(&manager->dirty.marks, name);
+	r = manager_settle_marked(manager);
 	if (r < 0)
 		return failure_set(failure, r, "%s", strerror(-r));
 	managed = managed_find(&manager->networks, name);
@@ -65,12 +67,49 @@ static int await_service(struct manager *manager, const char *network, struct fa
 	return 0;
 }
 
+/* Is this network up, as far as anybody can tell who has carried out its steps a moment ago? */
+static bool is_up(struct manager *manager, const struct pass *pass, struct managed *managed)
+{
+	const char *fix;
+
+	if (!managed || !managed->wanted || managed->retry_at_us || manager->shared_problem[0] || network_has_card(&managed->network) ||
+	    !services_are_ready(managed) || services_problem(managed, &fix)[0])
+		return false;
+	for (size_t i = 0; i < pass->plan.n_notes; i++)
+		if (!pass->plan.notes[i].network[0] || strcmp(pass->plan.notes[i].network, managed->network.name) == 0)
+			return false;
+	return netstate_find_bridge(&pass->desired, managed->network.bridge) != NULL;
+}
+
 /*
- * Starts a network, and remembers that until the next boot. Returns when the steps have been
- * carried out. With @ask a network card that becomes a port has to be found good with manager_confirm(). -ENOENT when there
+ * Tells whoever waits, when what he has asked for is so. @pass is the one that has started a network; for a network that is
+ * stopped it may be NULL.
+ */
+void manager_answer(struct manager *manager, const struct pass *pass)
+{
+	struct answer *answer = &manager->answer;
+	void (*done)(void *data) = answer->done;
+
+	if (!done || !answer->applied ||
+	    (answer->up && !is_up(manager, pass, managed_find(&manager->networks, answer->network))))
+		return;
+	answer->done = NULL;
+	done(answer->data);
+}
+
+static void set_answer(struct manager *manager, const char *network, bool up, void (*done)(void *data), void *data)
+{
+	manager->answer = (struct answer){ .done = done, .data = data, .up = up };
+	snprintf(manager->answer.network, sizeof(manager->answer.network), "%s", network);
+}
+
+/*
+ * Starts a network, and remembers that until the next boot. Returns when it has been seen to be as it should; before that,
+ * when it is up and nothing of it has failed, @started is called; it may be NULL. With @ask a network card that becomes a port has to be found good with manager_confirm(). -ENOENT when there
  * is no such network; -EIO with the reason when it did not come up.
  */
-int manager_start(struct manager *manager, const char *network, bool ask, struct failure *failure)
+int manager_start(struct manager *manager, const char *network, bool ask, void (*started)(void *data), void *data,
+		  struct failure *failure)
 {
 	struct managed *managed = managed_find(&manager->networks, network);
 	int r;
@@ -81,8 +120,12 @@ int manager_start(struct manager *manager, const char *network, bool ask, struct
 		return failure_set(failure, -EINVAL, "%s", managed->config_problem);
 	managed->stopped_by_hand = false;
 	managed->card_ask = ask;
+	set_answer(manager, managed->network.name, true, started, data);
 	r = change_wanted(manager, managed, true, true, failure);
-	return r < 0 ? r : await_service(manager, network, failure);
+	if (r >= 0)
+		r = await_service(manager, network, failure);
+	manager->answer = (struct answer){ 0 };
+	return r;
 }
 
 /*
@@ -100,10 +143,9 @@ int manager_stop(struct manager *manager, const char *network, void (*stopped)(v
 		return manager_no_such(manager, network, failure);
 	managed->stopped_by_hand = !managed->network.on_demand;
 	managed->card_ask = false;
-	manager->stopped = stopped;
-	manager->stopped_data = data;
+	set_answer(manager, managed->network.name, false, stopped, data);
 	r = change_wanted(manager, managed, false, true, failure);
-	manager->stopped = NULL;
+	manager->answer = (struct answer){ 0 };
 	return r;
 }
 

@@ -438,26 +438,6 @@ static int read_name(sd_bus_message *message, char ret_name[static 64], sd_bus_e
 	return 0;
 }
 
-static int start(sd_bus_message *message, struct objects *objects, bool ask, sd_bus_error *error)
-{
-	struct failure failure = { 0 };
-	char name[64];
-	int r = read_name(message, name, error);
-
-	return r < 0 ? r : answer(message, manager_start(objects->manager, name, ask, &failure), &failure, error);
-}
-
-static int method_start(sd_bus_message *message, void *data, sd_bus_error *error)
-{
-	return start(message, data, false, error);
-}
-
-/* As Start, but a network card that becomes a port goes back unless Confirm is called in time. */
-static int method_try(sd_bus_message *message, void *data, sd_bus_error *error)
-{
-	return start(message, data, true, error);
-}
-
 /* What takes a network's name and nothing else. */
 static int by_name(sd_bus_message *message, void *data,
 		   int (*act)(struct manager *manager, const char *network, struct failure *failure), sd_bus_error *error)
@@ -490,6 +470,31 @@ static void answer_early(void *data)
 	early->sent = sd_bus_reply_method_return(early->message, "") >= 0;
 }
 
+/* A start is answered when the network is up; what the pass after it finds is in the network's state. */
+static int start(sd_bus_message *message, struct objects *objects, bool ask, sd_bus_error *error)
+{
+	struct early_answer early = { .message = message };
+	struct failure failure = { 0 };
+	char name[64];
+	int r = read_name(message, name, error);
+
+	if (r < 0)
+		return r;
+	r = manager_start(objects->manager, name, ask, answer_early, &early, &failure);
+	return early.sent ? 1 : answer(message, r, &failure, error);
+}
+
+static int method_start(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	return start(message, data, false, error);
+}
+
+/* As Start, but a network card that becomes a port goes back unless Confirm is called in time. */
+static int method_try(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	return start(message, data, true, error);
+}
+
 /* Answered when the network is closed: the caller's next call is answered when its bridge is gone. */
 static int method_stop(sd_bus_message *message, void *data, sd_bus_error *error)
 {
@@ -516,7 +521,7 @@ static int method_restart(sd_bus_message *message, void *data, sd_bus_error *err
 		return r;
 	r = manager_stop(objects->manager, name, NULL, NULL, &failure);
 	if (r >= 0)
-		r = manager_start(objects->manager, name, false, &failure);
+		r = manager_start(objects->manager, name, false, NULL, NULL, &failure);
 	return answer(message, r, &failure, error);
 }
 

@@ -41,6 +41,7 @@ struct monitor {
 	struct mnl_socket *sockets[MONITOR_FDS];	/* owned: rtnetlink, nftables */
 	uint32_t own_ports[MONITOR_FDS];		/* of the sockets that our changes go through */
 	bool watches_tc;
+	bool skips_rules;
 	const struct kernel *kernel;			/* borrowed: where our bridges are */
 	struct haste *haste;				/* borrowed; NULL: nobody is in haste */
 	_Alignas(NLMSG_ALIGNTO) uint8_t buffer[BUFFER_SIZE];
@@ -136,6 +137,30 @@ void monitor_watch_tc(struct monitor *monitor, bool watch)
 void monitor_hasten(struct monitor *monitor, struct haste *haste)
 {
 	monitor->haste = haste;
+}
+
+/* Joins the group of rules again; what was committed meanwhile is to be read. */
+static int hear_rules(struct monitor *monitor)
+{
+	const int group = NFNLGRP_NFTABLES;
+
+	if (setsockopt(monitor_fd(monitor, 1), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+		return -errno;
+	monitor->skips_rules = false;
+	return 0;
+}
+
+/*
+ * Until the next monitor_read() no commit of anybody is told: for a change so large that all rules are read after it
+ * (kernel/rules.h: RULES_NOTED). With somebody in the group the kernel makes a message of each element, and only then asks
+ * the filter (net/netfilter/nf_tables_api.c: nf_tables_setelem_notify()).
+ */
+void monitor_skip_rules(struct monitor *monitor)
+{
+	const int group = NFNLGRP_NFTABLES;
+
+	if (setsockopt(monitor_fd(monitor, 1), SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &group, sizeof(group)) == 0)
+		monitor->skips_rules = true;
 }
 
 /* Borrowed. */
@@ -307,7 +332,7 @@ static int read_socket(struct monitor *monitor, unsigned int i, struct monitor_n
 int monitor_read(struct monitor *monitor, struct monitor_news *ret_news)
 {
 	struct monitor_news news = { 0 };
-	int r = 0;
+	int r = monitor->skips_rules ? hear_rules(monitor) : 0;
 
 	for (unsigned int i = 0; r == 0 && i < MONITOR_FDS; i++)
 		r = read_socket(monitor, i, &news);

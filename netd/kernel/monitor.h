@@ -32,6 +32,7 @@ static inline void monitor_freep(struct monitor **monitor)
 void monitor_watch_tc(struct monitor *monitor, bool watch);
 struct haste;
 void monitor_hasten(struct monitor *monitor, struct haste *haste);
+void monitor_skip_rules(struct monitor *monitor);
 
 /* Two fds to wait for; both are read by monitor_read(). */
 #define MONITOR_FDS	2

@@ -25,9 +25,6 @@
 #include "nft.h"
 #include "tc.h"
 
-/* So many steps of one transaction are written into what was read one by one; what more do is read back. */
-#define NOTED_STEPS	256
-
 static int each_generation(const struct nlmsghdr *message, uint32_t tag _unused_, void *data)
 {
 	const struct nlattr *table[NFTA_GEN_MAX + 1];
@@ -397,7 +394,7 @@ static void forget_added(struct netstate *added, const struct netstate_element *
 void rules_note_steps(struct kernel *kernel, const struct plan *plan, const size_t *steps, size_t n_steps,
 		      const bool *left_out)
 {
-	bool known = n_steps <= NOTED_STEPS;
+	bool known = n_steps <= RULES_NOTED;
 
 	for (size_t i = 0; known && i < n_steps; i++) {
 		const struct plan_step *step = &plan->steps[steps[i]];

@@ -166,7 +166,7 @@ static bool same_prefixes(const struct netstate_table *a, const struct netstate_
  * Are the rules those that we would make? More prefix lengths and features than needed do no harm; but rules for
  * bridges cost every frame of the host something.
  */
-static bool has_our_rules(const struct netstate_table *actual, const struct netstate_table *wanted)
+bool plan_keeps_table(const struct netstate_table *actual, const struct netstate_table *wanted)
 {
 	if (actual->features & ~wanted->features & RULESET_BRIDGED)
 		return false;
@@ -302,7 +302,7 @@ void plan_table(struct planner *planner)
 			planner_add_table_step(planner, PHASE_REMOVE_RULES, PLAN_TABLE_DELETE, OUTCOME_DELETE, "", actual);
 		return;
 	}
-	if (!has_our_rules(actual, wanted)) {
+	if (!plan_keeps_table(actual, wanted)) {
 		plan_table_replace(planner);
 		return;
 	}

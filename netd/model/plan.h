@@ -165,6 +165,8 @@ struct plan_memory {
 	bool no_taps;			/* making one has failed a moment ago */
 };
 
+bool plan_keeps_table(const struct netstate_table *actual, const struct netstate_table *wanted);
+
 /*
  * Compares and plans. @now_us is the time, a parameter like everything else. @except names networks that
  * are left out of this pass (failed, backing off), sorted. Both states must be sorted. -ENOMEM only.

@@ -10,8 +10,8 @@
  * as looking at a thousand.
  *
  * What networks do have to do with each other (names that move from one to another, routes through guests, taps, network
- * cards, a bridge that is somebody else's) is not cut: then the whole is to be planned. The table's elements are in no slice: whoever
- * plans one knows that nobody has changed a rule.
+ * cards, a bridge that is somebody else's) is not cut: then the whole is to be planned. Of the table's elements a slice has those
+ * that are on one side only, and only when networks have come or gone: else whoever plans one knows that nobody has changed a rule.
  */
 #include "slice.h"
 
@@ -21,6 +21,8 @@
 #include <string.h>
 
 #include "../../lib/util.h"
+#include "ip.h"
+#include "ruleset.h"
 
 struct cut {
 	const struct netstate *desired, *snapshot;
@@ -28,6 +30,7 @@ struct cut {
 	const char (*networks)[NETWORK_NAME_SIZE];
 	size_t n_networks;
 	struct slice *slice;
+	bool changed;			/* some of the networks have come or gone */
 	bool whole;			/* it cannot be cut */
 	int error;
 };
@@ -124,6 +127,17 @@ void slice_mark(struct slice_marks *marks, const char *network)
 		marks->all = true;
 	else
 		memcpy(marks->networks[marks->n++], network, strnlen(network, NETWORK_NAME_SIZE - 1) + 1);
+}
+
+/* Adds a network that is desired, if there is none yet: what belongs to all is planned beside any of those, not without one. */
+void slice_mark_any(struct slice_marks *marks, const struct netstate *desired)
+{
+	for (size_t i = 0; i < desired->n_bridges; i++)
+		for (size_t j = 0; j < marks->n; j++)
+			if (strcmp(marks->networks[j], desired->bridges[i].network) == 0)
+				return;
+	if (desired->n_bridges > 0)
+		slice_mark(marks, desired->bridges[0].network);
 }
 
 /*
@@ -236,7 +250,7 @@ static void check_networks(struct cut *cut)
 			cut->whole = have != NULL;
 			have = bridge;
 		}
-		if (!want || want->existing || want->lan || !is_filtered(cut, want))
+		if (want ? want->existing || want->lan || (!cut->changed && !is_filtered(cut, want)) : !cut->changed)
 			cut->whole = true;
 		/* The index of before is free, or is had by none of those that are in the slice. */
 		for (size_t j = 0; goes_on(cut) && !have && j < cut->slice->memory.n_bridges; j++)
@@ -332,14 +346,69 @@ static void cut_ports(struct cut *cut)
 	}
 }
 
+/* Is this the name of a bridge of the slice, as it should be or as it is? */
+static bool is_link_of_slice(const struct cut *cut, const char *link)
+{
+	return netstate_find_bridge(&cut->slice->desired, link) || netstate_find_bridge(&cut->slice->snapshot, link);
+}
+
 static void cut_checksums(struct cut *cut)
 {
 	for (size_t i = 0; goes_on(cut) && i < cut->desired->n_checksums; i++)
 		if (netstate_find_bridge(&cut->slice->desired, cut->desired->checksums[i].bridge))
 			latch(cut, netstate_add_checksum(&cut->slice->desired, &cut->desired->checksums[i]));
 	for (size_t i = 0; goes_on(cut) && i < cut->snapshot->n_checksums; i++)
-		if (netstate_find_bridge(&cut->slice->desired, cut->snapshot->checksums[i].bridge))
+		if (is_link_of_slice(cut, cut->snapshot->checksums[i].bridge))
 			latch(cut, netstate_add_checksum(&cut->slice->snapshot, &cut->snapshot->checksums[i]));
+}
+
+static bool is_address_of(const struct netstate *state, const struct netstate_element *element)
+{
+	for (size_t i = 0; i < state->n_addresses; i++)
+		if (ip_is_v4(&state->addresses[i].address) && memcmp(state->addresses[i].address.bytes_be, element->key, 4) == 0)
+			return true;
+	return false;
+}
+
+/* Is what is in the table alone one of the slice's networks', and can that be seen in the slice (plan-rules.c)? */
+static bool is_stale_of_slice(const struct cut *cut, const struct netstate_element *element)
+{
+	const char key = ruleset_set_key(element->set)[0];
+	char link[IFNAME_SIZE];
+
+	if (key == 'n') {
+		memcpy(link, element->key, sizeof(link));
+		link[sizeof(link) - 1] = '\0';
+		return is_link_of_slice(cut, link);
+	}
+	return key != 'g' && element->set != NETSTATE_SET_GUARD && ruleset_set_feature(element->set) != RULESET_FORWARD &&
+	       (is_address_of(&cut->slice->desired, element) || is_address_of(&cut->slice->snapshot, element));
+}
+
+/* Both are sorted. What is on one side only, or differs, has to be of the slice's networks. */
+static void cut_elements(struct cut *cut)
+{
+	const struct netstate *desired = cut->desired, *snapshot = cut->snapshot;
+	size_t i = 0, j = 0;
+
+	while (goes_on(cut) && (i < desired->n_elements || j < snapshot->n_elements)) {
+		const struct netstate_element *want = i < desired->n_elements ? &desired->elements[i] : NULL;
+		const struct netstate_element *have = j < snapshot->n_elements ? &snapshot->elements[j] : NULL;
+		int order = !want ? 1 : !have ? -1 : netstate_compare_elements(want, have);
+
+		i += order <= 0;
+		j += order >= 0;
+		if (order == 0 && netstate_same_data(want, have))
+			continue;
+		if (order <= 0)
+			cut->whole |= !is_among(cut, want->network);
+		else
+			cut->whole |= !is_stale_of_slice(cut, have);
+		if (goes_on(cut) && order <= 0)
+			latch(cut, netstate_add_element(&cut->slice->desired, want));
+		if (goes_on(cut) && order >= 0)
+			latch(cut, netstate_add_element(&cut->slice->snapshot, have));
+	}
 }
 
 static bool has_link(const struct netstate *state, const char *link)
@@ -439,22 +508,23 @@ static void cut_sysctls(struct cut *cut)
 /*
  * The parts of both states and of the memory, all sorted, that a plan for @networks is made of. plan_build() makes the same
  * steps and the same notes of them, as far as they are about these networks or about all, where the whole had no steps
- * before something happened to these networks, and nobody has changed a rule since. @networks must be different ones.
+ * before something happened to these networks, and nobody has changed a rule since. @networks must be different ones. With @changed some of
+ * them are desired since, or are not desired any more: the other networks must be as they were.
  *
  * Returns 1, and the slice, which the caller owns; 0 when the whole is to be planned; -ENOMEM.
  */
 int slice_build(const struct netstate *desired, const struct netstate *snapshot, const struct plan_memory *memory,
-		const char (*networks)[NETWORK_NAME_SIZE], size_t n_networks, struct slice *ret_slice)
+		const char (*networks)[NETWORK_NAME_SIZE], size_t n_networks, bool changed, struct slice *ret_slice)
 {
 	_cleanup_(slice_deinit) struct slice slice = SLICE_NULL;
 	struct cut cut = {
 		.desired = desired, .snapshot = snapshot, .memory = memory, .networks = networks,
-		.n_networks = n_networks, .slice = &slice,
+		.n_networks = n_networks, .slice = &slice, .changed = changed,
 	};
 
 	if (n_networks == 0 || desired->n_routes > 0 || desired->n_taps > 0 || snapshot->n_taps > 0 || desired->n_uplinks > 0 ||
 	    snapshot->n_uplinks > 0 || snapshot->table.state != NETSTATE_TABLE_EQUAL || desired->table.state != NETSTATE_TABLE_EQUAL ||
-	    snapshot->table.orphan || snapshot->table.foreign_owner)
+	    snapshot->table.orphan || snapshot->table.foreign_owner || !plan_keeps_table(&snapshot->table, &desired->table))
 		return 0;
 	slice.desired.table = desired->table;
 	slice.snapshot.table = snapshot->table;
@@ -467,6 +537,8 @@ int slice_build(const struct netstate *desired, const struct netstate *snapshot,
 	cut_routes(&cut);
 	cut_ports(&cut);
 	cut_checksums(&cut);
+	if (changed)
+		cut_elements(&cut);
 	cut_shapers(&cut);
 	if (goes_on(&cut))
 		cut_services(&cut);

@@ -901,28 +901,33 @@ static void keep_marked_notes(struct plan *plan, const struct slice_marks *marks
 	plan->n_notes = n;
 }
 
-static bool compare_slice(struct chaos *chaos, const struct netstate *before)
+static bool compare_marked(struct chaos *chaos, const struct slice_marks *marks, bool changed)
 {
 	const struct plan_memory memory = test_memory(&chaos->memory, &chaos->memory_desired);
 	_cleanup_(slice_deinit) struct slice slice = SLICE_NULL;
 	_cleanup_(plan_deinit) struct plan whole = PLAN_NULL, part = PLAN_NULL;
 	_cleanup_(freep) char *want = NULL, *got = NULL;
-	struct slice_marks marks = { .n = 0 };
 
-	mark_events(&marks, chaos, before);
-	assert_false(marks.all);
-	if (marks.n == 0 && chaos->world.desired.n_bridges > 0)
-		slice_mark(&marks, chaos->world.desired.bridges[0].network);
-	if (slice_build(&chaos->world.desired, &chaos->state, &memory, (const char (*)[NETWORK_NAME_SIZE])marks.networks,
-			marks.n, &slice) != 1)
+	assert_false(marks->all);
+	if (slice_build(&chaos->world.desired, &chaos->state, &memory, (const char (*)[NETWORK_NAME_SIZE])marks->networks,
+			marks->n, changed, &slice) != 1)
 		return false;
 	assert_int_equal(plan_build(&chaos->world.desired, &chaos->state, &memory, NULL, 0, 1, &whole), 0);
 	assert_int_equal(plan_build(&slice.desired, &slice.snapshot, &slice.memory, NULL, 0, 1, &part), 0);
-	keep_marked_notes(&whole, &marks);
+	keep_marked_notes(&whole, marks);
 	assert_int_equal(plan_print(&whole, &want), 0);
 	assert_int_equal(plan_print(&part, &got), 0);
 	check_string("a plan for some networks", got, want);
 	return true;
+}
+
+static bool compare_slice(struct chaos *chaos, const struct netstate *before)
+{
+	struct slice_marks marks = { .n = 0 };
+
+	mark_events(&marks, chaos, before);
+	slice_mark_any(&marks, &chaos->world.desired);
+	return compare_marked(chaos, &marks, false);
 }
 
 /* What is planned for networks that something has happened to is what is planned for all. */
@@ -962,6 +967,74 @@ static void slices_are_planned_as_the_whole(void **state _unused_)
 			n_all++;
 			n_slices += compare_slice(&chaos, &before);
 		}
+		world_deinit(&chaos.world);
+		netstate_deinit(&chaos.state);
+		netstate_deinit(&chaos.memory);
+		netstate_deinit(&chaos.memory_desired);
+	}
+	print_message("# %u of %u in slices\n", n_slices, n_all);
+	assert_true(getenv("SEED") || n_slices > n_all / 4);
+}
+
+/* Takes one of @n networks out of what is desired, or back in. */
+static void change_networks(struct chaos *chaos, struct slice_marks *marks, bool *held, size_t n)
+{
+	struct world *world = &chaos->world;
+	const size_t other = pick(chaos, (unsigned int)n);
+
+	held[other] = !held[other];
+	slice_mark(marks, world->networks[other].name);
+	world->n = 0;
+	for (size_t i = 0; i < n; i++)
+		if (!held[i])
+			world->pointers[world->n++] = &world->networks[i];
+	world_build_again(world, &chaos->state);
+}
+
+/* So is what is planned for networks that have come or gone. */
+static void changes_are_planned_as_the_whole(void **state _unused_)
+{
+	static void (*const ways[])(struct chaos *chaos) = {
+		add_foreign_bridge, rename_any, change_bridge, change_addresses, change_ports, change_rest, change_routes, change_shapers,
+	};
+	uint32_t seed = first_seed();
+	unsigned int n_slices = 0, n_all = 0;
+
+	for (uint32_t i = 0; i < (getenv("SEED") ? 1 : 300); i++) {
+		struct chaos chaos = { .random = seed + 2 * i };
+		bool held[TEST_NETWORKS] = { false };
+		size_t n_networks;
+
+		print_message("# seed %u\n", seed + 2 * i);
+		sim_next_index = 100;
+		declare(&chaos);
+		n_networks = chaos.world.n;
+		for (unsigned int round = 0; n_networks > 0 && round < 20; round++) {
+			_cleanup_(netstate_deinit) struct netstate before = NETSTATE_NULL;
+			struct slice_marks marks = { .n = 0 };
+
+			repair(&chaos);
+			remember_others(&chaos);
+			name_bridges_of_ports(&chaos.state);
+#define COPY(one, many) for (size_t j = 0; j < chaos.state.n_##many; j++) netstate_add_##one(&before, &chaos.state.many[j]);
+			NETSTATE_KINDS(COPY)
+#undef COPY
+			for (unsigned int n = pick(&chaos, 2); n > 0; n--) {
+				ways[pick(&chaos, ARRAY_SIZE(ways))](&chaos);
+				netstate_sort(&chaos.state);
+			}
+			name_bridges_of_ports(&chaos.state);
+			mark_events(&marks, &chaos, &before);
+			for (unsigned int n = 1 + pick(&chaos, 2); n > 0; n--)
+				change_networks(&chaos, &marks, held, n_networks);
+			if (chaos.state.n_checksums != before.n_checksums ||
+			    (before.n_checksums > 0 && memcmp(chaos.state.checksums, before.checksums, before.n_checksums * sizeof(*before.checksums)) != 0))
+				continue;
+			slice_mark_any(&marks, &chaos.world.desired);
+			n_all++;
+			n_slices += compare_marked(&chaos, &marks, true);
+		}
+		chaos.world.n = n_networks;
 		world_deinit(&chaos.world);
 		netstate_deinit(&chaos.state);
 		netstate_deinit(&chaos.memory);
@@ -1046,8 +1119,8 @@ static void moved_ports_are_of_both(void **state _unused_)
 	netstate_add_port(&kernel, &port);
 	memory = (struct plan_memory){ .bridges = kernel.bridges, .n_bridges = kernel.n_bridges };
 	for (size_t i = 0; i < ARRAY_SIZE(networks); i++)
-		assert_int_equal(slice_build(&chaos.world.desired, &kernel, &memory, &networks[i], 1, &slice), 0);
-	assert_int_equal(slice_build(&chaos.world.desired, &kernel, &memory, networks, ARRAY_SIZE(networks), &slice), 1);
+		assert_int_equal(slice_build(&chaos.world.desired, &kernel, &memory, &networks[i], 1, false, &slice), 0);
+	assert_int_equal(slice_build(&chaos.world.desired, &kernel, &memory, networks, ARRAY_SIZE(networks), false, &slice), 1);
 	assert_int_equal(slice.snapshot.n_ports, 1);
 	slice_deinit(&slice);
 	netstate_deinit(&kernel);
@@ -1195,6 +1268,7 @@ int main(void)
 		cmocka_unit_test(moved_ports_are_of_both),
 		cmocka_unit_test(haste_sets_again),
 		cmocka_unit_test(slices_are_planned_as_the_whole),
+		cmocka_unit_test(changes_are_planned_as_the_whole),
 	};
 
 	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
