@@ -283,7 +283,7 @@ static bool read_ip(const struct nlattr *attribute, uint8_t family, struct ip *r
 	return nl_get(attribute, ret_ip->bytes_be, family == AF_INET6 ? 16 : 4);
 }
 
-/* One RTM_NEWADDR; the link's name is the caller's to fill in. -EPROTO for what is none. */
+/* One RTM_NEWADDR or RTM_DELADDR; the link's name is the caller's to fill in. -EPROTO for what is none. */
 int dump_address(const struct nlmsghdr *message, struct netstate_address *ret_address, int *ret_ifindex,
 		 bool *ret_link_local)
 {
@@ -291,7 +291,7 @@ int dump_address(const struct nlmsghdr *message, struct netstate_address *ret_ad
 	struct ifaddrmsg header;
 
 	memset(ret_address, 0, sizeof(*ret_address));
-	if (message->nlmsg_type != RTM_NEWADDR || message->nlmsg_len < NLMSG_LENGTH(sizeof(header)) ||
+	if ((message->nlmsg_type != RTM_NEWADDR && message->nlmsg_type != RTM_DELADDR) || message->nlmsg_len < NLMSG_LENGTH(sizeof(header)) ||
 	    !nl_parse(message, sizeof(header), table, ARRAY_SIZE(table)))
 		return -EPROTO;
 	memcpy(&header, NLMSG_DATA(message), sizeof(header));

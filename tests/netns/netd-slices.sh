@@ -139,6 +139,28 @@ mended route-replaced p1 replaced
 mended flushed fw unseen ip addr flush dev gn-fw scope global
 mended dnsmasq na sh -c "kill -9 \$(cut -d' ' -f1 $root/run/dnsmasq/na.pid)"
 
+# --- at once ---------------------------------------------------------------------------------------
+# What a bridge lacks is set again before anything is asked: that is the first that the daemon sends.
+sent_first() {	# ID NETWORK TYPES COMMAND...
+	local id=$1 types=$3 tracer
+	wait_for 30 idle
+	strace -qq -e trace=sendto -o $root/sent -p $netd_pid 2>/dev/null &
+	tracer=$!
+	traced() { [ "$(awk '/^TracerPid/ { print $2 }' /proc/$netd_pid/status)" = $tracer ]; }
+	wait_for 30 traced
+	mended "$id" "$2" "${@:4}"
+	kill $tracer
+	wait $tracer 2>/dev/null
+	matches "$id-first" "^nlmsg_type=($types)\$" "$(grep -o 'nlmsg_type=[A-Z_0-9]*' $root/sent | head -n 1)"
+}
+sent_first at-once-address rt RTM_NEWADDR ip addr del 10.68.1.1/24 dev gn-rt
+sent_first at-once-address6 na RTM_NEWADDR ip addr del fd64::1/64 dev gn-na
+sent_first at-once-mtu fw 'RTM_NEWLINK|RTM_SETLINK' ip link set gn-fw mtu 1400
+sent_first at-once-down p2 'RTM_NEWADDR|RTM_NEWLINK|RTM_SETLINK' ip link set gn-p2 down
+sent_first at-once-renamed p1 'RTM_NEWLINK|RTM_SETLINK' ip link set gn-p1 name gn-other
+sent_first at-once-altname na RTM_NEWLINKPROP ip link property del dev gn-na altname na
+sent_first at-once-route rt RTM_NEWROUTE ip route del 10.68.1.0/24 dev gn-rt
+
 # --- ports ---------------------------------------------------------------------------------------
 mended tap-pulled na ip link set "$tap" nomaster
 mended kept-port-pulled pt ip link set vnet0 nomaster
