@@ -423,24 +423,6 @@ static bool is_stopped(struct doctor *doctor, struct packet *packet, int hook, c
 	return true;
 }
 
-static void set_iif(struct packet *packet, const struct link *link)
-{
-	memset(packet->iif, 0, IFNAME_SIZE);
-	memset(packet->iif_kind, 0, IFNAME_SIZE);
-	snprintf(packet->iif, IFNAME_SIZE, "%s", link->names[0]);
-	snprintf(packet->iif_kind, IFNAME_SIZE, "%.*s", IFNAME_SIZE - 1, link->kind);
-	packet->iif_index = link->ifindex;
-}
-
-static void set_oif(struct packet *packet, const struct link *link)
-{
-	memset(packet->oif, 0, IFNAME_SIZE);
-	memset(packet->oif_kind, 0, IFNAME_SIZE);
-	snprintf(packet->oif, IFNAME_SIZE, "%s", link->names[0]);
-	snprintf(packet->oif_kind, IFNAME_SIZE, "%.*s", IFNAME_SIZE - 1, link->kind);
-	packet->oif_index = link->ifindex;
-}
-
 static void check_dhcp(struct doctor *doctor, const struct report *report, const struct link *bridge)
 {
 	struct packet request = {
@@ -453,8 +435,8 @@ static void check_dhcp(struct doctor *doctor, const struct report *report, const
 	};
 	struct stopped stopped;
 
-	set_iif(&request, bridge);
-	set_oif(&reply, bridge);
+	look_packet_device(&doctor->look, bridge->ifindex, &request.iif);
+	look_packet_device(&doctor->look, bridge->ifindex, &reply.oif);
 	if (is_stopped(doctor, &request, NF_INET_LOCAL_IN, "udp dport 67 ", &stopped))
 		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM, "network %s: guests' DHCP requests are dropped by %s", report->name,
 				      stopped.place), false, "%s", stopped.fix);
@@ -481,7 +463,6 @@ static void check_way_out(struct doctor *doctor, const struct report *report, co
 {
 	struct packet packet = { .family = AF_INET, .protocol = IPPROTO_TCP, .source_port = 40000, .target_port = 443 };
 	static const uint8_t outside[4] = { 192, 0, 2, 1 };
-	const struct link *out;
 	struct look_route route;
 	struct in_addr gateway;
 	struct stopped stopped;
@@ -496,10 +477,8 @@ static void check_way_out(struct doctor *doctor, const struct report *report, co
 	gateway.s_addr = htonl(ntohl(gateway.s_addr) + 1);
 	memcpy(packet.source, &gateway, 4);
 	memcpy(packet.target, outside, 4);
-	set_iif(&packet, bridge);
-	out = look_link(&doctor->look, route.oif);
-	if (out)
-		set_oif(&packet, out);
+	look_packet_device(&doctor->look, bridge->ifindex, &packet.iif);
+	look_packet_device(&doctor->look, route.oif, &packet.oif);
 	if (is_stopped(doctor, &packet, NF_INET_FORWARD, "", &stopped))
 		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
 				      "network %s: guests' packets to the outside are dropped by %s (all of their way: guestnet why %s 192.0.2.1:443)",
@@ -606,8 +585,8 @@ static void check_bridge_netfilter(struct doctor *doctor)
 
 		if (!is_link_kind(link, "bridge"))
 			continue;
-		set_iif(&packet, link);
-		set_oif(&packet, link);
+		look_packet_device(&doctor->look, link->ifindex, &packet.iif);
+		look_packet_device(&doctor->look, link->ifindex, &packet.oif);
 		if (is_stopped(doctor, &packet, NF_INET_FORWARD, "", &stopped))
 			doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
 				"br_netfilter shows the host's firewall what stays inside bridge %s, and it is dropped by %s",

@@ -381,9 +381,9 @@ void describe_accept(const struct evaluate_place *place, const struct packet *pa
 	if ((chain->family == NFPROTO_INET || chain->family == NFPROTO_BRIDGE) && strcmp(chain->table, "guestnet") == 0)
 		return;
 	text_add(text, "nft %s rule %s %s %s", place->rule ? "insert" : "add", rules_family_name(chain->family), chain->table, chain->name);
-	if (packet->iif[0])
-		text_add(text, " iifname \"%s\"", packet->iif);
-	if (packet->oif[0])
-		text_add(text, " oifname \"%s\"", packet->oif);
+	if (packet->iif.name[0])
+		text_add(text, " iifname \"%s\"", packet->iif.name);
+	if (packet->oif.name[0])
+		text_add(text, " oifname \"%s\"", packet->oif.name);
 	text_add(text, " %saccept", what);
 }

@@ -115,32 +115,32 @@ static enum result run_meta(struct machine *machine, const struct nlattr *data)
 	case NFT_META_SECPATH:
 		return load_u32(machine, to, 0);
 	case NFT_META_IIFGROUP:
-		return packet->iif[0] ? load_u32(machine, to, packet->iif_group) : NO_MATCH;
+		return packet->iif.name[0] ? load_u32(machine, to, packet->iif.group) : NO_MATCH;
 	case NFT_META_OIFGROUP:
-		return packet->oif[0] ? load_u32(machine, to, packet->oif_group) : NO_MATCH;
+		return packet->oif.name[0] ? load_u32(machine, to, packet->oif.group) : NO_MATCH;
 	case NFT_META_IIFKIND:
-		return packet->iif_kind[0] ? load(machine, to, packet->iif_kind, IFNAME_SIZE) : NO_MATCH;
+		return packet->iif.kind[0] ? load(machine, to, packet->iif.kind, IFNAME_SIZE) : NO_MATCH;
 	case NFT_META_OIFKIND:
-		return packet->oif_kind[0] ? load(machine, to, packet->oif_kind, IFNAME_SIZE) : NO_MATCH;
+		return packet->oif.kind[0] ? load(machine, to, packet->oif.kind, IFNAME_SIZE) : NO_MATCH;
 	case NFT_META_BRI_IIFNAME:
-		return packet->frame && packet->iif[0] ? load(machine, to, packet->bridge, IFNAME_SIZE) : NO_MATCH;
+		return packet->frame && packet->iif.name[0] ? load(machine, to, packet->bridge, IFNAME_SIZE) : NO_MATCH;
 	case NFT_META_BRI_OIFNAME:
-		return packet->frame && packet->oif[0] ? load(machine, to, packet->bridge, IFNAME_SIZE) : NO_MATCH;
+		return packet->frame && packet->oif.name[0] ? load(machine, to, packet->bridge, IFNAME_SIZE) : NO_MATCH;
 	case NFT_META_IIF:
-		return load_u32(machine, to, (uint32_t)packet->iif_index);
+		return load_u32(machine, to, (uint32_t)packet->iif.index);
 	case NFT_META_OIF:
-		return load_u32(machine, to, (uint32_t)packet->oif_index);
+		return load_u32(machine, to, (uint32_t)packet->oif.index);
 	case NFT_META_IIFNAME:
-		return load(machine, to, packet->iif, IFNAME_SIZE);
+		return load(machine, to, packet->iif.name, IFNAME_SIZE);
 	case NFT_META_OIFNAME:
-		return load(machine, to, packet->oif, IFNAME_SIZE);
+		return load(machine, to, packet->oif.name, IFNAME_SIZE);
 	case NFT_META_IIFTYPE:
 	case NFT_META_OIFTYPE:
 		word = ARPHRD_ETHER;
 		return load(machine, to, &word, sizeof(word));
 	case NFT_META_SKUID:
 	case NFT_META_SKGID:	/* what is forwarded has no socket */
-		return packet->iif[0] ? NO_MATCH : UNSURE;
+		return packet->iif.name[0] ? NO_MATCH : UNSURE;
 	default:
 		return UNSURE;
 	}

@@ -81,7 +81,7 @@ void guard_explain(const struct evaluate_place *place, const struct packet *pack
 		return;
 	}
 	if (strcmp(place->chain->name, "port") != 0) {
-		snprintf(buffer, size, "%s is not an address of the port %s: [Port] AddressBinding=", address, packet->iif);
+		snprintf(buffer, size, "%s is not an address of the port %s: [Port] AddressBinding=", address, packet->iif.name);
 		return;
 	}
 	text_init(&text, rule, sizeof(rule));

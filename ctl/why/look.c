@@ -195,7 +195,7 @@ static uint8_t look_link_value(struct look *look, int ifindex, uint16_t where, u
 struct device {
 	struct mac mac;
 	uint32_t group;
-	bool found;
+	bool has_mac;
 };
 
 static int read_device(const struct nlmsghdr *message, uint32_t tag _unused_, void *data)
@@ -206,22 +206,41 @@ static int read_device(const struct nlmsghdr *message, uint32_t tag _unused_, vo
 	if (!nl_parse(message, sizeof(struct ifinfomsg), table, ARRAY_SIZE(table)))
 		return 0;
 	device->group = nl_get_u32(table[IFLA_GROUP], 0);
-	device->found = nl_get(table[IFLA_ADDRESS], &device->mac, sizeof(device->mac));
+	device->has_mac = nl_get(table[IFLA_ADDRESS], &device->mac, sizeof(device->mac));
 	return 0;
 }
 
-/* A device's address and group; false when it has no Ethernet address, or is not there. */
-bool look_device(struct look *look, int ifindex, struct mac *ret_mac, uint32_t *ret_group)
+static struct device ask_device(struct look *look, int ifindex)
 {
 	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
 	const struct ifinfomsg header = { .ifi_index = ifindex };
-	struct device device = { .found = false };
+	struct device device = { .has_mac = false };
 
 	nl_begin(&request, RTM_GETLINK, 0, 0, &header, sizeof(header));
 	(void)nl_transact(&look->channel, &request, read_device, &device);
+	return device;
+}
+
+/* A device's Ethernet address; false when it has none, or is not there. */
+bool look_mac(struct look *look, int ifindex, struct mac *ret_mac)
+{
+	struct device device = ask_device(look, ifindex);
+
 	*ret_mac = device.mac;
-	*ret_group = device.group;
-	return device.found;
+	return device.has_mac;
+}
+
+/* A device as rules see it. One that was not there when the links were read has its number alone; 0 is none. */
+void look_packet_device(struct look *look, int ifindex, struct packet_device *ret_device)
+{
+	const struct link *link = look_link(look, ifindex);
+
+	*ret_device = (struct packet_device){ .index = ifindex };
+	if (!link)
+		return;
+	snprintf(ret_device->name, sizeof(ret_device->name), "%s", look_link_name(look, ifindex));
+	snprintf(ret_device->kind, sizeof(ret_device->kind), "%.*s", IFNAME_SIZE - 1, link->kind);
+	ret_device->group = ask_device(look, ifindex).group;
 }
 
 static int read_alias(const struct nlmsghdr *message, uint32_t tag _unused_, void *data)

@@ -37,7 +37,8 @@ int look_route(struct look *look, uint8_t family, const uint8_t *target, const u
 	       struct look_route *ret_route);
 bool look_neighbour(struct look *look, uint8_t family, const uint8_t *address, int ifindex, struct mac *ret_mac);
 int look_bridge_port(struct look *look, int bridge, const struct mac *mac);
-bool look_device(struct look *look, int ifindex, struct mac *ret_mac, uint32_t *ret_group);
+bool look_mac(struct look *look, int ifindex, struct mac *ret_mac);
+void look_packet_device(struct look *look, int ifindex, struct packet_device *ret_device);
 void look_alias(struct look *look, int ifindex, char alias[static LOOK_ALIAS_SIZE]);
 bool look_port_is_isolated(struct look *look, int port);
 bool look_bridge_calls_iptables(struct look *look, int bridge, uint8_t family);

@@ -10,15 +10,23 @@
 
 #include "../../lib/addr.h"
 
+/*
+ * Where a packet comes in or goes out; all zero: it has no such device (yet). Behind names there are zeros: rules compare
+ * all 16 bytes.
+ */
+struct packet_device {
+	char name[IFNAME_SIZE];
+	char kind[IFNAME_SIZE];		/* "bridge" and such; "" for what has none: mostly a network card */
+	int index;
+	uint32_t group;
+};
+
 struct packet {
 	uint8_t family;			/* AF_INET or AF_INET6 */
 	uint8_t protocol;		/* IPPROTO_TCP, UDP, ICMP or ICMPV6 */
 	uint8_t source[16], target[16];	/* network byte order; IPv4 in the first four */
 	uint16_t source_port, target_port;	/* of ICMP: type and code */
-	char iif[IFNAME_SIZE], oif[IFNAME_SIZE];	/* "" where the packet has none (yet) */
-	int iif_index, oif_index;
-	uint32_t iif_group, oif_group;
-	char iif_kind[IFNAME_SIZE], oif_kind[IFNAME_SIZE];	/* "bridge" and such; "" for what has none: mostly a network card */
+	struct packet_device iif, oif;
 	uint8_t hop[16];		/* to whom it goes next on oif: the target, or a gateway */
 	bool bridged;			/* it passes the IP hooks on its way through a bridge (br_netfilter) */
 	bool established;		/* a later packet of a flow whose first one has passed */

@@ -78,7 +78,7 @@ static bool fib(void *data, const struct packet *packet, uint32_t flags, uint32_
 	int oif = 0;
 
 	if (result == NFT_FIB_RESULT_OIF && flags & NFTA_FIB_F_IIF)
-		oif = packet->iif_index;
+		oif = packet->iif.index;
 	if (look_route(&trace->look, packet->family, address, NULL, 0, oif, &route) < 0)
 		return false;
 	if (result == NFT_FIB_RESULT_OIF) {
@@ -175,38 +175,6 @@ static bool pass_hook(struct trace *trace, struct packet *packet, int hook)
 	return true;
 }
 
-static void set_kind(char kind[static IFNAME_SIZE], const struct link *link)
-{
-	memset(kind, 0, IFNAME_SIZE);
-	snprintf(kind, IFNAME_SIZE, "%.*s", IFNAME_SIZE - 1, link ? link->kind : "");
-}
-
-static void set_iif(struct trace *trace, struct packet *packet, int index)
-{
-	const struct link *link = look_link(&trace->look, index);
-	struct mac ignored;
-
-	packet->iif_index = index;
-	packet->iif_group = 0;
-	if (index)
-		(void)look_device(&trace->look, index, &ignored, &packet->iif_group);
-	snprintf(packet->iif, sizeof(packet->iif), "%s", look_link_name(&trace->look, index));
-	set_kind(packet->iif_kind, link);
-}
-
-static void set_oif(struct trace *trace, struct packet *packet, int index)
-{
-	const struct link *link = look_link(&trace->look, index);
-	struct mac ignored;
-
-	packet->oif_index = index;
-	packet->oif_group = 0;
-	if (index)
-		(void)look_device(&trace->look, index, &ignored, &packet->oif_group);
-	snprintf(packet->oif, sizeof(packet->oif), "%s", look_link_name(&trace->look, index));
-	set_kind(packet->oif_kind, link);
-}
-
 /* The stricter of two settings counts (IN_DEV_RPFILTER()): 1 is the strictest, then 2, then 0. */
 static long rp_filter(const char *device)
 {
@@ -227,18 +195,18 @@ static bool explain_route(struct trace *trace, const struct packet *packet, int 
 		return stop(trace, "", "%s has no way: the host's routes say \"%s\" for %s", what,
 			    there.type == RTN_BLACKHOLE ? "blackhole" : there.type == RTN_PROHIBIT ? "prohibited" :
 			    there.type == RTN_UNREACHABLE ? "unreachable" : strerror(-there.error), ADDRESS(packet, packet->target));
-	if (packet->family == AF_INET && look_sysctl("ipv4/conf/%s/forwarding", packet->iif) == 0) {
+	if (packet->family == AF_INET && look_sysctl("ipv4/conf/%s/forwarding", packet->iif.name) == 0) {
 		bool all = look_sysctl("ipv4/ip_forward") == 0;
 
-		snprintf(fix, sizeof(fix), "sysctl -w net.ipv4.%s%s%s=1", all ? "ip_forward" : "conf.", all ? "" : packet->iif,
+		snprintf(fix, sizeof(fix), "sysctl -w net.ipv4.%s%s%s=1", all ? "ip_forward" : "conf.", all ? "" : packet->iif.name,
 			 all ? "" : ".forwarding");
 		return stop(trace, fix, "%s is not forwarded: %s is off", what, all ? "net.ipv4.ip_forward" :
 			    "forwarding of what comes in at this device");
 	}
 	(void)look_route(&trace->look, packet->family, packet->source, NULL, 0, 0, &back);
-	if (packet->family == AF_INET && rp_filter(packet->iif) > 0 && (back.error || back.oif != packet->iif_index)) {
-		snprintf(fix, sizeof(fix), "sysctl -w net.ipv4.conf.%s.rp_filter=%s", packet->iif, back.error ? "0" : "2");
-		return stop(trace, fix, "%s is dropped by rp_filter of %s: the way back to %s is %s", what, packet->iif,
+	if (packet->family == AF_INET && rp_filter(packet->iif.name) > 0 && (back.error || back.oif != packet->iif.index)) {
+		snprintf(fix, sizeof(fix), "sysctl -w net.ipv4.conf.%s.rp_filter=%s", packet->iif.name, back.error ? "0" : "2");
+		return stop(trace, fix, "%s is dropped by rp_filter of %s: the way back to %s is %s", what, packet->iif.name,
 			    ADDRESS(packet, packet->source), back.error ? "none" : look_link_name(&trace->look, back.oif));
 	}
 	return stop(trace, "", "%s is not routed: %s", what, strerror(-error));
@@ -251,12 +219,12 @@ static bool explain_route(struct trace *trace, const struct packet *packet, int 
 static bool route(struct trace *trace, struct packet *packet, bool *ret_local)
 {
 	struct look_route found;
-	int r = look_route(&trace->look, packet->family, packet->target, packet->source, packet->iif_index, 0, &found);
+	int r = look_route(&trace->look, packet->family, packet->target, packet->source, packet->iif.index, 0, &found);
 
 	*ret_local = false;
 	if (r < 0)
 		found.error = r;
-	if (found.error && packet->iif_index)
+	if (found.error && packet->iif.index)
 		return explain_route(trace, packet, found.error);
 	if (found.error)
 		return stop(trace, "", "the host has no way to %s: %s", ADDRESS(packet, packet->target), strerror(-found.error));
@@ -266,13 +234,13 @@ static bool route(struct trace *trace, struct packet *packet, bool *ret_local)
 	}
 	if (found.type == RTN_MULTICAST)
 		return stop(trace, "", "%s is a multicast address: it is not forwarded", ADDRESS(packet, packet->target));
-	set_oif(trace, packet, found.oif);
+	look_packet_device(&trace->look, found.oif, &packet->oif);
 	memcpy(packet->hop, found.has_gateway ? found.gateway : packet->target, sizeof(packet->hop));
 	say(trace, "route: %s%s%s dev %s", ADDRESS(packet, packet->target), found.has_gateway ? " via " : "",
-	    found.has_gateway ? ADDRESS(packet, found.gateway) : "", packet->oif);
+	    found.has_gateway ? ADDRESS(packet, found.gateway) : "", packet->oif.name);
 	/* The routing table of IPv6 does not ask whether this host is a router (net/ipv6/ip6_output.c:ip6_forward()). */
-	if (packet->family == AF_INET6 && packet->iif_index && look_sysctl("ipv6/conf/all/forwarding") == 0 &&
-	    look_sysctl("ipv6/conf/%s/force_forwarding", packet->iif) <= 0)
+	if (packet->family == AF_INET6 && packet->iif.index && look_sysctl("ipv6/conf/all/forwarding") == 0 &&
+	    look_sysctl("ipv6/conf/%s/force_forwarding", packet->iif.name) <= 0)
 		return stop(trace, "sysctl -w net.ipv6.conf.all.forwarding=1", "%s is not forwarded: net.ipv6.conf.all.forwarding is off",
 			    packet->reply ? "the answer" : "the packet");
 	return true;
@@ -312,26 +280,25 @@ static void miss_port(struct trace *trace, const struct packet *packet, int brid
 static bool pass_frame(struct trace *trace, const struct packet *packet, int bridge, int from, int to, int hook)
 {
 	struct packet frame = *packet;
-	uint32_t ignored;
 
 	if (!trace->frames)
 		return true;
 	frame.frame = true;
 	snprintf(frame.bridge, sizeof(frame.bridge), "%s", look_link_name(&trace->look, bridge));
 	frame.has_source_mac = from ? look_neighbour(&trace->look, packet->family, packet->source, bridge, &frame.source_mac) :
-		look_device(&trace->look, bridge, &frame.source_mac, &ignored);
+		look_mac(&trace->look, bridge, &frame.source_mac);
 	frame.has_target_mac = to ? look_neighbour(&trace->look, packet->family, packet->hop, bridge, &frame.target_mac) :
-		look_device(&trace->look, bridge, &frame.target_mac, &ignored);
+		look_mac(&trace->look, bridge, &frame.target_mac);
 	/* At each hook a frame has the ports that it has there (net/bridge/br_input.c, br_forward.c). */
-	set_iif(trace, &frame, hook == NF_INET_LOCAL_OUT || hook == NF_INET_POST_ROUTING ? 0 : from);
-	set_oif(trace, &frame, hook == NF_INET_PRE_ROUTING || hook == NF_INET_LOCAL_IN ? 0 : to);
+	look_packet_device(&trace->look, hook == NF_INET_LOCAL_OUT || hook == NF_INET_POST_ROUTING ? 0 : from, &frame.iif);
+	look_packet_device(&trace->look, hook == NF_INET_PRE_ROUTING || hook == NF_INET_LOCAL_IN ? 0 : to, &frame.oif);
 	return pass_hook(trace, &frame, hook);
 }
 
 /* From a port of the bridge to the host, before it is a packet of the host's. */
 static bool enter_from_bridge(struct trace *trace, const struct packet *packet)
 {
-	int bridge = packet->iif_index, from;
+	int bridge = packet->iif.index, from;
 
 	if (!trace->frames)
 		return true;
@@ -347,7 +314,7 @@ static bool enter_from_bridge(struct trace *trace, const struct packet *packet)
 /* From the host through the bridge to a port, after all that the host has done with it. */
 static bool leave_by_bridge(struct trace *trace, const struct packet *packet)
 {
-	int bridge = packet->oif_index, to;
+	int bridge = packet->oif.index, to;
 
 	if (!trace->frames)
 		return true;
@@ -361,7 +328,7 @@ static bool leave_by_bridge(struct trace *trace, const struct packet *packet)
 /* One hook on the way from port to port: the bridge's own, and that of IP where br_netfilter shows it the packet. */
 static bool pass_both(struct trace *trace, struct packet *packet, int from, int to, int hook)
 {
-	int bridge = packet->iif_index;
+	int bridge = packet->iif.index;
 
 	return pass_frame(trace, packet, bridge, from, to, hook) && (!packet->bridged || pass_hook(trace, packet, hook));
 }
@@ -369,21 +336,21 @@ static bool pass_both(struct trace *trace, struct packet *packet, int from, int 
 /* From one guest to another on the same bridge: no routing, and rules of IP only where br_netfilter has them. */
 static bool pass_bridge(struct trace *trace, struct packet *packet)
 {
-	int from = find_port(trace, packet->family, packet->iif_index, packet->source);
-	int to = find_port(trace, packet->family, packet->iif_index, packet->target);
+	int from = find_port(trace, packet->family, packet->iif.index, packet->source);
+	int to = find_port(trace, packet->family, packet->iif.index, packet->target);
 	uint8_t asked[16];
 
 	if (!packet->reply)
-		say(trace, "both are on bridge %s, ports %s and %s", packet->iif, from ? look_link_name(&trace->look, from) : "unknown",
+		say(trace, "both are on bridge %s, ports %s and %s", packet->iif.name, from ? look_link_name(&trace->look, from) : "unknown",
 		    to ? look_link_name(&trace->look, to) : "unknown");
-	if (!from && !is_given(trace, packet, packet->iif_index))
+	if (!from && !is_given(trace, packet, packet->iif.index))
 		return false;
 	if (!from || !to) {
-		miss_port(trace, packet, packet->iif_index, from ? packet->target : packet->source);
+		miss_port(trace, packet, packet->iif.index, from ? packet->target : packet->source);
 	} else if (look_port_is_isolated(&trace->look, from) && look_port_is_isolated(&trace->look, to)) {
 		char fix[128], alias[LOOK_ALIAS_SIZE], network[LOOK_ALIAS_SIZE];
 
-		look_alias(&trace->look, packet->iif_index, alias);
+		look_alias(&trace->look, packet->iif.index, alias);
 		if (guard_isolates(alias))
 			return stop(trace, "", "the ports %s and %s are isolated from each other: [Port] Isolated= of the network %s",
 				    look_link_name(&trace->look, from), look_link_name(&trace->look, to),
@@ -392,10 +359,10 @@ static bool pass_bridge(struct trace *trace, struct packet *packet)
 		return stop(trace, fix, "the ports %s and %s are isolated from each other", look_link_name(&trace->look, from),
 			    look_link_name(&trace->look, to));
 	}
-	set_oif(trace, packet, packet->iif_index);
+	look_packet_device(&trace->look, packet->iif.index, &packet->oif);
 	memcpy(asked, packet->target, sizeof(asked));
 	memcpy(packet->hop, packet->target, sizeof(packet->hop));
-	packet->bridged = look_bridge_calls_iptables(&trace->look, packet->iif_index, packet->family);
+	packet->bridged = look_bridge_calls_iptables(&trace->look, packet->iif.index, packet->family);
 	if (packet->bridged)
 		say(trace, "br_netfilter: what passes the bridge is shown to the rules of IP");
 	if (!pass_both(trace, packet, from, to, NF_INET_PRE_ROUTING))
@@ -417,7 +384,7 @@ static bool pass_out(struct trace *trace, struct packet *packet)
 {
 	if (!pass_hook(trace, packet, NF_INET_POST_ROUTING))
 		return false;
-	return !is_bridge(trace, packet->oif_index) || leave_by_bridge(trace, packet);
+	return !is_bridge(trace, packet->oif.index) || leave_by_bridge(trace, packet);
 }
 
 /*
@@ -426,10 +393,10 @@ static bool pass_out(struct trace *trace, struct packet *packet)
  */
 static bool turn_back(struct trace *trace, const struct packet *packet, const uint8_t asked[static 16])
 {
-	int bridge = packet->iif_index, from, to;
+	int bridge = packet->iif.index, from, to;
 	char fix[64];
 
-	if (bridge != packet->oif_index || !is_bridge(trace, bridge) || memcmp(asked, packet->target, sizeof(packet->target)) == 0 ||
+	if (bridge != packet->oif.index || !is_bridge(trace, bridge) || memcmp(asked, packet->target, sizeof(packet->target)) == 0 ||
 	    !look_bridge_calls_iptables(&trace->look, bridge, packet->family))
 		return true;
 	from = find_port(trace, packet->family, bridge, packet->source);
@@ -438,10 +405,10 @@ static bool turn_back(struct trace *trace, const struct packet *packet, const ui
 		return true;
 	snprintf(fix, sizeof(fix), "sysctl -w net.bridge.bridge-nf-call-ip%stables=0", packet->family == AF_INET ? "" : "6");
 	return stop(trace, fix, "br_netfilter has it translated before bridge %s decides, and a bridge sends nothing back to the port where it "
-		    "came from", packet->iif);
+		    "came from", packet->iif.name);
 }
 
-/* One direction, from packet->iif_index (0: the host) on. */
+/* One direction, from packet->iif.index (0: the host) on. */
 static bool pass(struct trace *trace, struct packet *packet, bool *ret_local)
 {
 	uint8_t asked[16];
@@ -449,11 +416,11 @@ static bool pass(struct trace *trace, struct packet *packet, bool *ret_local)
 
 	*ret_local = false;
 	memcpy(asked, packet->target, sizeof(asked));
-	if (packet->iif_index && is_bridge(trace, packet->iif_index) &&
+	if (packet->iif.index && is_bridge(trace, packet->iif.index) &&
 	    look_route(&trace->look, packet->family, packet->target, NULL, 0, 0, &direct) == 0 && !direct.error &&
-	    direct.type == RTN_UNICAST && direct.oif == packet->iif_index && !direct.has_gateway)
+	    direct.type == RTN_UNICAST && direct.oif == packet->iif.index && !direct.has_gateway)
 		return pass_bridge(trace, packet);
-	if (!packet->iif_index) {
+	if (!packet->iif.index) {
 		/* A host's packet is routed before its rules see it, and once more when they changed its target. */
 		if (!route(trace, packet, ret_local) || !pass_hook(trace, packet, NF_INET_LOCAL_OUT))
 			return false;
@@ -461,7 +428,7 @@ static bool pass(struct trace *trace, struct packet *packet, bool *ret_local)
 			return false;
 		return *ret_local || pass_out(trace, packet);
 	}
-	if (is_bridge(trace, packet->iif_index) && !enter_from_bridge(trace, packet))
+	if (is_bridge(trace, packet->iif.index) && !enter_from_bridge(trace, packet))
 		return false;
 	if (!pass_hook(trace, packet, NF_INET_PRE_ROUTING) || !route(trace, packet, ret_local))
 		return false;
@@ -490,9 +457,8 @@ static bool pass_answer(struct trace *trace, const struct packet *packet, bool f
 	}
 	answer.reply = answer.established = true;
 	answer.bridged = false;
-	memset(answer.oif, 0, sizeof(answer.oif));
-	answer.oif_index = 0;
-	set_iif(trace, &answer, from_host ? 0 : packet->oif_index);
+	answer.oif = (struct packet_device){ 0 };
+	look_packet_device(&trace->look, from_host ? 0 : packet->oif.index, &answer.iif);
 	return pass(trace, &answer, &local);
 }
 
@@ -551,14 +517,14 @@ int trace_packet(struct trace *trace, const struct packet *packet, struct failur
 		return 0;
 	}
 	if (from.type == RTN_UNICAST) {
-		set_iif(trace, &first, from.oif);
-		say(trace, "it comes in at %s", first.iif);
+		look_packet_device(&trace->look, from.oif, &first.iif);
+		say(trace, "it comes in at %s", first.iif.name);
 	} else {
 		say(trace, "it comes from this host");
 	}
 	passes = pass(trace, &first, &local);
 	/* What the host tells itself needs no way. */
-	if (passes && !(local && !first.iif_index))
+	if (passes && !(local && !first.iif.index))
 		passes = pass_answer(trace, &first, local);
 	if (passes && trace->verdict == TRACE_PASSES)
 		check_legacy_rules(trace, first.family);

@@ -23,7 +23,7 @@ mkdir -p $root/{etc/networks,vendor/networks,state,run}
 export GUESTNET_BUS=unix:path=$root/run/bus.sock
 for n in 1 2; do
 	printf '%s\n' '[Network]' 'Mode=nat' '[Address]' "Address=10.1.$n.1/24" "Address=fd00:1:$n::1/64" '[DHCP]' 'Enable=no' '[DNS]' \
-		'Enable=no' >$root/etc/networks/$([ $n = 1 ] && echo a || echo b).network
+		'Enable=no' >$root/etc/networks/$([ $n = 1 ] && echo north || echo south).network
 done
 printf '%s\n' 1 >/proc/sys/net/ipv4/ip_forward
 "$BIN/guestnetd" --config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run \
@@ -35,17 +35,18 @@ kill -9 $netd_pid
 wait $netd_pid 2>/dev/null
 
 mkdir -p /run/netns
+# Ports have shorter names than bridges: what is left of a longer one must not be compared.
 guest() {	# NAME BRIDGE ADDRESS4 ADDRESS6 GATEWAY4 GATEWAY6
-	ip netns add $1 && ip link add port-$1 type veth peer name eth0 netns $1 || exit 1
-	echo 0 >/proc/sys/net/ipv6/conf/port-$1/accept_dad
+	ip netns add $1 && ip link add p-$1 type veth peer name eth0 netns $1 || exit 1
+	echo 0 >/proc/sys/net/ipv6/conf/p-$1/accept_dad
 	ip netns exec $1 sh -c 'echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad'
-	ip link set port-$1 master $2 up
+	ip link set p-$1 master $2 up
 	printf '%s\n' 'link set lo up' 'link set eth0 up' "addr add $3/24 dev eth0" "addr add $4/64 dev eth0 nodad" \
 		"route add default via $5" "route add default via $6" | ip -n $1 -batch -
 }
-guest a1 gn-a 10.1.1.2 fd00:1:1::2 10.1.1.1 fd00:1:1::1
-guest a2 gn-a 10.1.1.3 fd00:1:1::3 10.1.1.1 fd00:1:1::1
-guest b1 gn-b 10.1.2.2 fd00:1:2::2 10.1.2.1 fd00:1:2::1
+guest a1 gn-north 10.1.1.2 fd00:1:1::2 10.1.1.1 fd00:1:1::1
+guest a2 gn-north 10.1.1.3 fd00:1:1::3 10.1.1.1 fd00:1:1::1
+guest b1 gn-south 10.1.2.2 fd00:1:2::2 10.1.2.1 fd00:1:2::1
 outside() {	# NAME NUMBER
 	ip netns add $1 && ip link add up$2 type veth peer name eth0 netns $1 || exit 1
 	printf '%s\n' 'link set lo up' 'link set eth0 up' "addr add 198.51.$2.1/24 dev eth0" "addr add fd00:9:$2::1/64 dev eth0 nodad" \
@@ -90,9 +91,9 @@ done
 declare -A macs=()
 for guest in a1 a2 b1; do
 	macs[$guest]=$(ip -n $guest -j link show dev eth0 | jq -r '.[0].address')
-	bridge fdb replace ${macs[$guest]} dev port-$guest master static
+	bridge fdb replace ${macs[$guest]} dev p-$guest master static
 done
-ip link set port-a2 group 77
+ip link set p-a2 group 77
 # br_netfilter, where this kernel has it.
 calls=/proc/sys/net/bridge/bridge-nf-call-
 
@@ -100,14 +101,14 @@ calls=/proc/sys/net/bridge/bridge-nf-call-
 
 one_of() { local -n list=$1; chosen=${list[RANDOM % ${#list[@]}]}; }
 chance() { [ $((RANDOM % 100)) -lt "$1" ]; }
-interfaces=('"gn-a"' '"gn-b"' '"up1"' '"up2"' '"gn-*"' '"up*"' '{ "gn-a", "up1" }' '!= "gn-a"' '!= "up2"')
+interfaces=('"gn-north"' '"gn-south"' '"up1"' '"up2"' '"gn-*"' '"up*"' '{ "gn-north", "up1" }' '!= "gn-north"' '!= "up2"')
 sources=(10.1.1.2 10.1.1.0/24 '!= 10.1.1.0/24' 10.1.0.0/16 198.51.1.1 '{ 10.1.1.3, 198.51.0.0/16 }' '10.1.1.2-10.1.1.3' '@some4')
 sources6=(fd00:1:1::2 fd00:1:1::/64 '!= fd00:1::/32' 'fd00:9::/32' '{ fd00:1:2::2, fd00:9:1::/64 }')
 numbers=(53 7001 7002 '7000-7001' '{ 53, 7002 }' '!= 7001' '@someports')
 verdicts=(accept drop reject drop accept 'jump sub' 'goto sub' return 'counter drop' continue)
 xt_matches=('-m state --state NEW' '-m conntrack --ctstate NEW' '-m conntrack --ctstate RELATED,ESTABLISHED' '-m conntrack ! --ctstate NEW'
 	'-p udp --dport 7001' '-p tcp --dport 7001:7002' '-p tcp -m multiport --dports 53,7002' '-m state --state NEW'
-	'-m addrtype --dst-type LOCAL' '-m addrtype ! --dst-type LOCAL' '-m comment --comment some' '-i gn-a' '-o gn-b' '-i up+' '-s 10.1.1.0/24' '! -d 198.51.0.0/16'
+	'-m addrtype --dst-type LOCAL' '-m addrtype ! --dst-type LOCAL' '-m comment --comment some' '-i gn-north' '-o gn-south' '-i up+' '-s 10.1.1.0/24' '! -d 198.51.0.0/16'
 	'-m physdev --physdev-is-bridged' '-m mark --mark 0x1' '-m mark ! --mark 0x1' '-p tcp --syn')
 
 # some_rule HOOK: a rule of nft.
@@ -162,10 +163,10 @@ some_table() {
 }
 # For frames: what nft can say of them on every kernel.
 some_frames() {
-	local hooks=(prerouting forward forward input output postrouting) ports=(port-a1 port-a2 port-b1 '{ port-a1, port-b1 }' 'port-*') hook n rule
+	local hooks=(prerouting forward forward input output postrouting) ports=(p-a1 p-a2 p-b1 '{ p-a1, p-b1 }' 'p-*') hook n rule
 	local verdicts=(accept drop drop continue 'counter drop' 'jump sub')
-	printf '%s\n' 'table bridge foreign {' "	set known { type ifname . ether_addr; elements = { \"port-a1\" . ${macs[a1]}, \"port-a2\" . ${macs[b1]} }; }" \
-		'	chain sub {' "		iifname port-a1 ip saddr . ether saddr { 10.1.1.2 . ${macs[a1]} } return" \
+	printf '%s\n' 'table bridge foreign {' "	set known { type ifname . ether_addr; elements = { \"p-a1\" . ${macs[a1]}, \"p-a2\" . ${macs[b1]} }; }" \
+		'	chain sub {' "		iifname p-a1 ip saddr . ether saddr { 10.1.1.2 . ${macs[a1]} } return" \
 		"		$(chance 50 && echo "ether saddr ${macs[a1]} drop" || echo 'ether type ip6 drop')" '	}'
 	one_of hooks; hook=$chosen
 	echo "	chain one { type filter hook $hook priority $((RANDOM % 21 - 10)); policy $(chance 15 && echo drop || echo accept);"
@@ -212,17 +213,17 @@ some_iptables() {
 reset() {
 	{ nft delete table inet foreign; nft delete table bridge foreign; nft delete table ip filter; } 2>/dev/null
 	for family in '' 6; do [ ! -e ${calls}ip${family}tables ] || echo 0 >${calls}ip${family}tables; done
-	[ ! -e ${calls}iptables ] || ip link set gn-a type bridge nf_call_iptables 0 nf_call_ip6tables 0
+	[ ! -e ${calls}iptables ] || ip link set gn-north type bridge nf_call_iptables 0 nf_call_ip6tables 0
 	echo 1 >/proc/sys/net/ipv4/ip_forward
 	echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
-	for device in all gn-a gn-b up1 up2; do echo 0 >/proc/sys/net/ipv4/conf/$device/rp_filter; done
+	for device in all gn-north gn-south up1 up2; do echo 0 >/proc/sys/net/ipv4/conf/$device/rp_filter; done
 	printf '%s\n' 'rule del pref 99' 'route flush table 99' 'route del 198.51.2.1/32' 'route del 198.51.1.1/32' | ip -force -batch - 2>/dev/null
 	ip route del fd00:9:2::1/128 2>/dev/null
-	printf 'link set dev port-a1 isolated off\nlink set dev port-a2 isolated off\n' | bridge -batch -
+	printf 'link set dev p-a1 isolated off\nlink set dev p-a2 isolated off\n' | bridge -batch -
 }
 # Breaks something, and says what in $what.
 disturb() {
-	local kinds=(blackhole unreachable prohibit) devices=(gn-a gn-b up1 up2 all)
+	local kinds=(blackhole unreachable prohibit) devices=(gn-north gn-south up1 up2 all)
 	what=
 	if chance 60; then some_table >$tmp/table; what+=$(cat $tmp/table); nft -f $tmp/table || echo "nft: $(cat $tmp/table)" >>$tmp/bad; fi
 	if chance 25; then
@@ -232,7 +233,7 @@ disturb() {
 	if chance 25; then some_frames >$tmp/frames; what+=$(cat $tmp/frames); nft -f $tmp/frames 2>>$tmp/bad || cat $tmp/frames >>$tmp/bad; fi
 	if [ -e ${calls}iptables ] && chance 40; then
 		if chance 60; then what+=' bridge-nf-call'; echo 1 >${calls}iptables; echo 1 >${calls}ip6tables
-		else what+=' gn-a nf_call'; ip link set gn-a type bridge nf_call_iptables 1 nf_call_ip6tables 1; fi
+		else what+=' gn-north nf_call'; ip link set gn-north type bridge nf_call_iptables 1 nf_call_ip6tables 1; fi
 	fi
 	if chance 8; then what+=' ip_forward=0'; echo 0 >/proc/sys/net/ipv4/ip_forward; fi
 	if chance 5; then what+=' ipv6 forwarding=0'; echo 0 >/proc/sys/net/ipv6/conf/all/forwarding; fi
@@ -245,14 +246,14 @@ disturb() {
 		# Out by one uplink, expected back by the other.
 		if chance 70; then
 			what+=' asymmetric'
-			printf '%s\n' 'rule add pref 99 iif gn-a lookup 99' 'route replace 198.51.1.0/24 dev up1 table 99' \
+			printf '%s\n' 'rule add pref 99 iif gn-north lookup 99' 'route replace 198.51.1.0/24 dev up1 table 99' \
 				'route replace 198.51.1.1/32 dev up2' | ip -batch -
 		fi
 	fi
 	if chance 10; then one_of kinds; what+=" 198.51.2.1 $chosen"; ip route add $chosen 198.51.2.1/32; fi
 	if chance 4; then what+=' fd00:9:2::1 blackhole'; ip route add blackhole fd00:9:2::1/128; fi
-	if chance 25; then what+=' a1 isolated'; bridge link set dev port-a1 isolated on; fi
-	if chance 25; then what+=' a2 isolated'; bridge link set dev port-a2 isolated on; fi
+	if chance 25; then what+=' a1 isolated'; bridge link set dev p-a1 isolated on; fi
+	if chance 25; then what+=' a2 isolated'; bridge link set dev p-a2 isolated on; fi
 }
 # A packet: sets $from $source $target $port $protocol.
 choose_packet() {
