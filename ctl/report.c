@@ -217,6 +217,12 @@ static struct report *add_report(struct reports *reports)
 	return &items[reports->n];
 }
 
+static void report_deinit(struct report *report)
+{
+	free(report->forwards);
+	free(report->routes);
+}
+
 static int read_all(struct reports *reports)
 {
 	int r = sd_bus_message_enter_container(reports->reply, 'a', "{oa{sa{sv}}}");
@@ -230,7 +236,10 @@ static int read_all(struct reports *reports)
 		r = read_object(reports->reply, report, &is_network);
 		if (r >= 0)
 			r = sd_bus_message_exit_container(reports->reply);
-		reports->n += r >= 0 && is_network;
+		if (r >= 0 && is_network)
+			reports->n++;
+		else
+			report_deinit(report);
 	}
 	if (reports->n > 0)
 		qsort(reports->items, reports->n, sizeof(*reports->items), compare_reports);
@@ -266,7 +275,10 @@ int reports_get_one(struct reports *reports, const char *name, struct failure *f
 	if (r < 0)
 		return r;
 	r = read_properties(reports->reply, report);
-	reports->n = r >= 0;
+	if (r >= 0)
+		reports->n = 1;
+	else
+		report_deinit(report);
 	return r < 0 ? failure_set(failure, r, "guestnetd answers something else than was asked: %s", strerror(-r)) : 0;
 }
 
@@ -278,10 +290,8 @@ int reports_get_running(struct reports *reports, struct failure *failure)
 
 void reports_deinit(struct reports *reports)
 {
-	for (size_t i = 0; i < reports->n; i++) {
-		free(reports->items[i].forwards);
-		free(reports->items[i].routes);
-	}
+	for (size_t i = 0; i < reports->n; i++)
+		report_deinit(&reports->items[i]);
 	free(reports->items);
 	sd_bus_message_unref(reports->reply);
 	sd_bus_flush_close_unref(reports->bus);

@@ -510,19 +510,16 @@ static int method_stop(sd_bus_message *message, void *data, sd_bus_error *error)
 	return early.sent ? 1 : answer(message, r, &failure, error);
 }
 
+static int restart(struct manager *manager, const char *network, struct failure *failure)
+{
+	int r = manager_stop(manager, network, NULL, NULL, failure);
+
+	return r < 0 ? r : manager_start(manager, network, false, NULL, NULL, failure);
+}
+
 static int method_restart(sd_bus_message *message, void *data, sd_bus_error *error)
 {
-	struct objects *objects = data;
-	struct failure failure = { 0 };
-	char name[64];
-	int r = read_name(message, name, error);
-
-	if (r < 0)
-		return r;
-	r = manager_stop(objects->manager, name, NULL, NULL, &failure);
-	if (r >= 0)
-		r = manager_start(objects->manager, name, false, NULL, NULL, &failure);
-	return answer(message, r, &failure, error);
+	return by_name(message, data, restart, error);
 }
 
 static int method_bring_up(sd_bus_message *message, void *data, sd_bus_error *error)

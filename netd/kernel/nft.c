@@ -127,6 +127,12 @@ static int each_table_flags(const struct nlmsghdr *message, uint32_t tag _unused
 	return 0;
 }
 
+/* Does the kernel accept a transaction? One without an end, so that nothing comes of it. */
+static bool is_understood(struct nl_channel *channel, struct nl_batch *batch)
+{
+	return nl_transact(channel, batch, NULL, NULL) == 0 && batch->n_errors == 0;
+}
+
 /*
  * Does the kernel have tables with owner and persist? An earlier table of ours may say so; otherwise asked by
  * a transaction without an end, which takes the kernel some ten milliseconds to give up.
@@ -143,7 +149,7 @@ bool nft_probe_owner(struct nl_channel *channel)
 		return true;
 	nft_put_begin(&batch);
 	put_table_named(&batch, false, RULESET_TABLE "-probe", NFT_OWNED_PERSISTENT, 0);
-	return nl_transact(channel, &batch, NULL, NULL) == 0 && batch.n_errors == 0;
+	return is_understood(channel, &batch);
 }
 
 /* Is there a table of our name, of family inet or @bridge? */
@@ -221,14 +227,14 @@ static void put_set_of(struct nl_batch *batch, const char *table, const struct r
 /* Does the kernel have limits in rules? Asked as nft_has_bridges() is. */
 bool nft_has_limits(struct nl_channel *channel, int *known)
 {
-	const struct ruleset_set set = { .name = "rate", .key_type = 41, .key_length = IFNAME_SIZE, .limited = true };
+	const struct ruleset_set set = { .name = "rate", .key_type = RULESET_TYPE_IFNAME, .key_length = IFNAME_SIZE, .limited = true };
 	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
 
 	if (*known == 0) {
 		nft_put_begin(&batch);
 		put_table_named(&batch, false, RULESET_TABLE "-probe", 0, 0);
 		put_set_of(&batch, RULESET_TABLE "-probe", &set, 1, 0);
-		*known = nl_transact(channel, &batch, NULL, NULL) == 0 && batch.n_errors == 0 ? 1 : -1;
+		*known = is_understood(channel, &batch) ? 1 : -1;
 	}
 	return *known > 0;
 }
@@ -267,8 +273,7 @@ bool nft_has_bridges(struct nl_channel *channel, int *known)
 		nft_put_begin(&batch);
 		put_table_named(&batch, true, RULESET_TABLE "-probe", 0, 0);
 		put_chain(&batch, RULESET_TABLE "-probe", &chain, 0);
-		*known = nft_table_exists(channel, true) ||
-			 (nl_transact(channel, &batch, NULL, NULL) == 0 && batch.n_errors == 0) ? 1 : -1;
+		*known = nft_table_exists(channel, true) || is_understood(channel, &batch) ? 1 : -1;
 	}
 	return *known > 0;
 }

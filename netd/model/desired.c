@@ -325,7 +325,7 @@ static void add_forward_elements(struct build *build)
 			struct ip guest;
 
 			if ((forward->listen.family && ip_is_v6(&forward->listen) != v6) ||
-			    !forward_find_guest(network, forward, leases, v6, &guest) || 
+			    !forward_find_guest(network, forward, leases, v6, &guest) ||
 			    !forward_is_inside(network, build->addresses, build->n_addresses, &guest))
 				continue;
 			for (unsigned int n = 0; n <= (unsigned int)(forward->ports[1] - forward->ports[0]); n++)

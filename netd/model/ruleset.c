@@ -297,7 +297,7 @@ static const struct part {
 	uint8_t type;
 	const char *name;
 } parts[] = {
-	{ 'n', 16, 41, "ifname" },
+	{ 'n', 16, RULESET_TYPE_IFNAME, "ifname" },
 	{ '4', 4, 7, "ipv4_addr" },
 	{ '6', 16, 8, "ipv6_addr" },
 	{ 'p', 4, 12, "inet_proto" },

@@ -18,6 +18,7 @@
 #define RULESET_NFPROTO_6	10
 #define RULESET_NFPROTO_ARP	3
 #define RULESET_NAME_SIZE	32
+#define RULESET_TYPE_IFNAME	41	/* nft(8)'s number for names of interfaces */
 #define RULESET_TEXT_SIZE	200
 /* What an element without a limit of its own has: nft(8) wants it of a set whose elements have limits. */
 #define RULESET_LIMIT_RATE	1024

@@ -57,21 +57,21 @@ check unit-before-docker grep -qE '^Before=.*\bdocker\.service\b' "$unit"
 matches unit-descriptors '^[1-9][0-9]*$' "$(sed -n 's/^FileDescriptorStoreMax=//p' "$unit")"
 
 # The user, and the folders that belong to it, in a root of their own.
-mkdir -p "$work/root/etc"
-printf 'root:x:0:0:root:/root:/bin/sh\n' >"$work/root/etc/passwd"
-printf 'root:x:0:\n' >"$work/root/etc/group"
+mkdir -p "$work/tree/etc"
+printf 'root:x:0:0:root:/:/bin/sh\n' >"$work/tree/etc/passwd"
+printf 'root:x:0:\n' >"$work/tree/etc/group"
 if have systemd-sysusers sysusers; then
-	out=$(systemd-sysusers --dry-run --root="$work/root" "$top/systemd/sysusers.conf" 2>&1)
+	out=$(systemd-sysusers --dry-run --root="$work/tree" "$top/systemd/sysusers.conf" 2>&1)
 	matches sysusers 'guestnet' "$out"
 	equal sysusers-complaints '' "$(grep -iE 'invalid|unknown|fail' <<<"$out")"
 fi
 if have systemd-tmpfiles tmpfiles; then
 	# With our own ids, so that no privilege is needed.
-	printf 'guestnet:x:%d:%d::/:/bin/false\n' "$(id -u)" "$(id -g)" >>"$work/root/etc/passwd"
-	printf 'guestnet:x:%d:\n' "$(id -g)" >>"$work/root/etc/group"
-	equal tmpfiles '' "$(systemd-tmpfiles --create --root="$work/root" "$top/systemd/tmpfiles.conf" 2>&1 | grep -iE 'guestnet|tmpfiles.conf')"
+	printf 'guestnet:x:%d:%d::/:/bin/false\n' "$(id -u)" "$(id -g)" >>"$work/tree/etc/passwd"
+	printf 'guestnet:x:%d:\n' "$(id -g)" >>"$work/tree/etc/group"
+	equal tmpfiles '' "$(systemd-tmpfiles --create --root="$work/tree" "$top/systemd/tmpfiles.conf" 2>&1 | grep -iE 'guestnet|tmpfiles.conf')"
 	for folder in etc/guestnet/networks run/guestnet var/lib/guestnet; do
-		equal "tmpfiles-$folder" 755 "$(stat -c %a "$work/root/$folder" 2>&1)"
+		equal "tmpfiles-$folder" 755 "$(stat -c %a "$work/tree/$folder" 2>&1)"
 	done
 fi
 
