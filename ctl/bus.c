@@ -250,8 +250,8 @@ int bus_get_text(sd_bus *bus, const char *property, char **ret_text, struct fail
 	return *ret_text ? 0 : -ENOMEM;
 }
 
-/* Likewise, of a list of texts: with blanks between them. What does not fit is left out. */
-int bus_get_list(sd_bus *bus, const char *property, struct text *list, struct failure *failure)
+/* Likewise, of a list of texts, with @between between them. What does not fit is left out. */
+int bus_get_list(sd_bus *bus, const char *property, const char *between, struct text *list, struct failure *failure)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 	const char *item;
@@ -263,7 +263,7 @@ int bus_get_list(sd_bus *bus, const char *property, struct text *list, struct fa
 	if (r >= 0)
 		r = sd_bus_message_enter_container(reply, 'a', "s");
 	while (r >= 0 && (r = sd_bus_message_read(reply, "s", &item)) > 0)
-		text_add(list, "%s%s", list->length ? " " : "", item);
+		text_add(list, "%s%s", list->length ? between : "", item);
 	return r < 0 ? failure_set(failure, -EBADMSG, "guestnetd answers something else than was asked") : 0;
 }
 

@@ -22,6 +22,6 @@ int bus_call(sd_bus *bus, const char *method, sd_bus_message **ret_reply, struct
 int bus_get_networks(sd_bus *bus, sd_bus_message **ret_reply, struct failure *failure);
 int bus_get_network(sd_bus *bus, const char *network, sd_bus_message **ret_reply, struct failure *failure);
 int bus_get_text(sd_bus *bus, const char *property, char **ret_text, struct failure *failure);
-int bus_get_list(sd_bus *bus, const char *property, struct text *list, struct failure *failure);
+int bus_get_list(sd_bus *bus, const char *property, const char *between, struct text *list, struct failure *failure);
 int bus_subscribe(sd_bus *bus, sd_bus_message_handler_t on_signal, void *data, struct failure *failure);
 enum exit_status bus_exit_status(int error);

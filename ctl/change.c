@@ -100,11 +100,28 @@ static enum exit_status dry_run(struct failure *failure)
 	return right ? STATUS_OK : STATUS_FAILED;
 }
 
+/* Where a file is wrong, its network goes on as it was: that is said here, or nobody would look for it. */
 enum exit_status networks_reload(const struct options *options, struct failure *failure)
 {
+	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	char problems[TEXT_LIMIT];
+	struct text text;
+	int r;
+
 	if (option_is_set(options, OPTION_DRY_RUN))
 		return dry_run(failure);
-	return change_call("Reload", NULL, failure);
+	text_init(&text, problems, sizeof(problems));
+	r = bus_open(&bus, failure);
+	if (r >= 0)
+		r = bus_call(bus, "Reload", &reply, failure, "");
+	if (r >= 0)
+		r = bus_get_list(bus, "ConfigProblems", "\n", &text, failure);
+	if (r < 0)
+		return bus_exit_status(r);
+	if (problems[0])
+		fprintf(stderr, "%s\n", problems);
+	return problems[0] ? STATUS_DEGRADED : STATUS_OK;
 }
 
 enum exit_status networks_undefine(const struct options *options, struct failure *failure)

@@ -222,7 +222,7 @@ static void get_stray_taps(const struct reports *reports, char buffer[static STR
 	struct text taps;
 
 	text_init(&taps, buffer, STRAY_TAPS_SIZE);
-	if (bus_get_list(reports->bus, "StrayTaps", &taps, &ignored) < 0)
+	if (bus_get_list(reports->bus, "StrayTaps", " ", &taps, &ignored) < 0)
 		buffer[0] = '\0';	/* an older daemon does not know */
 }
 

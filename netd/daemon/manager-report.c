@@ -26,6 +26,12 @@ size_t manager_count(const struct manager *manager)
 	return manager->networks.n;
 }
 
+/* What is wrong in the files of a network, or "". Borrowed until the next reload. */
+const char *manager_config_problem(const struct manager *manager, size_t i)
+{
+	return manager->networks.items[i]->config_problem;
+}
+
 static void report_addresses(const struct network *network, const struct subnet_choice *choice, struct network_report *report)
 {
 	struct text text;

@@ -66,6 +66,7 @@ int manager_teardown(struct manager *manager);
 int manager_attach_bus(struct manager *manager, struct systembus *systembus);
 
 const char *manager_file_problems(const struct manager *manager);
+const char *manager_config_problem(const struct manager *manager, size_t i);
 size_t manager_count(const struct manager *manager);
 void manager_report(const struct manager *manager, size_t i, struct network_report *ret_report);
 void manager_report_briefly(const struct manager *manager, size_t i, struct network_report *ret_report);

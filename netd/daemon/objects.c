@@ -704,6 +704,25 @@ static int append_stray_taps(sd_bus_message *reply, const struct objects *object
 	return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
+/* Of files that belong to no network, a line each, and of each network's. */
+static int append_config_problems(sd_bus_message *reply, const struct objects *objects)
+{
+	const char *line = manager_file_problems(objects->manager);
+	int r = sd_bus_message_open_container(reply, 'a', "s");
+
+	for (size_t length; r >= 0 && *line; line += length, line += *line == '\n') {
+		char one[1024];
+
+		length = strcspn(line, "\n");
+		snprintf(one, sizeof(one), "%.*s", (int)length, line);
+		r = sd_bus_message_append(reply, "s", one);
+	}
+	for (size_t i = 0; r >= 0 && i < manager_count(objects->manager); i++)
+		if (manager_config_problem(objects->manager, i)[0])
+			r = sd_bus_message_append(reply, "s", manager_config_problem(objects->manager, i));
+	return r < 0 ? r : sd_bus_message_close_container(reply);
+}
+
 static int get_manager_property(sd_bus *bus _unused_, const char *path _unused_, const char *interface _unused_,
 				const char *name, sd_bus_message *reply, void *data, sd_bus_error *error _unused_)
 {
@@ -717,6 +736,8 @@ static int get_manager_property(sd_bus *bus _unused_, const char *path _unused_,
 		return append_stray_taps(reply, objects);
 	if (strcmp(name, "FileProblems") == 0)
 		return sd_bus_message_append(reply, "s", manager_file_problems(objects->manager));
+	if (strcmp(name, "ConfigProblems") == 0)
+		return append_config_problems(reply, objects);
 	if (strcmp(name, "Status") == 0)
 		return sd_bus_message_append(reply, "s", manager_status_text(objects->manager));
 	snprintf(directory, sizeof(directory), "%s/networks",
@@ -737,6 +758,7 @@ static const sd_bus_vtable manager_vtable[] = {
 	SD_BUS_PROPERTY("TransientDirectory", "s", get_manager_property, 0, SD_BUS_VTABLE_PROPERTY_CONST),
 	SD_BUS_PROPERTY("Status", "s", get_manager_property, 0, 0),
 	SD_BUS_PROPERTY("FileProblems", "s", get_manager_property, 0, 0),
+	SD_BUS_PROPERTY("ConfigProblems", "as", get_manager_property, 0, 0),
 	SD_BUS_PROPERTY("StrayTaps", "as", get_manager_property, 0, 0),
 	METHOD("GetNetwork", "s", P(name), "o", P(path), method_get_network),
 	METHOD("Leases", "s", P(name), "a(sssssx)", P(leases), method_leases),

@@ -255,12 +255,24 @@ run status lab
 matches problem_first $'^lab is [a-z]+ since [^\n]*\n +problem +[^\n]*192.0.2.9[^\n]*\n +fix +ip address delete 192.0.2.9/24 dev gn-lab\n' "$out"
 ip addr del 192.0.2.9/24 dev gn-lab
 printf '[Network]\nMoed=nat\n' >$root/etc/networks/wrong.network
-check reload $client reload
+printf '[Network]\n' >$root/etc/networks/longer-than-names.network
+cp $root/etc/networks/lab.network $tmp/lab.right
+printf '[Network]\nMode=isolated\nMode=isolatd\n' >$root/etc/networks/lab.network
+complete() { $client status lab --json | jq -r '.[0] | .mode, .bridge, .addresses'; ip -4 -o addr show dev gn-lab; }
+before=$(complete)
+run reload
+equal reload_wrong 5 $status
+equal reload_wrong_each_says 3 "$(grep -c . <<<"$err")"
+for line in 'longer-than-names.network: the name' 'lab.network:3: Mode=isolatd' 'wrong.network:2: .*Moed'; do matches "reload_wrong_${line%%.*}" "$line" "$err"; done
+equal reload_wrong_nothing_else '' "$out"
+equal reload_wrong_as_it_was "$before" "$(complete)"
 run status
 equal degraded 5 $status
-matches degraded_first '^wrong is failed' "$out"
-rm $root/etc/networks/wrong.network
-$client reload
+matches degraded_first $'(^|\n)wrong is failed.*default is running' "$out"
+rm $root/etc/networks/{wrong,longer-than-names}.network
+complains reload_one_wrong 5 'lab.network:3: ' reload
+mv $tmp/lab.right $root/etc/networks/lab.network
+says reload_right 0 '^$' reload
 
 # --- Terminals
 if need terminal tmux; then
