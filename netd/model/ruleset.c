@@ -26,8 +26,9 @@
  * state compared, 14 for a masked address, 19 for a name, 18 for a kind (8 where the device has none, as network cards); 40 for
  * a name in a set, 54 for a name with an address, 60 for two names; more where the caches are cold. So where the answer is
  * mostly no, the kind of the device is asked before its name: whatever is in a set of bridges is one, and what connects the
- * host mostly is not. What saves nothing that could be measured: a declared size of the sets, which gives them the kernel's
- * other hash; interface indexes in the keys in place of names; source and state in one rule; a chain less to go to.
+ * host mostly is not. What saves half a percent of a packet at most: a declared size of the sets, which gives them the
+ * kernel's other hash; interface indexes in the keys in place of names; the direction of the connection in front of the
+ * kind; source and state in one rule; a chain less to go to.
  */
 #include "ruleset.h"
 
