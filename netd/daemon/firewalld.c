@@ -284,6 +284,12 @@ static int add(struct firewalld *firewalld, const char *bridge)
 	return 0;
 }
 
+/* When it comes, `changed` is called. */
+bool firewalld_is_there(const struct firewalld *firewalld)
+{
+	return firewalld->there;
+}
+
 /* These bridges are to be in our zone, and no others. Does not wait for firewalld. -ENOMEM only. */
 int firewalld_want(struct firewalld *firewalld, const char (*bridges)[IFNAME_SIZE], size_t n)
 {

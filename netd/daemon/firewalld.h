@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "../model/netstate.h"
@@ -19,6 +20,7 @@ static inline void firewalld_freep(struct firewalld **firewalld)
 	*firewalld = firewalld_free(*firewalld);
 }
 
+bool firewalld_is_there(const struct firewalld *firewalld);
 int firewalld_want(struct firewalld *firewalld, const char (*bridges)[IFNAME_SIZE], size_t n);
 const char *firewalld_problem_of(const struct firewalld *firewalld, const char *bridge);
 void firewalld_remove_now(const char (*bridges)[IFNAME_SIZE], size_t n);

@@ -118,8 +118,10 @@ int manager_coexist(struct manager *manager, const struct pass *pass)
 	size_t n_bridges;
 	int r;
 
-	/* Nobody else has changed a rule since. */
-	if (generation && generation == manager->coexist_generation && manager->coexist_desire == manager->desire.version)
+	/* Nobody else has changed a rule since; and where nobody has any, our networks need none among them. */
+	if (generation && generation == manager->coexist_generation &&
+	    (manager->coexist_desire == manager->desire.version ||
+	     (manager->coexist.alone && (!manager->firewalld || !firewalld_is_there(manager->firewalld)))))
 		return 0;
 	r = coexist_bridges(&pass->desired, &bridges, &n_bridges);
 	if (r < 0)

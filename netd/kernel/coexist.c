@@ -710,6 +710,7 @@ int coexist_apply(struct kernel *kernel, const struct coexist_bridge *bridges, s
 		nft_put_end(&batch);
 		ret_result->n_changes = batch.n_entries - 2;
 	}
+	ret_result->alone = r == 0 && looking.view.n_chains == 0;
 	if (r == 0 && ret_result->n_changes > 0)
 		r = kernel_transact(kernel, &kernel->nft, &batch, NULL, NULL);
 	for (size_t i = 0; r == 0 && i < batch.n_entries; i++)

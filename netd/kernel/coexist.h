@@ -19,6 +19,7 @@ struct coexist_result {
 	struct coexist_block *blocks;	/* owned */
 	size_t n_blocks;
 	size_t n_changes;		/* rules added and removed */
+	bool alone;			/* nobody else has a chain */
 };
 
 #define COEXIST_RESULT_NULL (struct coexist_result){ 0 }
