@@ -79,13 +79,13 @@ static bool is_state(const struct report *report, const char *state)
 /* The file names a second card without STP=yes; somebody has put one there; it has something that a port may not have. */
 static bool is_loop(const struct report *report)
 {
-	return (is_state(report, "second") && !strstr(report->problem, " is gone")) || strstr(report->problem, " is a second network card") ||
+	return is_state(report, "second") || strstr(report->problem, " is a second network card") ||
 	       strstr(report->problem, "a second network card, ");
 }
 
 static bool is_lost(const struct report *report)
 {
-	return is_state(report, "gone") || (is_state(report, "second") && !is_loop(report));
+	return is_state(report, "gone") || is_state(report, "second-gone");
 }
 
 /* Is what is wrong with this network told by one of the checks below? */

@@ -35,6 +35,7 @@ enum card_state {
 	CARD_OWNED,		/* another program manages it */
 	CARD_GONE,		/* there is no such interface any more */
 	CARD_SECOND,		/* a further one is no port */
+	CARD_SECOND_GONE,	/* a further one is not there any more */
 	CARD_FILTERED,		/* the host's firewall sees what passes through its bridge */
 	CARD_CLIENT,		/* a DHCP client works on it, and not on its bridge */
 	CARD_STATE_MAX_,

@@ -277,7 +277,8 @@ static bool tell_card(const struct manager *manager, struct managed *managed)
 	if (state == CARD_TRIAL)
 		managed_set_state(managed, NETWORK_STARTING);
 	else
-		managed_set_state(managed, state == CARD_GONE || state == CARD_OWNED || state == CARD_SECOND || managed->config_problem[0] ?
+		managed_set_state(managed, state == CARD_GONE || state == CARD_OWNED || state == CARD_SECOND ||
+				  state == CARD_SECOND_GONE || managed->config_problem[0] ?
 				  NETWORK_DEGRADED : NETWORK_RUNNING);
 	return true;
 }

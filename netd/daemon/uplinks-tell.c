@@ -82,27 +82,29 @@ static bool tell_filtered(const struct uplinks *uplinks, const struct card *card
 	return true;
 }
 
-/* Second cards that are no ports, or are not there. */
-static bool tell_seconds(const struct uplinks *uplinks, const struct managed *managed, struct text *problem)
+/* Second cards that are no ports, or are not there: CARD_KEPT when all is well with them. */
+static enum card_state tell_seconds(const struct uplinks *uplinks, const struct managed *managed, struct text *problem)
 {
 	for (size_t i = 1; i < managed->network.n_uplinks; i++) {
 		const struct card *card = uplinks_find_second(uplinks, managed->network.name, managed->network.uplinks[i]);
 
-		if (card && card->ready && card->refusal[0])
+		if (card && card->ready && card->refusal[0]) {
 			text_add(problem, "Uplink=%s: %s", card->uplink.nic, card->refusal);
-		else if (card && card->gone)
+			return CARD_SECOND;
+		}
+		if (card && card->gone) {
 			text_add(problem, "the second network card %s is gone", card->uplink.nic);
-		else
-			continue;
-		return true;
+			return CARD_SECOND_GONE;
+		}
 	}
-	return false;
+	return CARD_KEPT;
 }
 
 /* What is to be said of a network's card that is a port, in @problem and @fix: with CARD_NONE and CARD_KEPT it is nothing. */
 enum card_state uplinks_tell(const struct uplinks *uplinks, const struct managed *managed, struct text *problem, struct text *fix)
 {
 	const struct card *card = uplinks_find(uplinks, managed->network.name);
+	enum card_state seconds;
 
 	if (!card || card->ready)
 		return CARD_NONE;
@@ -118,8 +120,9 @@ enum card_state uplinks_tell(const struct uplinks *uplinks, const struct managed
 	/* It may have come later, at boot for example. */
 	if (cardowner_manages(card->uplink.nic, link_index(uplinks->kernel, card->uplink.nic), card->uplink.bridge, problem, fix))
 		return CARD_OWNED;
-	if (tell_seconds(uplinks, managed, problem))
-		return CARD_SECOND;
+	seconds = tell_seconds(uplinks, managed, problem);
+	if (seconds != CARD_KEPT)
+		return seconds;
 	if (tell_filtered(uplinks, card, problem, fix))
 		return CARD_FILTERED;
 	return tell_lease(card, problem, fix) ? CARD_CLIENT : CARD_KEPT;
@@ -127,7 +130,8 @@ enum card_state uplinks_tell(const struct uplinks *uplinks, const struct managed
 
 static const char *const state_names[] = {
 	[CARD_NONE] = "", [CARD_KEPT] = "kept", [CARD_TRIAL] = "trial", [CARD_UNDONE] = "undone", [CARD_REFUSED] = "refused",
-	[CARD_OWNED] = "owned", [CARD_GONE] = "gone", [CARD_SECOND] = "second", [CARD_FILTERED] = "filtered", [CARD_CLIENT] = "client",
+	[CARD_OWNED] = "owned", [CARD_GONE] = "gone", [CARD_SECOND] = "second", [CARD_SECOND_GONE] = "second-gone",
+	[CARD_FILTERED] = "filtered", [CARD_CLIENT] = "client",
 };
 _Static_assert(ARRAY_SIZE(state_names) == CARD_STATE_MAX_, "every state has a name");
 

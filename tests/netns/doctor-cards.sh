@@ -183,6 +183,11 @@ matches second-evidence 'network lan: Uplink=eth2: eth2 has an address, 192.0.2.
 ip addr del 192.0.2.66/24 dev eth2
 second_in() { [ "$(master eth2)" = br0 ] && finds stp:note; }
 check second-in wait_for 20 second_in
+ip link set eth2 netns office
+planted second-lost 'card-lost:problem stp:note' 'network lan: the second network card eth2 is gone$'
+equal second-lost-state second-gone "$(report lan uplink_state)"
+ip -n office link set eth2 netns $$
+check second-back wait_for 20 second_in
 client stop lan
 nets_done
 check_restored teardown-restores
