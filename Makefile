@@ -89,6 +89,8 @@ bench-netd: all test-tools			## guestnetd beside the bare messages: start, one m
 	@tests/bench/netd
 bench-datapath: all test-tools			## what a forwarded packet costs, with 1 to 1000 networks (root)
 	@tests/bench/datapath
+bench-rates: all test-tools			## what a rate costs a packet that it lets pass (root)
+	@tests/bench/rates
 bench-repair: all test-tools			## how long each repair takes, by a separate observer (root)
 	@tests/bench/repair
 
@@ -110,4 +112,4 @@ undivert:					## give QEMU its own helper back (root)
 
 export VERSION BIN OBJ FLAVOUR prefix exec_prefix bindir sbindir localstatedir libexecdir datadir mandir docdir sysconfdir runstatedir DESTDIR
 .PHONY: all demo check test help clean unit fuzz-replay static-checks check-netns check-guest check-vm check-asan \
-	mutants bench-helper bench-netd bench-repair bench-datapath install uninstall divert undivert ifup unifup test-tools fuzzers analyze
+	mutants bench-helper bench-netd bench-repair bench-rates bench-datapath install uninstall divert undivert ifup unifup test-tools fuzzers analyze
