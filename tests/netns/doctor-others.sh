@@ -86,6 +86,7 @@ matches twins-says "^network default is degraded: two guests have the MAC addres
 # An address of its own.
 ip -n twin link set eth0 down
 ip link set port-twin nomaster
+check twins-over wait_for 20 healthy
 ip -n twin link set eth0 address 52:54:00:13:00:77
 ip link set port-twin master gn-default
 ip -n twin link set eth0 up
