@@ -472,6 +472,9 @@ static void put_port(struct json *json, const struct devices *devices, const str
 	json_object_end(json);
 }
 
+/* The last column is there where a port has a rate: most have none, and lines are to fit into 80 characters. */
+#define COLUMNS_RATED	10
+
 static void add_row(struct table *table, const struct devices *devices, const struct portrates *rates, const struct device *device)
 {
 	char text[PORT_MACS * 18 + 64], letters[GUARDS_SIZE], limits[PORTRATES_TEXT_SIZE];
@@ -491,7 +494,13 @@ static void add_row(struct table *table, const struct devices *devices, const st
 	table_add(table, "%s", COUNTERS_BYTES(device->counters.tx_bytes));
 	find_guards(devices, device, letters);
 	table_add(table, "%s", letters[0] ? letters : "-");
-	table_add(table, "%s", portrates_print(limits, portrates_find_to(rates, device->ifindex), portrates_find_from(rates, device->name)));
+	if (table->n_columns == COLUMNS_RATED)
+		table_add(table, "%s", portrates_print(limits, portrates_find_to(rates, device->ifindex), portrates_find_from(rates, device->name)));
+}
+
+static bool is_rated(const struct portrates *rates, const struct device *device)
+{
+	return portrates_find_to(rates, device->ifindex) || portrates_find_from(rates, device->name);
 }
 
 /* A port of a declared network, or a tap that the helper has made, on whatever bridge. */
@@ -556,6 +565,7 @@ enum exit_status ports_run(const struct options *options, struct failure *failur
 		{ "PID", false }, { "SENT", false }, { "RECV", false }, { "GUARDS", false },
 		{ "RATES", false },
 	};
+	_Static_assert(ARRAY_SIZE(columns) == COLUMNS_RATED, "rates are the last column");
 	static const struct table_column traffic_columns[] = {
 		{ "NETWORK", false }, { "PORT", false }, { "GUEST", false }, { "SENT", false }, { "PACKETS", false }, { "DROPPED", false },
 		{ "RECV", false }, { "PACKETS", false }, { "DROPPED", false },
@@ -566,6 +576,7 @@ enum exit_status ports_run(const struct options *options, struct failure *failur
 	_cleanup_(table_deinit) struct table table = TABLE_NULL(columns);
 	const char *wanted = options->n_operands ? options->operands[0] : NULL;
 	struct json json = JSON_NULL(stdout);
+	bool rated = false;
 	int r = load_devices(&devices);
 
 	if (r == 0)
@@ -584,6 +595,10 @@ enum exit_status ports_run(const struct options *options, struct failure *failur
 		table = TABLE_NULL(traffic_columns);
 	find_holders(&devices);
 	qsort(devices.items, devices.n, sizeof(*devices.items), compare_ports);
+	for (size_t i = 0; i < devices.n; i++)
+		rated |= is_shown(&devices, &devices.items[i], wanted) && is_rated(&rates, &devices.items[i]);
+	if (!traffic && !rated)
+		table.n_columns--;
 	if (options->json)
 		json_array(&json, NULL);
 	for (size_t i = 0; i < devices.n; i++) {

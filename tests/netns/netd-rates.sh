@@ -112,6 +112,7 @@ check from-each-limit has_limit bridge portrate port-two 250
 equal ports-rates '[4000000,2000000]' "$(port_rates)"
 equal ports-rates-unprivileged '[4000000,null]' "$(port_rates setpriv --reuid $alice --clear-groups)"
 matches ports-row 'port-one .* to 4M, from 2M' "$(client ports g | grep port-one)"
+matches ports-head 'GUARDS +RATES$' "$(client ports g | head -n 1)"
 limited to-each internet one 500000 65536
 check to-each-dropped test "$(drops port-one)" -gt 100
 limited to-each-among one two 500000 65536
@@ -217,6 +218,7 @@ check reload-none netd_reload
 check removed-port no_queue port-one
 check removed-limit no_limit bridge portrate port-one
 equal ports-rates-removed '[0,0]' "$(port_rates)"
+matches ports-head-removed 'GUARDS$' "$(client ports g | head -n 1)"
 unlimited removed internet one
 # What others put there while we have none is nobody's business.
 tc qdisc replace dev port-two root handle 1: tbf rate 1gbit burst 1mb limit 1mb
