@@ -143,49 +143,40 @@ enum fate { FATE_GOES_ON, FATE_DROPPED, FATE_MAY_PASS };
 
 _Static_assert(IPT_INV_VIA_IN == IP6T_INV_VIA_IN && IPT_INV_VIA_OUT == IP6T_INV_VIA_OUT, "one set of bits");
 
-#define COPY_RULE(entry, rule) do { \
-	memcpy((rule)->iif, (entry).iniface, IFNAMSIZ); \
-	memcpy((rule)->oif, (entry).outiface, IFNAMSIZ); \
-	memcpy((rule)->iif_mask, (entry).iniface_mask, IFNAMSIZ); \
-	memcpy((rule)->oif_mask, (entry).outiface_mask, IFNAMSIZ); \
-	(rule)->inverted = (entry).invflags; \
-	(rule)->narrow = (entry).proto || ((entry).invflags & ~(IPT_INV_VIA_IN | IPT_INV_VIA_OUT)) || \
-			 memcmp(&(entry).smsk, none, sizeof((entry).smsk)) != 0 || \
-			 memcmp(&(entry).dmsk, none, sizeof((entry).dmsk)) != 0; \
+/* A rule of either family: the entry at @bytes, its member @what, the flag that narrows it, the one of -g. */
+#define COPY_RULE(type, what, narrowing, leaving, bytes, rule) do { \
+	static const unsigned char none[16]; \
+	struct type entry; \
+	memcpy(&entry, bytes, sizeof(entry)); \
+	memcpy((rule)->iif, entry.what.iniface, IFNAMSIZ); \
+	memcpy((rule)->oif, entry.what.outiface, IFNAMSIZ); \
+	memcpy((rule)->iif_mask, entry.what.iniface_mask, IFNAMSIZ); \
+	memcpy((rule)->oif_mask, entry.what.outiface_mask, IFNAMSIZ); \
+	(rule)->inverted = entry.what.invflags; \
+	(rule)->narrow = entry.what.proto || (entry.what.invflags & ~(IPT_INV_VIA_IN | IPT_INV_VIA_OUT)) || \
+			 memcmp(&entry.what.smsk, none, sizeof(entry.what.smsk)) != 0 || \
+			 memcmp(&entry.what.dmsk, none, sizeof(entry.what.dmsk)) != 0 || (entry.what.flags & (narrowing)); \
+	(rule)->leaves = entry.what.flags & (leaving); \
+	(rule)->target = entry.target_offset; \
+	(rule)->next = entry.next_offset; \
 } while (0)
 
 static bool read_rule(const struct walk *walk, size_t offset, struct rule *ret_rule)
 {
-	static const unsigned char none[16];
 	struct rule rule = { 0 };
-	size_t target, next;
 
 	if (offset > walk->size || walk->size - offset < walk->family->head)
 		return false;
-	if (walk->family->domain == AF_INET) {
-		struct ipt_entry entry;
-
-		memcpy(&entry, walk->entries + offset, sizeof(entry));
-		COPY_RULE(entry.ip, &rule);
-		rule.narrow |= (entry.ip.flags & IPT_F_FRAG) != 0;
-		rule.leaves = entry.ip.flags & IPT_F_GOTO;
-		target = entry.target_offset;
-		next = entry.next_offset;
-	} else {
-		struct ip6t_entry entry;
-
-		memcpy(&entry, walk->entries + offset, sizeof(entry));
-		COPY_RULE(entry.ipv6, &rule);
-		rule.narrow |= (entry.ipv6.flags & IP6T_F_TOS) != 0;
-		rule.leaves = entry.ipv6.flags & IP6T_F_GOTO;
-		target = entry.target_offset;
-		next = entry.next_offset;
-	}
-	if (target < walk->family->head || next < target + sizeof(struct xt_entry_target) || next > walk->size - offset)
+	if (walk->family->domain == AF_INET)
+		COPY_RULE(ipt_entry, ip, IPT_F_FRAG, IPT_F_GOTO, walk->entries + offset, &rule);
+	else
+		COPY_RULE(ip6t_entry, ipv6, IP6T_F_TOS, IP6T_F_GOTO, walk->entries + offset, &rule);
+	if (rule.target < walk->family->head || rule.next < rule.target + sizeof(struct xt_entry_target) ||
+	    rule.next > walk->size - offset)
 		return false;
-	rule.narrow |= target > walk->family->head;	/* -m */
-	rule.target = offset + target;
-	rule.next = offset + next;
+	rule.narrow |= rule.target > walk->family->head;	/* -m */
+	rule.target += offset;
+	rule.next += offset;
 	*ret_rule = rule;
 	return true;
 }

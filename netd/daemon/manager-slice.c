@@ -33,13 +33,15 @@ int manager_slice(struct manager *manager, struct pass *pass, struct slice *ret_
 	int r;
 
 	pass->partial = false;
-	/* What should be is as it was but for these networks. */
+	/* What should be is as it was but for these networks. Where something has happened to others besides, all are planned. */
 	if (pass->change.alone)
 		dirty->made_of.desire = pass->made_of.desire;
 	for (size_t i = 0; pass->change.alone && i < pass->change.n_added; i++)
 		slice_mark(marks, pass->change.added[i]->name);
 	for (size_t i = 0; pass->change.alone && i < pass->change.n_removed; i++)
 		slice_mark(marks, pass->change.removed[i]->name);
+	if (pass->change.alone && marks->n > pass->change.n_added + pass->change.n_removed)
+		return 0;
 	if (marks->all || pass->only_look || pass->n_except > 0 || pass->no_taps || manager->options.recorder ||
 	    memcmp(&dirty->made_of, &pass->made_of, sizeof(dirty->made_of)) != 0 || pass->desired.n_bridges == 0)
 		return 0;

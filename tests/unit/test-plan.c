@@ -224,6 +224,14 @@ struct chaos {
 	unsigned int n_foreign;
 };
 
+static void chaos_deinit(struct chaos *chaos)
+{
+	world_deinit(&chaos->world);
+	netstate_deinit(&chaos->state);
+	netstate_deinit(&chaos->memory);
+	netstate_deinit(&chaos->memory_desired);
+}
+
 static unsigned int pick(struct chaos *chaos, unsigned int n)
 {
 	return unit_random(&chaos->random) % n;
@@ -758,10 +766,7 @@ static void excepted_networks_are_left_alone(void **state _unused_)
 					fail_with_plan("n1 is not left alone", &plan);
 			plan_deinit(&plan);
 		}
-		world_deinit(&chaos.world);
-		netstate_deinit(&chaos.state);
-		netstate_deinit(&chaos.memory);
-		netstate_deinit(&chaos.memory_desired);
+		chaos_deinit(&chaos);
 	}
 }
 
@@ -930,6 +935,23 @@ static bool compare_slice(struct chaos *chaos, const struct netstate *before)
 	return compare_marked(chaos, &marks, false);
 }
 
+/* All is well, and remembered; @ret_before is what is, before something happens. */
+static void settle_before(struct chaos *chaos, struct netstate *ret_before)
+{
+	repair(chaos);
+	remember_others(chaos);
+	name_bridges_of_ports(&chaos->state);
+#define COPY(one, many) for (size_t j = 0; j < chaos->state.n_##many; j++) netstate_add_##one(ret_before, &chaos->state.many[j]);
+	NETSTATE_KINDS(COPY)
+#undef COPY
+}
+
+static bool has_same_checksums(const struct netstate *a, const struct netstate *b)
+{
+	return a->n_checksums == b->n_checksums &&
+	       (a->n_checksums == 0 || memcmp(a->checksums, b->checksums, a->n_checksums * sizeof(*a->checksums)) == 0);
+}
+
 /* What is planned for networks that something has happened to is what is planned for all. */
 static void slices_are_planned_as_the_whole(void **state _unused_)
 {
@@ -949,28 +971,19 @@ static void slices_are_planned_as_the_whole(void **state _unused_)
 		for (unsigned int round = 0; round < 20; round++) {
 			_cleanup_(netstate_deinit) struct netstate before = NETSTATE_NULL;
 
-			repair(&chaos);
-			remember_others(&chaos);
-			name_bridges_of_ports(&chaos.state);
-#define COPY(one, many) for (size_t j = 0; j < chaos.state.n_##many; j++) netstate_add_##one(&before, &chaos.state.many[j]);
-			NETSTATE_KINDS(COPY)
-#undef COPY
+			settle_before(&chaos, &before);
 			for (unsigned int n = 1 + pick(&chaos, 3); n > 0; n--) {
 				ways[pick(&chaos, ARRAY_SIZE(ways))](&chaos);
 				netstate_sort(&chaos.state);
 			}
 			name_bridges_of_ports(&chaos.state);
 			/* Rules are in no slice. */
-			if (chaos.state.n_checksums != before.n_checksums ||
-			    (before.n_checksums > 0 && memcmp(chaos.state.checksums, before.checksums, before.n_checksums * sizeof(*before.checksums)) != 0))
+			if (!has_same_checksums(&chaos.state, &before))
 				continue;
 			n_all++;
 			n_slices += compare_slice(&chaos, &before);
 		}
-		world_deinit(&chaos.world);
-		netstate_deinit(&chaos.state);
-		netstate_deinit(&chaos.memory);
-		netstate_deinit(&chaos.memory_desired);
+		chaos_deinit(&chaos);
 	}
 	print_message("# %u of %u in slices\n", n_slices, n_all);
 	assert_true(getenv("SEED") || n_slices > n_all / 4);
@@ -994,9 +1007,6 @@ static void change_networks(struct chaos *chaos, struct slice_marks *marks, bool
 /* So is what is planned for networks that have come or gone. */
 static void changes_are_planned_as_the_whole(void **state _unused_)
 {
-	static void (*const ways[])(struct chaos *chaos) = {
-		add_foreign_bridge, rename_any, change_bridge, change_addresses, change_ports, change_rest, change_routes, change_shapers,
-	};
 	uint32_t seed = first_seed();
 	unsigned int n_slices = 0, n_all = 0;
 
@@ -1013,32 +1023,15 @@ static void changes_are_planned_as_the_whole(void **state _unused_)
 			_cleanup_(netstate_deinit) struct netstate before = NETSTATE_NULL;
 			struct slice_marks marks = { .n = 0 };
 
-			repair(&chaos);
-			remember_others(&chaos);
-			name_bridges_of_ports(&chaos.state);
-#define COPY(one, many) for (size_t j = 0; j < chaos.state.n_##many; j++) netstate_add_##one(&before, &chaos.state.many[j]);
-			NETSTATE_KINDS(COPY)
-#undef COPY
-			for (unsigned int n = pick(&chaos, 2); n > 0; n--) {
-				ways[pick(&chaos, ARRAY_SIZE(ways))](&chaos);
-				netstate_sort(&chaos.state);
-			}
-			name_bridges_of_ports(&chaos.state);
-			mark_events(&marks, &chaos, &before);
+			settle_before(&chaos, &before);
 			for (unsigned int n = 1 + pick(&chaos, 2); n > 0; n--)
 				change_networks(&chaos, &marks, held, n_networks);
-			if (chaos.state.n_checksums != before.n_checksums ||
-			    (before.n_checksums > 0 && memcmp(chaos.state.checksums, before.checksums, before.n_checksums * sizeof(*before.checksums)) != 0))
-				continue;
 			slice_mark_any(&marks, &chaos.world.desired);
 			n_all++;
 			n_slices += compare_marked(&chaos, &marks, true);
 		}
 		chaos.world.n = n_networks;
-		world_deinit(&chaos.world);
-		netstate_deinit(&chaos.state);
-		netstate_deinit(&chaos.memory);
-		netstate_deinit(&chaos.memory_desired);
+		chaos_deinit(&chaos);
 	}
 	print_message("# %u of %u in slices\n", n_slices, n_all);
 	assert_true(getenv("SEED") || n_slices > n_all / 4);
