@@ -70,6 +70,7 @@ static-checks: $(BIN)/guestnet-bridge-helper $(BIN)/guestnet	## dependency direc
 	@tools/check-architecture
 	@tools/check-linking $(BIN)/guestnet-bridge-helper
 	@tools/check-samples
+	@tools/check-examples
 check-netns: all test-tools			## real kernel in private namespaces (root)
 	@tests/run tests/netns/*.sh
 check-guest: all test-tools			## real QEMU guests (root)

@@ -104,6 +104,23 @@ cp man/guestnet-bridge.conf.5 "$work/tree/man/"
 printf '```bridge.conf\ndeny br0 max=3\n```\n' >>"$work/tree/README.md"
 notices samples-readme tools/check-samples "$work/tree"
 
+# --- Examples: one for each key.
+check examples tools/check-examples
+cp -r doc/examples "$work/doc/"
+check examples-copy tools/check-examples "$work"
+sed -i '/^STP=/d' "$work/doc/examples/lan-two.network"
+notices examples-key tools/check-examples "$work"
+cp doc/examples/lan-two.network "$work/doc/examples/"
+sed -i 's/^\[DHCP\]/[DNS]/' "$work/doc/examples/client-id.network"
+notices examples-section tools/check-examples "$work"
+cp doc/examples/client-id.network "$work/doc/examples/"
+sed -i 2d "$work/doc/examples/peer-a.network" "$work/doc/examples/peer-b.network"
+notices examples-why tools/check-examples "$work"
+cp doc/examples/peer-?.network "$work/doc/examples/"
+sed -i 's/^\t\t"Boot", "File",/\t\t"Boot", "Files",/' "$work/netd/model/keys.c"
+notices examples-new-key tools/check-examples "$work"
+cp netd/model/keys.c "$work/netd/model/"
+
 # --- Manual pages: no warning of the formatter, no line wider than a terminal, one page for each program and file.
 if command -v groff >/dev/null; then
 	for page in man/*.[1-8]; do
