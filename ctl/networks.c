@@ -100,6 +100,7 @@ static void print_json_report(struct json *json, const struct report *report, co
 	json_string(json, "checksum_reason", report->checksum_reason);
 	json_string(json, "bandwidth", report->bandwidth);
 	json_string(json, "problem", report->problem);
+	json_string(json, "problem_kind", report->problem_kind);
 	json_string(json, "fix", report->fix);
 	json_number(json, "since_us", report->since_us);
 	json_number(json, "trial_until_us", report->trial_end_us);

@@ -124,6 +124,7 @@ static const struct field {
 	{ "ChecksumReason", "s", read_text, offsetof(struct report, checksum_reason) },
 	{ "Bandwidth", "s", read_text, offsetof(struct report, bandwidth) },
 	{ "Problem", "s", read_text, offsetof(struct report, problem) },
+	{ "ProblemKind", "s", read_text, offsetof(struct report, problem_kind) },
 	{ "Fix", "s", read_text, offsetof(struct report, fix) },
 	{ "UplinkState", "s", read_text, offsetof(struct report, uplink_state) },
 	{ "Since", "t", read_u64, offsetof(struct report, since_us) },
@@ -211,7 +212,7 @@ static struct report *add_report(struct reports *reports)
 		return NULL;
 	reports->items = items;
 	items[reports->n] = (struct report){
-		.name = "", .state = "", .mode = "", .bridge = "", .names = "", .forwarding = "", .checksum = "", .checksum_reason = "", .bandwidth = "", .problem = "", .fix = "",
+		.name = "", .state = "", .mode = "", .bridge = "", .names = "", .forwarding = "", .checksum = "", .checksum_reason = "", .bandwidth = "", .problem = "", .problem_kind = "", .fix = "",
 		.uplink_state = "",
 	};
 	return &items[reports->n];
@@ -333,6 +334,12 @@ int reports_verify_declared(const char *name, struct failure *failure)
 bool report_is_degraded(const struct report *report)
 {
 	return strcmp(report->state, "failed") == 0 || strcmp(report->state, "degraded") == 0;
+}
+
+/* Is its problem of this kind (org.guestnet1(5), ProblemKind)? */
+bool report_is_about(const struct report *report, const char *kind)
+{
+	return strcmp(report->problem_kind, kind) == 0;
 }
 
 /* Local time, as people write it; "" for none. */

@@ -30,7 +30,7 @@ struct report_route {
 
 /* Texts are borrowed from the message; those that an older daemon does not send are "". */
 struct report {
-	const char *name, *state, *mode, *bridge, *names, *forwarding, *checksum, *checksum_reason, *bandwidth, *problem, *fix, *uplink_state;
+	const char *name, *state, *mode, *bridge, *names, *forwarding, *checksum, *checksum_reason, *bandwidth, *problem, *problem_kind, *fix, *uplink_state;
 	char addresses[512];		/* separated by blanks */
 	bool autostart;
 	uint64_t since_us, n_repairs, trial_end_us;
@@ -59,6 +59,7 @@ void reports_deinit(struct reports *reports);
 const struct report *reports_find(const struct reports *reports, const char *name, struct failure *failure);
 int reports_verify_declared(const char *name, struct failure *failure);
 bool report_is_degraded(const struct report *report);
+bool report_is_about(const struct report *report, const char *kind);
 
 const struct report *networks_find_home(const struct reports *reports);
 void report_format_time(uint64_t us, char *buffer, size_t size);

@@ -3,8 +3,8 @@
  * What guestnet doctor says of the host's network cards in bridges.
  * System calls: reads below /sys; the rest is what the daemon has said.
  *
- * A card that its network's file names is the daemon's to judge, in a word (UplinkState) and a sentence: here each word has its
- * place in the table. One that nobody has named, on a bridge whose addresses are ours to give out, is seen here.
+ * A card that its network's file names is the daemon's to judge, in a word (UplinkState, ProblemKind) and a sentence: here each word
+ * has its place in the table. One that nobody has named, on a bridge whose addresses are ours to give out, is seen here.
  */
 #include "cards.h"
 
@@ -79,8 +79,7 @@ static bool is_state(const struct report *report, const char *state)
 /* The file names a second card without STP=yes; somebody has put one there; it has something that a port may not have. */
 static bool is_loop(const struct report *report)
 {
-	return is_state(report, "second") || strstr(report->problem, " is a second network card") ||
-	       strstr(report->problem, "a second network card, ");
+	return is_state(report, "second") || report_is_about(report, "file-second") || report_is_about(report, "port-second");
 }
 
 static bool is_lost(const struct report *report)
@@ -91,13 +90,8 @@ static bool is_lost(const struct report *report)
 /* Is what is wrong with this network told by one of the checks below? */
 bool cards_tell(const struct doctor *doctor, const struct report *report)
 {
-	char fix[64];
-
-	for (const struct link *card = NULL; is_inner(report) && (card = find_card(doctor, report->bridge, card));) {
-		snprintf(fix, sizeof(fix), "ip link set %s nomaster", card->names[0]);
-		if (strcmp(report->fix, fix) == 0)
-			return true;
-	}
+	if (report_is_about(report, "port-physical") && is_inner(report) && find_card(doctor, report->bridge, NULL))
+		return true;
 	return is_state(report, "trial") || is_state(report, "undone") || is_state(report, "refused") || is_state(report, "owned") ||
 	       is_state(report, "client") || is_loop(report) || is_lost(report);
 }

@@ -102,7 +102,7 @@ static void check_networks(struct doctor *doctor)
 		if (cards_tell(doctor, report))
 			continue;
 		/* Of a dnsmasq for the whole system three lines are enough: it need not end. */
-		if (strstr(report->problem, "held by dnsmasq"))
+		if (report_is_about(report, "held-by-dnsmasq"))
 			doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
 				"network %s is %s: %s. Or let that dnsmasq leave it alone, by three lines in its "
 				"configuration and a restart: bind-interfaces; except-interface=%s; except-interface=lo", report->name,

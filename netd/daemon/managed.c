@@ -43,6 +43,13 @@ void managed_set_text(const char **text, const char *value)
 	*text = copy ?: "";
 }
 
+/* @kind is a word for what the problem is about, for programs: not owned, for ever; "" where nobody needs to know it apart from others. */
+void managed_set_problem(struct managed *managed, const char *kind, const char *problem)
+{
+	managed_set_text(&managed->problem, problem);
+	managed->problem_kind = kind;
+}
+
 static void set_texts(struct managed *managed)
 {
 	const char **const texts[] = {
@@ -54,6 +61,7 @@ static void set_texts(struct managed *managed)
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		managed_set_text(texts[i], "");
+	managed->config_problem_kind = managed->problem_kind = managed->withheld_kind = "";
 }
 
 static void managed_free(struct managed *managed)
@@ -210,6 +218,7 @@ static int parse_files(const struct network_files *files, struct network *ret_ne
 static int take_over(struct managed_list *list, const struct manager_options *options, bool recall, const char *name,
 		     struct network *network, const char *problem)
 {
+	const int error = network->problem_error;
 	struct managed *managed = managed_find(list, name);
 	int r;
 
@@ -222,6 +231,7 @@ static int take_over(struct managed_list *list, const struct manager_options *op
 	managed->retry_at_us = managed->child_retry_at_us = 0;
 	managed->n_failures = managed->n_child_failures = 0;
 	managed_set_text(&managed->config_problem, problem ?: "");
+	managed->config_problem_kind = !problem ? "" : error == -ELOOP ? "file-second" : "file";
 	if (!problem) {
 		bool first = managed->network.bridge[0] == '\0' || managed->leaving;
 
@@ -364,6 +374,7 @@ static int read_networks(const struct managed_list *list, const struct manager_o
 			*network = NETWORK_NULL;
 			snprintf(network->name, sizeof(network->name), "%s", reading->files.items[i].name);
 			network->problem = strdup(failures[i].text[0] ? failures[i].text : strerror(-r));
+			network->problem_error = r;
 		}
 	}
 	return verify_with_kept(list, reading->networks, reading->files.n);
@@ -396,6 +407,7 @@ int managed_list_load(struct managed_list *list, const struct manager_options *o
 			list->items[i]->leaving = true;
 			list->items[i]->wanted = false;
 			managed_set_text(&list->items[i]->config_problem, "");	/* went with the file */
+			list->items[i]->config_problem_kind = "";
 		}
 	return r;
 }

@@ -50,7 +50,9 @@ struct managed {
 	uint64_t idle_since_us;		/* CLOCK_MONOTONIC: without a port since then; 0: it has some */
 	uint64_t demanded_at_us;	/* CLOCK_MONOTONIC: a guest is on its way */
 	const char *config_problem;	/* owned, as all texts here; "" for none. Of its files, with file and line; what is in force is older then */
+	const char *config_problem_kind;	/* a word for programs, as managed_set_problem() has it */
 	const char *problem;		/* of the last pass, or of its dnsmasq */
+	const char *problem_kind;
 	const char *fix;
 	enum network_state state;
 	uint64_t since_us;		/* CLOCK_REALTIME */
@@ -72,6 +74,7 @@ struct managed {
 	bool service_idle;		/* StartServices=on-demand, and no port has come yet */
 	unsigned int withheld;		/* enum service_part: their ports are somebody else's */
 	const char *withheld_problem;	/* whose */
+	const char *withheld_kind;	/* as problem_kind */
 	const char *withheld_fix;
 	uint64_t withheld_try_us;	/* CLOCK_MONOTONIC: looked at again then, at the latest */
 	unsigned int n_withheld_tries;
@@ -118,6 +121,7 @@ int managed_list_verify(const struct managed_list *list, const struct manager_op
 			struct failure *failure);
 void managed_list_sweep(struct managed_list *list);
 void managed_set_text(const char **text, const char *value);
+void managed_set_problem(struct managed *managed, const char *kind, const char *problem);
 void managed_set_state(struct managed *managed, enum network_state state);
 
 int managed_remember_wanted(const struct managed *managed, const struct manager_options *options);

@@ -37,6 +37,7 @@ struct network_report {
 	char bandwidth[128];		/* the rates of its file, in words; "" for none */
 	char checksum_reason[512];	/* why not one before it; "" when there is nothing to say */
 	const char *problem;		/* "" when there is none: what, and where */
+	const char *problem_kind;	/* "", or a word for what it is about */
 	const char *fix;		/* "" or the command that mends it */
 	const char *taps_problem;	/* "", or the tap whose owner nobody knows, with file and line */
 	uint64_t since_us;		/* CLOCK_REALTIME of the last change of state */

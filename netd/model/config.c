@@ -234,9 +234,11 @@ static int parse_file(struct parse *parse, const struct config_file *file)
 
 /* What must fit together within one network */
 
-#define network_failure(network, where, failure, format, ...)					\
-	failure_set(failure, -EINVAL, "%s:%u: " format, STR_ESCAPED((network)->paths[(where).file]),\
+#define network_error(network, where, failure, error, format, ...)				\
+	failure_set(failure, error, "%s:%u: " format, STR_ESCAPED((network)->paths[(where).file]),\
 		    (where).line, ##__VA_ARGS__)
+#define network_failure(network, where, failure, format, ...)					\
+	network_error(network, where, failure, -EINVAL, format, ##__VA_ARGS__)
 
 static int compare_ips(const struct ip *a, const struct ip *b)
 {
@@ -328,9 +330,9 @@ static int verify_card(const struct network *network, struct failure *failure)
 					       "[Network] %s= has no meaning without Uplink=",
 					       keys[own[i]].name);
 	if (network->mode == NETWORK_BRIDGE && network->n_uplinks > 1 && !network->stp)
-		return network_failure(network, network_find_place(network, KEY_UPLINK), failure,
-				       "Uplink=%s is a second network card: where both lead to the same LAN, frames go round for ever; say STP=yes, which keeps one of them back, or bond the two",
-				       network->uplinks[1]);
+		return network_error(network, network_find_place(network, KEY_UPLINK), failure, -ELOOP,
+				     "Uplink=%s is a second network card: where both lead to the same LAN, frames go round for ever; say STP=yes, which keeps one of them back, or bond the two",
+				     network->uplinks[1]);
 	for (size_t i = 0; network_has_card(network) && i < network->n_uplinks; i++) {
 		if (strcmp(network->uplinks[i], network->bridge) == 0)
 			return network_failure(network, network_find_place(network, KEY_UPLINK), failure, "Uplink= and Bridge= are one name: %s",
@@ -432,7 +434,8 @@ static int fill_in(struct network *network)
 
 /*
  * Makes a network of its file and its drop-ins, which stand in the order in which they apply. The caller
- * owns @ret_network. -EINVAL with file:line, what is allowed and what was probably meant; -ENOMEM.
+ * owns @ret_network. -EINVAL with file:line, what is allowed and what was probably meant; -ELOOP in the same way for a second
+ * network card that nothing keeps from being a loop; -ENOMEM.
  */
 int config_parse(const char *name, const struct config_file *files, size_t n_files, struct network *ret_network,
 		 struct failure *failure)

@@ -179,6 +179,7 @@ struct network {
 	struct network_said *said;	/* owned: the keys that were said, in any order */
 	size_t n_said;
 	char *problem;			/* owned: why the network cannot be, with file and line; NULL: it can */
+	int problem_error;		/* what config_parse() has returned with it */
 
 	uint8_t mode;			/* enum network_mode */
 	uint8_t host_access;		/* enum network_host_access */

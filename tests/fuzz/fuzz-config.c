@@ -106,7 +106,7 @@ static void end_network(struct input *input)
 	if (input->n_parts == 0)
 		return;
 	r = config_parse(input->name, input->parts, input->n_parts, network, &failure);
-	must(r == 0 || r == -EINVAL);
+	must(r == 0 || r == -EINVAL || r == -ELOOP);
 	must((r < 0) == (failure.text[0] != '\0'));
 	must_be_printable(failure.text);
 	if (r == 0) {

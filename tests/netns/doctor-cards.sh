@@ -170,6 +170,7 @@ lan ConfirmTimeout=10s Uplink=eth2
 client reload >/dev/null 2>&1
 planted loop card-loop:problem 'network lan: .*lan.network:[0-9]+: Uplink=eth2 is a second network card: .*say STP=yes'
 equal loop-fix 'guestnet edit lan' "$(of card-loop fix)"
+equal loop-kind file-second "$(report lan problem_kind)"
 lan ConfirmTimeout=10s Uplink=eth2 STP=yes
 client reload
 fixed loop-guarded

@@ -193,6 +193,7 @@ if [ ! -e /guestnet/installed ]; then
 	stray() { guestnet doctor --json | jq -r '.[] | select(.verdict != "ok" and (.evidence | contains("card2"))) | .check'; }
 	stray_told() { [ "$(report default state)" = degraded ] && [ "$(stray)" = stray-card ]; }
 	check stray-card wait_for 20 stray_told
+	equal stray-card-kind port-physical "$(report default problem_kind)"
 	guestnet doctor --json | jq -r '.[] | select(.check == "stray-card") | .fix' >/guestnet/fix
 	sh /guestnet/fix
 	stray_gone() { [ "$(report default state)" = running ] && [ -z "$(stray)" ]; }
@@ -202,6 +203,15 @@ if [ ! -e /guestnet/installed ]; then
 	declare_network own Uplink=card2
 	essential ours-moved wait_for 60 running own
 	check_ours ours
+	# A second card that nobody has named, on the bridge of one: told once, too, and what is printed helps.
+	ip link set card3 master gn-own
+	second() { guestnet doctor --json | jq -r '.[] | select(.verdict != "ok" and (.evidence | contains("network own"))) | .check'; }
+	second_told() { [ "$(report own problem_kind)" = port-second ] && [ "$(second)" = card-loop ]; }
+	check second-card wait_for 20 second_told
+	guestnet doctor --json | jq -r '.[] | select(.check == "card-loop") | .fix' >/guestnet/fix
+	sh /guestnet/fix
+	second_gone() { running own && [ -z "$(second)" ] && is_port card3 null; }
+	check second-card-fixed wait_for 20 second_gone
 	guest ours own gn-own
 
 	# They read everything again, and start again.
