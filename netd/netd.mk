@@ -33,7 +33,7 @@ $(NETD_KERNEL_TESTS:%=$(OBJ)/tests/unit/%): $(OBJ)/tests/unit/%: $(OBJ)/tests/un
 
 # What was recorded, gone through again: with a file in the place of the kernel.
 NETD_RECORD_TEST := $(OBJ)/tests/unit/test-record
-$(NETD_RECORD_TEST): $(OBJ)/tests/unit/test-record.o $(call objects,$(filter-out lib/nl/wire.c netd/kernel/sysctl.c,$(NETD_KERNEL_SOURCES)) \
+$(NETD_RECORD_TEST): $(OBJ)/tests/unit/test-record.o $(call objects,$(filter-out lib/nl/wire.c netd/kernel/sysctl.c netd/kernel/tap.c,$(NETD_KERNEL_SOURCES)) \
 		$(NETD_MODEL_SOURCES) $(LIB_SOURCES))
 	$(link) -pie $(call pkg_flags,--libs,cmocka libnftnl libmnl)
 test-tools: $(NETD_RECORD_TEST)

@@ -49,6 +49,8 @@ int record_plan(struct recorder *recorder, const struct netstate *desired, const
 	fprintf(file, "== now\n%" PRIu64 "\n== except\n", now_us);
 	for (size_t i = 0; i < n_except; i++)
 		fprintf(file, "%s\n", except[i]);
+	if (memory->no_taps)
+		fprintf(file, "== no-taps\n");
 	r = print_section(file, "desired", desired);
 	if (r == 0)
 		r = print_section(file, "snapshot", snapshot);

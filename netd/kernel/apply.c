@@ -494,10 +494,11 @@ static void put_ports_back(struct applying *applying)
 	for (size_t i = 0; i < applying->n_steps; i++) {
 		const struct plan_step *step = &applying->plan->steps[applying->steps[i]];
 		const struct netstate_port *port = &step->port;
-		int bridge = link_index(applying->kernel, port->bridge);
+		int bridge;
 
 		if (is_tap_step(step) || step->op == PLAN_SHAPER_SET || step->op == PLAN_SHAPER_REMOVE)
 			continue;
+		bridge = link_index(applying->kernel, port->bridge);
 		if (step->op == PLAN_PORT_SET)
 			link_put_port_set(&batch, port, port->master != 0, (uint32_t)applying->steps[i]);
 		else if (!bridge)

@@ -149,15 +149,15 @@ void recorder_add(struct recorder *recorder, enum record_kind kind, const void *
 		add(recorder, kind, 0, bytes, length);
 }
 
-/* A number below /proc/sys/net was read or written; @error is negative, or 0. */
-void recorder_add_value(struct recorder *recorder, bool write, const char *path, int value, int error)
+/* What was done otherwise than by netlink: RECORD_VALUE has the words. @error is negative, or 0. */
+void recorder_add_value(struct recorder *recorder, const char *what, const char *path, int value, int error)
 {
 	char text[128];
 	int n;
 
 	if (!recorder)
 		return;
-	n = snprintf(text, sizeof(text), "%s %s %d %d", write ? "write" : "read", path, error < 0 ? 0 : value, error);
+	n = snprintf(text, sizeof(text), "%s %s %d %d", what, path, error < 0 ? 0 : value, error);
 	if (n > 0 && (size_t)n < sizeof(text))
 		recorder_add(recorder, RECORD_VALUE, text, (size_t)n);
 }

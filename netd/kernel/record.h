@@ -28,7 +28,7 @@ enum record_kind {
 	RECORD_SENT = 1,	/* a datagram to the kernel; what follows until the next one are its answers */
 	RECORD_ANSWER,
 	RECORD_EVENT,
-	RECORD_VALUE,		/* text: a number below /proc/sys/net: "read|write PATH VALUE ERROR", or "index NAME INDEX 0" */
+	RECORD_VALUE,		/* text: a number below /proc/sys/net: "read|write PATH VALUE ERROR"; "index NAME INDEX 0"; "tap NAME 0 ERROR" */
 	RECORD_LOOK,		/* text: a look begins, with what is known before it */
 	RECORD_PLAN,		/* text: what a plan is made of, and the plan */
 	RECORD_APPLY,		/* the last plan is carried out */
@@ -55,5 +55,5 @@ static inline void recorder_freep(struct recorder **recorder)
 }
 
 void recorder_add(struct recorder *recorder, enum record_kind kind, const void *bytes, size_t length);
-void recorder_add_value(struct recorder *recorder, bool write, const char *path, int value, int error);
+void recorder_add_value(struct recorder *recorder, const char *what, const char *path, int value, int error);
 void recorder_add_look(struct recorder *recorder, const struct kernel *kernel, unsigned int parts);

@@ -51,7 +51,7 @@ int sysctl_read(const struct kernel *kernel, const char *path, int *ret_value)
 	if (!path_is_safe(path))
 		return -EINVAL;
 	r = read_number(kernel, path, &value);
-	recorder_add_value(kernel->recorder, false, path, value, r);
+	recorder_add_value(kernel->recorder, "read", path, value, r);
 	if (r == 0)
 		*ret_value = value;
 	return r;
@@ -67,7 +67,7 @@ void sysctl_read_forwarding(const struct kernel *kernel, int ret_forwards[2])
 		if (n > 0)
 			text[n] = '\0';
 		ret_forwards[i] = n > 0 ? atoi(text) : -1;
-		recorder_add_value(kernel->recorder, false, sysctl_forwarding[i], ret_forwards[i], 0);
+		recorder_add_value(kernel->recorder, "read", sysctl_forwarding[i], ret_forwards[i], 0);
 	}
 }
 
@@ -93,6 +93,6 @@ int sysctl_write(struct kernel *kernel, const char *path, int value)
 {
 	int r = path_is_safe(path) ? write_number(kernel, path, value) : -EINVAL;
 
-	recorder_add_value(kernel->recorder, true, path, value, r);
+	recorder_add_value(kernel->recorder, "write", path, value, r);
 	return r;
 }

@@ -24,6 +24,7 @@
 #include "../../lib/fd.h"
 #include "dump.h"
 #include "link.h"
+#include "record.h"
 
 #define TUN_PATH	"/dev/net/tun"
 
@@ -160,5 +161,6 @@ int tap_apply(struct kernel *kernel, const struct plan_step *step, struct apply_
 	}
 	if (r < 0)
 		explain(r, &step->tap, result);
+	recorder_add_value(kernel->recorder, "tap", step->tap.name, 0, r);
 	return r;
 }

@@ -255,6 +255,34 @@ check teardown netd --teardown
 check teardown-bridge gone
 equal teardown-table '' "$(nft list tables | grep guestnet)"
 
+# What is not in the kernel's answers a record has beside them: which ports are guests', network cards, taps that cannot be had.
+mkdir -p $root/etc/networks
+network default '[Network]' '[Address]' Address=10.70.1.1/24 Address=fd70::1/64 '[Port]' AddressBinding=lease Isolated=yes \
+	ToGuestRate=5M FromGuestRate=10M '[Tap]' Name=tap7 User=root
+network lan '[Network]' Mode=bridge Uplink=card0 ConfirmTimeout=1s
+ip link add card0 type veth peer name lan0
+ip link set card0 up
+ip link set lan0 up
+mount --bind /dev/null /dev/net/tun
+netd_recorded
+without_tap() { status problem | grep -q "^tap-create:"; }
+check tap-missing wait_for 20 without_tap
+umount /dev/net/tun
+settled() { all_running && plan_is_empty; }
+check tap-there wait_for 30 settled
+check card-in [ "$(link card0 .master)" = gn-lan ]
+plug
+ip tuntap add tap8 mode tap
+ip link set tap8 master $bridge up
+is_isolated() { [ "$(link "$1" .linkinfo.info_slave_data.isolated)" = true ]; }
+check tap-isolated wait_for 20 is_isolated tap8
+check tap-settled wait_for 20 settled
+network default '[Network]' '[Address]' Address=10.70.1.1/24 Address=fd70::1/64
+netd_reload
+ip link del tap8
+netd_stop
+check teardown-ports netd --teardown
+
 # The records: the same plans come out of them. One is never written over, is not for others to read, and ends where the
 # disk is full, and the daemon goes on.
 objects=$(dirname "$BIN")

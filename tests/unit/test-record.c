@@ -3,7 +3,8 @@
  * What guestnetd --record has written is gone through again: the code looks, plans and acts, a file answers in the place of
  * the kernel, and the same plans must come out. The files are those of tests/data/record, or the one that RECORD names.
  *
- * This program has its own lib/nl/wire.c and netd/kernel/sysctl.c. What the code asks is compared byte for byte with what
+ * This program has its own lib/nl/wire.c, netd/kernel/sysctl.c and netd/kernel/tap.c: nothing is asked of the kernel that it
+ * runs on, and nothing changed. What the code asks is compared byte for byte with what
  * was asked then, of what it changes the kinds of messages are.
  */
 #include "model.h"
@@ -23,6 +24,7 @@
 #include "../../netd/kernel/monitor.h"
 #include "../../netd/kernel/snapshot.h"
 #include "../../netd/kernel/sysctl.h"
+#include "../../netd/kernel/tap.h"
 #include "../../netd/model/ruleset.h"
 
 struct item {
@@ -196,6 +198,13 @@ void sysctl_read_forwarding(const struct kernel *kernel _unused_, int ret_forwar
 		find_value("read", sysctl_forwarding[i], &ret_forwards[i]);
 }
 
+int tap_apply(struct kernel *kernel _unused_, const struct plan_step *step, struct apply_result *result _unused_)
+{
+	int value;
+
+	return find_value("tap", step->tap.name, &value);
+}
+
 /* The file */
 
 /* What no plan is made of is not in it: flows, neighbours, sockets of others. */
@@ -280,6 +289,14 @@ static size_t next_act(size_t i)
 	while (++i < replay.n && !is_act(&replay.items[i]))
 		;
 	return i;
+}
+
+static bool has_section(const struct item *item, const char *name)
+{
+	char head[32];
+	size_t length = (size_t)snprintf(head, sizeof(head), "\n== %s\n", name);
+
+	return memmem(item->bytes, item->header.length, head, length);
 }
 
 /* The lines of "== NAME", owned by the caller. */
@@ -386,13 +403,37 @@ static bool has_our_rules(const struct netstate *desired)
 	return desired->table.state != NETSTATE_TABLE_EQUAL || ruleset_fingerprint(&desired->table) == desired->table.fingerprint;
 }
 
-/* The plan of what was decoded must be that of then. Of services a file knows what the daemon knew. False: no use to go on. */
+/*
+ * Which ports are guests', and what the bridges of those are called in the files, the daemon knew (manager-ports.c). They are copied:
+ * the view's own stay as they were read. The caller owns them.
+ */
+static struct netstate_port *copy_ports(const struct netstate *snapshot, const struct netstate *then)
+{
+	struct netstate_port *ports = calloc(snapshot->n_ports + 1, sizeof(*ports));
+
+	assert_non_null(ports);
+	for (size_t i = 0; i < snapshot->n_ports; i++) {
+		ports[i] = snapshot->ports[i];
+		for (size_t j = 0; j < then->n_ports; j++) {
+			const struct netstate_port *port = &then->ports[j];
+
+			if (port->ifindex != ports[i].ifindex || !port->guest)
+				continue;
+			ports[i].guest = true;
+			memcpy(ports[i].bridge, port->bridge, sizeof(ports[i].bridge));
+		}
+	}
+	return ports;
+}
+
+/* The plan of what was decoded must be that of then. Of services and network cards a file knows what the daemon knew. False: no use to go on. */
 static bool plan(struct machine *machine, size_t i, size_t last_act)
 {
 	const struct item *item = &replay.items[i];
 	_cleanup_(netstate_deinit) struct netstate desired = NETSTATE_NULL, then = NETSTATE_NULL, remembered = NETSTATE_NULL;
 	_cleanup_(freep) char *want = find_section(item, "plan"), *now = find_section(item, "now");
 	_cleanup_(freep) char *except = find_section(item, "except"), *got = NULL, *state = NULL;
+	_cleanup_(freep) struct netstate_port *ports = NULL;
 	char names[64][NETWORK_NAME_SIZE];
 	struct plan_memory memory;
 	struct netstate snapshot;
@@ -406,14 +447,19 @@ static bool plan(struct machine *machine, size_t i, size_t last_act)
 	memory = (struct plan_memory){
 		.ports = remembered.ports, .n_ports = remembered.n_ports, .bridges = remembered.bridges,
 		.n_bridges = remembered.n_bridges, .addresses = remembered.addresses, .n_addresses = remembered.n_addresses,
+		.no_taps = has_section(item, "no-taps"),
 	};
 	open_window(last_act + 1, i);
 	machine->kernel.view.new_desire = true;
+	assert_int_equal(kernel_look_at_taps(&machine->kernel, &desired), 0);
 	assert_int_equal(kernel_look_at_sysctls(&machine->kernel, &desired), 0);
 	assert_int_equal(kernel_look_at_shapers(&machine->kernel, &desired), 0);
 	snapshot = machine->kernel.view.state;
 	snapshot.services = then.services;
 	snapshot.n_services = then.n_services;
+	snapshot.uplinks = then.uplinks;
+	snapshot.n_uplinks = then.n_uplinks;
+	snapshot.ports = ports = copy_ports(&snapshot, &then);
 	/* guestnetd --plan: as the daemon that owns the table. */
 	if (snapshot.table.foreign_owner && then.table.owned) {
 		snapshot.table.foreign_owner = false;
