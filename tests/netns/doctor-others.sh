@@ -34,6 +34,7 @@ lines="bind-interfaces; except-interface=gn-default; except-interface=lo"
 equal dns-says "network default is degraded: TCP port 53 of 10.82.1.1 is held by dnsmasq (pid $holder): guests get addresses, but no names \
 from this host; stop it, or set [DNS] Enable=no. Or let that dnsmasq leave it alone, by three lines in its configuration and a restart: $lines" \
 	"$(evidence networks)"
+equal dns-kind held-by-dnsmasq "$(report default problem_kind)"
 equal dns-printed "kill $holder" "$(printed networks)"
 check dns-lease-meanwhile wait_for 20 gets_lease
 # The command it prints.
@@ -120,6 +121,7 @@ if need legacy iptables-legacy && iptables-legacy -P FORWARD ACCEPT 2>/dev/null;
 	iptables-legacy -A FORWARD -j strange
 	iptables-legacy -A strange ! -i lo -j REJECT
 	stops legacy-chain legacy-iptables gets_out
+	equal legacy-chain-judged problem "$(of_check legacy-iptables verdict)"
 	iptables-legacy -I strange -i gn+ -j ACCEPT
 	iptables-legacy -I strange -o gn+ -j ACCEPT
 	check legacy-chain-mended wait_for 20 judged

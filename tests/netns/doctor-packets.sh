@@ -31,6 +31,22 @@ nft 'delete table inet strange; add table inet strange; add chain inet strange t
 stops out firewalls gets_out
 do_printed firewalls
 passes out-mended gets_out
+# Rules that know devices by their group: the network card's, and the bridge's.
+nft 'delete table inet strange; add table inet strange; add chain inet strange through { type filter hook forward priority 5; }; add rule inet strange through oifgroup 77 drop'
+passes group-of-none gets_out
+ip link set up0 group 77
+stops group firewalls gets_out
+matches group-says 'packets to the outside are dropped by rule 1 of chain through in table inet strange: oifgroup 77 drop' "$(evidence firewalls)"
+equal group-printed 'nft insert rule inet strange through iifname "gn-default" oifname "up0" accept' "$(printed firewalls)"
+do_printed firewalls
+passes group-mended gets_out
+ip link set up0 group default
+nft 'delete table inet strange; add table inet strange; add chain inet strange in { type filter hook input priority 5; }; add rule inet strange in iifgroup 78 udp dport 67 drop'
+ip link set gn-default group 78
+stops group-request firewalls gets_lease
+do_printed firewalls
+passes group-request-mended gets_lease
+ip link set gn-default group default
 nft 'delete table inet strange'
 
 # What stays inside the bridge.

@@ -42,4 +42,18 @@ ip link del probe
 check looked-quiet wait_for 60 quiet
 more=$(($(held RssAnon) - one))
 check looked-4kB-each [ $more -le $((4 * (many - 1))) ]
+
+# While so many come up nobody listens to nftables (monitor_skip_rules()). What others do there afterwards is heard: a firewall
+# that drops comes, and a table that has no owner is deleted.
+placed() { nft list chain ip filter FORWARD | grep -q 'iifname "gn-n1" .*comment "guestnet'; }
+nft 'table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; }; }'
+check heard-firewall wait_for 30 placed
+nft delete table ip filter
+netd_stop
+nft delete table inet guestnet 2>/dev/null
+world_plain_tables
+netd_start
+at_rest plain
+nft delete table inet guestnet
+check heard-table wait_for 30 nft list chain inet guestnet forward
 netd_stop
