@@ -157,6 +157,10 @@ static bool has_options_v6(const struct network *network)
 	for (size_t i = 0; i < network->options.n; i++)
 		if (strncmp(network->options.items[i], "option6:", 8) == 0)
 			return true;
+	for (size_t i = 0; i < BOOT_CLIENT_MAX_; i++)
+		if (network->boot_files[i] &&
+		    (records_boot_is_url(network->boot_files[i]) || network->boot_root || network->boot_servers[1].family))
+			return true;
 	return false;
 }
 
@@ -214,8 +218,8 @@ static void add_range_v6(const struct network *network, const struct network_add
 }
 
 /*
- * Clients by what they say they are: option 93 (RFC 4578), of DHCPv6 61 (RFC 5970); iPXE by option 175. Of two files
- * that a client could have, dnsmasq takes one with a tag first, so a file for all others has none.
+ * Clients by what they say they are: option 93 (RFC 4578), of DHCPv6 61 (RFC 5970); iPXE by option 175, of DHCPv6 by its
+ * user class. Of two files that a client could have, dnsmasq takes one with a tag first, so a file for all others has none.
  */
 static const struct {
 	uint8_t client;			/* enum boot_client */
@@ -225,50 +229,82 @@ static const struct {
 	{ BOOT_HTTP_X86_64, 16 }, { BOOT_HTTP_ARM64, 19 },
 };
 
-static void add_boot_file(const struct network *network, enum boot_client client, const struct ip *server6, struct text *text)
+static void add_boot_file_v4(const struct network *network, const char *file, const char *tags, struct text *text)
+{
+	if (network->boot_servers[1].family && !network->boot_servers[0].family && !records_boot_is_url(file))
+		return;
+	text_add(text, "dhcp-boot=%s%s", tags, file);
+	if (network->boot_servers[0].family)
+		text_add(text, ",,%s", IP_TEXT(&network->boot_servers[0]));
+	text_add(text, "\n");
+}
+
+/* Over IPv6 it is an address in any case. NULL: only the other family is told where this file is. */
+static const struct ip *find_boot_server_v6(const struct network *network, const struct ip *gateway)
+{
+	if (network->boot_root)
+		return gateway;
+	return network->boot_servers[1].family ? &network->boot_servers[1] : NULL;
+}
+
+static void add_boot_file_v6(const struct network *network, const struct ip *gateway, const char *file, const char *tags,
+			     struct text *text)
+{
+	const struct ip *server = find_boot_server_v6(network, gateway);
+
+	if (records_boot_is_url(file))
+		text_add(text, "dhcp-option=%soption6:bootfile-url,%s\n", tags, file);
+	else if (server)
+		text_add(text, "dhcp-option=%soption6:bootfile-url,tftp://[%s]/%s\n", tags, IP_TEXT(server), file);
+}
+
+static void add_boot_file(const struct network *network, enum boot_client client, const struct network_address *v6,
+			  struct text *text)
 {
 	const char *file = network->boot_files[client], *name = records_boot_client_name(client);
 	bool not_ipxe = client != BOOT_IPXE && client != BOOT_ANY && network->boot_files[BOOT_IPXE];
+	bool http = client == BOOT_HTTP_X86_64 || client == BOOT_HTTP_ARM64;
 	char tags[64] = "";
 
 	if (!file)
 		return;
 	if (client != BOOT_ANY)
 		snprintf(tags, sizeof(tags), "%stag:boot-%s,", not_ipxe ? "tag:!boot-ipxe," : "", name);
-	text_add(text, "dhcp-boot=%s%s", tags, file);
-	if (network->boot_server.family)
-		text_add(text, ",,%s", IP_TEXT(&network->boot_server));
-	text_add(text, "\n");
+	add_boot_file_v4(network, file, tags, text);
 	/* UEFI takes an address of the web only from one who calls himself so (UEFI 2.10, section 24.7.3). */
-	if (client == BOOT_HTTP_X86_64 || client == BOOT_HTTP_ARM64)
+	if (http)
 		text_add(text, "dhcp-option-force=tag:boot-%s,60,HTTPClient\n", name);
-	if (records_boot_is_url(file))
-		text_add(text, "dhcp-option=%soption6:bootfile-url,%s\n", tags, file);
-	else if (server6 && network->boot_root)
-		text_add(text, "dhcp-option=%soption6:bootfile-url,tftp://[%s]/%s\n", tags, IP_TEXT(server6), file);
+	if (!v6)
+		return;
+	/*
+	 * The same as a vendor class of DHCPv6, which is four bytes for whose it is, two for the length, and the text (RFC 8415,
+	 * section 21.16). dnsmasq writes texts there, each behind its length, and no bytes: so the four are the length of
+	 * another text and that, a number that nobody has. Firmware does not look at it.
+	 */
+	if (http)
+		text_add(text, "dhcp-option-force=tag:boot-%s,option6:16,--,HTTPClient\n", name);
+	add_boot_file_v6(network, &v6->ip, file, tags, text);
 }
 
 static void add_boot(const struct network *network, const struct network_address *v6, struct text *text)
 {
-	bool any = false;
-
 	/* A folder that is not there is told by guestnetd; leases are given out in any case. */
 	if (network->boot_root)
 		text_add(text, "enable-tftp=%s\ntftp-root=%s\ntftp-no-fail\n", network->bridge, network->boot_root);
-	for (size_t i = 0; i < BOOT_CLIENT_MAX_; i++)
-		any |= network->boot_files[i] != NULL;
-	for (size_t i = 0; any && i < ARRAY_SIZE(boot_architectures); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(boot_architectures); i++) {
 		const char *name = records_boot_client_name(boot_architectures[i].client);
+		uint16_t architecture = boot_architectures[i].architecture;
 
 		if (!network->boot_files[boot_architectures[i].client])
 			continue;
-		text_add(text, "dhcp-match=set:boot-%s,option:client-arch,%u\n", name, boot_architectures[i].architecture);
-		text_add(text, "dhcp-match=set:boot-%s,option6:61,%u\n", name, boot_architectures[i].architecture);
+		text_add(text, "dhcp-match=set:boot-%s,option:client-arch,%u\n", name, architecture);
+		/* "s": two bytes. It knows 93, but not 61: it would look for one byte anywhere in it, and 0 is in all. */
+		text_add(text, "dhcp-match=set:boot-%s,option6:61,%us\n", name, architecture);
 	}
 	if (network->boot_files[BOOT_IPXE])
-		text_add(text, "dhcp-match=set:boot-ipxe,175\n");
+		text_add(text, "dhcp-match=set:boot-ipxe,175\ndhcp-userclass=set:boot-ipxe,iPXE\n");
 	for (size_t i = BOOT_CLIENT_MAX_; i-- > 0;)
-		add_boot_file(network, i, v6 ? &v6->ip : NULL, text);
+		add_boot_file(network, i, v6, text);
 }
 
 static void add_dhcp(const struct network *network, const struct subnet_choice *choice,

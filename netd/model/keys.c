@@ -850,13 +850,13 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_BOOT_FILE] = {
 		"Boot", "File", records_parse_boot_file, records_reset_boot_file, true, "none", "",
 		"FILE, or CLIENT:FILE with the CLIENT bios, uefi-x86_64, uefi-arm64, http-x86_64, http-arm64 or ipxe, such as bios:pxelinux.0 or ipxe:http://10.0.0.1/boot.ipxe",
-		"What guests boot from the network: the path of a file below TFTPRoot=, or of one that Server= has, or an address of the web. Once for each kind of client; the one without a client is for all others. ipxe is for iPXE itself, on whatever it runs, and comes before the others.",
+		"What guests boot from the network: the path of a file below TFTPRoot=, or of one that Server= has, or an address of the web. Once for each kind of client; the one without a client is for all others. ipxe is for iPXE itself, on whatever it runs, and comes before the others. Over IPv4 and IPv6: for the latter it becomes an address such as tftp://[fd00:1::1]/FILE, of the first IPv6 Address= or of Server=. UEFI wants an IPv6 address by DHCPv6 before it asks, so there has to be a Range= for it, or a [Host]; iPXE makes its own.",
 		.only = OURS,
 	},
 	[KEY_BOOT_SERVER] = {
-		"Boot", "Server", records_parse_boot_server, records_reset_boot_server, false, "the gateway", "",
-		"an IPv4 address",
-		"Where the files are, when it is not here.",
+		"Boot", "Server", records_parse_boot_server, records_reset_boot_server, true, "the gateway", "",
+		"an address, such as 10.0.0.9 or fd00:9::69",
+		"Where the files are, when it is not here. It can be given once for each family; without one of a family, guests are not told of these files over it.",
 		.only = OURS,
 	},
 	[KEY_TAP_NAME] = {

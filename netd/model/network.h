@@ -240,7 +240,7 @@ struct network {
 	size_t n_hosts;
 	char *boot_root;		/* owned; NULL: no TFTP */
 	char *boot_files[BOOT_CLIENT_MAX_];	/* owned; paths below the root, or addresses of the web; NULL: none */
-	struct ip boot_server;		/* no family: the gateway */
+	struct ip boot_servers[2];	/* IPv4, IPv6; no family: the gateway */
 	struct network_forward *forwards;	/* owned */
 	size_t n_forwards;
 	struct network_route *routes;	/* owned */

@@ -692,19 +692,23 @@ void records_reset_boot_file(struct network *network)
 	}
 }
 
-int records_parse_boot_server(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+int records_parse_boot_server(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
 {
 	struct ip ip;
 
-	if (ip_parse(value, &ip) < 0 || !ip_is_v4(&ip))
+	if (ip_parse(value, &ip) < 0)
 		return -EINVAL;
-	network->boot_server = ip;
+	if (network->boot_servers[ip_is_v6(&ip)].family) {
+		snprintf(why, KEY_WHY_SIZE, "; there is one of this family already");
+		return -EINVAL;
+	}
+	network->boot_servers[ip_is_v6(&ip)] = ip;
 	return 0;
 }
 
 void records_reset_boot_server(struct network *network)
 {
-	network->boot_server = (struct ip){ 0 };
+	memset(network->boot_servers, 0, sizeof(network->boot_servers));
 }
 
 /* All together */
@@ -917,7 +921,9 @@ int records_clash(const struct network *earlier, const struct network *later, st
 
 static int verify_boot(const struct network *network, struct failure *failure)
 {
-	if (network->boot_root && network->boot_server.family)
+	bool elsewhere = network->boot_servers[0].family || network->boot_servers[1].family;
+
+	if (network->boot_root && elsewhere)
 		return record_failure(network, network_find_place(network, KEY_BOOT_SERVER), failure,
 				      "Server= of another host and TFTPRoot= of this one exclude each other");
 	if (network->boot_root && network->host_access == HOST_ACCESS_NONE)
@@ -927,8 +933,7 @@ static int verify_boot(const struct network *network, struct failure *failure)
 		return record_failure(network, network_find_place(network, network->boot_root ? KEY_BOOT_ROOT : KEY_BOOT_FILE), failure,
 				      "section [Boot] needs [DHCP] Enable=yes");
 	for (size_t i = 0; i < BOOT_CLIENT_MAX_; i++)
-		if (network->boot_files[i] && !records_boot_is_url(network->boot_files[i]) && !network->boot_root &&
-		    !network->boot_server.family)
+		if (network->boot_files[i] && !records_boot_is_url(network->boot_files[i]) && !network->boot_root && !elsewhere)
 			return record_failure(network, network_find_place(network, KEY_BOOT_FILE), failure,
 					      "File=%s needs TFTPRoot= or Server=", network->boot_files[i]);
 	return 0;

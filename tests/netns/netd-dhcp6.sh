@@ -123,4 +123,33 @@ check stateless-address wait_for 20 own_address
 sed -i 's/BOUND6|/BOUND6|INFO6|/' $root/dhclient-script
 ask -S
 matches stateless-option 'ip= .* search=alone\.example\.? ' "$told"
+
+# --- what boots: option 59, by what the client says it is (61; iPXE by its user class, 15) ---------
+folder=$world/tftp
+mkdir -p $folder/efi
+touch $folder/{other.0,pxelinux.0,boot.ipxe,efi/x.efi,efi/a.efi}
+boot=('[Address]' Address=10.85.1.1/24 Address=fd85::1/64 '[Boot]' TFTPRoot=$folder File=other.0 File=bios:pxelinux.0
+	File=uefi-x86_64:efi/x.efi File=uefi-arm64:efi/a.efi File=http-x86_64:http://[fd85::1]/x.efi File=http-arm64:http://boot.example/a.efi)
+network lab "${boot[@]}" File=ipxe:boot.ipxe '[DHCP]' Range=fd85::100-fd85::1ff
+check boot netd_reload
+booted() { in_ns guest $world/tools/netd-dhcp6 eth0 52:54:00:85:00:09 6:003b "$@"; }
+here=tftp://[fd85::1]
+equal boot-any "$here/other.0 -" "$(booted)"
+equal boot-unknown "$here/other.0 -" "$(booted 61:0700)"
+equal boot-bios "$here/pxelinux.0 -" "$(booted 61:0000)"
+equal boot-uefi "$here/efi/x.efi -" "$(booted 61:0007)"
+equal boot-uefi-9 "$here/efi/x.efi -" "$(booted 61:0009)"
+equal boot-uefi-list "$here/efi/x.efi -" "$(booted 61:00060007)"
+equal boot-uefi-arm64 "$here/efi/a.efi -" "$(booted 61:000b)"
+equal boot-http 'http://[fd85::1]/x.efi HTTPClient' "$(booted 61:0010)"
+equal boot-http-arm64 'http://boot.example/a.efi HTTPClient' "$(booted 61:0013)"
+equal boot-ipxe "$here/boot.ipxe -" "$(booted 61:0007 15:000469505845)"
+# Of another host, and with no address of a range: who makes its own asks for this alone.
+network lab '[Address]' Address=10.85.1.1/24 Address=fd85::1/64 '[Boot]' Server=10.9.0.69 Server=2001:db8::69 File=uefi-x86_64:there.efi
+check boot-server netd_reload
+sed -i '/^also request/s/;/, dhcp6.bootfile-url; send dhcp6.client-arch-type 7;/; s/^also/option dhcp6.bootfile-url code 59 = text;\
+option dhcp6.client-arch-type code 61 = array of unsigned integer 16;\n&/' $root/dhclient.conf
+sed -i 's/ site=/ url=$new_dhcp6_bootfile_url&/' $root/dhclient-script
+ask -S
+matches boot-stateless ' url=tftp://\[2001:db8::69\]/there.efi ' "$told"
 nets_done
