@@ -116,6 +116,8 @@ static int make_plan(struct manager *manager, struct pass *pass, bool same_netwo
 		r = kernel_look_at_taps(&manager->kernel, &pass->desired);
 	if (r == 0)
 		r = kernel_look_at_shapers(&manager->kernel, &pass->desired);
+	if (r == 0)
+		r = kernel_look_at_proxies(&manager->kernel, &pass->desired);
 	if (r < 0)
 		return r;
 	lend_snapshot(manager, pass);

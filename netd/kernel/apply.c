@@ -26,6 +26,7 @@
 #include "dump.h"
 #include "link.h"
 #include "nft.h"
+#include "proxies.h"
 #include "rules.h"
 #include "shaper.h"
 #include "snapshot.h"
@@ -133,6 +134,10 @@ static bool is_harmless(const struct plan_step *step, int error)
 	case PLAN_ELEMENT_REMOVE:
 	case PLAN_TABLE_DELETE:
 		return error == -ENOENT;
+	case PLAN_PROXY_ADD:	/* of an interface that has gone meanwhile */
+		return error == -ENODEV || error == -EINVAL;
+	case PLAN_PROXY_REMOVE:
+		return error == -ENOENT || error == -ENODEV || error == -EINVAL;
 	case PLAN_SERVICE_STOP:
 	case PLAN_SERVICE_START:
 	case PLAN_SERVICE_RESTART:
@@ -304,6 +309,10 @@ static void put_link_step(const struct kernel *kernel, struct nl_batch *batch, c
 	case PLAN_GUEST_ROUTE_ADD:
 	case PLAN_GUEST_ROUTE_REMOVE:
 		link_put_guest_route(kernel, batch, step->op == PLAN_GUEST_ROUTE_ADD, &step->route, tag);
+		break;
+	case PLAN_PROXY_ADD:
+	case PLAN_PROXY_REMOVE:
+		proxies_put(kernel, batch, step->op == PLAN_PROXY_ADD, &step->proxy, tag);
 		break;
 	case PLAN_SERVICE_STOP:
 	case PLAN_SERVICE_START:

@@ -80,6 +80,8 @@ struct kernel {
 	bool tc_used;			/* there may be filters of ours, see tc.c */
 	bool shapers_used;		/* there may be queues of ours, or there are to be some, see shaper.c */
 	bool shapers_wanted;		/* there are to be some */
+	bool proxies_used;		/* the host may answer for guests, or is to, see proxies.c */
+	bool proxies_wanted;		/* it is to */
 
 	struct recorder *recorder;	/* borrowed; NULL: nothing is recorded */
 
@@ -89,7 +91,7 @@ struct kernel {
 	unsigned int n_messages;	/* changes sent so far */
 };
 
-#define KERNEL_NULL (struct kernel){ .sysctl_fd = -EBADF, .forwarding_fds = { -EBADF, -EBADF }, .dirt = { .parts = DIRTY_ALL }, .tc_used = true, .shapers_used = true }
+#define KERNEL_NULL (struct kernel){ .sysctl_fd = -EBADF, .forwarding_fds = { -EBADF, -EBADF }, .dirt = { .parts = DIRTY_ALL }, .tc_used = true, .shapers_used = true, .proxies_used = true }
 
 int kernel_open(int nft_fd, struct kernel *ret_kernel, struct failure *failure);
 void kernel_deinit(struct kernel *kernel);

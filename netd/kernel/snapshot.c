@@ -31,6 +31,7 @@
 #include "../../lib/util.h"
 #include "dump.h"
 #include "prefixes.h"
+#include "proxies.h"
 #include "rules.h"
 #include "shaper.h"
 #include "sysctl.h"
@@ -659,24 +660,38 @@ static int read_routes(struct kernel *kernel)
 	return r == -EAFNOSUPPORT || r == -EOPNOTSUPP ? 0 : r;
 }
 
+static bool is_proxied(const struct netstate *desired, const struct netstate_address *address)
+{
+	const struct netstate_bridge *bridge = netstate_find_bridge(desired, address->link);
+
+	return bridge && bridge->proxied[0];
+}
+
 /*
- * Routes that @desired has: those of others to the same places are kept in the view, and looked for when they come or go.
+ * Routes that @desired has, and prefixes that the host is to answer for: those of others to the same places are kept in the view, and looked for when they come or go.
  * To be called when @desired is another one. -ENOMEM only.
  */
 int kernel_watch_routes(struct kernel *kernel, const struct netstate *desired)
 {
 	struct view *view = &kernel->view;
-	struct netstate_route *watched = NULL;
+	struct netstate_route *watched;
+	size_t n = 0, n_proxied = 0;
 
-	if (desired->n_routes > 0) {
-		watched = calloc(desired->n_routes, sizeof(*watched));
-		if (!watched)
-			return -ENOMEM;
-		memcpy(watched, desired->routes, desired->n_routes * sizeof(*watched));
-	}
+	for (size_t i = 0; i < desired->n_addresses; i++)
+		n_proxied += is_proxied(desired, &desired->addresses[i]);
+	watched = calloc(desired->n_routes + n_proxied + 1, sizeof(*watched));
+	if (!watched)
+		return -ENOMEM;
+	for (; n < desired->n_routes; n++)
+		watched[n] = desired->routes[n];
+	for (size_t i = 0; n_proxied > 0 && i < desired->n_addresses; i++)
+		if (is_proxied(desired, &desired->addresses[i]))
+			watched[n++] = (struct netstate_route){
+				.destination = desired->addresses[i].address, .prefix_length = desired->addresses[i].prefix_length,
+			};
 	free(view->watched);
 	view->watched = watched;
-	view->n_watched = desired->n_routes;
+	view->n_watched = n;
 	view->new_desire = true;
 	return 0;
 }
@@ -697,13 +712,15 @@ bool kernel_is_our_bridge(const struct kernel *kernel, int ifindex)
 	return link && link->ours;
 }
 
-/* Does a route, but for a default route, lead to where an address or a route of ours is, or to more? */
+/* Does a route, but for a default route, lead to where an address or a route of ours is, or to more, or by a gateway there? */
 bool kernel_is_overlap(const struct kernel *kernel, const struct netstate_route *route)
 {
 	const struct view *view = &kernel->view;
 
-	for (size_t i = 0; route->prefix_length > 0 && i < view->n_watched; i++)
-		if (netstate_routes_overlap(&view->watched[i], route))
+	for (size_t i = 0; i < view->n_watched; i++)
+		if ((route->prefix_length > 0 && netstate_routes_overlap(&view->watched[i], route)) ||
+		    (route->gateway.family && ip_overlaps(&view->watched[i].destination, view->watched[i].prefix_length,
+							  &route->gateway, ip_bits(&route->gateway))))
 			return true;
 	return netstate_is_overlap(&view->state, route);
 }
@@ -846,6 +863,27 @@ static int read_shapers(struct kernel *kernel, const struct dirt *dirt)
 	return 0;
 }
 
+/* No event tells of these: they are read in each look while there are some of ours, all of them in one dump. */
+static int read_proxies(struct kernel *kernel)
+{
+	_cleanup_(netstate_deinit) struct netstate fresh = NETSTATE_NULL;
+	struct netstate *state = &kernel->view.state;
+	bool used = kernel->proxies_wanted;
+	int r = proxies_read(kernel, &fresh);
+
+	if (r < 0)
+		return r;
+	kernel->view.wholes += !SAME(state, &fresh, proxies);
+	for (size_t i = 0; i < fresh.n_proxies; i++)
+		used |= fresh.proxies[i].ours;
+	kernel->proxies_used = used;
+	free(state->proxies);
+	state->proxies = steal_ptr(fresh.proxies);
+	state->n_proxies = fresh.n_proxies;
+	fresh.n_proxies = 0;
+	return 0;
+}
+
 static int look_once(struct kernel *kernel, unsigned int parts, const char **ret_what)
 {
 	struct view *view = &kernel->view;
@@ -869,6 +907,10 @@ static int look_once(struct kernel *kernel, unsigned int parts, const char **ret
 	if (r == 0 && kernel->shapers_used && (dirt.parts & (DIRTY_LINKS | DIRTY_FILTERS) || dirt.n_links > 0)) {
 		*ret_what = "queues";
 		r = read_shapers(kernel, &dirt);
+	}
+	if (r == 0 && kernel->proxies_used) {
+		*ret_what = "proxies";
+		r = read_proxies(kernel);
 	}
 	if (r == 0 && kernel->dirt.parts & DIRTY_ADDRESSES && parts & SNAPSHOT_ADDRESSES) {
 		*ret_what = "addresses";
@@ -1090,6 +1132,18 @@ int kernel_look_at_shapers(struct kernel *kernel, const struct netstate *desired
 	return read_shapers(kernel, &nothing);
 }
 
+/*
+ * Addresses that the host answers for are looked at while there are some of ours (kernel_look() does it), or @desired has a
+ * network with such: where it had none until now, they are read now, others' with them. Errors as the kernel has them.
+ */
+int kernel_look_at_proxies(struct kernel *kernel, const struct netstate *desired)
+{
+	const bool wanted_before = kernel->proxies_wanted;
+
+	kernel->proxies_wanted = netstate_has_proxied(desired);
+	return kernel->proxies_wanted && !wanted_before ? read_proxies(kernel) : 0;
+}
+
 static int add_tap(struct netstate *fresh, const struct view *view, const struct view_link *link)
 {
 	struct netstate_tap tap;
@@ -1189,6 +1243,8 @@ int kernel_snapshot(struct kernel *kernel, const struct netstate *desired, unsig
 		r = kernel_look_at_taps(kernel, desired ?: &nothing);
 	if (r == 0)
 		r = kernel_look_at_shapers(kernel, desired ?: &nothing);
+	if (r == 0)
+		r = kernel_look_at_proxies(kernel, desired ?: &nothing);
 	if (r == 0)
 		r = copy_state(&kernel->view.state, ret_state);
 	return r < 0 ? failure_set(failure, r, "%s", strerror(-r)) : 0;

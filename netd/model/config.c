@@ -348,6 +348,28 @@ static int verify_card(const struct network *network, struct failure *failure)
 	return 0;
 }
 
+/* The host answers for each address of the network, and nobody can know for whom else it would, if that were chosen. */
+static int verify_proxy(const struct network *network, struct failure *failure)
+{
+	const struct network_place place = network_find_place(network, KEY_PROXY_ARP);
+
+	if (!network->proxy_arp)
+		return 0;
+	if (network->n_uplinks != 1)
+		return network_failure(network, place, failure, "ProxyARP=yes needs one Uplink=, the interface on whose LAN the host answers for its guests");
+	if (network->address_auto)
+		return network_failure(network, place, failure, "ProxyARP=yes needs an Address= that is a part of the LAN's prefix: none can be chosen");
+	for (size_t i = 0; i < network->n_addresses; i++) {
+		const struct network_address *address = &network->addresses[i];
+		const unsigned int left = ip_bits(&address->ip) - address->prefix_length;
+
+		if (left > PROXY_BITS || left < 2)
+			return network_failure(network, address->place, failure, "Address=%s/%u: with ProxyARP=yes a prefix has 4 to 256 addresses, /%u to /%u",
+					       IP_TEXT(&address->ip), address->prefix_length, ip_bits(&address->ip) - PROXY_BITS, ip_bits(&address->ip) - 2);
+	}
+	return 0;
+}
+
 /* A key that says nothing in this mode was written by somebody who expects something of it. */
 static int verify_mode(struct network *network, struct failure *failure)
 {
@@ -469,6 +491,8 @@ int config_parse(const char *name, const struct config_file *files, size_t n_fil
 		network.address_auto = true;
 
 	r = verify_mode(&network, failure);
+	if (r == 0)
+		r = verify_proxy(&network, failure);
 	if (r == 0)
 		r = verify_own_overlap(&network, failure);
 	if (r == 0)

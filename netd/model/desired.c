@@ -132,6 +132,8 @@ static void add_bridge(struct build *build)
 	bridge.ports_isolated = network->port_isolated;
 	bridge.port_group = build->group;
 	bridge.port_guards = guards_of(network);
+	if (network->proxy_arp)
+		memcpy(bridge.proxied, network->uplinks[0], sizeof(bridge.proxied));
 	memcpy(bridge.name, network->bridge, sizeof(bridge.name));
 	memcpy(bridge.network, network->name, sizeof(bridge.network));
 	if (strcmp(network->name, network->bridge) != 0 && !bridge.existing)
@@ -461,6 +463,34 @@ static void add_sysctls(struct build *build)
 	}
 }
 
+/* Another network may have asked for it; those are not sorted yet. */
+static bool has_sysctl(const struct netstate *state, const char *path)
+{
+	for (size_t i = 0; i < state->n_sysctls; i++)
+		if (strcmp(state->sysctls[i].path, path) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Without this the kernel answers nobody's NDP for others; with it, for those alone that are in its list of proxies
+ * (net/ipv6/ndisc.c:ndisc_recv_ns()). ARP needs no such word.
+ */
+static void add_proxy_sysctls(struct build *build)
+{
+	struct netstate_sysctl sysctl = { .value = 1, .when = SYSCTL_IF_THERE };
+
+	for (size_t i = 0; i < build->n_addresses; i++) {
+		/* The kernel allows names that would be two steps of a path here. */
+		if (!ip_is_v6(&build->addresses[i].ip) || strstr(build->network->uplinks[0], ".."))
+			continue;
+		snprintf(sysctl.path, sizeof(sysctl.path), "ipv6/conf/%s/proxy_ndp", build->network->uplinks[0]);
+		if (!has_sysctl(build->state, sysctl.path))
+			latch(build, netstate_add_sysctl(build->state, &sysctl));
+		return;
+	}
+}
+
 /*
  * Router advertisements are for the bridge what they were for the card. Where they counted, they count although the host may
  * forward: it may do so for other networks (accept_ra 2 is 1 without forwarding).
@@ -641,6 +671,8 @@ int desired_build(const struct network *const networks[], size_t n_networks,
 		latch(&build, rates_add(networks[i], options->rates, options->rated_ports, options->n_rated_ports, &state));
 		if (networks[i]->mode != NETWORK_BRIDGE)
 			add_sysctls(&build);
+		if (networks[i]->proxy_arp)
+			add_proxy_sysctls(&build);
 		if (network_has_card(networks[i])) {
 			add_uplink(&build);
 			add_card_sysctls(&build);

@@ -221,6 +221,16 @@ static void reset_uplink(struct network *network)
 	NETWORK_CLEAR(network, uplinks);
 }
 
+static int parse_proxy_arp(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	return values_parse_boolean(value, &network->proxy_arp);
+}
+
+static void reset_proxy_arp(struct network *network)
+{
+	network->proxy_arp = false;
+}
+
 static int parse_confirm_timeout(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
 {
 	uint64_t seconds;
@@ -577,6 +587,7 @@ static int parse_dns_domain(struct network *network, const char *value, char why
 #define RULED	(OURS & ~(1 << NETWORK_OPEN))
 #define OUTWARD	(1 << NETWORK_NAT | 1 << NETWORK_ROUTE)
 #define NAT	(1 << NETWORK_NAT)
+#define ROUTED	(1 << NETWORK_ROUTE)
 #define LAN	(1 << NETWORK_BRIDGE)
 
 const struct key keys[KEY_MAX_] = {
@@ -639,6 +650,11 @@ const struct key keys[KEY_MAX_] = {
 		"the name of an interface",
 		"The way out: guests leave by this interface only and, with Mode=route, are reached by this one only. Can be given several times. Where the host's routes lead elsewhere, guests are refused. With Mode=bridge it is a network card of the host that becomes a port of the network's bridge: its address of Ethernet, its addresses, its routes in all tables, neighbours that are written down, rules of routing that name it and its values below /proc/sys/net move to the bridge, and back when the network is stopped; what does not is said in guestnetd(8), NETWORK CARDS. Further ones need STP=yes: they become ports, too, have no address of their own, and what moves is the first one's.",
 		.only = OUTWARD | LAN,
+	},
+	[KEY_PROXY_ARP] = {
+		"Network", "ProxyARP", parse_proxy_arp, reset_proxy_arp, false, "no", "", BOOLEAN,
+		"Whether guests are in the LAN of Uplink=, as if they were bridged, where a bridge cannot be: behind a wireless card, whose access point takes frames from the card alone. The network's prefix is a part of the LAN's that nobody else has, outside the range of the LAN's DHCP server: in 192.168.1.0/24, Address=192.168.1.193/27 for 29 guests. On the LAN the host answers for each address of this prefix (ARP and, for IPv6, NDP), and passes on what arrives for it; hosts of the LAN and its router need to know nothing. It needs one Uplink= and at least one Address= that is written, of at most 256 addresses: from /24 to /30, and from /120 to /126. The host answers only while Uplink= has an address of that LAN. When an address of the network turns out to be the host's own there, or its gateway's, the network is not, and its status says so. See guestnetd(8), GUESTS BEHIND A WIRELESS CARD.",
+		.only = ROUTED,
 	},
 	[KEY_CONFIRM_TIMEOUT] = {
 		"Network", "ConfirmTimeout", parse_confirm_timeout, reset_confirm_timeout, false, "30s", "seconds",

@@ -140,6 +140,13 @@ COMPARISON(tap)
 	return strcmp(a->name, b->name);
 }
 
+COMPARISON(proxy)
+{
+	int r = strcmp(a->link, b->link);
+
+	return r ? r : compare_ips(&a->address, &b->address);
+}
+
 COMPARISON(uplink)
 {
 	return strcmp(a->network, b->network);
@@ -314,6 +321,28 @@ const struct netstate_uplink *netstate_find_uplink(const struct netstate *state,
 const struct netstate_shaper *netstate_find_shaper(const struct netstate *state, const char *link)
 {
 	return SEARCH(state, shapers, link, compare_shaper_link);
+}
+
+static int search_proxy(const void *key, const void *proxy)
+{
+	return compare_proxy(key, proxy);
+}
+
+const struct netstate_proxy *netstate_find_proxy(const struct netstate *state, const char *link, const struct ip *address)
+{
+	struct netstate_proxy key = { .address = *address };
+
+	memcpy(key.link, link, strnlen(link, IFNAME_SIZE - 1));
+	return SEARCH(state, proxies, &key, search_proxy);
+}
+
+/* Does the host answer for guests of some network, or should it? */
+bool netstate_has_proxied(const struct netstate *state)
+{
+	for (size_t i = 0; i < state->n_bridges; i++)
+		if (state->bridges[i].proxied[0])
+			return true;
+	return state->n_proxies > 0;
 }
 
 const struct netstate_sysctl *netstate_find_sysctl(const struct netstate *state, const char *path)

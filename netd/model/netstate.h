@@ -63,6 +63,7 @@ struct netstate_bridge {
 	uint8_t addr_gen_mode;
 	bool open;			/* desired only: no rule is about it (Mode=open) */
 	bool existing;			/* desired only: somebody else's bridge, used as it is (Mode=bridge) */
+	char proxied[IFNAME_SIZE];	/* desired only: the interface where the host answers for its guests (ProxyARP=); "": none */
 	bool lan;			/* desired only: a network card of the host is its port, and what was on that is on it (Uplink=) */
 	bool ports_isolated;		/* [Port] Isolated=; a snapshot has it from the alias, as the helper does */
 	uint32_t port_group;		/* of guests' ports, which the rules of [Port] know them by; 0: there are none */
@@ -112,6 +113,8 @@ struct netstate_device {
 	bool ra;			/* has an address or a route by router advertisement */
 	bool off4, off6;		/* does not forward; of others than "all" only while that one does */
 };
+
+#define PROXY_BITS	8		/* of a prefix whose addresses the host answers for, each of them */
 
 #define NETSTATE_MAIN_TABLE	254	/* RT_TABLE_MAIN: others are looked at only by rules that somebody made */
 #define NETSTATE_ROUTE_PROTOCOL	71	/* rtm_protocol of what is ours: linux/rtnetlink.h has no name for it, nor iproute2 */
@@ -240,6 +243,7 @@ enum sysctl_when {
 	SYSCTL_ALWAYS,
 	SYSCTL_FROM_1,			/* before the others, and only where it is 1 */
 	SYSCTL_AFTER,			/* behind the others, and again when forwarding was turned on */
+	SYSCTL_IF_THERE,		/* of an interface that is none of ours */
 	SYSCTL_WHEN_MAX_,
 };
 
@@ -296,6 +300,17 @@ struct netstate_tap {
 };
 
 /*
+ * An address that the host answers for on an interface, as if it were there: its neighbours ask for it by ARP or NDP.
+ * Identity: link, address. Snapshot only: what should be follows from a bridge (`proxied`) and its addresses.
+ */
+struct netstate_proxy {
+	char link[IFNAME_SIZE];
+	int ifindex;			/* of it */
+	struct ip address;
+	bool ours;			/* marked by its protocol, as routes are */
+};
+
+/*
  * A network card that is to be, or is, the port of a bridge, with its addresses and routes on that. Identity: network.
  * What a snapshot says of it is from the file that was written before it was moved.
  */
@@ -319,6 +334,7 @@ struct netstate_uplink {
 	kind(sysctl, sysctls)						\
 	kind(service, services)						\
 	kind(tap, taps)							\
+	kind(proxy, proxies)						\
 	kind(uplink, uplinks)
 
 struct netstate {
@@ -364,6 +380,8 @@ const struct netstate_service *netstate_find_service(const struct netstate *stat
 const struct netstate_tap *netstate_find_tap(const struct netstate *state, const char *name);
 const struct netstate_uplink *netstate_find_uplink(const struct netstate *state, const char *network);
 const struct netstate_shaper *netstate_find_shaper(const struct netstate *state, const char *link);
+const struct netstate_proxy *netstate_find_proxy(const struct netstate *state, const char *link, const struct ip *address);
+bool netstate_has_proxied(const struct netstate *state);
 const struct netstate_sysctl *netstate_find_sysctl(const struct netstate *state, const char *path);
 
 /* Where the sysctls whose paths begin so stand in a sorted state; how many there are is *ret_n. */

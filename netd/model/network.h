@@ -72,7 +72,7 @@ struct network_address {
 /* Every key of a file, in the order of the table in keys.c. */
 enum key_id {
 	KEY_MODE, KEY_BRIDGE, KEY_ALTERNATIVE_NAME, KEY_MAC_ADDRESS, KEY_MTU, KEY_AUTOSTART, KEY_IDLE_TIMEOUT, KEY_START_SERVICES, KEY_HOST_ACCESS, KEY_COEXIST,
-	KEY_FORWARD_GUARD, KEY_UPLINK, KEY_CONFIRM_TIMEOUT, KEY_STP, KEY_NAT_ADDRESS, KEY_NAT_PORTS, KEY_NAT66, KEY_PEER,
+	KEY_FORWARD_GUARD, KEY_UPLINK, KEY_PROXY_ARP, KEY_CONFIRM_TIMEOUT, KEY_STP, KEY_NAT_ADDRESS, KEY_NAT_PORTS, KEY_NAT66, KEY_PEER,
 	KEY_CHECKSUM, KEY_PORTS,
 	KEY_ADDRESS,
 	KEY_DHCP_ENABLE, KEY_DHCP_RANGE, KEY_DHCP_LEASE_TIME, KEY_DHCP_ONLY_HOSTS, KEY_DHCP_IDENTITY, KEY_DHCP_ROUTER,
@@ -199,6 +199,7 @@ struct network {
 	bool forward_guard;		/* the host is to forward for us alone */
 	size_t n_uplinks;
 	char (*uplinks)[IFNAME_SIZE];	/* owned, as all lists here; none: every way out will do */
+	bool proxy_arp;			/* the host answers for its guests on its uplink */
 	uint32_t confirm_timeout_s;	/* of a network card that becomes a port */
 	bool stp;
 	struct ip nat_first[2], nat_last[2];	/* IPv4, IPv6; no family: the address of the way out */

@@ -127,6 +127,20 @@ static void shaper_foreign(const struct plan_note *note, struct text *text, stru
 	text_add(fix, "tc qdisc delete dev %s root", STR_ESCAPED(note->link));
 }
 
+static void proxy_aside(const struct plan_note *note, struct text *text, struct text *fix)
+{
+	text_add(text, "%s is on no LAN that %s is a part of, so the host answers for no guest there: ProxyARP= needs an Address= from the LAN's prefix",
+		 STR_ESCAPED(note->link), OWN(note));
+	text_add(fix, "ip address show dev %s", STR_ESCAPED(note->link));
+}
+
+static void proxy_taken(const struct plan_note *note, struct text *text, struct text *fix)
+{
+	text_add(text, "%s, on the LAN of %s, is the host's own or its gateway's, and inside %s, which ProxyARP= would answer for: give the network another Address=, one that nobody has a part of",
+		 IP_TEXT(&note->address), STR_ESCAPED(note->link), OWN(note));
+	text_add(fix, "guestnet edit %s", note->network);
+}
+
 static const struct row {
 	enum note_weight weight;
 	void (*print)(const struct plan_note *note, struct text *text, struct text *fix);
@@ -146,6 +160,8 @@ static const struct row {
 	[PLAN_NOTE_TAP_BUSY] = { NOTE_DEGRADING, tap_busy },
 	[PLAN_NOTE_TAP_LEAVING] = { NOTE_REMARK, tap_leaving },
 	[PLAN_NOTE_SHAPER_FOREIGN] = { NOTE_DEGRADING, shaper_foreign },
+	[PLAN_NOTE_PROXY_ASIDE] = { NOTE_DEGRADING, proxy_aside },
+	[PLAN_NOTE_PROXY_TAKEN] = { NOTE_FAILING, proxy_taken },
 	[PLAN_NOTE_TABLE_OWNED] = { NOTE_FAILING, table_owned },
 };
 _Static_assert(ARRAY_SIZE(rows) == PLAN_NOTE_MAX_, "a row for each kind of note");

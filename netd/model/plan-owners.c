@@ -226,7 +226,7 @@ static struct seen *choose_seen(const struct planner *planner, const struct nets
 	return best;
 }
 
-/* Somebody else's bridge has the name; ours, if there is one, cannot be filtered under another one. */
+/* A network that cannot be: somebody else's bridge has the name, and ours, if there is one, cannot be filtered under another one. */
 static void block_job(struct planner *planner, struct job *job, bool note)
 {
 	job->blocked = true;
@@ -275,6 +275,10 @@ static void clear_name(struct planner *planner, struct job *job)
 	const struct netstate_bridge *holder = planner_find_actual(planner, desired->name);
 	struct seen *seen = holder ? planner_find_seen_name(planner, desired->name) : NULL;
 
+	if (plan_proxies_block(planner, job)) {
+		block_job(planner, job, false);
+		return;
+	}
 	if (desired->existing) {
 		job->blocked = !seen || seen != job->seen;
 		if (job->blocked)

@@ -34,10 +34,11 @@ static const struct netstate_route **find_foreign_routes(struct planner *planner
 }
 
 /* One that leads into the network counts more than one that leads to more than it; one of them is enough. */
-static const struct netstate_route *find_overlap(const struct netstate_route *const routes[], size_t n,
-						 const struct netstate_address *address)
+static const struct netstate_route *find_overlap(const struct planner *planner, const struct netstate_route *const routes[],
+						 size_t n, const struct netstate_address *address)
 {
 	const struct netstate_route *wider = NULL;
+	const struct netstate_bridge *bridge;
 
 	for (size_t i = 0; i < n; i++) {
 		const struct netstate_route *route = routes[i];
@@ -46,6 +47,9 @@ static const struct netstate_route *find_overlap(const struct netstate_route *co
 			continue;
 		if (route->prefix_length >= address->prefix_length)
 			return route;
+		bridge = planner_find_desired(planner, address->link);
+		if (bridge && plan_proxies_is_lan(bridge, route, address))
+			continue;
 		/* One that leads nowhere keeps strangers' traffic from leaving; the network's own is the better one. */
 		if (route->link[0])
 			wider = route;
@@ -58,7 +62,7 @@ static void note_overlaps_of_kind(struct planner *planner, const struct netstate
 {
 	for (size_t i = 0; n > 0 && i < planner->desired->n_addresses; i++) {
 		const struct netstate_address *address = &planner->desired->addresses[i];
-		const struct netstate_route *route = find_overlap(routes, n, address);
+		const struct netstate_route *route = find_overlap(planner, routes, n, address);
 		const struct netstate_bridge *bridge = route ? netstate_find_bridge(planner->desired, address->link) : NULL;
 		bool inside = route && route->prefix_length >= address->prefix_length;
 		struct plan_note *note;

@@ -151,6 +151,7 @@ static const char *const op_names[] = {
 	[PLAN_TAP_CREATE] = "tap-create", [PLAN_TAP_SET] = "tap-set", [PLAN_TAP_REMOVE] = "tap-remove",
 	[PLAN_UPLINK_TAKE] = "uplink-take", [PLAN_UPLINK_RELEASE] = "uplink-release",
 	[PLAN_PORT_SET] = "port-set", [PLAN_SHAPER_SET] = "shaper-set", [PLAN_SHAPER_REMOVE] = "shaper-remove",
+	[PLAN_PROXY_ADD] = "proxy-add", [PLAN_PROXY_REMOVE] = "proxy-remove",
 };
 static_assert(ARRAY_SIZE(op_names) == PLAN_OP_MAX_, "a name for each operation");
 
@@ -167,7 +168,7 @@ static const char *const note_names[] = {
 	[PLAN_NOTE_ROUTE_WIDER] = "route-wider", [PLAN_NOTE_ROUTE_INSIDE] = "route-inside",
 	[PLAN_NOTE_ROUTE_TABLE] = "route-table",
 	[PLAN_NOTE_TAP_FOREIGN] = "tap-foreign", [PLAN_NOTE_TAP_BUSY] = "tap-busy", [PLAN_NOTE_TAP_LEAVING] = "tap-leaving",
-	[PLAN_NOTE_SHAPER_FOREIGN] = "shaper-foreign",
+	[PLAN_NOTE_SHAPER_FOREIGN] = "shaper-foreign", [PLAN_NOTE_PROXY_ASIDE] = "proxy-aside", [PLAN_NOTE_PROXY_TAKEN] = "proxy-taken",
 	[PLAN_NOTE_TABLE_OWNED] = "table-owned",
 };
 static_assert(ARRAY_SIZE(note_names) == PLAN_NOTE_MAX_, "a name for each note");

@@ -69,6 +69,8 @@ static bool is_sysctl_due(const struct planner *planner, const struct netstate_s
 		/* What was found off may be on by somebody's will since; what is to be on is ours. */
 		return have && ((have->value != want->value && want->value) ||
 				turns_on(planner, strncmp(want->path, "ipv4", 4) == 0 ? "ipv4" : "ipv6"));
+	case SYSCTL_IF_THERE:
+		return have && have->value != want->value;
 	case SYSCTL_ALWAYS:
 	case SYSCTL_WHEN_MAX_:
 		break;
@@ -89,7 +91,7 @@ static void plan_sysctl(struct planner *planner, const struct netstate_sysctl *w
 void plan_sysctls(struct planner *planner)
 {
 	/* Steps that belong to all come in this order. */
-	static const enum sysctl_when order[] = { SYSCTL_FROM_1, SYSCTL_ALWAYS, SYSCTL_AFTER };
+	static const enum sysctl_when order[] = { SYSCTL_FROM_1, SYSCTL_ALWAYS, SYSCTL_AFTER, SYSCTL_IF_THERE };
 	const struct netstate *desired = planner->desired, *snapshot = planner->snapshot;
 
 	for (size_t turn = 0; turn < ARRAY_SIZE(order); turn++)

@@ -92,6 +92,7 @@ int plan_build(const struct netstate *desired, const struct netstate *snapshot, 
 		plan_taps(&planner);
 		plan_ports(&planner);
 		plan_shapers(&planner);
+		plan_proxies(&planner);
 		plan_services(&planner);
 		plan_uplinks(&planner);
 		plan_routes(&planner);

@@ -57,6 +57,7 @@ enum plan_op {
 	PLAN_UPLINK_TAKE, PLAN_UPLINK_RELEASE,
 	PLAN_PORT_SET,			/* in its place: what [Port] says of it */
 	PLAN_SHAPER_SET, PLAN_SHAPER_REMOVE,
+	PLAN_PROXY_ADD, PLAN_PROXY_REMOVE,
 	PLAN_OP_MAX_,
 };
 
@@ -95,6 +96,7 @@ struct plan_step {
 		struct netstate_element element;
 		struct netstate_checksum checksum;
 		struct netstate_shaper shaper;	/* as desired, by its link; to be removed: by ifindex */
+		struct netstate_proxy proxy;	/* to be added: by its link; to be removed: by ifindex */
 		struct netstate_sysctl sysctl;
 		struct netstate_service service;
 		struct netstate_uplink uplink;
@@ -120,6 +122,8 @@ enum plan_note_kind {
 	PLAN_NOTE_TAP_BUSY,		/* a tap is not as declared, and cannot be changed while a guest uses it */
 	PLAN_NOTE_TAP_LEAVING,		/* no section declares it any more; it goes when its guest does */
 	PLAN_NOTE_SHAPER_FOREIGN,	/* another program's queue stands where one of ours is to be */
+	PLAN_NOTE_PROXY_ASIDE,		/* ProxyARP=, and the interface is not on a LAN that the network is a part of */
+	PLAN_NOTE_PROXY_TAKEN,		/* ProxyARP=, and an address of the network is the host's there, or its gateway's */
 	PLAN_NOTE_TABLE_OWNED,		/* another process owns the table: nothing at all can be done */
 	PLAN_NOTE_MAX_,
 };
@@ -129,9 +133,9 @@ struct plan_note {
 	bool harmless;			/* GUEST_ROUTE_FOREIGN: it leads the same way */
 	char network[NETWORK_NAME_SIZE];
 	char link[IFNAME_SIZE];
-	struct ip address;		/* ADDRESS_FOREIGN, ROUTE_*, GUEST_ROUTE_*: the destination */
+	struct ip address;		/* ADDRESS_FOREIGN, ROUTE_*, GUEST_ROUTE_*: the destination; PROXY_TAKEN: that one */
 	uint8_t prefix_length;
-	struct ip own;			/* ROUTE_*: the network's address that it is about */
+	struct ip own;			/* ROUTE_*, PROXY_*: the network's address that it is about */
 	uint8_t own_length;
 	uint32_t table;			/* ROUTE_TABLE */
 };

@@ -99,6 +99,7 @@ static void print_bridge(FILE *file, const struct netstate_bridge *bridge)
 	print_flag(file, "open", bridge->open);
 	print_flag(file, "existing", bridge->existing);
 	print_flag(file, "lan", bridge->lan);
+	print_string(file, "proxied", bridge->proxied);
 	print_flag(file, "ports-isolated", bridge->ports_isolated);
 	print_number(file, "port-group", bridge->port_group);
 	netstate_guard_letters(bridge->port_guards, guards);
@@ -257,11 +258,19 @@ static void print_shaper(FILE *file, const struct netstate_shaper *shaper)
 	print_string(file, "kind", shaper->kind);
 }
 
+static void print_proxy(FILE *file, const struct netstate_proxy *proxy)
+{
+	fprintf(file, "proxy %s %s", STR_ESCAPED(proxy->link), IP_TEXT(&proxy->address));
+	print_number(file, "index", (uint64_t)proxy->ifindex);
+	print_flag(file, "ours", proxy->ours);
+}
+
 static void print_sysctl(FILE *file, const struct netstate_sysctl *sysctl)
 {
 	fprintf(file, "sysctl %s %d", STR_ESCAPED(sysctl->path), sysctl->value);
 	print_flag(file, "from-1", sysctl->when == SYSCTL_FROM_1);
 	print_flag(file, "after", sysctl->when == SYSCTL_AFTER);
+	print_flag(file, "if-there", sysctl->when == SYSCTL_IF_THERE);
 }
 
 static void print_service(FILE *file, const struct netstate_service *service)
@@ -400,6 +409,10 @@ static void print_object(FILE *file, const struct plan_step *step)
 	case PLAN_SHAPER_SET:
 	case PLAN_SHAPER_REMOVE:
 		print_shaper(file, &step->shaper);
+		break;
+	case PLAN_PROXY_ADD:
+	case PLAN_PROXY_REMOVE:
+		print_proxy(file, &step->proxy);
 		break;
 	case PLAN_SYSCTL_SET:
 		print_sysctl(file, &step->sysctl);
@@ -586,6 +599,8 @@ static void parse_bridge(struct line *line, struct netstate_bridge *bridge)
 			bridge->ifindex = (int)read_number(line, value, 10, INT32_MAX);
 		else if (is_key(word, "net", &value))
 			read_name(line, value, bridge->network);
+		else if (is_key(word, "proxied", &value))
+			read_name(line, value, bridge->proxied);
 		else if (is_key(word, "delay", &value))
 			bridge->forward_delay_cs = (uint16_t)read_number(line, value, 10, UINT16_MAX);
 		else if (is_key(word, "mtu", &value))
@@ -834,6 +849,20 @@ static void parse_shaper(struct line *line, struct netstate_shaper *shaper)
 	}
 }
 
+static void parse_proxy(struct line *line, struct netstate_proxy *proxy)
+{
+	const char *word, *value;
+
+	read_name(line, want_word(line), proxy->link);
+	line->bad |= ip_parse(want_word(line), &proxy->address) < 0;
+	while ((word = take_word(line))) {
+		if (is_key(word, "index", &value))
+			proxy->ifindex = (int)read_number(line, value, 10, INT32_MAX);
+		else if (!is_flag(word, "ours", &proxy->ours))
+			line->bad = true;
+	}
+}
+
 static void parse_sysctl(struct line *line, struct netstate_sysctl *sysctl)
 {
 	const char *value, *word;
@@ -850,6 +879,8 @@ static void parse_sysctl(struct line *line, struct netstate_sysctl *sysctl)
 			sysctl->when = SYSCTL_FROM_1;
 		else if (strcmp(word, "after") == 0)
 			sysctl->when = SYSCTL_AFTER;
+		else if (strcmp(word, "if-there") == 0)
+			sysctl->when = SYSCTL_IF_THERE;
 		else
 			line->bad = true;
 	}

@@ -195,7 +195,7 @@ bool uplink_refuse(const struct uplink_look *look, const char *nic, const char *
 	else if (look->loopback)
 		text_add(reason, "%s is the loopback interface, no network card", STR_ESCAPED(nic));
 	else if (look->wireless)
-		text_add(reason, "%s is wireless: an access point takes no frames from other addresses than the card's own, so a bridge over it carries no guests; use Mode=nat or route",
+		text_add(reason, "%s is wireless: an access point takes no frames from other addresses than the card's own, so a bridge over it carries no guests; Mode=route with ProxyARP=yes has them in the LAN all the same, or use Mode=nat",
 			 STR_ESCAPED(nic));
 	else if (!good)
 		text_add(reason, "%s is no network card but a %s", STR_ESCAPED(nic),

@@ -474,6 +474,22 @@ static inline void sim_guest_route(struct netstate *state, const struct plan_ste
 	fail_msg("guest-route-remove: there is none");
 }
 
+/* An entry is marked anew when there is one already. */
+static inline void sim_proxy(struct netstate *state, const struct plan_step *step)
+{
+	const struct netstate_proxy *found;
+
+	netstate_sort(state);
+	found = netstate_find_proxy(state, step->proxy.link, &step->proxy.address);
+	if (step->op == PLAN_PROXY_ADD) {
+		assert_null(found);
+		netstate_add_proxy(state, &step->proxy);
+	} else {
+		assert_true(found && found->ours);
+		netstate_remove_proxy(state, (size_t)(found - state->proxies));
+	}
+}
+
 static inline void sim_put_back(struct netstate *state, const struct netstate_port *wanted)
 {
 	struct netstate_bridge on = { .ifindex = 0 };
@@ -704,6 +720,10 @@ static inline void sim_step(struct netstate *state, const struct plan_step *step
 	case PLAN_SHAPER_SET:
 	case PLAN_SHAPER_REMOVE:
 		sim_shaper(state, step);
+		break;
+	case PLAN_PROXY_ADD:
+	case PLAN_PROXY_REMOVE:
+		sim_proxy(state, step);
 		break;
 	case PLAN_OP_MAX_:
 		break;

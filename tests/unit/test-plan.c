@@ -165,7 +165,7 @@ static void round_trip(void **state _unused_)
 {
 	static const char text[] =
 		"bridge br9 index=3 up stp delay=1500 mtu=9000 mac=02:00:00:00:00:01 nf-call addr-gen=1\n"
-		"bridge gn-a index=4 ours net=a mtu=1500 mac=52:54:00:01:02:03 unpinned altname=a altname=b\n"
+		"bridge gn-a index=4 ours net=a mtu=1500 mac=52:54:00:01:02:03 unpinned proxied=wlan0 altname=a altname=b\n"
 		"port 5 name=gn1000_0 master=4 bridge=gn-a ours up isolated locked learning flood mtu=1500 vlan=7 alias=guestnet uid=1000 pid=1 net=gn-a isolated\n"
 		"port 6 name=eth1 master=4 physical\n"
 		"address gn-a 10.0.0.1/24 ours\n"
@@ -183,7 +183,10 @@ static void round_trip(void **state _unused_)
 		"checksum gn-a nft handle=7\n"
 		"checksum gn-b queue\n"
 		"sysctl ipv4/ip_forward 1\n"
+		"sysctl ipv6/conf/wlan0/proxy_ndp 1 if-there\n"
 		"service a gn-a hash=00000000deadbeef running\n"
+		"proxy wlan0 192.168.1.195 index=9 ours\n"
+		"proxy wlan0 fd00::5\n"
 		"table different owned orphan foreign-owner handle=9 fingerprint=12 prefixes4=8,24 prefixes6=64,128\n";
 	_cleanup_(netstate_deinit) struct netstate parsed = NETSTATE_NULL;
 	_cleanup_(freep) char *printed = NULL;
@@ -201,7 +204,7 @@ static void bad_text(void **state _unused_)
 		"bridges x", "bridge", "bridge a-name-that-is-too-long", "bridge x frob", "bridge x index=", "bridge x mac=1",
 		"port x", "address gn-a", "address gn-a 10.0.0.1", "address gn-a 10.0.0.1/33", "element", "element source4/24 gn-a",
 		"element source4/24 gn-a fd00::", "element foo gn-a", "checksum gn-a", "checksum gn-a frob", "sysctl a", "sysctl a 1 2",
-		"shaper", "shaper a b", "shaper a rate=x", "element rate gn-a", "element rate gn-a : 5", "table", "table foo", "table equal prefixes4=33", "table equal prefixes6=129", "service a", "route 1.2.3.4",
+		"proxy wlan0", "proxy wlan0 1.2.3", "proxy wlan0 1.2.3.4 frob", "shaper", "shaper a b", "shaper a rate=x", "element rate gn-a", "element rate gn-a : 5", "table", "table foo", "table equal prefixes4=33", "table equal prefixes6=129", "service a", "route 1.2.3.4",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -222,6 +225,7 @@ struct chaos {
 	struct netstate memory;		/* as it was when all was well */
 	struct netstate memory_desired;
 	unsigned int n_foreign;
+	bool proxied;			/* some networks are in the LAN of wlan0 */
 };
 
 static void chaos_deinit(struct chaos *chaos)
@@ -261,6 +265,8 @@ static void declare(struct chaos *chaos)
 
 		if (pick(chaos, 4) == 0)
 			continue;
+		if (chaos->proxied && pick(chaos, 6) == 0)
+			format = "[Network]\nMode=route\nUplink=wlan0\nProxyARP=yes\n[Address]\nAddress=192.168.%u.9/29\n";
 		snprintf(name, sizeof(name), "n%u", i);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
@@ -512,6 +518,40 @@ static void change_shapers(struct chaos *chaos)
 	}
 }
 
+#define WLAN_INDEX	90
+
+/* The interface is on the LAN, on another one, or on none; entries go, and others' come. */
+static void change_proxies(struct chaos *chaos)
+{
+	struct netstate_address address = { .link = "wlan0", .prefix_length = 16 };
+	struct netstate_proxy proxy = { .link = "wlan0", .ifindex = WLAN_INDEX };
+	struct netstate *state = &chaos->state;
+
+	if (!chaos->proxied)
+		return;
+	switch (pick(chaos, 3)) {
+	case 0:
+		for (size_t i = state->n_addresses; i > 0; i--)
+			if (strcmp(state->addresses[i - 1].link, "wlan0") == 0)
+				netstate_remove_address(state, i - 1);
+		address.address = ip_v4(pick(chaos, 2) ? 0xc0a8c802 : 0x0a090902);
+		if (pick(chaos, 4) > 0)
+			netstate_add_address(state, &address);
+		break;
+	case 1:
+		for (size_t i = state->n_proxies; i > 0; i--)
+			if (pick(chaos, 2))
+				netstate_remove_proxy(state, i - 1);
+		break;
+	case 2:
+		proxy.address = ip_v4(0xc0a80000 + (pick(chaos, 6) << 8) + pick(chaos, 16));
+		proxy.ours = pick(chaos, 2);
+		if (!netstate_find_proxy(state, proxy.link, &proxy.address))
+			netstate_add_proxy(state, &proxy);
+		break;
+	}
+}
+
 static void change_rest(struct chaos *chaos)
 {
 	struct netstate *state = &chaos->state;
@@ -556,7 +596,7 @@ static void disturb(struct chaos *chaos)
 {
 	static void (*const ways[])(struct chaos *chaos) = {
 		add_foreign_bridge, rename_any, change_bridge, change_bridge, change_addresses, change_table, change_ports,
-		change_ports, change_rest, change_shapers, change_shapers,
+		change_ports, change_rest, change_shapers, change_shapers, change_proxies,
 	};
 
 	for (unsigned int n = pick(chaos, 6); n > 0; n--) {
@@ -607,6 +647,9 @@ static char *print_foreign(const struct chaos *chaos)
 	for (size_t i = 0; i < chaos->state.n_shapers; i++)
 		if (!chaos->state.shapers[i].ours)
 			netstate_add_shaper(&foreign, &chaos->state.shapers[i]);
+	for (size_t i = 0; i < chaos->state.n_proxies; i++)
+		if (!chaos->state.proxies[i].ours)
+			netstate_add_proxy(&foreign, &chaos->state.proxies[i]);
 	assert_int_equal(netstate_print(&foreign, &text), 0);
 	return text;
 }
@@ -708,15 +751,43 @@ static void check_whole(const struct chaos *chaos)
 	}
 }
 
+/* The host answers for six guests of each network that is a part of the LAN, and by its own mark for nobody else. */
+static void check_proxies(const struct chaos *chaos)
+{
+	const struct netstate *desired = &chaos->world.desired;
+	size_t n, first = netstate_addresses_of(&chaos->state, "wlan0", &n), n_wanted = 0, n_found = 0;
+	const bool on_lan = n > 0 && chaos->state.addresses[first].address.bytes_be[0] == 192;
+
+	for (size_t i = 0; i < desired->n_addresses; i++) {
+		const struct netstate_bridge *want = netstate_find_bridge(desired, desired->addresses[i].link);
+		const struct netstate_bridge *have = netstate_find_bridge(&chaos->state, desired->addresses[i].link);
+		struct ip guest = ip_mask(&desired->addresses[i].address, 29);
+
+		if (!want->proxied[0] || have->owner != NETSTATE_OURS || !on_lan)
+			continue;
+		for (unsigned int j = 1; j < 7; j++) {
+			guest.bytes_be[3]++;
+			if (memcmp(&guest, &desired->addresses[i].address, sizeof(guest)) == 0)
+				continue;
+			assert_non_null(netstate_find_proxy(&chaos->state, "wlan0", &guest));
+			n_wanted += netstate_find_proxy(&chaos->state, "wlan0", &guest)->ours;
+		}
+	}
+	for (size_t i = 0; i < chaos->state.n_proxies; i++)
+		n_found += chaos->state.proxies[i].ours;
+	assert_int_equal(n_found, n_wanted);
+}
+
 static void run_chaos(uint32_t seed, unsigned int n_rounds)
 {
-	struct chaos chaos = { .random = seed };
+	struct chaos chaos = { .random = seed, .proxied = true };
 
 	sim_next_index = 100;
 	declare(&chaos);
 	for (unsigned int i = 0; i < n_rounds; i++) {
 		repair(&chaos);
 		check_whole(&chaos);
+		check_proxies(&chaos);
 		check_services(&chaos);
 		disturb(&chaos);
 	}
@@ -750,7 +821,7 @@ static void excepted_networks_are_left_alone(void **state _unused_)
 
 	print_message("# seed %u\n", seed);
 	for (uint32_t i = 0; i < 200; i++) {
-		struct chaos chaos = { .random = seed + 2 * i };
+		struct chaos chaos = { .random = seed + 2 * i, .proxied = true };
 		char except[1][NETWORK_NAME_SIZE] = { "n1" };
 		struct plan plan;
 
@@ -1240,7 +1311,7 @@ static void notes_are_said(void **state _unused_)
 		text_init(&text, said, sizeof(said));
 		text_init(&fix, mend, sizeof(mend));
 		assert_int_equal(notes_print(&note, &text, &fix) == NOTE_FAILING, kind == PLAN_NOTE_BRIDGE_FOREIGN ||
-				 kind == PLAN_NOTE_BRIDGE_MISSING || kind == PLAN_NOTE_TABLE_OWNED);
+				 kind == PLAN_NOTE_BRIDGE_MISSING || kind == PLAN_NOTE_PROXY_TAKEN || kind == PLAN_NOTE_TABLE_OWNED);
 		assert_true(text.length > 0 && !text.overflow);
 		if (fix.overflow)
 			fail_msg("%s: the mend is too long: %s", plan_note_name(kind), mend);

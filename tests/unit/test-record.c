@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_queue.h>
+#include <linux/neighbour.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
@@ -207,15 +208,20 @@ int tap_apply(struct kernel *kernel _unused_, const struct plan_step *step, stru
 
 /* The file */
 
-/* What no plan is made of is not in it: flows, neighbours, sockets of others. */
+/* What no plan is made of is not in it: flows, neighbours (but for what the host answers for), sockets of others. */
 static bool is_private(const struct item *item)
 {
 	const struct nlmsghdr *message = (const void *)item->bytes;
 
 	if (item->header.kind != RECORD_SENT && item->header.kind != RECORD_ANSWER && item->header.kind != RECORD_EVENT)
 		return false;
+	if (item->header.protocol == NETLINK_ROUTE && message->nlmsg_type >= RTM_NEWNEIGH && message->nlmsg_type <= RTM_GETNEIGH) {
+		const struct ndmsg *header = NLMSG_DATA(message);
+
+		return item->header.length < NLMSG_LENGTH(sizeof(*header)) || !(header->ndm_flags & NTF_PROXY);
+	}
 	if (item->header.protocol == NETLINK_ROUTE)
-		return message->nlmsg_type >= RTM_NEWNEIGH && message->nlmsg_type <= RTM_GETNEIGH;
+		return false;
 	return item->header.protocol != NETLINK_NETFILTER || message->nlmsg_type >> 8 == NFNL_SUBSYS_CTNETLINK ||
 	       message->nlmsg_type == (NFNL_SUBSYS_QUEUE << 8 | NFQNL_MSG_PACKET);
 }
@@ -378,7 +384,8 @@ static void look(struct machine *machine, size_t i)
 	kernel->dirt.overlap = overlap;
 	kernel->checksums_changed = checksums;
 	kernel->tc_used = tc & 1;
-	kernel->shapers_used = tc >> 1;
+	kernel->shapers_used = tc >> 1 & 1;
+	kernel->proxies_used = tc >> 2;
 	kernel->queue_native = queue;
 	kernel->owner_tables = owner;
 	check_news(machine, i);
@@ -454,6 +461,7 @@ static bool plan(struct machine *machine, size_t i, size_t last_act)
 	assert_int_equal(kernel_look_at_taps(&machine->kernel, &desired), 0);
 	assert_int_equal(kernel_look_at_sysctls(&machine->kernel, &desired), 0);
 	assert_int_equal(kernel_look_at_shapers(&machine->kernel, &desired), 0);
+	assert_int_equal(kernel_look_at_proxies(&machine->kernel, &desired), 0);
 	snapshot = machine->kernel.view.state;
 	snapshot.services = then.services;
 	snapshot.n_services = then.n_services;
