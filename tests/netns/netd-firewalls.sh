@@ -177,6 +177,21 @@ docker
 netd_start
 wait_for 10 settled
 plug
+# Before that, a network beside this one comes and goes while nobody else commits anything.
+placed() { ours | grep -q -- '-i gn-more .*-j ACCEPT'; }
+not_placed() { ! placed; }
+# It has no DHCP: with the rule that completes checksums all rules are read again, and so are those of others.
+network more '[Network]' Autostart=no '[Address]' Address=10.71.1.1/24 Address=fd71::1/64 '[DHCP]' Enable=no
+client reload
+wait_for 10 settled
+client start more
+check another-placed wait_for 10 placed
+check another-settled wait_for 10 settled
+client stop more
+check another-gone wait_for 10 not_placed
+network more
+client reload
+wait_for 10 settled
 flush
 checked docker-flushed
 check docker-flushed-forward grep -q -- '-A FORWARD -i gn-default' <(ours)
