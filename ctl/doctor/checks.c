@@ -772,7 +772,7 @@ const struct check checks[] = {
 	  "A network card becomes the port of a bridge on trial: everything goes back to it when its gateway does not answer within "
 	  "`ConfirmTimeout=`, or when nobody says that it is good where that was asked (`guestnet start` on a terminal, `guestnet confirm`). After "
 	  "that the network is down until somebody starts it. A card whose gateway is silent before the move, one that is a port of something "
-	  "else, or wireless, is not moved at all.",
+	  "else, or wireless, is not moved at all; guests are in the LAN of a wireless one all the same with `Mode=route` and `ProxyARP=yes`.",
 	  cards_check_trial, .asks_daemon = true },
 	{ "card-owner", "nobody else looks after the network cards of bridges",
 	  "NetworkManager manages eth0, and would take it back\n"

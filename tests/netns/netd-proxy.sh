@@ -11,7 +11,7 @@ suite=netd-proxy
 world_enter "$@"
 world_setup || exit 1
 . "$(dirname "$0")/nets.bash"
-nets_folders
+nets_folders dhclient
 
 card=02:00:00:00:00:05
 for ns in ap router peer; do ip netns add $ns; ip -n $ns link set lo up; done
@@ -87,10 +87,25 @@ plug
 if lease; then pass lease; else fail lease "$(tail -n 5 $root/log)"; fi
 matches lease-address '^192\.168\.1\.2(0[0-9]|1[0-9]|2[0-2])$' "${address-}"
 equal lease-router 192.168.1.193 "${router-}"
-in_ns guest ip addr add fd12:3456::a00:9/124 dev eth0 nodad
-in_ns guest ip -6 route replace default via fd12:3456::a00:1
+# IPv6: an address by DHCPv6, alone, and the way by router advertisement.
+cat >$root/dhclient-script <<'S'
+#!/bin/sh
+[ "$reason" = BOUND6 ] || exit 0
+ip addr replace "$new_ip6_address/128" dev eth0 nodad
+echo "$new_ip6_address" >"$LEASE"
+S
+chmod 755 $root/dhclient-script
+touch $root/dhclient.leases
+sure() { ip -n guest -6 addr show dev eth0 scope link -tentative | grep -q inet6; }
+wait_for 20 sure
+timeout 30 ip netns exec guest dhclient -6 -1 -e LEASE=$root/lease6 -cf /dev/null -lf $root/dhclient.leases -pf $root/dhclient.pid \
+	-sf $root/dhclient-script eth0 >$root/dhclient.log 2>&1
+[ ! -s $root/dhclient.pid ] || ended "$(cat $root/dhclient.pid)"
+guest4=${address-192.168.1.200} guest6=$(cat $root/lease6 2>/dev/null || echo fd12:3456::a00:9)
+matches lease6-address '^fd12:3456::a00:[89a-f] ' "$guest6 $(tail -n 3 $root/dhclient.log)"
+advertised() { ip -n guest -6 route show default | grep -q 'via fe80'; }
+check lease6-router wait_for 20 advertised
 for ns in guest router; do serve $ns 7777; done
-guest4=${address-192.168.1.200} guest6=fd12:3456::a00:9
 reachable() {	# ID: both ways, in both families
 	check "$1-in" wait_for 20 reaches peer "$guest4" 7777
 	equal "$1-in-as" 192.168.1.10 "$(seen peer "$guest4" 7777)"
