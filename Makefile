@@ -33,7 +33,7 @@ CTL_SOURCES := ctl/main.c ctl/verbs.c ctl/complete.c ctl/uplink.c ctl/table.c ct
 	ctl/policy.c ctl/check.c ctl/why.c ctl/list.c ctl/source.c ctl/caller.c \
 	ctl/bus.c ctl/report.c ctl/networks.c ctl/leases.c ctl/monitor.c ctl/change.c ctl/edit.c ctl/virsh.c \
 	ctl/qemu.c ctl/exec.c ctl/ports.c ctl/portrates.c ctl/counters.c ctl/setup.c \
-	ctl/why/verb.c ctl/why/trace.c ctl/why/guard.c ctl/why/evaluate.c ctl/why/xt.c ctl/why/describe.c ctl/why/rules.c ctl/why/legacy.c ctl/why/look.c lib/nl/batch.c \
+	ctl/why/verb.c ctl/why/trace.c ctl/why/guard.c ctl/why/reach.c ctl/why/evaluate.c ctl/why/xt.c ctl/why/describe.c ctl/why/rules.c ctl/why/legacy.c ctl/why/look.c lib/nl/batch.c \
 	ctl/doctor/verb.c ctl/doctor/checks.c ctl/doctor/cards.c ctl/doctor/dhcp.c
 
 PROGRAMS := guestnet-bridge-helper guestnet-lookup guestnet-ifup guestnet guestnetd
@@ -92,6 +92,8 @@ bench-datapath: all test-tools			## what a forwarded packet costs, with 1 to 100
 	@tests/bench/datapath
 bench-rates: all test-tools			## what a rate costs a packet that it lets pass (root)
 	@tests/bench/rates
+bench-reach: all test-tools			## what rules for guests cost the first packet of a flow (root)
+	@tests/bench/reach
 bench-repair: all test-tools			## how long each repair takes, by a separate observer (root)
 	@tests/bench/repair
 
@@ -113,4 +115,4 @@ undivert:					## give QEMU its own helper back (root)
 
 export VERSION BIN OBJ FLAVOUR prefix exec_prefix bindir sbindir localstatedir libexecdir datadir mandir docdir sysconfdir runstatedir DESTDIR
 .PHONY: all demo check test help clean unit fuzz-replay static-checks check-netns check-guest check-vm check-asan \
-	mutants bench-helper bench-netd bench-repair bench-rates bench-datapath install uninstall divert undivert ifup unifup test-tools fuzzers analyze
+	mutants bench-helper bench-netd bench-repair bench-rates bench-reach bench-datapath install uninstall divert undivert ifup unifup test-tools fuzzers analyze

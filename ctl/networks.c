@@ -55,6 +55,22 @@ static void put_routes(struct json *json, const struct report *report)
 	json_array_end(json);
 }
 
+static void put_rules(struct json *json, const struct report *report)
+{
+	json_array(json, "rules");
+	for (size_t i = 0; i < report->n_rules; i++) {
+		json_object(json, NULL);
+		json_string(json, "guest", report->rules[i].name);
+		json_string(json, "address", report->rules[i].address);
+		json_string(json, "key", report->rules[i].key);
+		json_string(json, "value", report->rules[i].value);
+		json_string(json, "place", report->rules[i].place);
+		json_string(json, "why", report->rules[i].why);
+		json_object_end(json);
+	}
+	json_array_end(json);
+}
+
 /* What this client has asked for beside the networks. */
 struct extras {
 	char stray_taps[STRAY_TAPS_SIZE];	/* separated by blanks */
@@ -113,6 +129,7 @@ static void print_json_report(struct json *json, const struct report *report, co
 	json_number(json, "leases", report->n_leases);
 	put_forwards(json, report);
 	put_routes(json, report);
+	put_rules(json, report);
 	put_words(json, "stray_taps", stray_taps);
 	put_traffic(json, report, &extras->traffic);
 	json_object_end(json);
@@ -178,6 +195,12 @@ static void print_status(const struct report *report, const struct traffic *traf
 		if (route->metric)
 			printf(", metric %u", route->metric);
 		puts(route->advertise ? ", told to guests" : "");
+	}
+	for (size_t i = 0; i < report->n_rules; i++) {
+		const struct report_rule *rule = &report->rules[i];
+
+		printf("  rule       %s%s%s=%s%s%s\n", rule->name, rule->name[0] ? ": " : "", rule->key, rule->value, rule->why[0] ? ": " : "",
+		       rule->why);
 	}
 	print_traffic(report, traffic);
 	printf("  repairs    %" PRIu64, report->n_repairs);

@@ -87,6 +87,23 @@ static int read_routes(sd_bus_message *message, struct report *report, size_t of
 	return r < 0 ? r : sd_bus_message_exit_container(message);
 }
 
+static int read_rules(sd_bus_message *message, struct report *report, size_t offset _unused_)
+{
+	struct report_rule rule;
+	int r = sd_bus_message_enter_container(message, 'a', "(ssssss)");
+
+	while (r >= 0 && (r = sd_bus_message_read(message, "(ssssss)", &rule.name, &rule.address, &rule.key, &rule.value, &rule.place,
+						  &rule.why)) > 0) {
+		struct report_rule *rules = reallocarray(report->rules, report->n_rules + 1, sizeof(*rules));
+
+		if (!rules)
+			return -ENOMEM;
+		report->rules = rules;
+		rules[report->n_rules++] = rule;
+	}
+	return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
 /* Of a list only how long it is matters here. */
 static int count_items(sd_bus_message *message, struct report *report, size_t offset)
 {
@@ -135,6 +152,7 @@ static const struct field {
 	{ "Repairs", "a{su}", read_repairs, 0 },
 	{ "Forwards", "a(ssss)", read_forwards, 0 },
 	{ "Routes", "a(ssub)", read_routes, 0 },
+	{ "Rules", "a(ssssss)", read_rules, 0 },
 	{ "Ports", NULL, count_items, offsetof(struct report, n_ports) },
 	{ "Leases", NULL, count_items, offsetof(struct report, n_leases) },
 };
@@ -222,6 +240,7 @@ static void report_deinit(struct report *report)
 {
 	free(report->forwards);
 	free(report->routes);
+	free(report->rules);
 }
 
 static int read_all(struct reports *reports)

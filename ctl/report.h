@@ -28,6 +28,15 @@ struct report_route {
 	bool advertise;
 };
 
+/* What a guest, or all of them, may not reach, or not be reached by; or an exception. */
+struct report_rule {
+	const char *name;		/* of the guest, or its Ethernet address; "": all guests */
+	const char *address;		/* what the rules know it by; "": that is not known (yet) */
+	const char *key, *value;	/* as in the file, such as DenyOut and "10.0.0.0/8 tcp:25" */
+	const char *place;		/* FILE:LINE */
+	const char *why;		/* it is not in force; "" */
+};
+
 /* Texts are borrowed from the message; those that an older daemon does not send are "". */
 struct report {
 	const char *name, *state, *mode, *bridge, *names, *forwarding, *checksum, *checksum_reason, *bandwidth, *problem, *problem_kind, *fix, *uplink_state;
@@ -41,6 +50,8 @@ struct report {
 	size_t n_forwards;
 	struct report_route *routes;	/* owned */
 	size_t n_routes;
+	struct report_rule *rules;	/* owned */
+	size_t n_rules;
 };
 
 struct reports {

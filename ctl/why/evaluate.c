@@ -153,7 +153,7 @@ static size_t build_header(const struct packet *packet, uint32_t base, uint8_t b
 
 	memset(buffer, 0, 64);
 	if (base == NFT_PAYLOAD_LL_HEADER) {
-		if (!packet->frame || !packet->has_source_mac || !packet->has_target_mac)
+		if (!packet->has_source_mac || !packet->has_target_mac)
 			return 0;
 		memcpy(buffer, &packet->target_mac, 6);
 		memcpy(buffer + 6, &packet->source_mac, 6);
@@ -184,7 +184,7 @@ static size_t build_header(const struct packet *packet, uint32_t base, uint8_t b
 	if (packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6) {
 		buffer[0] = (uint8_t)packet->source_port;
 		buffer[1] = (uint8_t)packet->target_port;
-		return 2;
+		return 4;	/* the checksum, which nobody looks for a port in, as 0 */
 	}
 	memcpy(buffer, ports, sizeof(ports));
 	if (packet->protocol != IPPROTO_TCP)

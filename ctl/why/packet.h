@@ -36,6 +36,7 @@ struct packet {
 	/* As a frame that a bridge handles: iif and oif are ports, and rules of the family bridge see it. */
 	bool frame;
 	char bridge[IFNAME_SIZE];
+	/* Of the frame, and of a packet those that it came in with. */
 	struct mac source_mac, target_mac;
 	bool has_source_mac, has_target_mac;	/* known */
 };

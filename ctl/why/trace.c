@@ -20,6 +20,7 @@
 #include "../../lib/str.h"
 #include "describe.h"
 #include "guard.h"
+#include "reach.h"
 
 void trace_deinit(struct trace *trace)
 {
@@ -137,6 +138,18 @@ static bool stop_by_guard(struct trace *trace, const struct packet *frame, const
 		    network[0] ? "network" : "network with the bridge", network[0] ? network : frame->bridge);
 }
 
+/* A packet that DenyOut= or DenyIn= of its network's file is about. */
+static bool stop_by_rule(struct trace *trace, const struct packet *packet, const struct evaluate_place *place)
+{
+	const bool out = reach_is_out(place);
+	char alias[LOOK_ALIAS_SIZE] = "", network[LOOK_ALIAS_SIZE], text[320];
+
+	look_alias(&trace->look, out ? packet->iif.index : packet->oif.index, alias);
+	guard_network(alias, network, sizeof(network));
+	reach_explain(place, packet, network, text, sizeof(text));
+	return stop(trace, "", "%s is rejected: %s", packet->reply ? "the answer" : "the packet", text);
+}
+
 /* All rules at a hook. False when they stop the packet. */
 static bool pass_hook(struct trace *trace, struct packet *packet, int hook)
 {
@@ -161,6 +174,8 @@ static bool pass_hook(struct trace *trace, struct packet *packet, int hook)
 		say(trace, "%s%s: stopped by %s", at, hook_names[hook], place);
 		if (packet->frame && guard_is(&evaluate.stopped))
 			return stop_by_guard(trace, packet, &evaluate.stopped);
+		if (reach_is(&evaluate.stopped))
+			return stop_by_rule(trace, packet, &evaluate.stopped);
 		return stop(trace, fix, "%s is %s by %s%s%s", what, evaluate.rejected ? "rejected" : "dropped", place,
 			    ours && ours[0] ? ": " : "", ours ?: "");
 	}
@@ -430,6 +445,10 @@ static bool pass(struct trace *trace, struct packet *packet, bool *ret_local)
 	}
 	if (is_bridge(trace, packet->iif.index) && !enter_from_bridge(trace, packet))
 		return false;
+	if (is_bridge(trace, packet->iif.index)) {
+		packet->has_source_mac = look_neighbour(&trace->look, packet->family, packet->source, packet->iif.index, &packet->source_mac);
+		packet->has_target_mac = look_mac(&trace->look, packet->iif.index, &packet->target_mac);
+	}
 	if (!pass_hook(trace, packet, NF_INET_PRE_ROUTING) || !route(trace, packet, ret_local))
 		return false;
 	if (*ret_local) {

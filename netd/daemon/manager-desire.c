@@ -15,6 +15,7 @@
 #include "../kernel/snapshot.h"
 #include "../kernel/sysctl.h"
 #include "../model/forwards.h"
+#include "../model/reach.h"
 #include "forwardfiles.h"
 #include "services.h"
 
@@ -144,6 +145,8 @@ static uint64_t hash_pointed_to(const struct manager *manager)
 
 		if (managed->network.n_forwards > 0)
 			hash = add_hash(hash, forwards_hash(&managed->network, &managed->leases));
+		if (reach_follows_leases(&managed->network))
+			hash = add_hash(hash, reach_hash(&managed->network, &managed->leases));
 		if (managed->network.address_binding)
 			hash = add_hash(hash, guards_hash_leases(&managed->leases));
 	}

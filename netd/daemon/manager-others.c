@@ -13,6 +13,7 @@
 
 #include "../../lib/clock.h"
 #include "../kernel/conntrack.h"
+#include "../kernel/neighbours.h"
 #include "../model/flows.h"
 #include "firewalld.h"
 #include "resolved.h"
@@ -20,6 +21,21 @@
 static bool is_unwanted(const struct flow *flow, void *data)
 {
 	return flow_is_unwanted(data, flow);
+}
+
+/* Which guest has which address: what the kernel has not seen an answer to, it has no flow of that would go on. */
+static int add_neighbours(struct manager *manager, struct flow_rules *rules)
+{
+	_cleanup_(freep) struct neighbour *neighbours = NULL;
+	size_t n = 0;
+	int r;
+
+	if (!flow_rules_want_neighbours(rules))
+		return 0;
+	r = neighbours_list(&manager->kernel, &neighbours, &n);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = flow_rules_add_neighbour(rules, &neighbours[i].ip, &neighbours[i].mac);
+	return r;
 }
 
 /*
@@ -43,7 +59,9 @@ int manager_sweep_flows(struct manager *manager, const struct pass *pass)
 	r = flow_rules_build(&pass->desired, &pass->snapshot, manager->addresses, manager->n_addresses, &rules);
 	if (r < 0)
 		return r;
-	r = conntrack_sweep(&manager->kernel, is_unwanted, &rules, &n_deleted);
+	r = add_neighbours(manager, &rules);
+	if (r == 0)
+		r = conntrack_sweep(&manager->kernel, is_unwanted, &rules, &n_deleted);
 	flow_rules_deinit(&rules);
 	if (n_deleted > 0)
 		sd_journal_send("MESSAGE=ended %zu flows that the rules do not allow", n_deleted, "PRIORITY=6", NULL);

@@ -16,6 +16,7 @@
 #include "../../lib/clock.h"
 #include "../../lib/fd.h"
 #include "../../lib/str.h"
+#include "../model/reach.h"
 #include "bootfiles.h"
 #include "firewalld.h"
 #include "forwardfiles.h"
@@ -92,6 +93,7 @@ static void on_leases_changed(void *data)
 
 	for (size_t i = 0; i < manager->networks.n; i++)
 		followed |= manager->networks.items[i]->network.n_forwards > 0 ||
+			    reach_follows_leases(&manager->networks.items[i]->network) ||
 			    manager->networks.items[i]->network.address_binding;
 	if (followed)
 		manager_want_pass(manager);

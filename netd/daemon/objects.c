@@ -17,6 +17,7 @@
 #include "../../lib/limits.h"
 #include "../../lib/str.h"
 #include "../model/forwards.h"
+#include "../model/reach.h"
 #include "../model/ip.h"
 #include "define.h"
 #include "dryrun.h"
@@ -208,6 +209,63 @@ static uint64_t digest_forwards(const struct network_report *report)
 	return value;
 }
 
+/* Of DenyOut= and so on: the guest's name, or what its [Host] has instead, and what the rules know it by, both "" for all; the key, its value, where it stands, and why it is not in force. */
+struct rule_words {
+	char name[64], address[2 * IP_TEXT_SIZE], value[96], place[512], why[128];
+	const char *key;
+};
+
+static void print_rule(const struct network_report *report, const struct network_reach *reach, struct rule_words *ret_words)
+{
+	const struct network_host *host = reach_host(report->network, reach);
+	const struct network_place *place = &reach->place;
+	struct text value, address;
+
+	memset(ret_words, 0, sizeof(*ret_words));
+	ret_words->key = reach_list_names[reach->list];
+	text_init(&value, ret_words->value, sizeof(ret_words->value));
+	reach_print(reach, &value);
+	snprintf(ret_words->place, sizeof(ret_words->place), "%s:%u", STR_ESCAPED(report->network->paths[place->file]), place->line);
+	text_init(&address, ret_words->address, sizeof(ret_words->address));
+	reach_print_guest(report->network, reach, report->leases, &address);
+	if (host && host->name[0])
+		snprintf(ret_words->name, sizeof(ret_words->name), "%s", host->name);
+	else if (host && host->has_mac)
+		snprintf(ret_words->name, sizeof(ret_words->name), MAC_FORMAT, MAC_BYTES(host->mac));
+	else if (host)
+		snprintf(ret_words->name, sizeof(ret_words->name), "%s", IP_TEXT(&host->addresses[!host->addresses[0].family]));
+	if (!report->wanted)
+		snprintf(ret_words->why, sizeof(ret_words->why), "the network is not up");
+	else if (host && !ret_words->address[0])
+		snprintf(ret_words->why, sizeof(ret_words->why), "no lease and no [Host] says what address that guest has");
+}
+
+static int append_rules(sd_bus_message *message, const struct network_report *report)
+{
+	int r = sd_bus_message_open_container(message, 'a', "(ssssss)");
+
+	for (size_t i = 0; r >= 0 && i < report->network->n_reach; i++) {
+		struct rule_words words;
+
+		print_rule(report, &report->network->reach[i], &words);
+		r = sd_bus_message_append(message, "(ssssss)", words.name, words.address, words.key, words.value, words.place, words.why);
+	}
+	return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+static uint64_t digest_rules(const struct network_report *report)
+{
+	uint64_t value = HASH_BEGIN;
+
+	for (size_t i = 0; i < report->network->n_reach; i++) {
+		struct rule_words words;
+
+		print_rule(report, &report->network->reach[i], &words);
+		value = hash(value, &words, sizeof(words));
+	}
+	return value;
+}
+
 /* Destination, gateway, metric (0: the kernel's own), and whether guests are told. */
 static int append_routes(sd_bus_message *message, const struct network_report *report)
 {
@@ -304,6 +362,7 @@ static const struct property {
 	{ "Leases", .append = append_leases, .digest = digest_leases },
 	{ "Forwards", .append = append_forwards, .digest = digest_forwards, .in_full = true },
 	{ "Routes", .append = append_routes, .digest = digest_routes, .in_full = true },
+	{ "Rules", .append = append_rules, .digest = digest_rules, .in_full = true },
 };
 _Static_assert(ARRAY_SIZE(properties) <= API_PROPERTIES, "a digest has room for every property");
 
@@ -825,6 +884,7 @@ static const sd_bus_vtable network_vtable[] = {
 	LIST("Leases", "a(sssssx)"),
 	LIST("Forwards", "a(ssss)"),
 	LIST("Routes", "a(ssub)"),
+	LIST("Rules", "a(ssssss)"),
 	METHOD0("Start", method_start),
 	METHOD0("Try", method_try),
 	METHOD0("Confirm", method_confirm),

@@ -538,6 +538,24 @@ static void add_chain_line(struct line *line, const struct nlattr **table)
 	line_add_hex(line, table[NFTA_CHAIN_POLICY]);
 }
 
+/* The lengths of the parts of a key, where those are ranges. */
+static void add_description(struct line *line, const struct nlattr *description)
+{
+	const struct nlattr *table[NFTA_SET_DESC_MAX + 1], *field[NFTA_SET_FIELD_MAX + 1], *item = NULL;
+
+	if (nl_length(description) == 0)
+		return;
+	line_add_string(line, " described");
+	if (!nl_parse_nested(description, table, ARRAY_SIZE(table)) || table[NFTA_SET_DESC_SIZE])
+		line_add_string(line, " bounded");
+	while ((item = nl_next(table[NFTA_SET_DESC_CONCAT], item))) {
+		if (!nl_parse_nested(item, field, ARRAY_SIZE(field)))
+			line->overflow = true;
+		line_add_string(line, " ");
+		line_add_number(line, nl_get_u32_be(field[NFTA_SET_FIELD_LEN], 0));
+	}
+}
+
 static void add_set_line(struct line *line, const struct nlattr **table)
 {
 	line_add_string(line, "set ");
@@ -555,8 +573,7 @@ static void add_set_line(struct line *line, const struct nlattr **table)
 		line_add_number(line, nl_get_u32_be(table[NFTA_SET_DATA_LEN], 0));
 	}
 	/* A bound on its elements, or expressions in each of them: no set of ours. */
-	if (nl_length(table[NFTA_SET_DESC]) > 0)
-		line_add_string(line, " described");
+	add_description(line, table[NFTA_SET_DESC]);
 	if (table[NFTA_SET_EXPR] || table[NFTA_SET_EXPRESSIONS])
 		line_add_string(line, " expressions");
 }
@@ -682,7 +699,9 @@ int dump_elements(const struct nlmsghdr *message, dump_each_element each, void *
 {
 	const struct nlattr *table[NFTA_SET_ELEM_LIST_MAX + 1], *item = NULL;
 	const struct nlattr *element[NFTA_SET_ELEM_MAX + 1], *key[NFTA_DATA_MAX + 1], *value[NFTA_DATA_MAX + 1];
+	const struct nlattr *end[NFTA_DATA_MAX + 1];
 	uint8_t limit[LIMIT_SIZE];
+	const void *last;
 	int r;
 
 	if (!is_nft(message, NFT_MSG_NEWSETELEM) || !nl_parse(message, sizeof(struct nfgenmsg), table, ARRAY_SIZE(table)))
@@ -690,13 +709,16 @@ int dump_elements(const struct nlmsghdr *message, dump_each_element each, void *
 	while ((item = nl_next(table[NFTA_SET_ELEM_LIST_ELEMENTS], item))) {
 		if (!nl_parse_nested(item, element, ARRAY_SIZE(element)) ||
 		    !nl_parse_nested(element[NFTA_SET_ELEM_KEY], key, ARRAY_SIZE(key)) || !key[NFTA_DATA_VALUE] ||
+		    !nl_parse_nested(element[NFTA_SET_ELEM_KEY_END], end, ARRAY_SIZE(end)) ||
+		    (end[NFTA_DATA_VALUE] && nl_length(end[NFTA_DATA_VALUE]) != nl_length(key[NFTA_DATA_VALUE])) ||
 		    !nl_parse_nested(element[NFTA_SET_ELEM_DATA], value, ARRAY_SIZE(value)))
 			return -EPROTO;
+		last = end[NFTA_DATA_VALUE] ? nl_data(end[NFTA_DATA_VALUE]) : NULL;
 		if (read_limit(element[NFTA_SET_ELEM_EXPR], limit))
-			r = each(nl_data(key[NFTA_DATA_VALUE]), nl_length(key[NFTA_DATA_VALUE]), limit, sizeof(limit), data);
+			r = each(nl_data(key[NFTA_DATA_VALUE]), last, nl_length(key[NFTA_DATA_VALUE]), limit, sizeof(limit), data);
 		else
-			r = each(nl_data(key[NFTA_DATA_VALUE]), nl_length(key[NFTA_DATA_VALUE]), nl_data(value[NFTA_DATA_VALUE]),
-				 nl_length(value[NFTA_DATA_VALUE]), data);
+			r = each(nl_data(key[NFTA_DATA_VALUE]), last, nl_length(key[NFTA_DATA_VALUE]),
+				 nl_data(value[NFTA_DATA_VALUE]), nl_length(value[NFTA_DATA_VALUE]), data);
 		if (r < 0)
 			return r;
 	}

@@ -93,5 +93,6 @@ struct dump_table {
 
 int dump_table(const struct nlmsghdr *message, struct dump_table *ret_table);
 /* @value is what the key of a map stands for, or an element's limit; @value_length is 0 for a set. */
-typedef int (*dump_each_element)(const void *key, size_t length, const void *value, size_t value_length, void *data);
+/* @end: of a range, the last key, as long as the first one; else NULL. */
+typedef int (*dump_each_element)(const void *key, const void *end, size_t length, const void *value, size_t value_length, void *data);
 int dump_elements(const struct nlmsghdr *message, dump_each_element each, void *data);

@@ -21,6 +21,7 @@
 #include <linux/filter.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -251,4 +252,52 @@ int neighbours_find_mac(struct kernel *kernel, int bridge, int port, struct mac 
 	if (r == 0 && learnt.found)
 		*ret_mac = learnt.mac;
 	return r < 0 ? r : learnt.found ? 0 : -ENOENT;
+}
+
+struct listed {
+	struct neighbour *items;
+	size_t n, max;
+};
+
+static int take_address(const struct nlmsghdr *message, void *data)
+{
+	struct listed *listed = data;
+	struct neighbour neighbour;
+
+	if (neighbours_decode(message, &neighbour) < 0 || !neighbour.ip.family)
+		return 0;
+	if (listed->n == listed->max) {
+		size_t max = listed->max ? listed->max * 2 : 64;
+		struct neighbour *grown = reallocarray(listed->items, max, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		listed->items = grown;
+		listed->max = max;
+	}
+	listed->items[listed->n++] = neighbour;
+	return 0;
+}
+
+/* The IP neighbours of the host whose Ethernet addresses are known, on whatever interface. The caller frees. */
+int neighbours_list(struct kernel *kernel, struct neighbour **ret_neighbours, size_t *ret_n)
+{
+	static const uint8_t families[] = { AF_INET, AF_INET6 };
+	struct listed listed = { 0 };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(families); i++) {
+		_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+		const struct ndmsg header = { .ndm_family = families[i] };
+
+		nl_begin(&request, RTM_GETNEIGH, NLM_F_DUMP, 0, &header, sizeof(header));
+		r = nl_dump(&kernel->rtnl, &request, take_address, &listed);
+	}
+	if (r < 0) {
+		free(listed.items);
+		return r;
+	}
+	*ret_neighbours = listed.items;
+	*ret_n = listed.n;
+	return 0;
 }

@@ -24,5 +24,6 @@ int neighbours_fd(const struct mnl_socket *socket);
 int neighbours_limit(struct mnl_socket *socket, const int *bridges, size_t n);
 int neighbours_read(struct mnl_socket *socket, void (*each)(const struct neighbour *neighbour, void *data), void *data);
 int neighbours_decode(const struct nlmsghdr *message, struct neighbour *ret_neighbour);
+int neighbours_list(struct kernel *kernel, struct neighbour **ret_neighbours, size_t *ret_n);
 int neighbours_find_mac(struct kernel *kernel, int bridge, int port, struct mac *ret_mac);
 int neighbours_find_port(struct kernel *kernel, int bridge, const struct mac *mac, int *ret_port);

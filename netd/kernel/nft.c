@@ -211,6 +211,10 @@ static void put_set_of(struct nl_batch *batch, const char *table, const struct r
 		nftnl_set_set_u32(set, NFTNL_SET_DATA_TYPE, item->data_type);
 		nftnl_set_set_u32(set, NFTNL_SET_DATA_LEN, item->data_length);
 	}
+	if (item->n_parts) {
+		nftnl_set_set_u32(set, NFTNL_SET_FLAGS, NFT_SET_INTERVAL | NFT_SET_CONCAT);
+		nftnl_set_set_data(set, NFTNL_SET_DESC_CONCAT, item->parts, item->n_parts);
+	}
 	if (item->limited)
 		add_default_limit(batch, set);
 	/* For nft(8) alone, which prints a name by this. */
@@ -598,6 +602,9 @@ static void add_statement(struct builder *builder, const struct ruleset_statemen
 	case RULESET_CLAMP:
 		add_clamp(builder);
 		break;
+	case RULESET_JUMP:
+		add_verdict(builder, NFT_JUMP, statement->name);
+		break;
 	case RULESET_GOTO:
 		add_verdict(builder, NFT_GOTO, statement->name);
 		break;
@@ -713,24 +720,41 @@ static void put_limit(struct nl_batch *batch, const uint8_t *data)
 	nl_nest_end(batch, expression);
 }
 
+static void put_data(struct nl_batch *batch, uint16_t type, const void *data, size_t length)
+{
+	size_t nest = nl_nest(batch, type);
+
+	nl_put(batch, NFTA_DATA_VALUE, data, length);
+	nl_nest_end(batch, nest);
+}
+
+/* From a key to a key, each part from and to its own. */
+static void put_range(struct nl_batch *batch, const struct netstate_element *element)
+{
+	uint8_t first[RULESET_RANGE_SIZE], last[RULESET_RANGE_SIZE];
+	size_t length = ruleset_range(element, first, last);
+
+	put_data(batch, NFTA_SET_ELEM_KEY, first, length);
+	put_data(batch, NFTA_SET_ELEM_KEY_END, last, length);
+}
+
 static void put_key(struct nl_batch *batch, bool add, const struct netstate_element *element)
 {
-	size_t item, nest;
+	size_t item;
 
 	if ((size_t)element->key_length + element->data_length > sizeof(element->key)) {
 		nl_fail(batch, -EINVAL);
 		return;
 	}
 	item = nl_nest(batch, NFTA_LIST_ELEM);
-	nest = nl_nest(batch, NFTA_SET_ELEM_KEY);
-	nl_put(batch, NFTA_DATA_VALUE, element->key, element->key_length);
-	nl_nest_end(batch, nest);
+	if (ruleset_set_has_ranges(element->set))
+		put_range(batch, element);
+	else
+		put_data(batch, NFTA_SET_ELEM_KEY, element->key, element->key_length);
 	if (element->data_length && add && ruleset_set_is_limited(element->set)) {
 		put_limit(batch, netstate_element_get_data(element));
 	} else if (element->data_length && add) {
-		nest = nl_nest(batch, NFTA_SET_ELEM_DATA);
-		nl_put(batch, NFTA_DATA_VALUE, netstate_element_get_data(element), element->data_length);
-		nl_nest_end(batch, nest);
+		put_data(batch, NFTA_SET_ELEM_DATA, netstate_element_get_data(element), element->data_length);
 	}
 	nl_nest_end(batch, item);
 }

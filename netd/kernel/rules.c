@@ -211,11 +211,22 @@ struct set_reading {
 	uint8_t prefix_length;
 };
 
-static int each_key(const void *key, size_t length, const void *value, size_t value_length, void *data)
+/* A range that no network file can say: the table is not as we would make it. */
+static int note_stranger(struct set_reading *reading)
+{
+	reading->state->table.state = NETSTATE_TABLE_DIFFERENT;
+	reading->state->table.fingerprint = 0;
+	return 0;
+}
+
+static int each_key(const void *key, const void *end, size_t length, const void *value, size_t value_length, void *data)
 {
 	struct set_reading *reading = data;
 	struct netstate_element element = { .set = reading->set, .prefix_length = reading->prefix_length };
 
+	if (ruleset_set_has_ranges(reading->set))
+		return ruleset_range_parse(key, end ? end : key, length, &element) ? netstate_add_element(reading->state, &element) :
+										     note_stranger(reading);
 	if (length > NETSTATE_KEY_SIZE || length + value_length > sizeof(element.key))
 		return -EPROTO;
 	element.key_length = (uint8_t)length;

@@ -19,6 +19,7 @@
 #include "ip.h"
 #include "keys.h"
 #include "rates.h"
+#include "reach.h"
 #include "records.h"
 #include "routes.h"
 
@@ -499,6 +500,8 @@ int config_parse(const char *name, const struct config_file *files, size_t n_fil
 		r = verify_ranges(&network, failure);
 	if (r == 0)
 		r = records_verify(&network, failure);
+	if (r == 0)
+		r = reach_verify(&network, failure);
 	if (r == 0)
 		r = verify_host_access(&network, failure);
 	if (r == 0)

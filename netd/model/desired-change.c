@@ -112,9 +112,11 @@ static void find_features(struct netstate *state)
 		const struct netstate_element *element = &state->elements[i];
 
 		table->features |= ruleset_set_feature(element->set);
-		if (element->prefix_length && strcmp(ruleset_set_key(element->set), "n6") == 0)
+		if (!ruleset_set_has_prefixes(element->set))
+			continue;
+		if (strcmp(ruleset_set_key(element->set), "n6") == 0)
 			ruleset_add_prefix6(table, element->prefix_length);
-		else if (element->prefix_length)
+		else
 			ruleset_add_prefix4(table, element->prefix_length);
 	}
 	if (memcmp(&before, table, sizeof(before)) != 0)

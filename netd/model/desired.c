@@ -12,6 +12,7 @@
 #include "forwards.h"
 #include "guards.h"
 #include "ip.h"
+#include "reach.h"
 #include "routes.h"
 #include "ruleset.h"
 #include "taps.h"
@@ -338,6 +339,14 @@ static void add_forward_elements(struct build *build)
 		build->state->table.features |= RULESET_FORWARD;
 }
 
+static void add_reach_elements(struct build *build)
+{
+	const struct desired_options *options = build->options;
+	const struct leases *leases = options->leases ? options->leases(build->network->name, options->leases_data) : NULL;
+
+	latch(build, reach_add(build->network, leases, build->state));
+}
+
 static void add_guard_elements(struct build *build)
 {
 	const struct desired_options *options = build->options;
@@ -425,6 +434,7 @@ static void add_elements(struct build *build)
 	}
 	add_uplink_elements(build);
 	add_forward_elements(build);
+	add_reach_elements(build);
 	if (network->host_access == HOST_ACCESS_ALL)
 		add_name_element(build, NETSTATE_SET_HOSTOPEN);
 	if (network->host_access == HOST_ACCESS_NONE)

@@ -18,6 +18,7 @@
 
 #include "../../lib/util.h"
 #include "ip.h"
+#include "reach.h"
 
 #define PORT_DNS		53
 #define PORT_DHCP_SERVER	67
@@ -28,6 +29,7 @@ void flow_rules_deinit(struct flow_rules *rules)
 {
 	free(rules->prefixes);
 	free(rules->hosts);
+	free(rules->neighbours);
 	*rules = FLOW_RULES_NULL;
 }
 
@@ -276,6 +278,39 @@ static bool leaves_wrongly(const struct flow_rules *rules, const struct flow *fl
 					   find_named(rules->snapshot, v6 ? NETSTATE_SET_NAT6 : NETSTATE_SET_NAT, from->bridge)));
 }
 
+/* Whose guest began it, by its Ethernet address; NULL: it is not known. */
+static const struct mac *find_mac(const struct flow_rules *rules, const struct ip *ip)
+{
+	for (size_t i = 0; i < rules->n_neighbours; i++)
+		if (compare_ips(&rules->neighbours[i].ip, ip) == 0)
+			return &rules->neighbours[i].mac;
+	return NULL;
+}
+
+/* Chains rules_out and rules_in. What another flow has announced is none of theirs. */
+static bool is_denied(const struct flow_rules *rules, const struct flow *flow, const struct flow_prefix *from, const struct flow_prefix *to)
+{
+	struct reach_flow asked = {
+		.guest = &flow->reply.source, .protocol = flow->protocol, .port = flow->reply.source_port,
+	};
+
+	if (flow->status & IPS_EXPECTED)
+		return false;
+	/* Most networks have no such rules: whose guest it is need not be searched for. */
+	if (from && find_named(rules->desired, NETSTATE_SET_OUT, from->bridge)) {
+		asked.out = true;
+		asked.bridge = from->bridge;
+		asked.mac = find_mac(rules, &flow->original.source);
+		asked.far = &flow->reply.source;
+		if (reach_denies(rules->desired, &asked))
+			return true;
+	}
+	asked.out = false;
+	asked.bridge = to ? to->bridge : NULL;
+	asked.far = &flow->original.source;
+	return to && reach_denies(rules->desired, &asked);
+}
+
 /* Would the present rules not have made this flow? */
 bool flow_is_unwanted(const struct flow_rules *rules, const struct flow *flow)
 {
@@ -296,6 +331,8 @@ bool flow_is_unwanted(const struct flow_rules *rules, const struct flow *flow)
 		return false;
 	if (from && to && strcmp(from->bridge, to->bridge) == 0)
 		return false;
+	if (is_denied(rules, flow, from, to))
+		return true;
 	/* To a guest from elsewhere: a forward made it, or another flow that is allowed announced it. */
 	if (to && flow->status & (IPS_DST_NAT | IPS_EXPECTED))
 		return false;
@@ -456,5 +493,26 @@ int flow_rules_build(const struct netstate *desired, const struct netstate *snap
 	add_hosts(&rules, desired, snapshot);
 	qsort(rules.hosts, rules.n_hosts, sizeof(*rules.hosts), compare_hosts);
 	*ret_rules = rules;
+	return 0;
+}
+
+/* Do the rules say anything of single guests, for which their Ethernet addresses have to be known? */
+bool flow_rules_want_neighbours(const struct flow_rules *rules)
+{
+	for (size_t i = 0; i < rules->desired->n_elements; i++)
+		if (rules->desired->elements[i].set == NETSTATE_SET_OUT_GUEST)
+			return true;
+	return false;
+}
+
+/* An address of a guest, whose that is. -ENOMEM only. */
+int flow_rules_add_neighbour(struct flow_rules *rules, const struct ip *ip, const struct mac *mac)
+{
+	struct flow_neighbour *grown = reallocarray(rules->neighbours, rules->n_neighbours + 1, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	rules->neighbours = grown;
+	grown[rules->n_neighbours++] = (struct flow_neighbour){ .ip = *ip, .mac = *mac };
 	return 0;
 }

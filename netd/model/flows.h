@@ -44,12 +44,20 @@ struct flow_host {
 	char bridge[IFNAME_SIZE];
 };
 
+/* Whose an address is. */
+struct flow_neighbour {
+	struct ip ip;
+	struct mac mac;
+};
+
 struct flow_rules {
 	struct flow_prefix *prefixes;	/* owned, sorted */
 	size_t n_prefixes;
 	struct flow_host *hosts;	/* owned, sorted by address */
 	size_t n_hosts;
 	const struct netstate *desired, *snapshot;	/* borrowed: what the maps say, and said */
+	struct flow_neighbour *neighbours;	/* owned; what is said of one guest is by its Ethernet address */
+	size_t n_neighbours;
 };
 
 #define FLOW_RULES_NULL (struct flow_rules){ 0 }
@@ -57,5 +65,7 @@ struct flow_rules {
 bool flows_are_due(const struct plan *plan);
 int flow_rules_build(const struct netstate *desired, const struct netstate *snapshot,
 		     const struct netstate_address *previous, size_t n_previous, struct flow_rules *ret_rules);
+bool flow_rules_want_neighbours(const struct flow_rules *rules);
+int flow_rules_add_neighbour(struct flow_rules *rules, const struct ip *ip, const struct mac *mac);
 void flow_rules_deinit(struct flow_rules *rules);
 bool flow_is_unwanted(const struct flow_rules *rules, const struct flow *flow);

@@ -163,6 +163,31 @@ enum netstate_set {
 	NETSTATE_SET_FORWARD_AT4,	/* ipv4 . protocol . port : ipv4 . port; at this address */
 	NETSTATE_SET_FORWARD_AT6,	/* ipv6 . protocol . port : ipv6 . port */
 	NETSTATE_SET_OPEN,		/* ifname: Mode=open, beside a guard */
+	/*
+	 * DenyOut= and so on. Of what is allowed or denied, the far end is a prefix, and protocols and ports are ranges: the
+	 * kernel finds a packet among them with one lookup. What is said for one guest is asked first.
+	 */
+	NETSTATE_SET_OUT,		/* ifname: something is said of what its guests begin */
+	NETSTATE_SET_OUT_GUEST,		/* ifname . mac: something is said of this one */
+	NETSTATE_SET_OUT_GUEST_ALLOW4,	/* ifname . mac . ipv4 . protocols . ports */
+	NETSTATE_SET_OUT_GUEST_ALLOW6,	/* ifname . mac . ipv6 . protocols . ports */
+	NETSTATE_SET_OUT_GUEST_DENY4,
+	NETSTATE_SET_OUT_GUEST_DENY6,
+	NETSTATE_SET_OUT_ALLOW4,	/* ifname . ipv4 . protocols . ports */
+	NETSTATE_SET_OUT_ALLOW6,	/* ifname . ipv6 . protocols . ports */
+	NETSTATE_SET_OUT_DENY4,
+	NETSTATE_SET_OUT_DENY6,
+	NETSTATE_SET_IN,		/* ifname: something is said of what reaches its guests */
+	NETSTATE_SET_IN_GUEST4,		/* ifname . ipv4: something is said of this one */
+	NETSTATE_SET_IN_GUEST6,		/* ifname . ipv6 */
+	NETSTATE_SET_IN_GUEST_ALLOW4,	/* ifname . ipv4 of the guest . ipv4 . protocols . ports */
+	NETSTATE_SET_IN_GUEST_ALLOW6,	/* ifname . ipv6 of the guest . ipv6 . protocols . ports */
+	NETSTATE_SET_IN_GUEST_DENY4,
+	NETSTATE_SET_IN_GUEST_DENY6,
+	NETSTATE_SET_IN_ALLOW4,		/* ifname . ipv4 . protocols . ports */
+	NETSTATE_SET_IN_ALLOW6,		/* ifname . ipv6 . protocols . ports */
+	NETSTATE_SET_IN_DENY4,
+	NETSTATE_SET_IN_DENY6,
 	/* Those of [Port], in a table of the bridge family. A network's ports are known by their group. */
 	NETSTATE_SET_PORT_GUARDED,	/* group: anything of the following */
 	NETSTATE_SET_PORT_RA,		/* group: RAGuard= */
@@ -180,13 +205,13 @@ enum netstate_set {
 	NETSTATE_SET_MAX_,
 };
 
-#define NETSTATE_KEY_SIZE 32		/* ifname (16) and an address padded to 16; group (4), mac (8) and an address less */
+#define NETSTATE_KEY_SIZE 54		/* ifname (16), two IPv6 addresses, protocols (2) and ports (4) */
 #define NETSTATE_ELEMENT_SIZE 56	/* a key and its data: ifname; two IPv6 addresses and two ports, each padded to 4 */
 
 /* Identity: set, prefix length, key. Of a map: what the key stands for is not part of the identity. */
 struct netstate_element {
 	uint8_t set;			/* enum netstate_set */
-	uint8_t prefix_length;		/* of NETSTATE_SET_SOURCE*, INSIDE* and ROUTED*; else 0 */
+	uint8_t prefix_length;		/* of NETSTATE_SET_SOURCE*, INSIDE* and ROUTED*, and of far ends; else 0 */
 	uint8_t key_length;
 	uint8_t data_length;		/* 0: of a set without limits, not of a map */
 	/* The key, then what it stands for: netstate_element_data(). There are many elements, and few of maps. */

@@ -107,6 +107,7 @@ void network_deinit(struct network *network)
 	free(network->forwards);
 	free(network->routes);
 	free(network->taps);
+	free(network->reach);
 	free(network->rates);
 	*network = NETWORK_NULL;
 }

@@ -25,6 +25,7 @@
 #define LIMIT_NETWORK_FORWARDS		256
 #define LIMIT_NETWORK_ROUTES		64
 #define LIMIT_NETWORK_TAPS		256
+#define LIMIT_NETWORK_REACH		2048	/* values of DenyOut=, AllowOut=, DenyIn=, AllowIn= together */
 #define LIMIT_NETWORK_FORWARD_PORTS	2048	/* of all forwards together */
 #define LIMIT_NETWORK_DOMAIN		254	/* a domain name and its end */
 #define LIMIT_NETWORK_LINE		4096	/* bytes of one line of a file, continuations included */
@@ -73,12 +74,13 @@ struct network_address {
 enum key_id {
 	KEY_MODE, KEY_BRIDGE, KEY_ALTERNATIVE_NAME, KEY_MAC_ADDRESS, KEY_MTU, KEY_AUTOSTART, KEY_IDLE_TIMEOUT, KEY_START_SERVICES, KEY_HOST_ACCESS, KEY_COEXIST,
 	KEY_FORWARD_GUARD, KEY_UPLINK, KEY_PROXY_ARP, KEY_CONFIRM_TIMEOUT, KEY_STP, KEY_NAT_ADDRESS, KEY_NAT_PORTS, KEY_NAT66, KEY_PEER,
-	KEY_CHECKSUM, KEY_PORTS,
+	KEY_CHECKSUM, KEY_PORTS, KEY_DENY_OUT, KEY_ALLOW_OUT, KEY_DENY_IN, KEY_ALLOW_IN,
 	KEY_ADDRESS,
 	KEY_DHCP_ENABLE, KEY_DHCP_RANGE, KEY_DHCP_LEASE_TIME, KEY_DHCP_ONLY_HOSTS, KEY_DHCP_IDENTITY, KEY_DHCP_ROUTER,
 	KEY_DHCP_NTP, KEY_DHCP_OPTION,
 	KEY_DNS_ENABLE, KEY_DNS_DOMAIN, KEY_DNS_FORWARDER, KEY_DNS_HOST, KEY_DNS_TXT, KEY_DNS_SRV,
 	KEY_HOST_MAC, KEY_HOST_CLIENT_ID, KEY_HOST_NAME, KEY_HOST_ADDRESS, KEY_HOST_LEASE_TIME, KEY_HOST_OPTION,
+	KEY_HOST_DENY_OUT, KEY_HOST_ALLOW_OUT, KEY_HOST_DENY_IN, KEY_HOST_ALLOW_IN,
 	KEY_FORWARD_LISTEN, KEY_FORWARD_TO,
 	KEY_ROUTE_DESTINATION, KEY_ROUTE_GATEWAY, KEY_ROUTE_METRIC, KEY_ROUTE_ADVERTISE,
 	KEY_BOOT_ROOT, KEY_BOOT_FILE, KEY_BOOT_SERVER,
@@ -159,6 +161,19 @@ struct network_host {
 	struct ip addresses[2];		/* IPv4, IPv6; no family: any */
 	uint32_t lease_time_s;		/* 0: that of the network */
 	struct network_texts options;	/* as dnsmasq writes them behind dhcp-option= */
+};
+
+/* What guests may not begin, or what may not be begun with them, and what of that they may all the same. */
+enum network_reach_list { REACH_DENY_OUT, REACH_ALLOW_OUT, REACH_DENY_IN, REACH_ALLOW_IN, REACH_LIST_MAX_ };
+
+struct network_reach {
+	struct network_place place;
+	uint16_t host;			/* which of `hosts`, from 1; 0: all guests */
+	uint8_t list;			/* enum network_reach_list */
+	uint8_t protocol;		/* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP for that of both families; 0: any */
+	uint8_t prefix_length;
+	struct ip prefix;		/* the far end; no family: any */
+	uint16_t ports[2];		/* 0: any */
 };
 
 /* A tap that is there before its guest. */
@@ -248,6 +263,8 @@ struct network {
 	size_t n_routes;
 	struct network_tap *taps;	/* owned */
 	size_t n_taps;
+	struct network_reach *reach;	/* owned */
+	size_t n_reach;
 
 	/* What ports of guests may not do: [Port]. */
 	bool port_isolated;

@@ -212,7 +212,7 @@ static bool fits(const struct netstate_table *table, const struct netstate_eleme
 
 	if (feature && !(table->features & feature))
 		return false;
-	if (!element->prefix_length)
+	if (!ruleset_set_has_prefixes(element->set))
 		return true;
 	return strcmp(ruleset_set_key(element->set), "n6") == 0 ? ruleset_has_prefix6(table, element->prefix_length) :
 								   ruleset_has_prefix4(table, element->prefix_length);

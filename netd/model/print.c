@@ -32,7 +32,18 @@ static const char *const set_names[] = {
 	[NETSTATE_SET_NATADDR6] = "nataddr6", [NETSTATE_SET_NATPORTS] = "natports", [NETSTATE_SET_PEER] = "peer",
 	[NETSTATE_SET_FORWARD4] = "forward4", [NETSTATE_SET_FORWARD6] = "forward6",
 	[NETSTATE_SET_FORWARD_AT4] = "forwardat4", [NETSTATE_SET_FORWARD_AT6] = "forwardat6",
-	[NETSTATE_SET_OPEN] = "open", [NETSTATE_SET_PORT_GUARDED] = "port-guarded", [NETSTATE_SET_PORT_RA] = "port-ra",
+	[NETSTATE_SET_OPEN] = "open",
+	[NETSTATE_SET_OUT] = "out", [NETSTATE_SET_OUT_GUEST] = "out-guest",
+	[NETSTATE_SET_OUT_GUEST_ALLOW4] = "out-guest-allow4", [NETSTATE_SET_OUT_GUEST_ALLOW6] = "out-guest-allow6",
+	[NETSTATE_SET_OUT_GUEST_DENY4] = "out-guest-deny4", [NETSTATE_SET_OUT_GUEST_DENY6] = "out-guest-deny6",
+	[NETSTATE_SET_OUT_ALLOW4] = "out-allow4", [NETSTATE_SET_OUT_ALLOW6] = "out-allow6",
+	[NETSTATE_SET_OUT_DENY4] = "out-deny4", [NETSTATE_SET_OUT_DENY6] = "out-deny6",
+	[NETSTATE_SET_IN] = "in", [NETSTATE_SET_IN_GUEST4] = "in-guest4", [NETSTATE_SET_IN_GUEST6] = "in-guest6",
+	[NETSTATE_SET_IN_GUEST_ALLOW4] = "in-guest-allow4", [NETSTATE_SET_IN_GUEST_ALLOW6] = "in-guest-allow6",
+	[NETSTATE_SET_IN_GUEST_DENY4] = "in-guest-deny4", [NETSTATE_SET_IN_GUEST_DENY6] = "in-guest-deny6",
+	[NETSTATE_SET_IN_ALLOW4] = "in-allow4", [NETSTATE_SET_IN_ALLOW6] = "in-allow6",
+	[NETSTATE_SET_IN_DENY4] = "in-deny4", [NETSTATE_SET_IN_DENY6] = "in-deny6",
+	[NETSTATE_SET_PORT_GUARDED] = "port-guarded", [NETSTATE_SET_PORT_RA] = "port-ra",
 	[NETSTATE_SET_PORT_DHCP] = "port-dhcp", [NETSTATE_SET_PORT_BPDU] = "port-bpdu", [NETSTATE_SET_PORT_LEASED] = "port-leased",
 	[NETSTATE_SET_PORT_BOUND] = "port-bound", [NETSTATE_SET_PORT_MAC] = "port-mac", [NETSTATE_SET_PORT_TAKEN] = "port-taken",
 	[NETSTATE_SET_PORT_ADDRESS4] = "port-address4", [NETSTATE_SET_PORT_ADDRESS6] = "port-address6",
@@ -211,6 +222,12 @@ static void print_parts(FILE *file, const char *parts, const uint8_t *bytes)
 			break;
 		case 's':
 			fprintf(file, " %u", (unsigned int)bytes[0] << 8 | bytes[1]);
+			break;
+		case 'P':
+			fprintf(file, " %u-%u", bytes[0], bytes[1]);
+			break;
+		case 'S':
+			fprintf(file, " %u-%u", (unsigned int)bytes[0] << 8 | bytes[1], (unsigned int)bytes[2] << 8 | bytes[3]);
 			break;
 		case 'r':
 			memcpy(&rate, bytes, sizeof(rate));
@@ -728,6 +745,22 @@ static void parse_device(struct line *line, struct netstate_device *device)
 			line->bad = true;
 }
 
+/* "FIRST-LAST" */
+static void read_range(struct line *line, const char *word, uint64_t max, uint32_t ret_range[static 2])
+{
+	char first[16] = "";
+	const char *dash = strchr(word, '-');
+
+	if (!dash || (size_t)(dash - word) >= sizeof(first)) {
+		line->bad = true;
+		dash = "-0";
+	} else {
+		memcpy(first, word, (size_t)(dash - word));
+	}
+	ret_range[0] = (uint32_t)read_number(line, first, 10, max);
+	ret_range[1] = (uint32_t)read_number(line, dash + 1, 10, max);
+}
+
 /* Returns how many bytes they took. */
 static uint8_t parse_parts(struct line *line, const char *parts, uint8_t *bytes)
 {
@@ -737,7 +770,7 @@ static uint8_t parse_parts(struct line *line, const char *parts, uint8_t *bytes)
 		struct mac mac = { { 0 } };
 		struct ip ip = { 0 };
 		uint64_t number;
-		uint32_t group, burst;
+		uint32_t group, burst, range[2];
 
 		switch (*parts) {
 		case 'n':
@@ -765,6 +798,18 @@ static uint8_t parse_parts(struct line *line, const char *parts, uint8_t *bytes)
 			number = read_number(line, want_word(line), 10, UINT16_MAX);
 			bytes[0] = (uint8_t)(number >> 8);
 			bytes[1] = (uint8_t)number;
+			break;
+		case 'P':
+			read_range(line, want_word(line), UINT8_MAX, range);
+			bytes[0] = (uint8_t)range[0];
+			bytes[1] = (uint8_t)range[1];
+			break;
+		case 'S':
+			read_range(line, want_word(line), UINT16_MAX, range);
+			for (size_t i = 0; i < 2; i++) {
+				bytes[2 * i] = (uint8_t)(range[i] >> 8);
+				bytes[2 * i + 1] = (uint8_t)range[i];
+			}
 			break;
 		case 'r':
 			number = read_number(line, want_word(line), 10, UINT64_MAX);

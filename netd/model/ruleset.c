@@ -13,7 +13,8 @@
  * grow with their number. There is one set of sources per prefix length in use, because the lookup is of a
  * masked address in a hash: a line marked PREFIX4 or PREFIX6 stands once for each of those lengths, with
  * %m for the mask and %l for the length. What only some networks use belongs to a feature, and is there only
- * once a network uses it.
+ * once a network uses it. Where a line of a file is a prefix with ports (DenyOut= and so on), elements are ranges, which the kernel
+ * finds a packet in with one lookup as well, for more time: only what begins a flow asks these.
  *
  * The order of the rules matters. A packet from a bridge of ours has its source checked before anything else: a rule for
  * established flows before that would let a guest forge packets into another network's flow. What comes from elsewhere
@@ -53,6 +54,12 @@ static const struct ruleset_chain chain_table[] = {
 	{ "astray", .feature = RULESET_UPLINK },
 	{ "between" },
 	{ "to_guest" },
+	{ "rules_out", .feature = RULESET_OUT },
+	{ "rules_out_guest", .feature = RULESET_OUT },
+	{ "rules_out_all", .feature = RULESET_OUT },
+	{ "rules_in", .feature = RULESET_IN },
+	{ "rules_in_guest", .feature = RULESET_IN },
+	{ "rules_in_all", .feature = RULESET_IN },
 	{ "postrouting", "nat", "postrouting", 4, 100 },
 	{ "masq_host" },
 	{ "masq" },
@@ -118,6 +125,7 @@ static const struct {
 	/* Most packets: of flows that have gone both ways, wherever to. What follows is about how one begins. */
 	{ "from_guest", ONCE, "ct status assured accept" },
 	{ "from_guest", ONCE, "meta oifkind \"bridge\" oifname @bridges goto between" },
+	{ "from_guest", ONCE, "ct state new,untracked iifname @out jump rules_out", RULESET_OUT },
 	/* The nat hooks never see these: they would leave with the guest's own address. */
 	{ "from_guest", ONCE, "ct state invalid drop" },
 	/* A smaller MTU further on is often never told: what others send is made to fit. */
@@ -128,9 +136,11 @@ static const struct {
 	{ "astray", ONCE, "reject", RULESET_UPLINK },
 
 	{ "between", ONCE, "iifname . oifname @same accept" },
+	{ "between", ONCE, "ct state new,untracked iifname @out jump rules_out", RULESET_OUT },
 	{ "between", ONCE, "goto to_guest" },
 
 	{ "to_guest", ONCE, "ct state established,related accept" },
+	{ "to_guest", ONCE, "oifname @in jump rules_in", RULESET_IN },
 	{ "to_guest", ONCE, "ct status dnat accept" },
 	{ "to_guest", ONCE, "iifname . oifname @peer accept", RULESET_PEER },
 	{ "to_guest", ONCE, "oifname @uplinked oifname . iifname != @uplink reject", RULESET_UPLINK },
@@ -138,6 +148,41 @@ static const struct {
 	{ "to_guest", PREFIX4, "iifname != @bridges oifname . ip daddr & %m @routed%l accept", RULESET_ROUTED },
 	{ "to_guest", PREFIX6, "iifname != @bridges oifname . ip6 daddr & %m @routed6_%l accept", RULESET_ROUTED },
 	{ "to_guest", ONCE, "reject" },
+
+	/*
+	 * DenyOut= and so on, which only a packet without a flow comes to: what is said for the guest, then what is for all of its
+	 * network. Whatever is not found not to be denied is: no header is so short that nothing is said of it.
+	 */
+	{ "rules_out", ONCE, "iifname . ether saddr @outguest goto rules_out_guest", RULESET_OUT },
+	{ "rules_out", ONCE, "goto rules_out_all", RULESET_OUT },
+
+	{ "rules_out_guest", ONCE, "iifname . ether saddr . ip daddr . meta l4proto . th dport @outguestallow4 return", RULESET_OUT },
+	{ "rules_out_guest", ONCE, "iifname . ether saddr . ip6 daddr . meta l4proto . th dport @outguestallow6 return", RULESET_OUT },
+	{ "rules_out_guest", ONCE, "iifname . ether saddr . ip daddr . meta l4proto . th dport != @outguestdeny4 goto rules_out_all", RULESET_OUT },
+	{ "rules_out_guest", ONCE, "iifname . ether saddr . ip6 daddr . meta l4proto . th dport != @outguestdeny6 goto rules_out_all", RULESET_OUT },
+	{ "rules_out_guest", ONCE, "reject", RULESET_OUT },
+
+	{ "rules_out_all", ONCE, "iifname . ip daddr . meta l4proto . th dport @outallow4 return", RULESET_OUT },
+	{ "rules_out_all", ONCE, "iifname . ip6 daddr . meta l4proto . th dport @outallow6 return", RULESET_OUT },
+	{ "rules_out_all", ONCE, "iifname . ip daddr . meta l4proto . th dport != @outdeny4 return", RULESET_OUT },
+	{ "rules_out_all", ONCE, "iifname . ip6 daddr . meta l4proto . th dport != @outdeny6 return", RULESET_OUT },
+	{ "rules_out_all", ONCE, "reject", RULESET_OUT },
+
+	{ "rules_in", ONCE, "oifname . ip daddr @inguest4 goto rules_in_guest", RULESET_IN },
+	{ "rules_in", ONCE, "oifname . ip6 daddr @inguest6 goto rules_in_guest", RULESET_IN },
+	{ "rules_in", ONCE, "goto rules_in_all", RULESET_IN },
+
+	{ "rules_in_guest", ONCE, "oifname . ip daddr . ip saddr . meta l4proto . th dport @inguestallow4 return", RULESET_IN },
+	{ "rules_in_guest", ONCE, "oifname . ip6 daddr . ip6 saddr . meta l4proto . th dport @inguestallow6 return", RULESET_IN },
+	{ "rules_in_guest", ONCE, "oifname . ip daddr . ip saddr . meta l4proto . th dport != @inguestdeny4 goto rules_in_all", RULESET_IN },
+	{ "rules_in_guest", ONCE, "oifname . ip6 daddr . ip6 saddr . meta l4proto . th dport != @inguestdeny6 goto rules_in_all", RULESET_IN },
+	{ "rules_in_guest", ONCE, "reject", RULESET_IN },
+
+	{ "rules_in_all", ONCE, "oifname . ip saddr . meta l4proto . th dport @inallow4 return", RULESET_IN },
+	{ "rules_in_all", ONCE, "oifname . ip6 saddr . meta l4proto . th dport @inallow6 return", RULESET_IN },
+	{ "rules_in_all", ONCE, "oifname . ip saddr . meta l4proto . th dport != @indeny4 return", RULESET_IN },
+	{ "rules_in_all", ONCE, "oifname . ip6 saddr . meta l4proto . th dport != @indeny6 return", RULESET_IN },
+	{ "rules_in_all", ONCE, "reject", RULESET_IN },
 
 	/* A guest that reaches its neighbour by the host's address: the answer has to come back this way. */
 	{ "postrouting", ONCE, "ct status dnat iifname . oifname @same masquerade", RULESET_FORWARD },
@@ -297,15 +342,19 @@ static const struct part {
 	uint8_t length;			/* padded */
 	uint8_t type;
 	const char *name;
+	uint8_t exact;			/* without padding, where it may stand beside ranges */
 } parts[] = {
-	{ 'n', 16, RULESET_TYPE_IFNAME, "ifname" },
-	{ '4', 4, 7, "ipv4_addr" },
-	{ '6', 16, 8, "ipv6_addr" },
+	{ 'n', 16, RULESET_TYPE_IFNAME, "ifname", 16 },
+	{ '4', 4, 7, "ipv4_addr", 4 },
+	{ '6', 16, 8, "ipv6_addr", 16 },
 	{ 'p', 4, 12, "inet_proto" },
 	{ 's', 4, 13, "inet_service" },
 	{ 'f', 1, 2, "nf_proto" },	/* stands alone */
 	{ 'g', 4, 35, "devgroup" },	/* in the host's byte order */
-	{ 'm', 8, 9, "ether_addr" },
+	{ 'm', 8, 9, "ether_addr", 6 },
+	/* Ranges, first and last, which the kernel has in two keys. */
+	{ 'P', 2, 12, "inet_proto", 1 },
+	{ 'S', 4, 13, "inet_service", 2 },
 	/* Of limits, in the host's byte order: bytes per second, and bytes at once. No type of nft(8)'s. */
 	{ 'r', 8, 0, "rate" },
 	{ 'b', 4, 0, "burst" },
@@ -346,6 +395,27 @@ static const struct {
 	[NETSTATE_SET_FORWARD_AT4] = { "forwardat4", false, "4ps", "4s", RULESET_FORWARD },
 	[NETSTATE_SET_FORWARD_AT6] = { "forwardat6", false, "6ps", "6s", RULESET_FORWARD },
 	[NETSTATE_SET_OPEN] = { "open", false, "n", NULL, RULESET_OPEN },
+	[NETSTATE_SET_OUT] = { "out", false, "n", NULL, RULESET_OUT },
+	[NETSTATE_SET_OUT_GUEST] = { "outguest", false, "nm", NULL, RULESET_OUT },
+	[NETSTATE_SET_OUT_GUEST_ALLOW4] = { "outguestallow4", false, "nm4PS", NULL, RULESET_OUT },
+	[NETSTATE_SET_OUT_GUEST_ALLOW6] = { "outguestallow6", false, "nm6PS", NULL, RULESET_OUT },
+	[NETSTATE_SET_OUT_GUEST_DENY4] = { "outguestdeny4", false, "nm4PS", NULL, RULESET_OUT },
+	[NETSTATE_SET_OUT_GUEST_DENY6] = { "outguestdeny6", false, "nm6PS", NULL, RULESET_OUT },
+	[NETSTATE_SET_OUT_ALLOW4] = { "outallow4", false, "n4PS", NULL, RULESET_OUT },
+	[NETSTATE_SET_OUT_ALLOW6] = { "outallow6", false, "n6PS", NULL, RULESET_OUT },
+	[NETSTATE_SET_OUT_DENY4] = { "outdeny4", false, "n4PS", NULL, RULESET_OUT },
+	[NETSTATE_SET_OUT_DENY6] = { "outdeny6", false, "n6PS", NULL, RULESET_OUT },
+	[NETSTATE_SET_IN] = { "in", false, "n", NULL, RULESET_IN },
+	[NETSTATE_SET_IN_GUEST4] = { "inguest4", false, "n4", NULL, RULESET_IN },
+	[NETSTATE_SET_IN_GUEST6] = { "inguest6", false, "n6", NULL, RULESET_IN },
+	[NETSTATE_SET_IN_GUEST_ALLOW4] = { "inguestallow4", false, "n44PS", NULL, RULESET_IN },
+	[NETSTATE_SET_IN_GUEST_ALLOW6] = { "inguestallow6", false, "n66PS", NULL, RULESET_IN },
+	[NETSTATE_SET_IN_GUEST_DENY4] = { "inguestdeny4", false, "n44PS", NULL, RULESET_IN },
+	[NETSTATE_SET_IN_GUEST_DENY6] = { "inguestdeny6", false, "n66PS", NULL, RULESET_IN },
+	[NETSTATE_SET_IN_ALLOW4] = { "inallow4", false, "n4PS", NULL, RULESET_IN },
+	[NETSTATE_SET_IN_ALLOW6] = { "inallow6", false, "n6PS", NULL, RULESET_IN },
+	[NETSTATE_SET_IN_DENY4] = { "indeny4", false, "n4PS", NULL, RULESET_IN },
+	[NETSTATE_SET_IN_DENY6] = { "indeny6", false, "n6PS", NULL, RULESET_IN },
 	[NETSTATE_SET_PORT_GUARDED] = { "guarded", false, "g", NULL, RULESET_PORT },
 	[NETSTATE_SET_PORT_RA] = { "ra", false, "g", NULL, RULESET_PORT },
 	[NETSTATE_SET_PORT_DHCP] = { "dhcp", false, "g", NULL, RULESET_PORT },
@@ -432,6 +502,8 @@ static const struct {
 	{ RULESET_CT_STATE, 1, "invalid" },
 	{ RULESET_CT_STATE, 2, "established" },
 	{ RULESET_CT_STATE, 4, "related" },
+	{ RULESET_CT_STATE, 8, "new" },
+	{ RULESET_CT_STATE, 64, "untracked" },
 	{ RULESET_CT_STATUS, 4, "assured" },
 	{ RULESET_CT_STATUS, 32, "dnat" },
 	{ RULESET_FIB_DADDR_TYPE, 2, "local" },
@@ -556,7 +628,7 @@ bool ruleset_set_is_bridged(enum netstate_set set)
 	return is_bridged(ruleset_set_feature(set));
 }
 
-/* The parts of its keys, a letter each: n interface's name, 4 and 6 addresses, p protocol, s port, g group, m Ethernet address. */
+/* The parts of its keys, a letter each: n interface's name, 4 and 6 addresses, p protocol, s port, g group, m Ethernet address, P and S ranges. */
 const char *ruleset_set_key(enum netstate_set set)
 {
 	return set_table[set].key;
@@ -566,6 +638,85 @@ const char *ruleset_set_key(enum netstate_set set)
 bool ruleset_set_is_limited(enum netstate_set set)
 {
 	return set < NETSTATE_SET_MAX_ && set_table[set].limited;
+}
+
+/* Is there one of the kind for each prefix length in use? */
+bool ruleset_set_has_prefixes(enum netstate_set set)
+{
+	return set < NETSTATE_SET_MAX_ && set_table[set].per_prefix;
+}
+
+/* Are its elements ranges: a prefix, protocols and ports at the end of their keys? */
+bool ruleset_set_has_ranges(enum netstate_set set)
+{
+	return set < NETSTATE_SET_MAX_ && strchr(set_table[set].key, 'S');
+}
+
+/* The address with @prefix_length bits as it is, and all others 0 or 1. */
+static void fill_address(uint8_t *bytes, size_t length, unsigned int prefix_length, bool ones)
+{
+	for (unsigned int i = prefix_length; i < length * 8; i++) {
+		uint8_t bit = (uint8_t)(0x80 >> i % 8);
+
+		bytes[i / 8] = (uint8_t)(ones ? bytes[i / 8] | bit : bytes[i / 8] & ~bit);
+	}
+}
+
+/* An element of ranges as the kernel has it: the first key and the last one, both with parts padded to four bytes. Returns their length. */
+size_t ruleset_range(const struct netstate_element *element, uint8_t first[static RULESET_RANGE_SIZE],
+		     uint8_t last[static RULESET_RANGE_SIZE])
+{
+	const char *list = set_table[element->set].key;
+	const uint8_t *from = element->key;
+	size_t n = 0;
+
+	memset(first, 0, RULESET_RANGE_SIZE);
+	memset(last, 0, RULESET_RANGE_SIZE);
+	for (; *list; from += find_part(*list++)->length) {
+		size_t exact = find_part(*list)->exact;
+		bool range = *list == 'P' || *list == 'S';
+
+		memcpy(first + n, from, exact);
+		memcpy(last + n, from + (range ? exact : 0), exact);
+		if (list[1] == 'P') {
+			fill_address(first + n, exact, element->prefix_length, false);
+			fill_address(last + n, exact, element->prefix_length, true);
+		}
+		n += (exact + 3) / 4 * 4;
+	}
+	return n;
+}
+
+/*
+ * The other way round: completes an element whose set is known. False for what is none of ours: not of this length, or the far end
+ * is no prefix.
+ */
+bool ruleset_range_parse(const uint8_t *first, const uint8_t *last, size_t length, struct netstate_element *element)
+{
+	const char *list = set_table[element->set].key;
+	uint8_t again[2][RULESET_RANGE_SIZE], *to = element->key;
+	size_t n = 0;
+
+	element->prefix_length = 0;
+	for (const char *p = list; *p; n += (find_part(*p++)->exact + 3u) / 4 * 4)
+		;
+	if (n != length || n > RULESET_RANGE_SIZE)
+		return false;
+	n = 0;
+	for (; *list; to += find_part(*list++)->length) {
+		size_t exact = find_part(*list)->exact;
+
+		memcpy(to, first + n, exact);
+		if (*list == 'P' || *list == 'S')
+			memcpy(to + exact, last + n, exact);
+		while (list[1] == 'P' && element->prefix_length < exact * 8 &&
+		       !((first[n + element->prefix_length / 8] ^ last[n + element->prefix_length / 8]) & 0x80 >> element->prefix_length % 8))
+			element->prefix_length++;
+		n += (exact + 3) / 4 * 4;
+	}
+	element->key_length = (uint8_t)(to - element->key);
+	return ruleset_range(element, again[0], again[1]) == length && memcmp(again[0], first, length) == 0 &&
+	       memcmp(again[1], last, length) == 0;
 }
 
 /* The parts of what its keys stand for, or of a limit; NULL for a set that is no map and has none. */
@@ -840,11 +991,16 @@ static void parse_masquerade(struct cursor *cursor)
 	}
 }
 
-static bool parse_action(struct cursor *cursor)
+static void add_chain(struct cursor *cursor, enum ruleset_kind kind)
 {
-	struct ruleset_statement *statement;
+	struct ruleset_statement *statement = add_statement(cursor, kind);
 	char word[64];
 
+	snprintf(statement->name, sizeof(statement->name), "%.*s", RULESET_NAME_SIZE - 1, take_any(cursor, word, sizeof(word)));
+}
+
+static bool parse_action(struct cursor *cursor)
+{
 	if (take_word(cursor, "accept")) {
 		add_statement(cursor, RULESET_ACCEPT);
 	} else if (take_word(cursor, "drop")) {
@@ -854,9 +1010,9 @@ static bool parse_action(struct cursor *cursor)
 	} else if (take_word(cursor, "reject")) {
 		add_statement(cursor, RULESET_REJECT);
 	} else if (take_word(cursor, "goto")) {
-		statement = add_statement(cursor, RULESET_GOTO);
-		snprintf(statement->name, sizeof(statement->name), "%.*s", RULESET_NAME_SIZE - 1,
-			 take_any(cursor, word, sizeof(word)));
+		add_chain(cursor, RULESET_GOTO);
+	} else if (take_word(cursor, "jump")) {
+		add_chain(cursor, RULESET_JUMP);
 	} else if (take_word(cursor, "masquerade")) {
 		parse_masquerade(cursor);
 	} else if (take_word(cursor, "snat")) {
@@ -989,6 +1145,16 @@ static uint32_t add_type(const char *list, size_t n, struct text *text)
 	return type;
 }
 
+/* What the kernel wants to know of a key whose parts are ranges. */
+static void add_parts(const char *list, struct ruleset_set *item)
+{
+	item->key_length = 0;
+	for (size_t i = 0; list[i]; i++) {
+		item->parts[item->n_parts++] = find_part(list[i])->exact;
+		item->key_length = (uint8_t)(item->key_length + (find_part(list[i])->exact + 3) / 4 * 4);
+	}
+}
+
 static void add_set(struct ruleset *ruleset, enum netstate_set set, unsigned int length)
 {
 	struct ruleset_set *item = &ruleset->sets[ruleset->n_sets++];
@@ -999,6 +1165,8 @@ static void add_set(struct ruleset *ruleset, enum netstate_set set, unsigned int
 	text_init(&text, item->type_text, sizeof(item->type_text));
 	item->key_type = add_type(set_table[set].key, strlen(set_table[set].key), &text);
 	item->key_length = ruleset_set_key_length(set);
+	if (ruleset_set_has_ranges(set))
+		add_parts(set_table[set].key, item);
 	item->bridge = is_bridged(set_table[set].feature);
 	item->limited = set_table[set].limited;
 	item->data_length = item->limited ? 0 : ruleset_set_data_length(set);
@@ -1077,8 +1245,8 @@ static void print_table(const struct ruleset *ruleset, bool bridge, struct text 
 	text_add(text, "table %s " RULESET_TABLE " {\n\tcomment \"guestnet %u\"\n", bridge ? "bridge" : "inet", RULESET_VERSION);
 	for (size_t i = 0; i < ruleset->n_sets; i++)
 		if (ruleset->sets[i].bridge == bridge)
-			text_add(text, "\t%s %s { type %s; %s}\n", ruleset->sets[i].data_length ? "map" : "set",
-				 ruleset->sets[i].name, ruleset->sets[i].type_text,
+			text_add(text, "\t%s %s { type %s; %s%s}\n", ruleset->sets[i].data_length ? "map" : "set",
+				 ruleset->sets[i].name, ruleset->sets[i].type_text, ruleset->sets[i].n_parts ? "flags interval; " : "",
 				 ruleset->sets[i].limited ? RULESET_LIMIT_TEXT "; " : "");
 	for (size_t i = 0; i < ruleset->n_chains; i++) {
 		const struct ruleset_chain *chain = &ruleset->chains[i];

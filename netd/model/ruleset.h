@@ -24,7 +24,7 @@
 #define RULESET_LIMIT_RATE	1024
 #define RULESET_LIMIT_TEXT	"limit rate over 1 kbytes/second"
 #define RULESET_STATEMENTS	10
-#define RULESET_FIELDS		3
+#define RULESET_FIELDS		5
 
 /*
  * What only some networks use. The sets and rules of a feature are in the table once a network uses it: until
@@ -43,7 +43,9 @@ enum ruleset_feature {
 	RULESET_PORT_RATE	= 1 << 9,	/* FromGuestRate=: in that table, too */
 	RULESET_GUARD		= 1 << 10,	/* ForwardGuard=yes, while the host did not route before */
 	RULESET_BRIDGED		= RULESET_PORT | RULESET_PORT_RATE,
-	RULESET_FEATURES_ALL	= (1 << 11) - 1,
+	RULESET_OUT		= 1 << 11,	/* DenyOut= */
+	RULESET_IN		= 1 << 12,	/* DenyIn= */
+	RULESET_FEATURES_ALL	= (1 << 13) - 1,
 };
 
 /* What of a packet a statement looks at. */
@@ -70,7 +72,7 @@ enum ruleset_kind {
 	RULESET_LOOKUP,		/* one or two fields together are (or not) in a set */
 	RULESET_LATER,		/* an IPv6 fragment that is not the first one */
 	RULESET_CLAMP,		/* the MSS of a SYN is not larger than the way out allows */
-	RULESET_GOTO, RULESET_ACCEPT, RULESET_DROP, RULESET_RETURN,
+	RULESET_JUMP, RULESET_GOTO, RULESET_ACCEPT, RULESET_DROP, RULESET_RETURN,
 	RULESET_REJECT,		/* icmpx port-unreachable */
 	RULESET_MASQUERADE,	/* to ports[0]-ports[1], to those that a map says, or any when they are 0 */
 	RULESET_SNAT, RULESET_DNAT,	/* to what a map says for the fields */
@@ -119,6 +121,8 @@ struct ruleset_set {
 	uint8_t data_length;		/* 0: a set */
 	bool limited;			/* a set; each element has a limit */
 	bool interval;			/* the data are two, first and last */
+	uint8_t n_parts;		/* of a key whose parts are ranges; else 0 */
+	uint8_t parts[RULESET_FIELDS];	/* their lengths */
 	bool bridge;			/* in the table of the bridge family */
 };
 
@@ -148,6 +152,13 @@ bool ruleset_has_bridge(const struct ruleset *ruleset);
 const char *ruleset_set_key(enum netstate_set set);
 const char *ruleset_set_data(enum netstate_set set);
 bool ruleset_set_is_limited(enum netstate_set set);
+bool ruleset_set_has_prefixes(enum netstate_set set);
+bool ruleset_set_has_ranges(enum netstate_set set);
+
+#define RULESET_RANGE_SIZE	64	/* NFT_DATA_VALUE_MAXLEN */
+size_t ruleset_range(const struct netstate_element *element, uint8_t first[static RULESET_RANGE_SIZE],
+		     uint8_t last[static RULESET_RANGE_SIZE]);
+bool ruleset_range_parse(const uint8_t *first, const uint8_t *last, size_t length, struct netstate_element *element);
 uint8_t ruleset_part_length(char part);
 size_t ruleset_part_offset(const char *parts, size_t n);
 

@@ -58,10 +58,10 @@ static void decode_rtnl(const struct nlmsghdr *message)
 	must(r == 0 || r == -EPROTO || r == -ENOENT);
 }
 
-static int each_key(const void *key, size_t length, const void *value, size_t value_length, void *data _unused_)
+static int each_key(const void *key, const void *end, size_t length, const void *value, size_t value_length, void *data _unused_)
 {
 	for (size_t i = 0; i < length; i++)
-		sink += ((const uint8_t *)key)[i];
+		sink += ((const uint8_t *)key)[i] + (end ? ((const uint8_t *)end)[i] : 0u);
 	for (size_t i = 0; i < value_length; i++)
 		sink += ((const uint8_t *)value)[i];
 	return length == 77 ? -ECANCELED : 0;

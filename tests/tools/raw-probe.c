@@ -5,6 +5,7 @@
  *	raw-probe segment SOURCE SPORT DESTINATION PORT FLAGS	one TCP segment without a connection; FLAGS of R F S A
  *	raw-probe mtu DESTINATION PORT SIZE	datagrams that must not be fragmented, until the way is known to be too
  *						narrow for them; prints its MTU, or "wide" when they all went
+ *	raw-probe ip DESTINATION PROTOCOL SIZE	one packet of a protocol by its number, with SIZE bytes behind the header
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -95,12 +96,27 @@ static void find_mtu(char **argv)
 	puts("wide");
 }
 
+static void send_packet(char **argv)
+{
+	struct sockaddr_storage to;
+	socklen_t length = resolve(argv[0], "0", SOCK_DGRAM, &to);
+	int fd = socket(to.ss_family, SOCK_RAW | SOCK_CLOEXEC, atoi(argv[1]));
+	char bytes[1024] = "";
+
+	if (to.ss_family == AF_INET6)	/* of a raw socket it is a protocol (raw(7)) */
+		((struct sockaddr_in6 *)&to)->sin6_port = 0;
+	if (fd < 0 || sendto(fd, bytes, (size_t)atoi(argv[2]) % sizeof(bytes), 0, (struct sockaddr *)&to, length) < 0)
+		die("send");
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 7 && strcmp(argv[1], "segment") == 0)
 		send_segment(argv + 2);
 	else if (argc == 5 && strcmp(argv[1], "mtu") == 0)
 		find_mtu(argv + 2);
+	else if (argc == 5 && strcmp(argv[1], "ip") == 0)
+		send_packet(argv + 2);
 	else
 		return 2;
 	return 0;

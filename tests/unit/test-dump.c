@@ -70,7 +70,7 @@ struct limited {
 	uint32_t burst;
 };
 
-static int each_limited(const void *key _unused_, size_t key_length, const void *value, size_t length, void *data)
+static int each_limited(const void *key _unused_, const void *end _unused_, size_t key_length, const void *value, size_t length, void *data)
 {
 	struct limited *limited = data;
 

@@ -101,6 +101,21 @@ static const struct flow_case flow_cases[] = {
 	{ "forward that is gone", true, IPPROTO_TCP, DNAT, SERVER " 999", UPLINK " 8082", "10.1.0.6 80", SERVER " 999" },
 	{ "forward that is gone, the host's", true, IPPROTO_TCP, DNAT, UPLINK " 999", UPLINK " 8082", "10.1.0.6 80", UPLINK " 999" },
 	{ "somebody else's forward", false, IPPROTO_UDP, DNAT, SERVER " 999", UPLINK " 8082", "10.1.0.6 80", SERVER " 999" },
+	/* DenyOut= and DenyIn=: gn-h denies its guests 203.0.113.0/24 but DNS, one of them anything else, too, and is reached by ssh alone */
+	{ "denied to all", true, IPPROTO_TCP, IPS_ASSURED | SNAT, "10.12.0.9 999", SERVER " 443", SERVER " 443", UPLINK " 1999" },
+	{ "denied to all, an exception", false, IPPROTO_UDP, SNAT, "10.12.0.9 999", SERVER " 53", SERVER " 53", UPLINK " 1999" },
+	{ "denied to all, elsewhere", false, IPPROTO_TCP, SNAT, "10.12.0.9 999", "192.0.2.1 443", "192.0.2.1 443", UPLINK " 1999" },
+	{ "denied to all, announced", false, IPPROTO_TCP, SNAT | IPS_EXPECTED, "10.12.0.9 999", SERVER " 20", SERVER " 20", UPLINK " 1999" },
+	{ "denied to all, a neighbour", false, IPPROTO_TCP, 0, "10.12.0.9 999", "10.12.0.8 443" },
+	{ "denied to all, another network", false, IPPROTO_TCP, SNAT, "10.1.0.5 999", SERVER " 443", SERVER " 443", UPLINK " 1999" },
+	{ "denied to one", true, IPPROTO_TCP, SNAT, "10.12.0.5 999", "192.0.2.1 443", "192.0.2.1 443", UPLINK " 1999" },
+	{ "denied to one, an exception", false, IPPROTO_TCP, SNAT, "10.12.0.5 999", "192.0.2.7 443", "192.0.2.7 443", UPLINK " 1999" },
+	{ "denied to one, before what all may", true, IPPROTO_UDP, SNAT, "10.12.0.5 999", SERVER " 53", SERVER " 53", UPLINK " 1999" },
+	{ "denied to one, its other address", true, IPPROTO_TCP, SNAT, "fd12::1:5 999", SERVER6 " 443", SERVER6 " 443", UPLINK6 " 1999" },
+	{ "denied to one, the gateway", false, IPPROTO_UDP, 0, "10.12.0.5 999", "10.12.0.1 53" },
+	{ "denied from outside", true, IPPROTO_TCP, DNAT, SERVER " 999", UPLINK " 8080", "10.12.0.9 80", SERVER " 999" },
+	{ "denied from outside, an exception", false, IPPROTO_TCP, DNAT, SERVER " 999", UPLINK " 2222", "10.12.0.9 22", SERVER " 999" },
+	{ "denied from outside, the host", false, IPPROTO_TCP, 0, UPLINK " 999", "10.12.0.9 80" },
 	/* Mode=open */
 	{ "open, out", false, IPPROTO_UDP, 0, "10.6.0.5 999", SERVER " 53" },
 	{ "open, in", false, IPPROTO_TCP, 0, SERVER " 999", "10.6.0.5 80" },
@@ -237,6 +252,10 @@ static void build(struct world *world, struct flow_rules *rules)
 		address("gn-old", "10.9.0.1/24", true),
 		address("gn-taken", "192.168.122.1/24", true),
 	};
+	static const char *const guest[] = { "10.12.0.5", "fd12::1:5" };
+	const struct mac mac = { { 0x52, 0x54, 0, 0, 0, 5 } };
+	struct ip ip;
+
 	memset(world, 0, sizeof(*world));
 	world_add(world, "a", "[Network]\nBridge=gn-a\nMACAddress=52:54:00:00:00:0a\n"
 		  "[Address]\nAddress=10.1.0.1/24\nAddress=10.11.0.1/24\nAddress=fd01::1/64\n");
@@ -248,6 +267,9 @@ static void build(struct world *world, struct flow_rules *rules)
 	world_add(world, "f", "[Network]\nBridge=gn-f\nMode=open\n[Address]\nAddress=10.6.0.1/24\n");
 	world_add(world, "g", "[Network]\nBridge=gn-g\n[Address]\nAddress=10.7.0.1/24\n[Route]\nDestination=10.40.0.0/16\nGateway=10.7.0.5\n"
 		  "[Route]\nDestination=10.40.1.0/24\nGateway=10.7.0.6\n");
+	world_add(world, "h", "[Network]\nBridge=gn-h\nDenyOut=203.0.113.0/24\nAllowOut=203.0.113.0/24 udp:53\nDenyIn=any\nAllowIn=tcp:22\n"
+		  "[Address]\nAddress=10.12.0.1/24\nAddress=fd12::1/64\n"
+		  "[Host]\nMACAddress=52:54:00:00:00:05\nDenyOut=any\nAllowOut=192.0.2.7 tcp:443\n");
 	world_build(world, NULL);
 
 	netstate_deinit(&snapshot);
@@ -270,6 +292,11 @@ static void build(struct world *world, struct flow_rules *rules)
 	netstate_sort(&world->desired);
 	netstate_sort(&snapshot);
 	assert_int_equal(flow_rules_build(&world->desired, &snapshot, previous, ARRAY_SIZE(previous), rules), 0);
+	assert_true(flow_rules_want_neighbours(rules));
+	for (size_t i = 0; i < ARRAY_SIZE(guest); i++) {
+		assert_int_equal(ip_parse(guest[i], &ip), 0);
+		assert_int_equal(flow_rules_add_neighbour(rules, &ip, &mac), 0);
+	}
 }
 
 static void cases(void **state _unused_)

@@ -15,7 +15,7 @@ static void build(struct ruleset *ruleset, unsigned int v4, unsigned int v4_too,
 	ruleset_add_prefix4(&table, v4);
 	ruleset_add_prefix4(&table, v4_too);
 	ruleset_add_prefix6(&table, v6);
-	table.features = RULESET_BRIDGED;
+	table.features = RULESET_BRIDGED | RULESET_OUT;
 	assert_int_equal(ruleset_build(&table, ruleset), 0);
 }
 
@@ -31,7 +31,7 @@ static const struct ruleset_rule *find_rule(const struct ruleset *ruleset, const
 /* Statements in short: kind, fields, inversion, mask, value, name. */
 static void describe(const struct ruleset_rule *rule, char *buffer, size_t size)
 {
-	static const char *const kinds[] = { "cmp", "flags", "lookup", "later", "clamp", "goto", "accept", "drop", "return", "reject", "masq",
+	static const char *const kinds[] = { "cmp", "flags", "lookup", "later", "clamp", "jump", "goto", "accept", "drop", "return", "reject", "masq",
 					     "snat", "dnat" };
 	static_assert(ARRAY_SIZE(kinds) == RULESET_KIND_MAX_, "every kind has its name");
 	struct text text;
@@ -72,6 +72,9 @@ static void test_statements(void **state _unused_)
 		{ "from_guest", "meta oifkind \"bridge\" oifname @bridges goto between",
 		  "cmp f32 62726964676500000000000000000000; lookup f1 bridges; goto between" },
 		{ "from_guest", "ct status assured accept", "flags f17 04000000; accept" },
+		{ "from_guest", "ct state new,untracked iifname @out jump rules_out", "flags f16 48000000; lookup f0 out; jump rules_out" },
+		{ "rules_out_guest", "iifname . ether saddr . ip6 daddr . meta l4proto . th dport != @outguestdeny6 goto rules_out_all",
+		  "cmp f2 0a; lookup f0 f21 f8 f3 f13 ! outguestdeny6; goto rules_out_all" },
 		{ "to_guest", "ct state established,related accept", "flags f16 06000000; accept" },
 		{ "to_guest", "ct status dnat accept", "flags f17 20000000; accept" },
 		{ "postrouting", "ip saddr @gateway4 oifname != @bridges goto masq_host",
@@ -307,6 +310,7 @@ static void test_print(void **state _unused_)
 		"\tset address6 { type devgroup . ether_addr . ipv6_addr; }\n",
 		"\tchain port_in {\n\t\ttype filter hook prerouting priority -300; policy accept;\n\t\tiifname @portrate drop\n\t\tiifgroup @guarded goto port\n\t}\n",
 		"\tset source6_64 { type ifname . ipv6_addr; }\n",
+		"\tset outallow4 { type ifname . ipv4_addr . inet_proto . inet_service; flags interval; }\n",
 		"\tchain forward {\n\t\ttype filter hook forward priority 0; policy accept;\n"
 		"\t\tmeta iifkind \"bridge\" goto from_bridge\n",
 		"\tchain from_bridge {\n"
