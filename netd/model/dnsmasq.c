@@ -8,6 +8,7 @@
 #include "dnsmasq.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@
 #include "records.h"
 
 #define LEASES_MAX 65535
-#define TAG_FORMAT "host%02x%02x%02x%02x%02x%02x"
+#define HOST_TEXT_SIZE 512
 
 /* Does the network need the service at all? */
 bool dnsmasq_is_wanted(const struct network *network)
@@ -307,6 +308,61 @@ static void add_boot(const struct network *network, const struct network_address
 		add_boot_file(network, i, v6, text);
 }
 
+/* What tells a host's own options from those of others. */
+static void add_host_tag(const struct network_host *host, struct text *text)
+{
+	static const uint8_t key[SIPHASH_KEY_SIZE];
+
+	if (host->has_mac)
+		text_add(text, "host%02x%02x%02x%02x%02x%02x", MAC_BYTES(host->mac));
+	else
+		text_add(text, "id%016" PRIx64, siphash24(host->client_id, strlen(host->client_id), key));
+}
+
+/* A host as dnsmasq writes it. */
+static void add_host(const struct network_host *host, struct text *text)
+{
+	if (host->has_mac)
+		text_add(text, MAC_FORMAT, MAC_BYTES(host->mac));
+	if (host->client_id[0])
+		text_add(text, "%sid:%s", host->has_mac ? "," : "", host->client_id);
+	for (size_t i = 0; i < ARRAY_SIZE(host->addresses); i++)
+		if (host->addresses[i].family)
+			text_add(text, i == 1 ? ",[%s]" : ",%s", IP_TEXT(&host->addresses[i]));
+	if (host->name[0])
+		text_add(text, ",%s", host->name);
+	if (host->lease_time_s)
+		add_lease_time(host->lease_time_s, text);
+	else
+		text_add(text, "\n");
+}
+
+static bool has_tag_of_id(const struct network_host *host)
+{
+	return host->options.n > 0 && !host->has_mac;
+}
+
+/*
+ * A tag in a file of hosts that is read again has dnsmasq 2.90 free it twice and end; so the few hosts with options of
+ * their own get theirs here: by the Ethernet address, and those that are known by an id alone stand here as a whole.
+ */
+static void add_tagged_hosts(const struct network *network, struct text *text)
+{
+	for (size_t i = 0; i < network->n_hosts; i++) {
+		const struct network_host *host = &network->hosts[i];
+
+		if (host->options.n == 0)
+			continue;
+		text_add(text, host->has_mac ? "dhcp-mac=set:" : "dhcp-host=set:");
+		add_host_tag(host, text);
+		text_add(text, ",");
+		if (host->has_mac)
+			text_add(text, MAC_FORMAT "\n", MAC_BYTES(host->mac));
+		else
+			add_host(host, text);
+	}
+}
+
 static void add_dhcp(const struct network *network, const struct subnet_choice *choice,
 		     const struct dnsmasq_options *options, struct text *text)
 {
@@ -327,14 +383,7 @@ static void add_dhcp(const struct network *network, const struct subnet_choice *
 	text_add(text, "dhcp-name-match=set:wpad,wpad\ndhcp-ignore-names=tag:wpad\n");
 	text_add(text, "dhcp-hostsfile=%s/%s.static\n", options->run_dir, network->name);
 	text_add(text, "dhcp-optsfile=%s/%s.options\n", options->run_dir, network->name);
-	/*
-	 * A tag in a file of hosts that is read again has dnsmasq 2.90 free it twice and end; so the few hosts with
-	 * options of their own get theirs here.
-	 */
-	for (size_t i = 0; i < network->n_hosts; i++)
-		if (network->hosts[i].options.n > 0)
-			text_add(text, "dhcp-mac=set:" TAG_FORMAT "," MAC_FORMAT "\n", MAC_BYTES(network->hosts[i].mac),
-				 MAC_BYTES(network->hosts[i].mac));
+	add_tagged_hosts(network, text);
 	text_add(text, "dhcp-leasefile=%s/%s.leases\n", options->state_dir ? options->state_dir : options->run_dir,
 		 network->name);
 	if (v4 && !(options->withheld & SERVICE_DHCP))
@@ -397,31 +446,23 @@ static void print_options(const struct network *network, FILE *file)
 	for (size_t i = 0; i < network->options.n; i++)
 		fprintf(file, "%s\n", network->options.items[i]);
 	for (size_t i = 0; i < network->n_hosts; i++)
-		for (size_t j = 0; j < network->hosts[i].options.n; j++)
-			fprintf(file, "tag:" TAG_FORMAT ",%s\n", MAC_BYTES(network->hosts[i].mac), network->hosts[i].options.items[j]);
+		for (size_t j = 0; j < network->hosts[i].options.n; j++) {
+			text_init(&text, routes, sizeof(routes));
+			add_host_tag(&network->hosts[i], &text);
+			fprintf(file, "tag:%s,%s\n", text.data, network->hosts[i].options.items[j]);
+		}
 }
 
 static void print_host(const struct network_host *host, FILE *file)
 {
-	const char *before = "";
+	char buffer[HOST_TEXT_SIZE];
+	struct text text;
 
-	if (host->has_mac) {
-		fprintf(file, MAC_FORMAT, MAC_BYTES(host->mac));
-		before = ",";
-	}
-	if (host->client_id[0])
-		fprintf(file, "%sid:%s", before, host->client_id);
-	if (host->addresses[0].family)
-		fprintf(file, ",%s", IP_TEXT(&host->addresses[0]));
-	if (host->addresses[1].family)
-		fprintf(file, ",[%s]", IP_TEXT(&host->addresses[1]));
-	if (host->name[0])
-		fprintf(file, ",%s", host->name);
-	if (host->lease_time_s == NETWORK_LEASE_FOREVER)
-		fprintf(file, ",infinite");
-	else if (host->lease_time_s)
-		fprintf(file, ",%u", host->lease_time_s);
-	fputs("\n", file);
+	if (has_tag_of_id(host))
+		return;
+	text_init(&text, buffer, sizeof(buffer));
+	add_host(host, &text);
+	fputs(buffer, file);
 }
 
 static void print_names(const struct network *network, FILE *file)

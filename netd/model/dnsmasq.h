@@ -8,7 +8,7 @@
 #include "../../lib/str.h"
 #include "subnet.h"
 
-#define DNSMASQ_TEXT_SIZE 65536	/* is always enough, but for directories with very long names */
+#define DNSMASQ_TEXT_SIZE 98304	/* is always enough, but for directories with very long names */
 
 /* What a network's dnsmasq does. */
 enum service_part {

@@ -843,7 +843,7 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_HOST_OPTION] = {
 		"Host", "SendOption", records_parse_host_option, records_reset_host_option, true, "none", "",
 		"the same as in section [DHCP]",
-		"Another option for this guest, or another value of one of section [DHCP]; it needs a MACAddress=, for DHCPv6 as well. Can be given several times.",
+		"Another option for this guest, or another value of one of section [DHCP]. Can be given several times.",
 		.only = OURS,
 	},
 	[KEY_HOST_DENY_OUT] = {

@@ -826,8 +826,6 @@ static int verify_hosts(const struct network *network, struct failure *failure)
 			return record_failure(network, host->place, failure,
 					      "ClientID= needs [DHCP] Identity=client-id: guests are told apart by their Ethernet addresses otherwise; or, with an IPv6 address and no other, it is a DUID");
 		n_with_options += host->options.n > 0;
-		if (host->options.n > 0 && !host->has_mac)
-			return record_failure(network, host->place, failure, "SendOption= of a [Host] needs its MACAddress=");
 		if (n_with_options > LIMIT_NETWORK_RECORDS)
 			return record_failure(network, host->place, failure, "more than %d [Host]s with SendOption=",
 					      LIMIT_NETWORK_RECORDS);

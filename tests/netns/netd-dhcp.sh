@@ -130,7 +130,7 @@ ended $corp_pid
 # --- lease times, guests told apart by what they say they are, nobody who answers DNS -----------
 network lab '[Address]' Address=10.85.1.1/24 Address=fd85::1/64 '[DHCP]' Identity=client-id LeaseTime=2h \
 	'[Host]' ClientID=01:aa:bb:cc Name=byid Address=10.85.1.20 LeaseTime=5h \
-	'[Host]' ClientID=some-text Address=10.85.1.21 '[DNS]' Enable=no Forwarder=192.0.2.53
+	'[Host]' ClientID=some-text Address=10.85.1.21 SendOption=3:ipv4address:10.85.1.251 '[DNS]' Enable=no Forwarder=192.0.2.53
 check client-id netd_reload
 ask web
 matches lease-time ' lease=7200 ' "$told"
@@ -140,6 +140,9 @@ matches client-id-address '^ip=10.85.1.20 .*host=byid ' "$told"
 matches host-lease-time ' lease=18000 ' "$told"
 ask new -C -x 0x3d:736f6d652d74657874
 matches client-id-text '^ip=10.85.1.21 ' "$told"
+matches client-id-option ' router=10.85.1.251 ' "$told"
+ask new -C -x 0x3d:736f6d652d746578742d32
+matches client-id-longer ' router=10.85.1.1 ' "$told"
 if in_ns web busybox nslookup web.lab.internal 10.85.1.1 2>&1 | grep -q Name:; then fail dns-off-silent "somebody answered"; else pass dns-off-silent; fi
 # A guest's own address by router advertisements.
 in_ns web sh -c 'echo 1 >/proc/sys/net/ipv6/conf/eth0/autoconf'

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # DHCPv6 with a real dnsmasq and a real client: hosts known by their DUID, whatever Ethernet address they have, or by that
-# address; options of the network and of a host; a range; options alone for guests that make their own addresses; changes live.
+# address; options of the network and of both kinds of hosts; a range; options alone for guests that make their own addresses; changes live.
 # Namespaces: this one is the host; "guest" is a guest that is now one and now another.
 
 suite=netd-dhcp6
@@ -17,7 +17,9 @@ lab=('[Address]' Address=10.85.1.1/24 Address=fd85::1/64
 	'[DHCP]' Range=fd85::100-fd85::1ff NTP=fd85::123 SendOption=23:ipv6address:fd85::53,fd85::54
 	SendOption=dhcpv6:24:domain:lab.example,other.example SendOption=dhcpv6:41:string:EST5EDT SendOption=dhcpv6:65001:uint32:70000
 	'[DNS]' Domain=lab.internal)
+own=00:04:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff:10
 hosts=('[Host]' ClientID=$uuid Name=byduid Address=fd85::7
+	'[Host]' ClientID=$own Name=own Address=fd85::6 SendOption=dhcpv6:24:domain:duid.example SendOption=dhcpv6:65001:uint32:6
 	'[Host]' MACAddress=52:54:00:85:00:08 Name=bymac Address=fd85::8 SendOption=dhcpv6:24:domain:own.example SendOption=dhcpv6:65001:uint32:8)
 network lab "${lab[@]}" "${hosts[@]}"
 netd_start
@@ -86,6 +88,15 @@ matches mac '^ip=fd85::8 ' "$told"
 matches host-option-domains ' search=own\.example\.? ' "$told"
 matches host-option-number ' site=8$' "$told"
 matches host-option-others ' zone=EST5EDT ' "$told"
+# A host's own options by its DUID; one that begins like it is another one.
+become $own 52:54:00:85:00:07
+ask
+matches duid-option '^ip=fd85::6 .* search=duid\.example\.? .* site=6$' "$told"
+equal duid-option-lease "own $own" "$(leased fd85::6)"
+release
+become $own:00 52:54:00:85:00:06
+ask
+matches duid-option-longer '^ip=fd85::1[0-9a-f]{2} .* search=lab\.example\.? other\.example\.? .* site=70000$' "$told"
 
 # --- changed live: dnsmasq goes on ----------------------------------------------------------------
 pid() { cut -d' ' -f1 $root/run/dnsmasq/lab.pid; }
@@ -100,6 +111,10 @@ release
 matches live-option-domains ' search=lab\.example\.? third\.example\.? ' "$told"
 matches live-option-string ' zone=CET-1 ' "$told"
 equal live-same-process "$before" "$(pid)"
+become $own 52:54:00:85:00:0b
+ask
+matches live-duid-option '^ip=fd85::6 .* search=duid\.example\.? ' "$told"
+release
 # Nobody but known guests.
 network lab "${lab[@]/NTP=/OnlyHosts=yes
 NTP=}" "${hosts[@]}"
