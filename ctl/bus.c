@@ -44,6 +44,17 @@ static int open_socket(sd_bus **ret_bus)
 	return r;
 }
 
+/* Is there a service manager that could be told to start it? In a container there is none, mostly. */
+bool systemd_runs(void)
+{
+	return access("/run/systemd/system", F_OK) == 0;
+}
+
+static const char *start_words(void)
+{
+	return systemd_runs() ? "systemctl start guestnetd" : "guestnetd, as root";
+}
+
 /*
  * Connects. -ECONNREFUSED, with a text, when no daemon listens and none can be started. The caller owns @ret_bus.
  */
@@ -54,8 +65,8 @@ int bus_open(sd_bus **ret_bus, struct failure *failure)
 	if (r < 0 && !getenv("GUESTNET_BUS") && sd_bus_open_system(ret_bus) >= 0)
 		return 0;
 	if (r < 0)
-		return failure_set(failure, -ECONNREFUSED, "guestnetd does not answer at %s: %s (start it: systemctl start guestnetd)",
-				   bus_address(), strerror(-r));
+		return failure_set(failure, -ECONNREFUSED, "guestnetd does not answer at %s: %s (start it: %s)",
+				   bus_address(), strerror(-r), start_words());
 	return 0;
 }
 
@@ -172,7 +183,7 @@ static int callv(sd_bus *bus, const char *path, const char *interface, const cha
 	if (r == -ECONNRESET || r == -ENOTCONN)
 		failure_set(failure, r, "guestnetd has closed the connection: it is ending, or too many are asking it");
 	else if (sd_bus_error_has_name(&error, SD_BUS_ERROR_SERVICE_UNKNOWN))
-		failure_set(failure, r, "guestnetd does not run, and the system bus cannot start it (start it: systemctl start guestnetd)");
+		failure_set(failure, r, "guestnetd does not run, and the system bus cannot start it (start it: %s)", start_words());
 	else
 		failure_set(failure, r, "%s", error.message ?: strerror(-r));
 	if (sd_bus_error_has_name(&error, "org.guestnet1.NoSuchNetwork"))

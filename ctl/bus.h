@@ -15,6 +15,7 @@
 #define BUS_NETWORKS	"/org/guestnet1/network"
 #define BUS_NETWORK	"org.guestnet1.Network"
 
+bool systemd_runs(void);
 int bus_open(sd_bus **ret_bus, struct failure *failure);
 int bus_open_running(sd_bus **ret_bus, struct failure *failure);
 int bus_call(sd_bus *bus, const char *method, sd_bus_message **ret_reply, struct failure *failure,

@@ -104,11 +104,6 @@ static int write_text(const char *path, const char *text)
 
 /* The service */
 
-static bool systemd_runs(void)
-{
-	return access("/run/systemd/system", F_OK) == 0;
-}
-
 static bool service_is_needed(struct setup *setup _unused_)
 {
 	return systemd_runs() && (RUN(WORD("systemctl"), WORD("--quiet"), WORD("is-enabled"), WORD("guestnetd")) < 0 ||

@@ -113,12 +113,26 @@ static const char *find_obstacle(const struct view *view, const struct link *lin
 	return NULL;
 }
 
+/* A rule for people: as it was written, but for tabs. Returns @buffer. */
+static const char *print_line(struct view *view, const struct policy_rule *rule, char *buffer, size_t size)
+{
+	size_t n = 0;
+
+	for (const char *p = source_line(&view->sources, rule); *p && n + 1 < size; p++)
+		if (*p != '\t' || n == 0 || buffer[n - 1] != ' ')
+			buffer[n++] = (char)(*p == '\t' ? ' ' : *p);
+	buffer[n] = '\0';
+	return buffer;
+}
+#define LINE_SIZE	1024
+#define LINE_WORDS(_view, _rule)	STR_ESCAPED(print_line(_view, _rule, (char[LINE_SIZE]){ "" }, LINE_SIZE))
+
 static void add_other(struct view *view, const struct policy_rule *rule, const char *reason, void *data)
 {
 	struct table *table = data;
 
 	table_add(table, "%s", RULE_PLACE(&view->policy, rule));
-	table_add(table, "%s", STR_ESCAPED(source_line(&view->sources, rule)));
+	table_add(table, "%s", LINE_WORDS(view, rule));
 	table_add(table, "%s", reason);
 }
 
@@ -175,7 +189,7 @@ static int print_why(struct view *view, const char *name, const struct link *lin
 	       style_end(stdout), STR_ESCAPED(name));
 	if (verdict->rule)
 		printf("  rule     %s\n           %s\n", RULE_PLACE(&view->policy, verdict->rule),
-		       STR_ESCAPED(source_line(&view->sources, verdict->rule)));
+		       LINE_WORDS(view, verdict->rule));
 	else
 		printf("  rule     no rule allows it; an administrator can add to " PATH_POLICY ":\n           allow %s user=%u\n",
 		       STR_ESCAPED(name), (unsigned int)view->caller.as.uid);

@@ -89,9 +89,10 @@ static void add_unknown(struct doctor *doctor)
 
 static void check_daemon(struct doctor *doctor)
 {
+	/* Without a service manager it stays in the foreground: nothing for --fix. */
 	if (!doctor->has_daemon)
-		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM, "guestnetd does not answer: networks are neither made nor kept"), true,
-		    "systemctl start guestnetd");
+		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM, "guestnetd does not answer: networks are neither made nor kept"),
+			   systemd_runs(), systemd_runs() ? "systemctl start guestnetd" : "guestnetd &");
 }
 
 static void check_networks(struct doctor *doctor)

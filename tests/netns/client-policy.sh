@@ -165,12 +165,12 @@ equal full_output "1 guestnet: cannot write the answer: No space left on device"
 # why
 
 world_policy 'allow default group=crew max=3 isolated macs=52:54:00:00:00:01,52:54:00:00:00:02
-allow lab user=ana,nemo max=2   # the lab
+allow lab user=ana,nemo max=2		# the lab
 allow all user=ben
 deny  mgmt group=!staff2
 include secret.conf'
 echo 'allow lab user=ben max=1' >/etc/guestnet/secret.conf
-says why_allowed 0 'ana \(uid 4201\) may use lab\..*bridge.conf:2.*allow lab user=ana,nemo max=2   # the lab.*taps     at most 2, 0 in use.*no restrictions' $alice policy why lab
+says why_allowed 0 'ana \(uid 4201\) may use lab\..*bridge.conf:2.*allow lab user=ana,nemo max=2 # the lab.*taps     at most 2, 0 in use.*no restrictions' $alice policy why lab
 matches why_others 'bridge.conf:3 +allow all user=ben +user= does not mean uid 4201' "$out"
 says why_options 0 'at most 3.*isolated macs=52:54:00:00:00:01,52:54:00:00:00:02.*br7 \(also default\), up' $alice:4300 policy why default
 says why_altname_rule 0 'bridge.conf:1' $alice:4300 policy why br7

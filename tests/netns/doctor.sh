@@ -277,6 +277,9 @@ equal unknown "${asks[*]/%/:skipped} " "$(found | tr ' ' '\n' | grep :skipped | 
 matches unknown-evidence '^every network is as its file says. guestnetd does not answer$' "$(evidence networks)"
 found() { doctor | jq -r '.[] | select(.verdict != "ok" and .verdict != "skipped") | "\(.check):\(.verdict)"' 2>&1 | sort -u | tr '\n' ' '; }
 planted daemon daemon:problem 'does not answer'
+# Here no service manager could start it, and --fix does not try.
+equal daemon-fix 'guestnetd & false' "$(doctor | jq -r '.[] | select(.check == "daemon") | "\(.fix) \(.safe)"')"
+matches daemon-says 'start it: guestnetd, as root' "$("$BIN/guestnet" list 2>&1)"
 # Without it nobody turns forwarding on again; who has written it down is named.
 echo 'net.ipv4.ip_forward = 0' >/etc/sysctl.d/10-strange.conf
 echo 0 >/proc/sys/net/ipv4/ip_forward
