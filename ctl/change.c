@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The verbs that change something: stop, restart, reload, define, create, undefine, autostart.
+ * The verbs that change something: stop, restart, renumber, reload, define, create, undefine, autostart.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -60,6 +60,28 @@ enum exit_status networks_stop(const struct options *options, struct failure *fa
 enum exit_status networks_restart(const struct options *options, struct failure *failure)
 {
 	return change_call("Restart", options->operands[0], failure);
+}
+
+/* What it means for who is there is said, because nobody can be told by us: RFC 3203 is not what dnsmasq speaks. */
+enum exit_status networks_renumber(const struct options *options, struct failure *failure)
+{
+	_cleanup_(reports_deinit) struct reports reports = REPORTS_NULL;
+	enum exit_status status = change_call("Renumber", options->operands[0], failure);
+	const struct report *report;
+	int r;
+
+	if (status != STATUS_OK)
+		return status;
+	r = reports_get_one(&reports, options->operands[0], failure);
+	if (r < 0)
+		return bus_exit_status(r);
+	report = &reports.items[0];
+	printf("%s: %s\n", report->name, report->addresses);
+	if (report->n_ports > 0)
+		printf("%zu %s on it: a guest that has an address already reaches nobody until it asks for another one, when its lease\n"
+		       "is about to end, or when its network is set up anew (its link taken down and up, or a reboot).\n",
+		       report->n_ports, report->n_ports == 1 ? "port is" : "ports are");
+	return STATUS_OK;
 }
 
 enum exit_status networks_adopt(const struct options *options, struct failure *failure)

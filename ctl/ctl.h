@@ -80,6 +80,7 @@ enum exit_status networks_confirm(const struct options *options, struct failure 
 enum exit_status networks_iface_bridge(const struct options *options, struct failure *failure);
 enum exit_status networks_iface_unbridge(const struct options *options, struct failure *failure);
 enum exit_status networks_stop(const struct options *options, struct failure *failure);
+enum exit_status networks_renumber(const struct options *options, struct failure *failure);
 enum exit_status networks_reload(const struct options *options, struct failure *failure);
 enum exit_status networks_cat(const struct options *options, struct failure *failure);
 enum exit_status networks_restart(const struct options *options, struct failure *failure);

@@ -99,6 +99,10 @@ const struct verb verbs[] = {
 	  "  qemu-system-x86_64 -m 1G disk.img $(guestnet qemu default)\n\n"
 	  "The MAC address is the same each time, for you, this network and this machine.\n" },
 	{ "reload", NULL, "", "let the daemon read its configuration again", BIT(DRY_RUN), 0, 0, networks_reload, "" },
+	{ "renumber", NULL, "NETWORK", "give a network another prefix than the one that was chosen for it (Address=auto)", 0, 1, 1,
+	  networks_renumber,
+	  "For when a VPN or a LAN has the same one. Guests keep their links, and get an address of the new prefix when their\n"
+	  "lease is about to end; until then they reach nobody. While there are none, a network does this by itself.\n" },
 	{ "restart", NULL, "NETWORK", "take a network down and bring it up", 0, 1, 1, networks_restart, "" },
 	{ "setup", NULL, "", "what is needed before the first guest, after a few questions", USER | OPTION_BIT(OPTION_YES), 0, 0,
 	  setup_run,

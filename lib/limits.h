@@ -31,6 +31,9 @@
 /* Interfaces of the host that are remembered as users of router advertisements. */
 #define LIMIT_UPLINKS		64
 
+/* Prefixes that networks with Address=auto keep away from, because routes of others have led there. */
+#define LIMIT_SUBNETS_AVOIDED	32
+
 /* What may be on a network card that becomes a port of a bridge; more is no host's, but a router's. */
 #define LIMIT_UPLINK_ADDRESSES	256
 #define LIMIT_UPLINK_ROUTES	1024

@@ -684,10 +684,13 @@ const struct check checks[] = {
 	  "Network not found: no network with matching name 'default'\n"
 	  "internal error: Network is already in use by interface\n"
 	  "failed to create listening socket for port 53: Address already in use\n"
-	  "dnsmasq: failed to bind DHCP server socket: Address already in use\n",
+	  "dnsmasq: failed to bind DHCP server socket: Address already in use\n"
+	  "the host has a route to 192.168.1.0/24 by wlan0, which is inside 192.168.1.0/24\n",
 	  "`guestnet status NETWORK` says what is wrong with it and since when, with the command that mends it. A system-wide dnsmasq "
 	  "that listens on every address holds ports 53 and 67; three lines in its configuration (`bind-interfaces`, "
-	  "`except-interface=gn-default`, `except-interface=lo`) make room.",
+	  "`except-interface=gn-default`, `except-interface=lo`) make room. A network whose addresses were chosen (`Address=auto`) leaves by itself where a VPN or a LAN of "
+	  "the host has the same ones: at once while it has no guest, else when the last one has left, or with `guestnet renumber NETWORK`, "
+	  "which cuts off guests until they ask for an address again. Addresses that are written in a file are changed there.",
 	  check_networks, .asks_daemon = true },
 	{ "dnsmasq", "dnsmasq is installed",
 	  "Cannot check dnsmasq binary /usr/sbin/dnsmasq: No such file or directory\n",

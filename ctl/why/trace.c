@@ -202,8 +202,8 @@ static long rp_filter(const char *device)
 static bool explain_route(struct trace *trace, const struct packet *packet, int error)
 {
 	const char *what = packet->reply ? "the answer" : "the packet";
+	char alias[LOOK_ALIAS_SIZE], network[LOOK_ALIAS_SIZE], fix[LOOK_ALIAS_SIZE + 32];
 	struct look_route there = { 0 }, back = { 0 };
-	char fix[160];
 
 	(void)look_route(&trace->look, packet->family, packet->target, NULL, 0, 0, &there);
 	if (there.error)
@@ -221,6 +221,10 @@ static bool explain_route(struct trace *trace, const struct packet *packet, int 
 	(void)look_route(&trace->look, packet->family, packet->source, NULL, 0, 0, &back);
 	if (packet->family == AF_INET && rp_filter(packet->iif.name) > 0 && (back.error || back.oif != packet->iif.index)) {
 		snprintf(fix, sizeof(fix), "sysctl -w net.ipv4.conf.%s.rp_filter=%s", packet->iif.name, back.error ? "0" : "2");
+		look_alias(&trace->look, packet->iif.index, alias);
+		/* Its rules have let the source pass as one of the network's: then somebody else is there, too. */
+		if (!back.error && guard_network(alias, network, sizeof(network))[0])
+			snprintf(fix, sizeof(fix), "guestnet renumber %s", network);
 		return stop(trace, fix, "%s is dropped by rp_filter of %s: the way back to %s is %s", what, packet->iif.name,
 			    ADDRESS(packet, packet->source), back.error ? "none" : look_link_name(&trace->look, back.oif));
 	}
@@ -504,6 +508,33 @@ static void check_legacy_rules(struct trace *trace, uint8_t family)
 }
 
 /*
+ * A route of the host's may lead elsewhere than to the network that an address is in. Where a network's bridge has heard of the
+ * source, it is there; *ret_network is the network's name then. False where nothing is in the way.
+ */
+static bool find_hidden_guest(struct trace *trace, const struct packet *packet, int *oif, char network[static LOOK_ALIAS_SIZE])
+{
+	char alias[LOOK_ALIAS_SIZE];
+	struct mac mac;
+
+	look_alias(&trace->look, *oif, alias);
+	if (guard_network(alias, network, LOOK_ALIAS_SIZE)[0])
+		return false;
+	for (size_t i = 0; i < trace->look.links.n_links; i++) {
+		const struct link *link = &trace->look.links.links[i];
+
+		if (strcmp(link->kind, "bridge") != 0)
+			continue;
+		look_alias(&trace->look, link->ifindex, alias);
+		if (!guard_network(alias, network, LOOK_ALIAS_SIZE)[0] ||
+		    !look_neighbour(&trace->look, packet->family, packet->source, link->ifindex, &mac))
+			continue;
+		*oif = link->ifindex;
+		return true;
+	}
+	return false;
+}
+
+/*
  * Follows a packet and its answer. @packet has addresses, protocol and ports; the rest is found out. The host itself is
  * meant by the source "unspecified". -EPERM without
  * CAP_NET_ADMIN; others as the system calls say. The caller ends @trace with trace_deinit(), after a failure too.
@@ -512,9 +543,10 @@ int trace_packet(struct trace *trace, const struct packet *packet, struct failur
 {
 	static const uint8_t unspecified[16];
 	struct packet first = *packet;
+	char network[LOOK_ALIAS_SIZE], fix[LOOK_ALIAS_SIZE + 32];
 	struct look_route from;
-	bool local, passes;
-	int r = look_open(&trace->look, failure);
+	bool local, passes, hidden = false;
+	int r = look_open(&trace->look, failure), oif;
 
 	if (r == 0)
 		r = rules_load(&trace->rules, failure);
@@ -535,13 +567,20 @@ int trace_packet(struct trace *trace, const struct packet *packet, struct failur
 		stop(trace, "", "%s cannot be where the packet comes from: the host has no way to it", ADDRESS(&first, first.source));
 		return 0;
 	}
+	oif = from.oif;
 	if (from.type == RTN_UNICAST) {
-		look_packet_device(&trace->look, from.oif, &first.iif);
+		hidden = find_hidden_guest(trace, &first, &oif, network);
+		look_packet_device(&trace->look, oif, &first.iif);
 		say(trace, "it comes in at %s", first.iif.name);
 	} else {
 		say(trace, "it comes from this host");
 	}
 	passes = pass(trace, &first, &local);
+	if (passes && hidden) {
+		snprintf(fix, sizeof(fix), "guestnet renumber %s", network);
+		passes = stop(trace, fix, "the answer goes to %s: a route of the host's leads there, and not to the network %s",
+			      look_link_name(&trace->look, from.oif), network);
+	}
 	/* What the host tells itself needs no way. */
 	if (passes && !(local && !first.iif.index))
 		passes = pass_answer(trace, &first, local);

@@ -88,6 +88,8 @@ struct managed {
 	bool card_refused;		/* its bridge is not to be made */
 	bool card_owned;		/* because another program manages the card */
 	bool card_failed;		/* it was moved back: not again before somebody says so */
+	struct ip left6;		/* a prefix that guests are still to be told is over; no family: none */
+	bool no_other_prefix;		/* than the one that it was to leave; until nobody else is there any more */
 	bool card_ask;			/* the next move is to be confirmed by somebody */
 	const char *twins_problem;	/* two guests with one address; "" for none */
 	uint64_t retry_at_us;		/* CLOCK_MONOTONIC: left out of passes until then; 0: not */

@@ -50,19 +50,24 @@ int manager_select_networks(struct manager *manager, struct pass *pass)
 /* Prefixes for Address=auto, and kept in a file when they are others than before. -ENOMEM only. */
 int manager_choose_subnets(struct manager *manager, struct pass *pass)
 {
+	_cleanup_(freep) struct subnet_choice *before = NULL;
 	struct subnet_choice *choices;
-	size_t n;
+	size_t n, n_before;
 	bool changed;
 	int r;
 
-	r = subnet_choose(pass->wanted, pass->n_wanted, manager->machine_id, &pass->snapshot, manager->choices,
-			  manager->n_choices, &choices, &n);
+	r = subnet_choose(pass->wanted, pass->n_wanted, manager->machine_id, &pass->snapshot, &manager->avoided,
+			  manager->choices, manager->n_choices, &choices, &n);
 	if (r < 0)
 		return r;
 	changed = n != manager->n_choices || (n > 0 && memcmp(choices, manager->choices, n * sizeof(*choices)) != 0);
-	free(manager->choices);
+	before = manager->choices;
+	n_before = manager->n_choices;
 	manager->choices = choices;
 	manager->n_choices = n;
+	if (manager->renumbering)
+		manager_tell_moves(manager, before, n_before);
+	manager->renumbering = false;
 	if (changed && manager_save_choices(manager) < 0)
 		sd_journal_send("MESSAGE=cannot write %s/subnets: %m", manager->options.state_root, "PRIORITY=4", NULL);
 	return 0;
@@ -98,7 +103,8 @@ bool manager_wants_the_same(const struct manager *manager, struct pass *pass)
 	const struct desire *desire = &manager->desire;
 
 	pass->change = (struct change){ 0 };
-	if (!desire->known || desire->serial != manager->networks.serial)
+	/* Nothing is kept of what follows from prefixes that are about to be others. */
+	if (manager->renumbering || !desire->known || desire->serial != manager->networks.serial)
 		return false;
 	if (desire->n_networks == pass->n_wanted &&
 	    memcmp(desire->networks, pass->wanted, pass->n_wanted * sizeof(*pass->wanted)) == 0)

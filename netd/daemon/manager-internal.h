@@ -94,6 +94,8 @@ struct manager {
 
 	struct subnet_choice *choices;		/* owned */
 	size_t n_choices;
+	struct subnet_avoided avoided;
+	bool renumbering;			/* some of the choices are to be made anew by the pass that is due */
 	struct desire desire;			/* what should be, and what it was built of */
 	uint8_t machine_id[SIPHASH_KEY_SIZE];
 	struct checksums checksums;		/* owned */
@@ -187,6 +189,11 @@ void manager_want_pass_at(struct manager *manager, uint64_t when_us);
 bool manager_fight_goes_on(struct manager *manager, uint64_t now_us);
 void manager_count_repair(struct manager *manager, const struct pass *pass, struct managed *managed);
 bool manager_in_a_fight(struct manager *manager, const struct pass *pass);
+
+/* manager-renumber.c */
+void manager_tell_moves(struct manager *manager, const struct subnet_choice *before, size_t n_before);
+void manager_end_prefix(struct manager *manager, struct managed *managed);
+void manager_renumber_idle(struct manager *manager, const struct pass *pass);
 
 /* manager-desire.c */
 int manager_select_networks(struct manager *manager, struct pass *pass);

@@ -17,11 +17,20 @@
 /* Another program's tap that is on no bridge may be on its way to another one; then it is there within so long. */
 #define KEPT_PORT_US	1000000
 
-/* The choices of Address=auto are kept over restarts: one line "NETWORK IPV4 IPV6" each. */
+/* The choices of Address=auto are kept over restarts: one line "NETWORK IPV4 IPV6" each; and one "PREFIX" for what they avoid. */
 
 static void choices_path(const struct manager *manager, char *buffer, size_t size)
 {
 	snprintf(buffer, size, "%s/subnets", manager->options.state_root);
+}
+
+static void read_avoided(struct manager *manager, const char *word)
+{
+	struct ip ip;
+	uint8_t length;
+
+	if (ip_parse_prefix(word, &ip, &length) == 0)
+		subnet_avoid(&manager->avoided, &ip, length);
 }
 
 /* What cannot be read is chosen anew. */
@@ -34,10 +43,14 @@ void manager_load_choices(struct manager *manager)
 	file = fopen(path, "re");
 	while (file && fgets(line, sizeof(line), file)) {
 		struct subnet_choice choice = { 0 }, *choices;
-		char v4[64], v6[64];
+		char word[64], v4[64], v6[64];
+		int n = sscanf(line, "%63s %63s %63s", word, v4, v6);
 
-		if (sscanf(line, "%12s %63s %63s", choice.network, v4, v6) != 3)
+		if (n == 1)
+			read_avoided(manager, word);
+		if (n != 3 || strlen(word) >= sizeof(choice.network))
 			continue;
+		snprintf(choice.network, sizeof(choice.network), "%s", word);
 		if (strcmp(v4, "-") != 0 && ip_parse(v4, &choice.address4) < 0)
 			continue;
 		if (strcmp(v6, "-") != 0 && ip_parse(v6, &choice.address6) < 0)
@@ -69,6 +82,8 @@ int manager_save_choices(const struct manager *manager)
 		fprintf(replace.file, "%s %s %s\n", choice->network, choice->address4.family ? IP_TEXT(&choice->address4) : "-",
 			choice->address6.family ? IP_TEXT(&choice->address6) : "-");
 	}
+	for (size_t i = 0; i < manager->avoided.n; i++)
+		fprintf(replace.file, "%s/%u\n", IP_TEXT(&manager->avoided.items[i].ip), manager->avoided.items[i].length);
 	return replace_finish(&replace, false);
 }
 

@@ -287,6 +287,8 @@ static int act(void *data, const struct plan_step *step, struct apply_result *re
 	else
 		r = services_apply(&manager->services, step, managed,
 				   subnet_find(manager->choices, manager->n_choices, step->network), &failure);
+	if (r == 0 && (step->op == PLAN_SERVICE_START || step->op == PLAN_SERVICE_RESTART))
+		manager_end_prefix(manager, managed);
 	if (r < 0) {
 		text_init(&text, result->text, sizeof(result->text));
 		text_add(&text, "%s", failure.text);
@@ -450,6 +452,7 @@ int manager_run_pass(struct manager *manager)
 	manager_tell_resolved(manager, &pass.snapshot);
 	manager_watch_idle(manager, &pass);
 	manager_tell_notes(manager, &pass.plan);
+	manager_renumber_idle(manager, &pass);
 	/* Which they were before says what flows end. */
 	if (r == 0 && !manager->flows_due)
 		r = manager_remember_addresses(manager, &pass);
@@ -459,10 +462,10 @@ int manager_run_pass(struct manager *manager)
 	/* A look at all links fills as much memory with them once more; 0.2 ms, and no pass follows at once. */
 	if (pass.plan.n_steps == 0 && (manager->settling || manager->kernel.view.all_links))
 		give_memory_back(manager);
-	manager->settling = pass.plan.n_steps > 0;
+	manager->settling = pass.plan.n_steps > 0 || manager->renumbering;	/* what was decided is no repair */
 	manager_update_status_text(manager);
 	/* A pass that follows at once has the same to say, and more. */
-	if (manager->changed && (pass.plan.n_steps == 0 || manager->fight || manager->shared_problem[0]))
+	if (manager->changed && ((pass.plan.n_steps == 0 && !manager->renumbering) || manager->fight || manager->shared_problem[0]))
 		manager->changed(manager->changed_data);
 	return r;
 }

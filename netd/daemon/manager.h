@@ -82,6 +82,7 @@ int manager_start(struct manager *manager, const char *network, bool ask, void (
 int manager_stop(struct manager *manager, const char *network, void (*stopped)(void *data), void *data,
 		 struct failure *failure);
 int manager_confirm(struct manager *manager, const char *network, struct failure *failure);
+int manager_renumber(struct manager *manager, const char *network, struct failure *failure);
 void manager_end_trials(struct manager *manager);
 const struct network *manager_find_declared(const struct manager *manager, const char *name);
 int manager_adopt(struct manager *manager, const char *network, const char *tap, struct failure *failure);

@@ -30,6 +30,7 @@ static const struct {
 	enum access access;
 } accesses[] = {
 	{ "Start", ACCESS_MANAGE }, { "Stop", ACCESS_MANAGE }, { "Restart", ACCESS_MANAGE }, { "Try", ACCESS_MANAGE }, { "Confirm", ACCESS_MANAGE },
+	{ "Renumber", ACCESS_MANAGE },
 	{ "BringUp", ACCESS_MANAGE }, { "Adopt", ACCESS_MANAGE }, { "Reload", ACCESS_MANAGE }, { "Plan", ACCESS_MANAGE },
 	{ "Define", ACCESS_DEFINE }, { "DefineTransient", ACCESS_DEFINE }, { "SetDropIn", ACCESS_DEFINE },
 	{ "Undefine", ACCESS_DEFINE }, { "SetAutostart", ACCESS_DEFINE },
@@ -517,6 +518,11 @@ static int method_confirm(sd_bus_message *message, void *data, sd_bus_error *err
 	return by_name(message, data, manager_confirm, error);
 }
 
+static int method_renumber(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	return by_name(message, data, manager_renumber, error);
+}
+
 /* A call that is answered while it is carried out. */
 struct early_answer {
 	sd_bus_message *message;	/* borrowed */
@@ -826,6 +832,7 @@ static const sd_bus_vtable manager_vtable[] = {
 	METHOD("Start", "s", P(name), "", , method_start),
 	METHOD("Try", "s", P(name), "", , method_try),
 	METHOD("Confirm", "s", P(name), "", , method_confirm),
+	METHOD("Renumber", "s", P(name), "", , method_renumber),
 	METHOD("Stop", "s", P(name), "", , method_stop),
 	METHOD("Restart", "s", P(name), "", , method_restart),
 	METHOD("BringUp", "s", P(name), "", , method_bring_up),
@@ -888,6 +895,7 @@ static const sd_bus_vtable network_vtable[] = {
 	METHOD0("Start", method_start),
 	METHOD0("Try", method_try),
 	METHOD0("Confirm", method_confirm),
+	METHOD0("Renumber", method_renumber),
 	METHOD0("Stop", method_stop),
 	METHOD0("Restart", method_restart),
 	METHOD0("BringUp", method_bring_up),

@@ -389,6 +389,15 @@ static int verify_mode(struct network *network, struct failure *failure)
 	return 0;
 }
 
+/* What is written is nobody's to change. */
+static int verify_renumber(struct network *network, struct failure *failure)
+{
+	if (network_find_place(network, KEY_RENUMBER).line == 0 || network->address_auto)
+		return 0;
+	return network_failure(network, network_find_place(network, KEY_RENUMBER), failure,
+			       "[Address] Renumber= has no meaning without Address=auto");
+}
+
 /* With HostAccess=none guests get an address and nothing else: DNS is off, unless somebody asked for both. */
 static int verify_host_access(struct network *network, struct failure *failure)
 {
@@ -494,6 +503,8 @@ int config_parse(const char *name, const struct config_file *files, size_t n_fil
 	r = verify_mode(&network, failure);
 	if (r == 0)
 		r = verify_proxy(&network, failure);
+	if (r == 0)
+		r = verify_renumber(&network, failure);
 	if (r == 0)
 		r = verify_own_overlap(&network, failure);
 	if (r == 0)

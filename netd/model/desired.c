@@ -151,8 +151,10 @@ static void add_addresses(struct build *build)
 			.address = build->addresses[i].ip,
 			.prefix_length = build->addresses[i].prefix_length,
 			.ours = true,
+			.chosen = i >= build->network->n_addresses,	/* subnet_addresses() has them last */
 		};
 
+		address.moves = address.chosen && build->network->renumber == NETWORK_RENUMBER_IDLE;
 		memcpy(address.link, build->network->bridge, sizeof(address.link));
 		latch(build, netstate_add_address(build->state, &address));
 	}

@@ -26,6 +26,9 @@ static const char *const checksum_names[] = {
 };
 static_assert(ARRAY_SIZE(checksum_names) == NETWORK_CHECKSUM_MAX_, "a name for each way");
 
+static const char *const renumber_names[] = { [NETWORK_RENUMBER_IDLE] = "idle", [NETWORK_RENUMBER_NEVER] = "never" };
+static_assert(ARRAY_SIZE(renumber_names) == NETWORK_RENUMBER_MAX_, "a name for each time");
+
 /* [Network] */
 
 static int parse_mode(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
@@ -503,6 +506,16 @@ static void reset_address(struct network *network)
 	network->address_auto = false;
 }
 
+static int parse_renumber(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
+{
+	return values_parse_word(value, renumber_names, ARRAY_SIZE(renumber_names), why, &network->renumber);
+}
+
+static void reset_renumber(struct network *network)
+{
+	network->renumber = NETWORK_RENUMBER_IDLE;
+}
+
 /* [DHCP] */
 
 static int parse_dhcp_enable(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
@@ -726,7 +739,12 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_ADDRESS] = {
 		"Address", "Address", parse_address, reset_address, true, "auto", "",
 		"auto, or an address of the host with its prefix length, such as 10.0.0.1/24 or fd00:1::1/64",
-		"The host's address on the network, which is the guests' gateway. Can be given several times; the first one of each family is where guests get their addresses. auto chooses for each family that has no address: a /24 of 10.64.0.0/10 and a /64 below a prefix of fd00::/8, derived from the machine id and the name, that nothing else uses; what has been chosen stays.",
+		"The host's address on the network, which is the guests' gateway. Can be given several times; the first one of each family is where guests get their addresses. auto chooses for each family that has no address: a /24 of 10.64.0.0/10 and a /64 below a prefix of fd00::/8, derived from the machine id and the name, that nothing else uses; what has been chosen stays, but for what Renumber= says.",
+		.only = OURS,
+	},
+	[KEY_RENUMBER] = {
+		"Address", "Renumber", parse_renumber, reset_renumber, false, "idle", "", "idle or never",
+		"When addresses that were chosen (Address=auto) make way for a route of the host's that leads where they are, or to more: a VPN or a LAN that the host has joined. idle: at once while no guest has a port on the network, and else when the last one has left; guestnet status says so meanwhile. never: only by guestnet renumber, which does it while guests are there, too. Default routes do not count, nor does one that is a part of them, such as 0.0.0.0/1. A network that has moved stays where it is when that route is gone, and keeps away from where such routes have led.",
 		.only = OURS,
 	},
 	[KEY_DHCP_ENABLE] = {

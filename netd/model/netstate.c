@@ -501,6 +501,31 @@ bool netstate_routes_overlap(const struct netstate_route *a, const struct netsta
 	return ip_overlaps(&a->destination, a->prefix_length, &b->destination, b->prefix_length);
 }
 
+/*
+ * Does the route lead everywhere, or is it a part of such a one? VPNs write 0.0.0.0/0 as two or four routes, and IPv6 has
+ * 2000::/3: nobody with such a route says that he has what is private (10.0.0.0/8, fc00::/7), as the longer ones do.
+ */
+bool netstate_is_default(const struct netstate_route *route)
+{
+	return route->prefix_length < (ip_is_v6(&route->destination) ? 7 : 8);
+}
+
+/* Has anybody a port on the bridge? A tap that is there before its guest (section [Tap]) is nobody's until that has it open. */
+bool netstate_is_used(const struct netstate *snapshot, const struct netstate_bridge *bridge)
+{
+	for (size_t i = 0; i < snapshot->n_ports; i++) {
+		const struct netstate_port *port = &snapshot->ports[i];
+		const struct netstate_tap *tap;
+
+		if (port->master != bridge->ifindex)
+			continue;
+		tap = netstate_find_tap(snapshot, port->name);
+		if (!tap || !tap->ours || tap->in_use)
+			return true;
+	}
+	return false;
+}
+
 /* Does a route, but for a default route, lead to where an address of a bridge of ours has its prefix, or to more? */
 bool netstate_is_overlap(const struct netstate *state, const struct netstate_route *route)
 {

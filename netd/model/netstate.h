@@ -99,6 +99,8 @@ struct netstate_address {
 	struct ip address;
 	uint8_t prefix_length;
 	bool ours;			/* on a bridge of ours */
+	bool chosen;			/* desired only: by us (Address=auto) */
+	bool moves;			/* desired only: and another one is chosen where a route of others leads there (Renumber=) */
 	bool marked;			/* snapshot only: we have put it there, as the kernel says (Linux 5.18) */
 	bool no_route;			/* snapshot only: its bridge is up, and the route to its prefix is gone */
 };
@@ -423,6 +425,8 @@ void netstate_mark_routes_of(struct netstate *state, const char *link);
 bool netstate_routes_overlap(const struct netstate_route *a, const struct netstate_route *b);
 size_t netstate_routes_to(const struct netstate *state, const struct ip *destination, uint8_t prefix_length, size_t *ret_n);
 bool netstate_is_overlap(const struct netstate *state, const struct netstate_route *route);
+bool netstate_is_default(const struct netstate_route *route);
+bool netstate_is_used(const struct netstate *snapshot, const struct netstate_bridge *bridge);
 const struct netstate_address *netstate_find_address(const struct netstate *state, const struct netstate_address *address);
 
 void netstate_guard_letters(uint8_t guards, char letters[static NETSTATE_GUARDS_SIZE]);

@@ -48,6 +48,13 @@ enum network_host_access {
 	HOST_ACCESS_MAX_,
 };
 
+/* When a prefix that was chosen is left for another one by itself, because others on the host are there, too. */
+enum network_renumber {
+	NETWORK_RENUMBER_IDLE,	/* while no guest has a port on the network */
+	NETWORK_RENUMBER_NEVER,
+	NETWORK_RENUMBER_MAX_,
+};
+
 /* How the checksums of DHCP replies are to be completed. */
 enum network_checksum {
 	NETWORK_CHECKSUM_AUTO,	/* the first one that works here, in this order */
@@ -75,7 +82,7 @@ enum key_id {
 	KEY_MODE, KEY_BRIDGE, KEY_ALTERNATIVE_NAME, KEY_MAC_ADDRESS, KEY_MTU, KEY_AUTOSTART, KEY_IDLE_TIMEOUT, KEY_START_SERVICES, KEY_HOST_ACCESS, KEY_COEXIST,
 	KEY_FORWARD_GUARD, KEY_UPLINK, KEY_PROXY_ARP, KEY_CONFIRM_TIMEOUT, KEY_STP, KEY_NAT_ADDRESS, KEY_NAT_PORTS, KEY_NAT66, KEY_PEER,
 	KEY_CHECKSUM, KEY_PORTS, KEY_DENY_OUT, KEY_ALLOW_OUT, KEY_DENY_IN, KEY_ALLOW_IN,
-	KEY_ADDRESS,
+	KEY_ADDRESS, KEY_RENUMBER,
 	KEY_DHCP_ENABLE, KEY_DHCP_RANGE, KEY_DHCP_LEASE_TIME, KEY_DHCP_ONLY_HOSTS, KEY_DHCP_IDENTITY, KEY_DHCP_ROUTER,
 	KEY_DHCP_NTP, KEY_DHCP_OPTION,
 	KEY_DNS_ENABLE, KEY_DNS_DOMAIN, KEY_DNS_FORWARDER, KEY_DNS_HOST, KEY_DNS_TXT, KEY_DNS_SRV,
@@ -228,6 +235,7 @@ struct network {
 	char (*kept_ports)[IFNAME_SIZE];	/* patterns for names of others' taps */
 
 	bool address_auto;		/* for each family that no address is written for */
+	uint8_t renumber;		/* enum network_renumber: when those give way to a route of others */
 	size_t n_addresses;
 	struct network_address *addresses;
 

@@ -80,25 +80,38 @@ static void guest_route_taken(const struct plan_note *note, struct text *text, s
 		 DESTINATION(note), STR_ESCAPED(note->link));
 }
 
+/* What is to be done about a route that leads where the network is. */
+static void add_way(const struct plan_note *note, const char *written, struct text *text, struct text *fix)
+{
+	static const char *const words[] = {
+		[PLAN_WAY_ASKED] = "guestnet renumber moves the network to another prefix",
+		[PLAN_WAY_LATER] = "the network moves to another prefix when its last guest has left, or at once with guestnet renumber",
+		[PLAN_WAY_NOW] = "the network moves to another prefix as soon as there is one that nothing leads to",
+	};
+
+	text_add(text, "; %s", note->way == PLAN_WAY_WRITTEN ? written : words[note->way]);
+	text_add(fix, "guestnet %s %s", note->way == PLAN_WAY_WRITTEN ? "edit" : "renumber", note->network);
+}
+
 static void route_inside(const struct plan_note *note, struct text *text, struct text *fix)
 {
-	text_add(text, "the host has a route to %s%s%s, which is inside %s: what is sent to guests with these addresses goes there; give the network another Address=",
+	text_add(text, "the host has a route to %s%s%s, which is inside %s: what is sent to guests with these addresses goes there",
 		 DESTINATION(note), BY(" by ", note), OWN(note));
-	text_add(fix, "guestnet edit %s", note->network);
+	add_way(note, "give the network another Address=", text, fix);
 }
 
 static void route_wider(const struct plan_note *note, struct text *text, struct text *fix)
 {
-	text_add(text, "the host has a route to %s%s%s, and this network is a part of that: others with addresses in %s cannot be reached from here; give the network another Address= if they must be",
+	text_add(text, "the host has a route to %s%s%s, and this network is a part of that: others with addresses in %s cannot be reached from here",
 		 DESTINATION(note), BY(" by ", note), OWN(note));
-	text_add(fix, "guestnet edit %s", note->network);
+	add_way(note, "give the network another Address= if they must be", text, fix);
 }
 
 static void route_table(const struct plan_note *note, struct text *text, struct text *fix)
 {
-	text_add(text, "routing table %u has a route to %s%s%s, and this network is %s: where a rule (ip rule) leads to that table, what is sent to guests goes there; give the network another Address=, or that table a route to it",
+	text_add(text, "routing table %u has a route to %s%s%s, and this network is %s: where a rule (ip rule) leads to that table, what is sent to guests goes there",
 		 note->table, DESTINATION(note), BY(" by ", note), OWN(note));
-	text_add(fix, "guestnet edit %s", note->network);
+	add_way(note, "give the network another Address=, or that table a route to it", text, fix);
 }
 
 static void tap_foreign(const struct plan_note *note, struct text *text, struct text *fix)

@@ -13,7 +13,7 @@
 #define LOCAL_TABLE	255	/* RT_TABLE_LOCAL */
 
 /*
- * Those that may be in the way, of the main table or of all others: not the default route, and none of our own. The table
+ * Those that may be in the way, of the main table or of all others: no default route, and none of our own. The table
  * of the host's own addresses says nothing that is not in another one. The caller frees.
  */
 static const struct netstate_route **find_foreign_routes(struct planner *planner, bool of_main, size_t *ret_n)
@@ -27,17 +27,21 @@ static const struct netstate_route **find_foreign_routes(struct planner *planner
 	for (size_t i = 0; routes && i < snapshot->n_routes; i++) {
 		const struct netstate_route *route = &snapshot->routes[i];
 
-		if ((route->table == NETSTATE_MAIN_TABLE) == of_main && route->table != LOCAL_TABLE && route->prefix_length > 0 && !planner_network_of_link(planner, route->link))
+		if ((route->table == NETSTATE_MAIN_TABLE) == of_main && route->table != LOCAL_TABLE &&
+		    !netstate_is_default(route) && !planner_network_of_link(planner, route->link))
 			routes[(*ret_n)++] = route;
 	}
 	return routes;
 }
 
-/* One that leads into the network counts more than one that leads to more than it; one of them is enough. */
+/*
+ * One that leads into the network counts more than one that leads to more than it, and one by an interface more than one that
+ * leads nowhere; one of them is enough. The kernel has no routes by an interface that is down.
+ */
 static const struct netstate_route *find_overlap(const struct planner *planner, const struct netstate_route *const routes[],
 						 size_t n, const struct netstate_address *address)
 {
-	const struct netstate_route *wider = NULL;
+	const struct netstate_route *wider = NULL, *nowhere = NULL;
 	const struct netstate_bridge *bridge;
 
 	for (size_t i = 0; i < n; i++) {
@@ -45,16 +49,31 @@ static const struct netstate_route *find_overlap(const struct planner *planner, 
 
 		if (!ip_overlaps(&route->destination, route->prefix_length, &address->address, address->prefix_length))
 			continue;
-		if (route->prefix_length >= address->prefix_length)
+		if (route->prefix_length >= address->prefix_length && route->link[0])
 			return route;
 		bridge = planner_find_desired(planner, address->link);
 		if (bridge && plan_proxies_is_lan(bridge, route, address))
 			continue;
-		/* One that leads nowhere keeps strangers' traffic from leaving; the network's own is the better one. */
+		/* A wider one that leads nowhere keeps strangers' traffic from leaving; the network's own is the better one. */
 		if (route->link[0])
 			wider = route;
+		else if (route->prefix_length >= address->prefix_length)
+			nowhere = route;
 	}
-	return wider;
+	return nowhere ? nowhere : wider;
+}
+
+/* How the network gets out of the way: by itself where nobody is cut off, and where there is somebody to make way for. */
+static enum plan_way find_way(const struct planner *planner, const struct netstate_address *address,
+			      const struct netstate_route *route)
+{
+	const struct netstate_bridge *bridge = netstate_find_bridge(planner->snapshot, address->link);
+
+	if (!address->chosen)
+		return PLAN_WAY_WRITTEN;
+	if (!address->moves || !route->link[0] || !bridge)
+		return PLAN_WAY_ASKED;
+	return netstate_is_used(planner->snapshot, bridge) ? PLAN_WAY_LATER : PLAN_WAY_NOW;
 }
 
 static void note_overlaps_of_kind(struct planner *planner, const struct netstate_route *const routes[], size_t n,
@@ -78,6 +97,7 @@ static void note_overlaps_of_kind(struct planner *planner, const struct netstate
 		note->prefix_length = route->prefix_length;
 		note->own = ip_mask(&address->address, address->prefix_length);
 		note->own_length = address->prefix_length;
+		note->way = find_way(planner, address, route);
 		note->table = kind == PLAN_NOTE_ROUTE_TABLE ? route->table : 0;
 	}
 }

@@ -128,8 +128,17 @@ enum plan_note_kind {
 	PLAN_NOTE_MAX_,
 };
 
+/* How a network gets out of the way of a route of others. */
+enum plan_way {
+	PLAN_WAY_WRITTEN,		/* its addresses are in its file: only who has written them can */
+	PLAN_WAY_ASKED,			/* it chooses others when somebody asks for it */
+	PLAN_WAY_LATER,			/* it chooses others when nobody has a port on it any more */
+	PLAN_WAY_NOW,			/* likewise, and nobody has */
+};
+
 struct plan_note {
 	uint8_t kind;			/* enum plan_note_kind */
+	uint8_t way;			/* ROUTE_*: enum plan_way */
 	bool harmless;			/* GUEST_ROUTE_FOREIGN: it leads the same way */
 	char network[NETWORK_NAME_SIZE];
 	char link[IFNAME_SIZE];

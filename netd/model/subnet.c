@@ -7,6 +7,9 @@
  * machine finds the same place again even without a record. Where something else is there already, the
  * next free place is taken. The pools are tried in turn; the later ones are for hosts that have a route
  * to all of 10.0.0.0/8, as some VPNs make one. 192.168.122.0/24 is left to libvirt, here and inside guests.
+ *
+ * A network moves when others come to where it is, and does not go back when they go: it keeps away from where they have been
+ * while there is any other place. When it may move by itself is the planner's word (plan-routes.c).
  */
 #include "subnet.h"
 
@@ -15,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../lib/util.h"
 #include "ip.h"
 
 static const struct pool {
@@ -26,14 +30,9 @@ static const struct pool {
 	{ 0xc0a80000, 16 },	/* 192.168.0.0/16 */
 };
 
-struct prefix {
-	struct ip ip;
-	uint8_t length;
-};
-
 /* Prefixes that are in use: a list that grows. */
 struct taken {
-	struct prefix *items;
+	struct subnet_prefix *items;
 	size_t n;
 	size_t size;
 };
@@ -47,23 +46,28 @@ static int taken_add(struct taken *taken, const struct ip *ip, uint8_t length)
 {
 	if (taken->n == taken->size) {
 		size_t size = taken->size ? 2 * taken->size : 32;
-		struct prefix *items = reallocarray(taken->items, size, sizeof(*items));
+		struct subnet_prefix *items = reallocarray(taken->items, size, sizeof(*items));
 
 		if (!items)
 			return -ENOMEM;
 		taken->items = items;
 		taken->size = size;
 	}
-	taken->items[taken->n++] = (struct prefix){ *ip, length };
+	taken->items[taken->n++] = (struct subnet_prefix){ *ip, length };
 	return 0;
+}
+
+static bool has_overlap(const struct subnet_prefix *items, size_t n, const struct ip *ip, uint8_t length)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ip_overlaps(&items[i].ip, items[i].length, ip, length))
+			return true;
+	return false;
 }
 
 static bool taken_has(const struct taken *taken, const struct ip *ip, uint8_t length)
 {
-	for (size_t i = 0; i < taken->n; i++)
-		if (ip_overlaps(&taken->items[i].ip, taken->items[i].length, ip, length))
-			return true;
-	return false;
+	return has_overlap(taken->items, taken->n, ip, length);
 }
 
 /* Is this interface, as it is named now, the bridge of one of the networks? */
@@ -82,7 +86,7 @@ static int collect_foreign(const struct netstate *snapshot, struct taken *taken)
 	for (size_t i = 0; i < snapshot->n_routes && r == 0; i++) {
 		const struct netstate_route *route = &snapshot->routes[i];
 
-		if (route->prefix_length > 0 && !is_own_link(snapshot, route->link))
+		if (!netstate_is_default(route) && !is_own_link(snapshot, route->link))
 			r = taken_add(taken, &route->destination, route->prefix_length);
 	}
 	for (size_t i = 0; i < snapshot->n_addresses && r == 0; i++) {
@@ -118,7 +122,7 @@ static uint64_t hash_name(const char *purpose, const char *name, const uint8_t m
 }
 
 static bool choose_v4(const char *name, const uint8_t machine_id[static SIPHASH_KEY_SIZE], const struct taken *taken,
-		      struct ip *ret_ip)
+		      const struct subnet_avoided *avoided, struct ip *ret_ip)
 {
 	const struct ip libvirt = ip_v4(0xc0a87a00);
 	uint64_t hash = hash_name("subnet4", name, machine_id);
@@ -130,7 +134,8 @@ static bool choose_v4(const char *name, const uint8_t machine_id[static SIPHASH_
 			uint32_t place = (uint32_t)((hash + tried) % n);
 			struct ip ip = ip_v4(pools[i].base | place << (32 - SUBNET_LENGTH4) | 1);
 
-			if (ip_overlaps(&ip, SUBNET_LENGTH4, &libvirt, 24) || taken_has(taken, &ip, SUBNET_LENGTH4))
+			if (ip_overlaps(&ip, SUBNET_LENGTH4, &libvirt, 24) || taken_has(taken, &ip, SUBNET_LENGTH4) ||
+			    has_overlap(avoided->items, avoided->n, &ip, SUBNET_LENGTH4))
 				continue;
 			*ret_ip = ip;
 			return true;
@@ -141,7 +146,7 @@ static bool choose_v4(const char *name, const uint8_t machine_id[static SIPHASH_
 
 /* RFC 4193: 40 bits that are this machine's, 16 that are the network's. */
 static bool choose_v6(const char *name, const uint8_t machine_id[static SIPHASH_KEY_SIZE], const struct taken *taken,
-		      struct ip *ret_ip)
+		      const struct subnet_avoided *avoided, struct ip *ret_ip)
 {
 	uint64_t site = hash_name("site", "", machine_id);
 	uint64_t hash = hash_name("subnet6", name, machine_id);
@@ -154,7 +159,7 @@ static bool choose_v6(const char *name, const uint8_t machine_id[static SIPHASH_
 		};
 		struct ip ip = ip_v6(bytes);
 
-		if (taken_has(taken, &ip, SUBNET_LENGTH6))
+		if (taken_has(taken, &ip, SUBNET_LENGTH6) || has_overlap(avoided->items, avoided->n, &ip, SUBNET_LENGTH6))
 			continue;
 		*ret_ip = ip;
 		return true;
@@ -189,7 +194,19 @@ static int keep(struct ip *ip, uint8_t length, bool fixed, const struct ip *befo
 	return taken_add(taken, ip, length);
 }
 
-static int keep_previous(const struct network *const networks[], size_t n_networks,
+/*
+ * May guests have addresses of an earlier run's choice? They do while they are on the bridge, which outlives the daemon; and
+ * where the file says so, while there is a bridge.
+ */
+static bool is_in_use(const struct netstate *snapshot, const struct network *network)
+{
+	const struct netstate_bridge *bridge = netstate_find_bridge(snapshot, network->bridge);
+
+	return bridge && bridge->owner == NETSTATE_OURS && strcmp(bridge->network, network->name) == 0 &&
+	       (network->renumber == NETWORK_RENUMBER_NEVER || netstate_is_used(snapshot, bridge));
+}
+
+static int keep_previous(const struct network *const networks[], size_t n_networks, const struct netstate *snapshot,
 			 const struct subnet_choice *previous, size_t n_previous,
 			 struct subnet_choice *choices, bool fixed, struct taken *taken)
 {
@@ -197,11 +214,11 @@ static int keep_previous(const struct network *const networks[], size_t n_networ
 		const struct subnet_choice *before = subnet_find(previous, n_previous, networks[i]->name);
 		int r = 0;
 
-		if (!before || before->fixed != fixed)
+		if (!before || (before->fixed || is_in_use(snapshot, networks[i])) != fixed)
 			continue;
-		if (is_wanted(networks[i], false))
+		if (is_wanted(networks[i], false) && !before->anew4)
 			r = keep(&choices[i].address4, SUBNET_LENGTH4, fixed, &before->address4, taken);
-		if (r == 0 && is_wanted(networks[i], true))
+		if (r == 0 && is_wanted(networks[i], true) && !before->anew6)
 			r = keep(&choices[i].address6, SUBNET_LENGTH6, fixed, &before->address6, taken);
 		if (r < 0)
 			return r;
@@ -209,44 +226,83 @@ static int keep_previous(const struct network *const networks[], size_t n_networ
 	return 0;
 }
 
+/* What is to be left is nobody's, until it is known whether it can be. */
+static int collect_left(const struct subnet_choice *previous, size_t n_previous, struct taken *taken)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n_previous && r == 0; i++) {
+		if (previous[i].anew4)
+			r = taken_add(taken, &previous[i].address4, SUBNET_LENGTH4);
+		if (r == 0 && previous[i].anew6)
+			r = taken_add(taken, &previous[i].address6, SUBNET_LENGTH6);
+	}
+	return r;
+}
+
+struct choosing {
+	const uint8_t *machine_id;
+	const struct subnet_avoided *avoided;
+	struct taken *taken;
+};
+
+/* One family of one network: a place that nobody has been at, else any that is free, else the one that was to be left. */
+static int choose(const struct choosing *choosing, const char *name, bool v6, const struct ip *left, struct ip *ip)
+{
+	static const struct subnet_avoided nothing = { .n = 0 };
+	const struct subnet_avoided *const avoided[] = { choosing->avoided, &nothing };
+
+	for (size_t i = 0; i < ARRAY_SIZE(avoided); i++)
+		if (v6 ? choose_v6(name, choosing->machine_id, choosing->taken, avoided[i], ip) :
+			 choose_v4(name, choosing->machine_id, choosing->taken, avoided[i], ip))
+			return taken_add(choosing->taken, ip, v6 ? SUBNET_LENGTH6 : SUBNET_LENGTH4);
+	if (left)
+		*ip = *left;
+	return 0;
+}
+
 /*
  * Chooses for every network with Address=auto and each family that it has no written address of. What was
- * chosen before stays: always when it is `fixed`, otherwise (it comes from a record of an earlier run) while
- * nothing in @snapshot, which must be sorted, overlaps with it. Routes and addresses of our own bridges
- * count as nothing. A family for which no place is left gets no address. The caller owns @ret_choices,
- * sorted by name, one for each network; all are fixed. -ENOMEM only.
+ * chosen before stays: always when it is `fixed` and not to be chosen anew, or when guests are there; otherwise (it comes from
+ * a record of an earlier run) while nothing in @snapshot, which must be sorted, overlaps with it. Routes and addresses of our
+ * own bridges count as nothing. A family for which no place is left gets no address, or keeps what was to be chosen anew. The
+ * caller owns @ret_choices, sorted by name, one for each network; all are fixed. -ENOMEM only.
  */
 int subnet_choose(const struct network *const networks[], size_t n_networks,
 		  const uint8_t machine_id[static SIPHASH_KEY_SIZE], const struct netstate *snapshot,
-		  const struct subnet_choice *previous, size_t n_previous,
+		  const struct subnet_avoided *avoided, const struct subnet_choice *previous, size_t n_previous,
 		  struct subnet_choice **ret_choices, size_t *ret_n_choices)
 {
 	_cleanup_(taken_deinit) struct taken taken = { 0 };
 	_cleanup_(freep) struct subnet_choice *choices = calloc(n_networks + 1, sizeof(*choices));
+	const struct choosing choosing = { machine_id, avoided, &taken };
 	int r;
 
 	if (!choices)
 		return -ENOMEM;
 	r = collect_written(networks, n_networks, &taken);
+	if (r == 0)
+		r = collect_left(previous, n_previous, &taken);
 	/* What guests may have already is not to be given to others, and not moved for anything. */
 	if (r == 0)
-		r = keep_previous(networks, n_networks, previous, n_previous, choices, true, &taken);
+		r = keep_previous(networks, n_networks, snapshot, previous, n_previous, choices, true, &taken);
 	if (r == 0)
 		r = collect_foreign(snapshot, &taken);
 	if (r == 0)
-		r = keep_previous(networks, n_networks, previous, n_previous, choices, false, &taken);
+		r = keep_previous(networks, n_networks, snapshot, previous, n_previous, choices, false, &taken);
 
 	for (size_t i = 0; i < n_networks && r == 0; i++) {
+		const struct subnet_choice *before = subnet_find(previous, n_previous, networks[i]->name);
 		struct subnet_choice *choice = &choices[i];
 
 		memcpy(choice->network, networks[i]->name, sizeof(choice->network));
 		choice->fixed = true;
-		if (!choice->address4.family && is_wanted(networks[i], false) &&
-		    choose_v4(choice->network, machine_id, &taken, &choice->address4))
-			r = taken_add(&taken, &choice->address4, SUBNET_LENGTH4);
-		if (r == 0 && !choice->address6.family && is_wanted(networks[i], true) &&
-		    choose_v6(choice->network, machine_id, &taken, &choice->address6))
-			r = taken_add(&taken, &choice->address6, SUBNET_LENGTH6);
+		if (!choice->address4.family && is_wanted(networks[i], false))
+			r = choose(&choosing, choice->network, false, before && before->anew4 ? &before->address4 : NULL,
+				   &choice->address4);
+		if (r == 0 && !choice->address6.family && is_wanted(networks[i], true))
+			r = choose(&choosing, choice->network, true, before && before->anew6 ? &before->address6 : NULL,
+				   &choice->address6);
 	}
 	if (r < 0)
 		return r;
@@ -256,6 +312,61 @@ int subnet_choose(const struct network *const networks[], size_t n_networks,
 	*ret_choices = steal_ptr(choices);
 	*ret_n_choices = n_networks;
 	return 0;
+}
+
+/* From now on networks keep away from this prefix, and from those that are parts of it. The oldest one makes room. */
+void subnet_avoid(struct subnet_avoided *avoided, const struct ip *ip, unsigned int length)
+{
+	const struct subnet_prefix prefix = { .ip = ip_mask(ip, length), .length = (uint8_t)length };
+	size_t n = 0;
+
+	for (size_t i = 0; i < avoided->n; i++)
+		if (avoided->items[i].length <= length && ip_overlaps(&avoided->items[i].ip, avoided->items[i].length, ip, length))
+			return;
+	for (size_t i = 0; i < avoided->n; i++)
+		if (!ip_overlaps(&avoided->items[i].ip, avoided->items[i].length, ip, length))
+			avoided->items[n++] = avoided->items[i];
+	if (n == LIMIT_SUBNETS_AVOIDED)
+		memmove(avoided->items, avoided->items + 1, --n * sizeof(*avoided->items));
+	avoided->items[n++] = prefix;
+	avoided->n = n;
+}
+
+/* Does a route of others, by an interface, lead to the prefix, or to more? Where they lead is avoided from now on. */
+static bool note_others(const struct netstate *snapshot, const struct ip *ip, unsigned int length, struct subnet_avoided *avoided)
+{
+	bool any = false;
+
+	for (size_t i = 0; ip->family && i < snapshot->n_routes; i++) {
+		const struct netstate_route *route = &snapshot->routes[i];
+
+		if (netstate_is_default(route) || !route->link[0] || is_own_link(snapshot, route->link) ||
+		    !ip_overlaps(&route->destination, route->prefix_length, ip, length))
+			continue;
+		subnet_avoid(avoided, ip, route->prefix_length < length ? route->prefix_length : length);
+		any = true;
+	}
+	return any;
+}
+
+/*
+ * Another prefix is to be chosen for the network at the next time, of each family where others are; where they are nowhere,
+ * somebody has asked for it without a need, and means IPv4: the other one is nobody's but this host's. False when nothing was
+ * chosen for it at all.
+ */
+bool subnet_leave(struct subnet_choice *choice, const struct netstate *snapshot, struct subnet_avoided *avoided)
+{
+	choice->anew4 = note_others(snapshot, &choice->address4, SUBNET_LENGTH4, avoided);
+	choice->anew6 = note_others(snapshot, &choice->address6, SUBNET_LENGTH6, avoided);
+	if (choice->anew4 || choice->anew6)
+		return true;
+	choice->anew4 = choice->address4.family;
+	choice->anew6 = choice->address6.family && !choice->anew4;
+	if (choice->anew4)
+		subnet_avoid(avoided, &choice->address4, SUBNET_LENGTH4);
+	if (choice->anew6)
+		subnet_avoid(avoided, &choice->address6, SUBNET_LENGTH6);
+	return choice->anew4 || choice->anew6;
 }
 
 /* The choice for a network in an array that is sorted by name; NULL when there is none. */

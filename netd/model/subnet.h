@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "../../lib/limits.h"
 #include "network.h"
 #include "siphash.h"
 
@@ -17,6 +18,19 @@ struct subnet_choice {
 	struct ip address4;		/* the host's address, /24 */
 	struct ip address6;		/* likewise, /64 */
 	bool fixed;			/* chosen or confirmed while this daemon runs: guests may have it, it stays */
+	bool anew4, anew6;		/* but for these: another one is to be chosen, if there is one */
+};
+
+/*
+ * Where routes of others have led while a network was there, in the order of time: networks keep away from that, so that
+ * one whose host goes from one VPN to another and back comes to rest. Kept by the caller, as the choices are.
+ */
+struct subnet_avoided {
+	struct subnet_prefix {
+		struct ip ip;
+		uint8_t length;
+	} items[LIMIT_SUBNETS_AVOIDED];
+	size_t n;
 };
 
 /* Written addresses and chosen ones. */
@@ -24,8 +38,10 @@ struct subnet_choice {
 
 int subnet_choose(const struct network *const networks[], size_t n_networks,
 		  const uint8_t machine_id[static SIPHASH_KEY_SIZE], const struct netstate *snapshot,
-		  const struct subnet_choice *previous, size_t n_previous,
+		  const struct subnet_avoided *avoided, const struct subnet_choice *previous, size_t n_previous,
 		  struct subnet_choice **ret_choices, size_t *ret_n_choices);
+void subnet_avoid(struct subnet_avoided *avoided, const struct ip *ip, unsigned int length);
+bool subnet_leave(struct subnet_choice *choice, const struct netstate *snapshot, struct subnet_avoided *avoided);
 const struct subnet_choice *subnet_find(const struct subnet_choice *choices, size_t n_choices, const char *network);
 size_t subnet_addresses(const struct network *network, const struct subnet_choice *choice,
 			struct network_address ret_addresses[static SUBNET_ADDRESSES]);

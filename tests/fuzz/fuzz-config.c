@@ -62,6 +62,7 @@ static void use(const struct network *const networks[], size_t n)
 {
 	_cleanup_(netstate_deinit) struct netstate desired = NETSTATE_NULL, again = NETSTATE_NULL;
 	_cleanup_(freep) struct subnet_choice *choices = NULL;
+	static const struct subnet_avoided avoided = { .n = 0 };
 	_cleanup_(freep) char *text = NULL, *second = NULL;
 	const struct netstate nothing = NETSTATE_NULL;
 	const struct plan_memory memory = { 0 };
@@ -69,7 +70,7 @@ static void use(const struct network *const networks[], size_t n)
 	struct plan plan = { 0 };
 	size_t n_choices;
 
-	must(subnet_choose((const struct network **)networks, n, options.machine_id, &nothing, NULL, 0, &choices, &n_choices) == 0);
+	must(subnet_choose((const struct network **)networks, n, options.machine_id, &nothing, &avoided, NULL, 0, &choices, &n_choices) == 0);
 	for (size_t i = 0; i < n; i++) {
 		char buffer[DNSMASQ_TEXT_SIZE * 2];
 		struct text configuration;

@@ -149,6 +149,7 @@ struct world {
 	struct network networks[TEST_NETWORKS];	/* sorted by name */
 	const struct network *pointers[TEST_NETWORKS];
 	size_t n;
+	struct subnet_avoided avoided;
 	struct subnet_choice *choices;
 	size_t n_choices;
 	struct netstate desired;
@@ -212,7 +213,7 @@ static inline void world_build(struct world *world, const struct netstate *snaps
 	struct subnet_choice *choices;
 	size_t n_choices;
 
-	assert_int_equal(subnet_choose(world->pointers, world->n, test_machine_id, snapshot ? snapshot : &nothing,
+	assert_int_equal(subnet_choose(world->pointers, world->n, test_machine_id, snapshot ? snapshot : &nothing, &world->avoided,
 				       world->choices, world->n_choices, &choices, &n_choices), 0);
 	free(world->choices);
 	world->choices = choices;

@@ -193,6 +193,215 @@ static void own_bridges_do_not_count(void **state _unused_)
 	assert_int_equal(ip_v4_value(&ip), 0x0a4d0101);
 }
 
+/* The laptop of one network: what others have, and what the planner and the choice make of it. */
+struct laptop {
+	struct world world;
+	struct netstate snapshot;
+};
+
+static void laptop_init(struct laptop *laptop, const char *text)
+{
+	memset(laptop, 0, sizeof(*laptop));
+	world_add(&laptop->world, "a", text);
+	world_build(&laptop->world, &laptop->snapshot);
+}
+
+static void laptop_deinit(struct laptop *laptop)
+{
+	world_deinit(&laptop->world);
+	netstate_deinit(&laptop->snapshot);
+}
+
+/* What is, besides the network's bridge: "*" is its IPv4 prefix without the last number. */
+static void laptop_see(struct laptop *laptop, const char *state)
+{
+	const struct ip ip = laptop->world.choices[0].address4;
+	char text[2048];
+	struct failure failure = { "" };
+	size_t n;
+
+	n = (size_t)snprintf(text, sizeof(text), "bridge gn-a index=3 ours net=a\naddress gn-a %s/24 ours\n", IP_TEXT(&ip));
+	for (; *state; state++)
+		n += (size_t)(*state == '*' ? snprintf(text + n, sizeof(text) - n, "%u.%u.%u", ip.bytes_be[0], ip.bytes_be[1], ip.bytes_be[2]) :
+					      snprintf(text + n, sizeof(text) - n, "%c", *state));
+	netstate_deinit(&laptop->snapshot);
+	laptop->snapshot = NETSTATE_NULL;
+	if (netstate_parse(text, &laptop->snapshot, &failure) < 0)
+		fail_msg("%s", failure.text);
+}
+
+/* The way that the plan names; -1: nobody is in the way. */
+static int laptop_way(const struct laptop *laptop)
+{
+	const struct plan_memory memory = { .n_ports = 0 };
+	struct plan plan;
+	int way = -1;
+
+	assert_int_equal(plan_build(&laptop->world.desired, &laptop->snapshot, &memory, NULL, 0, 0, &plan), 0);
+	for (size_t i = 0; i < plan.n_notes; i++)
+		if (plan.notes[i].kind >= PLAN_NOTE_ROUTE_WIDER && plan.notes[i].kind <= PLAN_NOTE_ROUTE_TABLE)
+			way = plan.notes[i].way;
+	plan_deinit(&plan);
+	return way;
+}
+
+/* Leaves, and says where the network is then. */
+static uint32_t laptop_leave(struct laptop *laptop)
+{
+	assert_true(subnet_leave(&laptop->world.choices[0], &laptop->snapshot, &laptop->world.avoided));
+	world_build(&laptop->world, &laptop->snapshot);
+	return ip_v4_value(&laptop->world.choices[0].address4);
+}
+
+static void ways_out(void **state _unused_)
+{
+	static const struct {
+		const char *what, *text, *state;
+		int way;
+	} cases[] = {
+		{ "nobody", "", "", -1 },
+		{ "its own route", "", "route *.0/24 table=254 dev=gn-a\n", -1 },
+		{ "a default route", "", "route 0.0.0.0/0 table=254 dev=up0\n", -1 },
+		{ "a default route in two", "", "route 0.0.0.0/1 table=254 dev=tun0\nroute 128.0.0.0/1 table=254 dev=tun0\n", -1 },
+		{ "all of IPv6", "", "route 2000::/3 table=254 dev=tun0\n", -1 },
+		{ "elsewhere", "", "route 10.1.0.0/16 table=254 dev=tun0\n", -1 },
+		{ "the same", "", "route *.0/24 table=254 dev=up0\n", PLAN_WAY_NOW },
+		{ "inside", "", "route *.128/25 table=254 dev=up0\n", PLAN_WAY_NOW },
+		{ "more", "", "route 10.0.0.0/8 table=254 dev=tun0\n", PLAN_WAY_NOW },
+		{ "another table", "", "route *.0/24 table=52 dev=tun0\n", PLAN_WAY_NOW },
+		{ "IPv6", "", "route fc00::/7 table=254 dev=tun0\n", PLAN_WAY_NOW },
+		{ "nowhere", "", "route *.0/24 table=254\n", PLAN_WAY_ASKED },
+		{ "nowhere, and somewhere", "", "route *.0/24 table=254\nroute *.0/24 table=254 metric=9 dev=tun0\n", PLAN_WAY_NOW },
+		{ "a guest", "", "route *.0/24 table=254 dev=up0\nport 9 name=tap0 master=3 bridge=gn-a ours\n", PLAN_WAY_LATER },
+		{ "a guest elsewhere", "", "bridge br0 index=4\nroute *.0/24 table=254 dev=up0\nport 9 name=tap0 master=4 bridge=br0\n", PLAN_WAY_NOW },
+		{ "a tap before its guest", "[Tap]\nName=t\nUser=0\n",
+		  "route *.0/24 table=254 dev=up0\nport 9 name=t master=3 bridge=gn-a ours\ntap t index=9 bridge=gn-a ours\n", PLAN_WAY_NOW },
+		{ "a tap with its guest", "[Tap]\nName=t\nUser=0\n",
+		  "route *.0/24 table=254 dev=up0\nport 9 name=t master=3 bridge=gn-a ours\ntap t index=9 bridge=gn-a ours in-use\n", PLAN_WAY_LATER },
+		{ "never", "[Address]\nRenumber=never\n", "route *.0/24 table=254 dev=up0\n", PLAN_WAY_ASKED },
+		{ "written", "[Address]\nAddress=10.5.5.1/24\n", "route 10.5.5.0/24 table=254 dev=up0\n", PLAN_WAY_WRITTEN },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct laptop laptop;
+
+		laptop_init(&laptop, cases[i].text);
+		if (strcmp(cases[i].what, "written") == 0)
+			laptop.world.choices[0].address4 = ip_v4(0x0a050501);
+		laptop_see(&laptop, cases[i].state);
+		check_int(cases[i].what, laptop_way(&laptop), cases[i].way);
+		laptop_deinit(&laptop);
+	}
+}
+
+/* From one VPN to another and back, again and again: three moves, and then no more. */
+static void comes_to_rest(void **state _unused_)
+{
+	static const char *const vpns[] = {
+		"route 10.64.0.0/10 table=254 dev=tun0\n", "route 172.16.0.0/12 table=254 dev=tun1\n", "",
+	};
+	struct laptop laptop;
+	uint32_t at = 0;
+	size_t n_moves = 0;
+
+	laptop_init(&laptop, "");
+	for (size_t i = 0; i < 4 * ARRAY_SIZE(vpns); i++) {
+		laptop_see(&laptop, vpns[i % ARRAY_SIZE(vpns)]);
+		if (laptop_way(&laptop) < 0)
+			continue;
+		assert_int_equal(laptop_way(&laptop), PLAN_WAY_NOW);
+		at = laptop_leave(&laptop);
+		laptop_see(&laptop, vpns[i % ARRAY_SIZE(vpns)]);
+		assert_int_equal(laptop_way(&laptop), -1);
+		n_moves++;
+	}
+	assert_int_equal(n_moves, 2);
+	assert_int_equal(at >> 16, 0xc0a8);
+	/* When all is taken, where somebody was before is better than where somebody is. */
+	laptop_see(&laptop, "route 192.168.0.0/16 table=254 dev=tun2\nroute 10.0.0.0/8 table=254 dev=tun0\n");
+	assert_int_equal(laptop_leave(&laptop) >> 20, 0xac1);
+	/* And where one is, is better than nowhere. */
+	at = ip_v4_value(&laptop.world.choices[0].address4);
+	laptop_see(&laptop, "route 192.168.0.0/16 table=254 dev=tun2\nroute 10.0.0.0/8 table=254 dev=tun0\nroute 172.16.0.0/12 table=254 dev=tun1\n");
+	assert_int_equal(laptop_leave(&laptop), at);
+	assert_false(laptop.world.choices[0].anew4);
+	laptop_deinit(&laptop);
+}
+
+/* Only what is in the way moves, of this network alone; asked for without a need, IPv4 does. */
+static void only_what_is_in_the_way(void **state _unused_)
+{
+	struct subnet_choice before[2];
+	struct laptop laptop;
+
+	laptop_init(&laptop, "");
+	world_add(&laptop.world, "b", "");
+	world_build(&laptop.world, &laptop.snapshot);
+	memcpy(before, laptop.world.choices, sizeof(before));
+	laptop_see(&laptop, "route *.0/25 table=254 dev=up0\n");
+	(void)laptop_leave(&laptop);
+	assert_memory_not_equal(&laptop.world.choices[0].address4, &before[0].address4, sizeof(struct ip));
+	assert_memory_equal(&laptop.world.choices[0].address6, &before[0].address6, sizeof(struct ip));
+	assert_memory_equal(&laptop.world.choices[1], &before[1], sizeof(before[1]));
+	/* The network itself is what is avoided, not a part of it that somebody has. */
+	assert_int_equal(laptop.world.avoided.n, 1);
+	assert_int_equal(laptop.world.avoided.items[0].length, 24);
+
+	memcpy(before, laptop.world.choices, sizeof(before));
+	laptop_see(&laptop, "");
+	(void)laptop_leave(&laptop);
+	assert_memory_not_equal(&laptop.world.choices[0].address4, &before[0].address4, sizeof(struct ip));
+	assert_memory_equal(&laptop.world.choices[0].address6, &before[0].address6, sizeof(struct ip));
+	assert_memory_equal(&laptop.world.choices[1], &before[1], sizeof(before[1]));
+	laptop_deinit(&laptop);
+}
+
+/* The daemon comes back, and finds others where the network is: nobody is cut off by that. */
+static void kept_for_guests(void **state _unused_)
+{
+	static const struct {
+		const char *what, *text, *state;
+		bool kept;
+	} cases[] = {
+		{ "nobody is there", "", "", false },
+		{ "a guest", "", "port 9 name=tap0 master=3 bridge=gn-a ours\n", true },
+		{ "never", "[Address]\nRenumber=never\n", "", true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct laptop laptop;
+		char state_text[512];
+		uint32_t before;
+
+		laptop_init(&laptop, cases[i].text);
+		before = ip_v4_value(&laptop.world.choices[0].address4);
+		laptop.world.choices[0].fixed = false;
+		snprintf(state_text, sizeof(state_text), "route *.0/24 table=254 dev=up0\n%s", cases[i].state);
+		laptop_see(&laptop, state_text);
+		world_build(&laptop.world, &laptop.snapshot);
+		check_int(cases[i].what, ip_v4_value(&laptop.world.choices[0].address4) == before, cases[i].kept);
+		laptop_deinit(&laptop);
+	}
+}
+
+static void avoided_is_bounded(void **state _unused_)
+{
+	struct subnet_avoided avoided = { .n = 0 };
+	struct ip ip;
+
+	for (uint32_t i = 0; i < 2 * LIMIT_SUBNETS_AVOIDED; i++) {
+		ip = ip_v4(0x0a000000 + (i << 8));
+		subnet_avoid(&avoided, &ip, 24);
+		subnet_avoid(&avoided, &ip, 25);
+	}
+	assert_int_equal(avoided.n, LIMIT_SUBNETS_AVOIDED);
+	assert_int_equal(ip_v4_value(&avoided.items[0].ip), 0x0a000000 + (LIMIT_SUBNETS_AVOIDED << 8));
+	ip = ip_v4(0x0a000001);
+	subnet_avoid(&avoided, &ip, 8);
+	assert_int_equal(avoided.n, 1);
+	assert_int_equal(ip_v4_value(&avoided.items[0].ip), 0x0a000000);
+}
+
 static void many_networks_do_not_overlap(void **state _unused_)
 {
 	struct world world = { .n = 0 };
@@ -233,6 +442,11 @@ int main(void)
 		cmocka_unit_test(never_libvirts),
 		cmocka_unit_test(kept_afterwards),
 		cmocka_unit_test(own_bridges_do_not_count),
+		cmocka_unit_test(ways_out),
+		cmocka_unit_test(comes_to_rest),
+		cmocka_unit_test(only_what_is_in_the_way),
+		cmocka_unit_test(kept_for_guests),
+		cmocka_unit_test(avoided_is_bounded),
 		cmocka_unit_test(many_networks_do_not_overlap),
 	};
 

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Networks that leave a prefix which was chosen for them, because others are there: when the plan says that they may, and when
+ * somebody asks for it.
+ * Event loop context.
+ *
+ * Theory of operation. A choice is marked as one to be made anew, and a pass is due that chooses again, for which it reads all
+ * routes; the rest is a change of addresses as any other. The choice is in its file before anything is done about it.
+ */
+#include "manager-internal.h"
+
+#include <errno.h>
+#include <string.h>
+#include <systemd/sd-journal.h>
+
+#include "../kernel/farewell.h"
+#include "../model/ip.h"
+
+static struct subnet_choice *find_choice(struct manager *manager, const char *network)
+{
+	const struct subnet_choice *choice = subnet_find(manager->choices, manager->n_choices, network);
+
+	return choice ? manager->choices + (choice - manager->choices) : NULL;
+}
+
+static bool same_addresses(const struct subnet_choice *a, const struct subnet_choice *b)
+{
+	return memcmp(&a->address4, &b->address4, sizeof(a->address4)) == 0 &&
+	       memcmp(&a->address6, &b->address6, sizeof(a->address6)) == 0;
+}
+
+static void want_other_prefixes(struct manager *manager)
+{
+	manager->renumbering = true;
+	manager->settling = true;	/* what the next pass changes is no repair */
+}
+
+static void tell_move(const char *network, const struct ip *from, const struct ip *to, unsigned int length)
+{
+	const struct ip before = ip_mask(from, length), after = ip_mask(to, length);
+
+	sd_journal_send("MESSAGE=network %s moves from %s/%u to %s/%u", network, IP_TEXT(&before), length, IP_TEXT(&after), length,
+			"PRIORITY=5", "NETWORK=%s", network, NULL);
+}
+
+/* What became of the choices that were to be made anew. */
+void manager_tell_moves(struct manager *manager, const struct subnet_choice *before, size_t n_before)
+{
+	for (size_t i = 0; i < n_before; i++) {
+		const struct subnet_choice *old = &before[i], *new = find_choice(manager, old->network);
+		struct managed *managed = managed_find(&manager->networks, old->network);
+
+		if (!new || !managed || (!old->anew4 && !old->anew6))
+			continue;
+		managed->no_other_prefix = same_addresses(old, new);
+		if (memcmp(&old->address4, &new->address4, sizeof(old->address4)) != 0)
+			tell_move(old->network, &old->address4, &new->address4, SUBNET_LENGTH4);
+		if (memcmp(&old->address6, &new->address6, sizeof(old->address6)) == 0)
+			continue;
+		tell_move(old->network, &old->address6, &new->address6, SUBNET_LENGTH6);
+		managed->left6 = ip_mask(&old->address6, SUBNET_LENGTH6);
+	}
+}
+
+/* The lifetime of the default route that dnsmasq advertises where nothing else is said (radv.c); of networks with no way out, none. */
+#define ROUTER_LIFETIME_S 1800
+
+/* The network's dnsmasq has begun to advertise another prefix. */
+void manager_end_prefix(struct manager *manager, struct managed *managed)
+{
+	const struct network *network = &managed->network;
+	int r;
+
+	if (!managed->left6.family)
+		return;
+	r = farewell_send(&manager->kernel, network->bridge, &managed->left6, SUBNET_LENGTH6,
+			  network->mode == NETWORK_ISOLATED ? 0 : ROUTER_LIFETIME_S);
+	if (r < 0)
+		sd_journal_send("MESSAGE=network %s: cannot tell guests that %s/%d is over: %s", network->name, IP_TEXT(&managed->left6),
+				SUBNET_LENGTH6, strerror(-r), "PRIORITY=4", "NETWORK=%s", network->name, NULL);
+	managed->left6 = (struct ip){ 0 };
+}
+
+/* May the network leave its prefix now, by the plan? */
+static bool may_leave(const struct plan *plan, const char *network)
+{
+	for (size_t i = 0; i < plan->n_notes; i++)
+		if (plan->notes[i].way == PLAN_WAY_NOW && strcmp(plan->notes[i].network, network) == 0)
+			return true;
+	return false;
+}
+
+/* After a pass that had nothing to do: networks that nobody uses leave where others have come to. */
+void manager_renumber_idle(struct manager *manager, const struct pass *pass)
+{
+	bool any = false;
+
+	for (size_t i = 0; pass->plan.n_steps == 0 && !pass->partial && i < manager->networks.n; i++)
+		if (!may_leave(&pass->plan, manager->networks.items[i]->network.name))
+			manager->networks.items[i]->no_other_prefix = false;
+	for (size_t i = 0; pass->plan.n_steps == 0 && i < pass->plan.n_notes; i++) {
+		const struct plan_note *note = &pass->plan.notes[i];
+		struct managed *managed = managed_find(&manager->networks, note->network);
+		struct subnet_choice *choice = find_choice(manager, note->network);
+
+		if (note->way == PLAN_WAY_NOW && managed && !managed->no_other_prefix && choice)
+			any |= subnet_leave(choice, &pass->snapshot, &manager->avoided);
+	}
+	if (!any)
+		return;
+	want_other_prefixes(manager);
+	manager_want_pass(manager);
+}
+
+/*
+ * Somebody wants a network to have another prefix, whoever is on it. Returns when it has, as far as the host can do that: its
+ * guests ask for addresses when their leases end. -ENOENT when there is no such network; -EINVAL when nothing was chosen for
+ * it; -EIO with the reason when it has not.
+ */
+int manager_renumber(struct manager *manager, const char *network, struct failure *failure)
+{
+	struct managed *managed = managed_find(&manager->networks, network);
+	struct subnet_choice before, *choice;
+	char name[NETWORK_NAME_SIZE];
+	int r;
+
+	if (!managed)
+		return manager_no_such(manager, network, failure);
+	memcpy(name, managed->network.name, sizeof(name));
+	choice = find_choice(manager, name);
+	if (!managed->network.address_auto)
+		return failure_set(failure, -EINVAL, "the addresses of network %s are written in its file: guestnet edit %s", name, name);
+	if (!managed->wanted || !choice)
+		return failure_set(failure, -EINVAL, "network %s is not up: its prefix is chosen when it starts: guestnet start %s", name, name);
+	if (!subnet_leave(choice, &manager->kernel.view.state, &manager->avoided))
+		return failure_set(failure, -EINVAL, "no address was chosen for network %s", name);
+	before = *choice;
+	want_other_prefixes(manager);
+	r = manager_settle(manager);
+	if (r < 0)
+		return failure_set(failure, r, "%s", strerror(-r));
+	managed = managed_find(&manager->networks, name);
+	choice = find_choice(manager, name);
+	if (managed && managed->state == NETWORK_FAILED)
+		return failure_set(failure, -EIO, "%s", managed->problem);
+	if (!choice || same_addresses(choice, &before))
+		return failure_set(failure, -EIO, "network %s stays where it is: there is no other prefix that nothing leads to", name);
+	return 0;
+}
