@@ -208,6 +208,23 @@ check ula-over wait_for 30 eval 'ip -n guest -6 addr show dev eth0 deprecated | 
 check ula-router eval 'ip -n guest -6 route show default | grep -q "proto ra"'
 unplug
 
+# A tap that is there before its guest is nobody's until somebody has it open.
+home '[Tap]' Name=tap-home User=0
+check tap-declared netd_reload
+before=$(prefix)
+lan add "$before"
+check tap-moved wait_for 30 moved "$before"
+mkfifo $tmp/hold
+"$world/tools/tap-hold" tap-home <>$tmp/hold >$tmp/held 2>&1 &
+holder=$!
+check tap-held wait_for 20 grep -q held $tmp/held
+before=$(prefix)
+lan add "$before"
+check tap-told wait_for 30 said 'the network moves to another prefix when its last guest has left'
+check tap-stays is_at "$before"
+ended $holder
+check tap-left wait_for 30 moved "$before"
+
 # Renumber=never: only by hand.
 home '[Address]' Renumber=never
 check never-declared netd_reload
