@@ -42,6 +42,7 @@ struct monitor {
 	uint32_t own_ports[MONITOR_FDS];		/* of the sockets that our changes go through */
 	bool watches_tc;
 	bool skips_rules;
+	bool loses[MONITOR_FDS];			/* the queue has been full, and not been empty since */
 	const struct kernel *kernel;			/* borrowed: where our bridges are */
 	struct haste *haste;				/* borrowed; NULL: nobody is in haste */
 	_Alignas(NLMSG_ALIGNTO) uint8_t buffer[BUFFER_SIZE];
@@ -298,6 +299,17 @@ void monitor_note(const struct kernel *kernel, uint32_t own_port, const void *by
 	}
 }
 
+static void note_loss(struct monitor_news *news)
+{
+	news->lost = true;
+	news->dirty = DIRTY_ALL;
+	news->dirt = DIRT_EVERYTHING;
+}
+
+/*
+ * Once a queue has been full the kernel says so, and then drops what comes, and says no more, until the queue has been read to
+ * its end (net/netlink/af_netlink.c: NETLINK_S_CONGESTED): everything is to be looked at after that, too.
+ */
 static int read_socket(struct monitor *monitor, unsigned int i, struct monitor_news *news)
 {
 	const unsigned int limit = monitor->haste ? HASTE_LIMIT : READ_LIMIT;
@@ -306,14 +318,17 @@ static int read_socket(struct monitor *monitor, unsigned int i, struct monitor_n
 		size_t length = 0;
 		int r = nl_wire_receive(monitor_fd(monitor, i), NL_WIRE_EVENT, MSG_DONTWAIT, monitor->buffer, BUFFER_SIZE, &length);
 
-		if (r == -EAGAIN)
+		if (r == -EAGAIN) {
+			if (monitor->loses[i])
+				note_loss(news);
+			monitor->loses[i] = false;
 			return 0;
+		}
 		if (r == -EINTR)
 			continue;
 		if (r == -ENOBUFS || r == -EMSGSIZE) {
-			news->lost = true;
-			news->dirty = DIRTY_ALL;
-			news->dirt = DIRT_EVERYTHING;
+			monitor->loses[i] |= r == -ENOBUFS;
+			note_loss(news);
 			continue;
 		}
 		if (r < 0)

@@ -33,6 +33,7 @@
 #include "../../netd/kernel/conntrack.h"
 #include "../../netd/kernel/monitor.h"
 #include "../../netd/kernel/snapshot.h"
+#include "../../netd/model/haste.h"
 #include "../../netd/model/ip.h"
 #include "../../netd/model/plan.h"
 #include "../../netd/model/print.h"
@@ -309,6 +310,43 @@ static void watch(struct kernel *kernel)
 	monitor_free(monitor);
 }
 
+/*
+ * A queue that is full, read little by little: what happens after the first of it was read, before the last, is dropped without
+ * a word. Each line of the input is the signal to read on; the last one to read to the end.
+ */
+static void congest(struct kernel *kernel)
+{
+	struct haste haste = { .n_links = 0 };
+	struct failure failure = { 0 };
+	struct monitor_news news;
+	struct monitor *monitor;
+	const int bytes = 65536;
+	unsigned int events = 0;
+	char line[16];
+	bool lost = false;
+
+	if (monitor_open(kernel, &monitor, &failure) < 0)
+		die(failure.text, -EIO);
+	setsockopt(monitor_fd(monitor, 0), SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes));
+	monitor_hasten(monitor, &haste);
+	puts("ready");
+	fflush(stdout);
+	if (!fgets(line, sizeof(line), stdin) || monitor_read(monitor, &news) < 0)
+		die("monitor", -EIO);
+	printf("first lost=%d some=%d\n", news.lost, news.n_events > 0);
+	fflush(stdout);
+	if (!fgets(line, sizeof(line), stdin))
+		die("input", -EIO);
+	do {
+		if (monitor_read(monitor, &news) < 0)
+			die("monitor", -EIO);
+		events += news.n_events;
+		lost |= news.lost;
+	} while (news.n_events > 0);
+	printf("rest lost=%d some=%d\n", lost, events > 0);
+	monitor_free(monitor);
+}
+
 static uint64_t now_us(void)
 {
 	struct timespec time;
@@ -397,6 +435,10 @@ static int run(struct kernel *kernel, const char *command, struct netstate *desi
 		return !try_faults(kernel, &none, desired, "up") || !try_faults(kernel, desired, &none, "down");
 	if (strcmp(command, "watch") == 0) {
 		watch(kernel);
+		return 0;
+	}
+	if (strcmp(command, "congest") == 0) {
+		congest(kernel);
 		return 0;
 	}
 	if (strcmp(command, "state") == 0) {

@@ -184,6 +184,20 @@ for n in 1 2 3 4 5 6 7 8 9 10 11 12; do ip link add gn-z type bridge; ip link de
 kill -CONT $watcher
 check event-lost wait_for 10 grep -q 'dirty=3f .*lost=1' $tmp/lost
 exec 8>&-
+# The queue has been full: what was dropped is known when it has been read to the end, however often it is read until then.
+mkfifo $tmp/watch3
+driver congest <$tmp/watch3 >$tmp/congested & started+=($!)
+exec 8>$tmp/watch3
+wait_for 10 grep -q ready $tmp/congested
+for n in $(seq 1000); do echo "addr add 10.70.0.1/32 dev lo"; echo "addr del 10.70.0.1/32 dev lo"; done | ip -batch -
+echo >&8
+wait_for 10 grep -q first $tmp/congested
+ip link add gn-z type bridge
+ip link del gn-z
+echo >&8
+check event-lost-later wait_for 10 grep -q rest $tmp/congested
+equal event-lost-both 'ready;first lost=1 some=1;rest lost=1 some=1;' "$(tr '\n' ';' <$tmp/congested)"
+exec 8>&-
 converged after-events
 
 # --- a port is put back -------------------------------------------------------------------------------
