@@ -172,7 +172,7 @@ static const struct leases *leases_of(const char *network, const void *data)
 }
 
 /* The state for the pass's networks: changed where that can be done, else built. It is moved out of the desire. */
-static int make_state(struct manager *manager, const struct pass *pass, const struct desired_options *options, bool changeable,
+static int make_state(struct manager *manager, struct pass *pass, const struct desired_options *options, bool changeable,
 		      struct netstate *ret_state)
 {
 	_cleanup_(netstate_deinit) struct netstate state = manager->desire.state;
@@ -182,7 +182,7 @@ static int make_state(struct manager *manager, const struct pass *pass, const st
 	manager->desire.state = NETSTATE_NULL;
 	if (changeable && change->few)
 		r = desired_change(&state, pass->wanted, pass->n_wanted, change->added, change->n_added, change->removed,
-				   change->n_removed, manager->choices, manager->n_choices, options);
+				   change->n_removed, manager->choices, manager->n_choices, options, &pass->changed);
 	if (r == 0) {
 		netstate_deinit(&state);
 		r = desired_build(pass->wanted, pass->n_wanted, manager->choices, manager->n_choices, options, &state);
@@ -192,6 +192,17 @@ static int make_state(struct manager *manager, const struct pass *pass, const st
 	*ret_state = state;
 	state = NETSTATE_NULL;
 	return 0;
+}
+
+/* How checksums can be mended for the pass's networks. Where a few have come or gone, the others have what they had. */
+static uint8_t choose_checksums(struct manager *manager, const struct pass *pass, bool same_networks)
+{
+	const struct change *change = &pass->change;
+
+	if (change->few && checksums_stay(&manager->checksums, change->added, change->n_added, manager->choices, manager->n_choices))
+		same_networks = true;
+	return checksums_choose(&manager->checksums, pass->wanted, pass->n_wanted, manager->choices, manager->n_choices,
+				same_networks, pass->only_look);
 }
 
 /* Builds what should be, unless it would be what it was. -ENOMEM, or what desired_build() says. */
@@ -206,8 +217,7 @@ int manager_build_desire(struct manager *manager, struct pass *pass, bool same_n
 	int r;
 
 	memset(&options, 0, sizeof(options));	/* compared as bytes */
-	options.checksums = checksums_choose(&manager->checksums, pass->wanted, pass->n_wanted, manager->choices,
-					     manager->n_choices, same_networks, pass->only_look);
+	options.checksums = choose_checksums(manager, pass, same_networks);
 	options.dnsmasq = services_dnsmasq_options(&manager->services);
 	options.forwarding = &manager->forwarding;
 	options.withheld = services_withheld;
@@ -260,9 +270,9 @@ int manager_update_forwarding(struct manager *manager, const struct netstate *sn
 	bool changed;
 	int r, value;
 
-	if (!forwarding->kept4 && sysctl_read(&manager->kernel, "ipv4/ip_forward", &value) == 0)
+	if (!forwarding->kept4 && sysctl_read(&manager->kernel, netstate_forwarding[0], &value) == 0)
 		forwarding->found4 = value ? FORWARDING_ON : FORWARDING_OFF;
-	if (!forwarding->kept6 && sysctl_read(&manager->kernel, "ipv6/conf/all/forwarding", &value) == 0)
+	if (!forwarding->kept6 && sysctl_read(&manager->kernel, netstate_forwarding[1], &value) == 0)
 		forwarding->found6 = value ? FORWARDING_ON : FORWARDING_OFF;
 	r = forwarding_update(forwarding, snapshot, &changed);
 	if (changed && forwardfiles_save_uplinks(&manager->options, forwarding) < 0)

@@ -165,6 +165,7 @@ struct pass {
 	const struct network **wanted;		/* owned array of borrowed networks */
 	size_t n_wanted;
 	struct change change;
+	struct netstate changed;		/* owned: the elements that have come or gone with it */
 	char (*except)[NETWORK_NAME_SIZE];	/* owned; sorted, as the list is */
 	size_t n_except;
 	bool no_taps;				/* making one has failed a moment ago */

@@ -37,6 +37,7 @@ static void pass_deinit(struct pass *pass)
 	plan_deinit(&pass->plan);
 	free(pass->wanted);
 	free(pass->except);
+	netstate_deinit(&pass->changed);
 }
 
 /* What has happened since the last look, by us or by others. Negative when that cannot be known. */

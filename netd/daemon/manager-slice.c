@@ -49,7 +49,7 @@ int manager_slice(struct manager *manager, struct pass *pass, struct slice *ret_
 	if (marks->all)
 		return 0;
 	r = slice_build(&pass->desired, &pass->snapshot, &memory, (const char (*)[NETWORK_NAME_SIZE])marks->networks, marks->n,
-			pass->change.alone, ret_slice);
+			pass->change.alone ? &pass->changed : NULL, ret_slice);
 	pass->partial = r > 0;
 	pass->n_networks = pass->partial ? marks->n : 0;
 	memcpy(pass->networks, marks->networks, sizeof(pass->networks));

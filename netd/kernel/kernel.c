@@ -104,7 +104,7 @@ int kernel_open(int nft_fd, struct kernel *ret_kernel, struct failure *failure)
 	}
 	/* A kernel without IPv6 has only one of them. */
 	for (size_t i = 0; r == 0 && i < 2; i++)
-		kernel.forwarding_fds[i] = openat(kernel.sysctl_fd, sysctl_forwarding[i], O_RDONLY | O_CLOEXEC);
+		kernel.forwarding_fds[i] = openat(kernel.sysctl_fd, netstate_forwarding[i], O_RDONLY | O_CLOEXEC);
 	if (r == 0) {
 		what = "open the nftables socket";
 		r = nft_fd >= 0 ? nl_channel_adopt(nft_fd, &kernel.nft) : nl_channel_open(NETLINK_NETFILTER, &kernel.nft);

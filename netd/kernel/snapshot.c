@@ -381,7 +381,7 @@ static int read_ports_of(struct kernel *kernel, int bridge)
 	if (!find_link(&kernel->view, bridge))
 		return 0;
 	nl_begin(&request, RTM_GETLINK, NLM_F_DUMP, 0, &header, sizeof(header));
-	nl_put_u32(&request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	/* Without IFLA_EXT_MASK: where there is one, the kernel asks all interfaces for their size first (rtnl_calcit()). */
 	nl_put_u32(&request, IFLA_MASTER, (uint32_t)bridge);
 	return nl_dump(&kernel->rtnl, &request, each_port_of, &kernel->view);
 }
@@ -999,7 +999,7 @@ static int look_at_value(const struct kernel *kernel, const struct netstate_sysc
 	enum dump_value value;
 	char name[IFNAME_SIZE];
 
-	if (strcmp(sysctl->path, "ipv4/ip_forward") == 0 || strcmp(sysctl->path, "ipv6/conf/all/forwarding") == 0) {
+	if (netstate_is_forwarding(sysctl->path)) {
 		sysctl->value = view->forwards[sysctl->path[3] == '6'];
 		return sysctl->value < 0 ? -ENOENT : 0;
 	}
@@ -1075,6 +1075,41 @@ static int look_at_some_sysctls(struct kernel *kernel, const struct netstate *de
 	return r ? r : look_at_sysctls_again(kernel, desired, done, desired->n_sysctls - done);
 }
 
+/* So many more or less are put in, or taken out, one by one. */
+#define CHANGED_SYSCTLS	64
+
+/* The paths in the view are those of another state, which was much the same: the few that differ come and go. -ENOMEM only. */
+static int change_sysctls(struct kernel *kernel, const struct netstate *desired)
+{
+	struct netstate *state = &kernel->view.state;
+	size_t next = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < desired->n_sysctls; i++) {
+		struct netstate_sysctl sysctl = { 0 };
+		int order = 1;
+
+		/* Both are sorted. */
+		while (next < state->n_sysctls && (order = strcmp(state->sysctls[next].path, desired->sysctls[i].path)) < 0)
+			netstate_remove_sysctl(state, next);
+		if (next < state->n_sysctls && order == 0) {
+			state->sysctls[next++].when = desired->sysctls[i].when;
+			continue;
+		}
+		sysctl = desired->sysctls[i];
+		r = look_at_value(kernel, NULL, &sysctl);
+		if (r == 0) {
+			r = netstate_insert_sysctl(state, &sysctl);
+			next++;
+		} else if (r != -ENOMEM) {
+			r = 0;
+		}
+	}
+	while (r == 0 && next < state->n_sysctls)
+		netstate_remove_sysctl(state, state->n_sysctls - 1);
+	return r;
+}
+
 /*
  * The sysctls that @desired names, into the view; one that does not exist is left out. Those of interfaces are as
  * kernel_look() has found them, the others are read now. -ENOMEM only.
@@ -1086,6 +1121,13 @@ int kernel_look_at_sysctls(struct kernel *kernel, const struct netstate *desired
 	size_t next = 0;
 	int r = 0;
 
+	if (!view->all_values && view->new_desire && desired->n_sysctls < view->state.n_sysctls + CHANGED_SYSCTLS &&
+	    view->state.n_sysctls < desired->n_sysctls + CHANGED_SYSCTLS) {
+		r = change_sysctls(kernel, desired);
+		if (r < 0)
+			return r;
+		view->new_desire = false;
+	}
 	if (!view->all_values && !view->new_desire) {
 		r = look_at_some_sysctls(kernel, desired);
 		view->n_touched = 0;

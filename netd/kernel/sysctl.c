@@ -14,8 +14,6 @@
 
 #include "../../lib/fd.h"
 
-const char *const sysctl_forwarding[2] = { "ipv4/ip_forward", "ipv6/conf/all/forwarding" };
-
 /* Paths are made of names of bridges: what would lead out of the directory is refused. */
 static bool path_is_safe(const char *path)
 {
@@ -67,7 +65,7 @@ void sysctl_read_forwarding(const struct kernel *kernel, int ret_forwards[2])
 		if (n > 0)
 			text[n] = '\0';
 		ret_forwards[i] = n > 0 ? atoi(text) : -1;
-		recorder_add_value(kernel->recorder, "read", sysctl_forwarding[i], ret_forwards[i], 0);
+		recorder_add_value(kernel->recorder, "read", netstate_forwarding[i], ret_forwards[i], 0);
 	}
 }
 

@@ -10,4 +10,3 @@ int sysctl_read(const struct kernel *kernel, const char *path, int *ret_value);
 int sysctl_write(struct kernel *kernel, const char *path, int value);
 void sysctl_read_forwarding(const struct kernel *kernel, int ret_forwards[2]);
 
-extern const char *const sysctl_forwarding[2];

@@ -59,18 +59,22 @@ static bool is_own_value(const char *path, const char *bridge)
 		(state)->n_##many = n_kept;					\
 	} while (0)
 
-static void remove_network(struct netstate *state, const struct network *network)
+/* Its elements go to @ret_changed, in their order. -ENOMEM only. */
+static int remove_network(struct netstate *state, const struct network *network, struct netstate *ret_changed)
 {
 	const char *bridge = network->bridge;
+	int r = 0;
 
 	DROP(state, bridges, strcmp(item->network, network->name) == 0);
 	DROP(state, addresses, strcmp(item->link, bridge) == 0);
 	/* There are many; names have zeros behind them. */
-	DROP(state, elements, memcmp(item->network, network->name, NETWORK_NAME_SIZE) == 0);
+	DROP(state, elements, memcmp(item->network, network->name, NETWORK_NAME_SIZE) == 0 &&
+			      (r = r ?: netstate_add_element(ret_changed, item), true));
 	DROP(state, checksums, strcmp(item->bridge, bridge) == 0);
 	DROP(state, shapers, strcmp(item->network, network->name) == 0);
 	DROP(state, sysctls, is_own_value(item->path, bridge));
 	DROP(state, services, strcmp(item->network, network->name) == 0);
+	return r;
 }
 
 static bool has_family(const struct network *network, const struct subnet_choice *choices, size_t n_choices, bool v6)
@@ -132,26 +136,28 @@ static int build_part(const struct network *const networks[], size_t n_networks,
 	int r;
 
 	own.forwarding = NULL;
-	r = desired_build(networks, n_networks, choices, n_choices, &own, ret_part);
+	r = desired_build_part(networks, n_networks, choices, n_choices, &own, ret_part);
 	if (r < 0)
 		return r;
 	*ret_need = forwarding_needed(ret_part);
-	DROP(ret_part, sysctls, strcmp(item->path, "ipv4/ip_forward") == 0 || strcmp(item->path, "ipv6/conf/all/forwarding") == 0);
+	DROP(ret_part, sysctls, netstate_is_forwarding(item->path));
 	return 0;
 }
 
 /*
  * Makes of @state, which desired_build() has built with @options and @choices, what it builds for @networks: those are the same
  * networks, but that those in @added have come, which are among them, and those in @removed have gone, which are not. All must be
- * such as desired_can_change() says. Returns 1; 0 when the whole is to be built, and @state is as it was; or a negative errno as
- * desired_build() has it, and @state is good for nothing but netstate_deinit().
+ * such as desired_can_change() says. Returns 1, and the elements that have come or gone, sorted, in an otherwise empty state that the
+ * caller owns; 0 when the whole is to be built, and @state is as it was; or a negative errno as desired_build() has it, and @state is
+ * good for nothing but netstate_deinit().
  */
 int desired_change(struct netstate *state, const struct network *const networks[], size_t n_networks,
 		   const struct network *const added[], size_t n_added,
 		   const struct network *const removed[], size_t n_removed,
-		   const struct subnet_choice *choices, size_t n_choices, const struct desired_options *options)
+		   const struct subnet_choice *choices, size_t n_choices, const struct desired_options *options,
+		   struct netstate *ret_changed)
 {
-	_cleanup_(netstate_deinit) struct netstate part = NETSTATE_NULL;
+	_cleanup_(netstate_deinit) struct netstate part = NETSTATE_NULL, changed = NETSTATE_NULL;
 	const struct families need = forwarding_needed(state);
 	struct families part_need;
 	int r;
@@ -165,11 +171,17 @@ int desired_change(struct netstate *state, const struct network *const networks[
 	if (part_need.v4 > need.v4 || part_need.v6 > need.v6 ||
 	    (n_removed > 0 && !needs_the_same(networks, n_networks, choices, n_choices, &need)))
 		return 0;
-	for (size_t i = 0; i < n_removed; i++)
-		remove_network(state, removed[i]);
-	r = netstate_merge(state, &part);
+	for (size_t i = 0; r == 0 && i < n_removed; i++)
+		r = remove_network(state, removed[i], &changed);
+	if (r == 0)
+		r = netstate_merge(state, &part);
+	for (size_t i = 0; r == 0 && i < part.n_elements; i++)
+		r = netstate_add_element(&changed, &part.elements[i]);
 	if (r < 0)
 		return r;
 	find_features(state);
+	netstate_sort_elements(&changed);
+	*ret_changed = changed;
+	changed = NETSTATE_NULL;
 	return 1;
 }

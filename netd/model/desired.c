@@ -643,12 +643,8 @@ static void remove_doubles(struct netstate *state)
 	state->n_elements = n;
 }
 
-/*
- * What the kernel should look like for these networks, all of which are to be up and none of which has a
- * problem. @choices are sorted. The state is sorted and the caller's. -ENOMEM, or -EMSGSIZE when the
- * directories' names are too long.
- */
-int desired_build(const struct network *const networks[], size_t n_networks,
+/* As desired_build(), but for the table's fingerprint: for what is to be part of another state. */
+int desired_build_part(const struct network *const networks[], size_t n_networks,
 		  const struct subnet_choice *choices, size_t n_choices,
 		  const struct desired_options *options, struct netstate *ret_state)
 {
@@ -702,11 +698,25 @@ int desired_build(const struct network *const networks[], size_t n_networks,
 	r = add_forwarding(&state, options, &need, &guard);
 	if (r < 0)
 		return r;
-	if (n_networks > 0)
-		state.table.fingerprint = ruleset_fingerprint(&state.table);
 	netstate_sort(&state);
 	remove_doubles(&state);
 	*ret_state = state;
 	state = NETSTATE_NULL;
 	return 0;
+}
+
+/*
+ * What the kernel should look like for these networks, all of which are to be up and none of which has a
+ * problem. @choices are sorted. The state is sorted and the caller's. -ENOMEM, or -EMSGSIZE when the
+ * directories' names are too long.
+ */
+int desired_build(const struct network *const networks[], size_t n_networks,
+		  const struct subnet_choice *choices, size_t n_choices,
+		  const struct desired_options *options, struct netstate *ret_state)
+{
+	int r = desired_build_part(networks, n_networks, choices, n_choices, options, ret_state);
+
+	if (r == 0 && n_networks > 0)
+		ret_state->table.fingerprint = ruleset_fingerprint(&ret_state->table);
+	return r;
 }

@@ -39,11 +39,15 @@ struct desired_options {
 int desired_build(const struct network *const networks[], size_t n_networks,
 		  const struct subnet_choice *choices, size_t n_choices,
 		  const struct desired_options *options, struct netstate *ret_state);
+int desired_build_part(const struct network *const networks[], size_t n_networks,
+		       const struct subnet_choice *choices, size_t n_choices,
+		       const struct desired_options *options, struct netstate *ret_state);
 bool desired_can_change(const struct network *const networks[], size_t n_networks);
 int desired_change(struct netstate *state, const struct network *const networks[], size_t n_networks,
 		   const struct network *const added[], size_t n_added,
 		   const struct network *const removed[], size_t n_removed,
-		   const struct subnet_choice *choices, size_t n_choices, const struct desired_options *options);
+		   const struct subnet_choice *choices, size_t n_choices, const struct desired_options *options,
+		   struct netstate *ret_changed);
 bool desired_needs_checksum(const struct network *network, const struct subnet_choice *choice);
 enum checksum_strategy desired_checksum(const struct network *network, uint8_t possible);
 struct mac desired_mac(const struct network *network, const uint8_t machine_id[static SIPHASH_KEY_SIZE]);

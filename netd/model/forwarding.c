@@ -231,7 +231,7 @@ struct families forwarding_guarded(const struct forwarding *forwarding, const st
 struct families forwarding_needed(const struct netstate *desired)
 {
 	return (struct families){
-		.v4 = netstate_find_sysctl(desired, "ipv4/ip_forward"),
-		.v6 = netstate_find_sysctl(desired, "ipv6/conf/all/forwarding"),
+		.v4 = netstate_find_sysctl(desired, netstate_forwarding[0]),
+		.v6 = netstate_find_sysctl(desired, netstate_forwarding[1]),
 	};
 }

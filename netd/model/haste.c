@@ -149,14 +149,13 @@ static bool is_simple(const struct netstate *desired, const char *path)
 
 static int plan_forwarding(const struct netstate *desired, const int forwards[2], struct plan *plan)
 {
-	static const char *const paths[] = { "ipv4/ip_forward", "ipv6/conf/all/forwarding" };
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(paths); i++) {
-		const struct netstate_sysctl *want = netstate_find_sysctl(desired, paths[i]);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(netstate_forwarding); i++) {
+		const struct netstate_sysctl *want = netstate_find_sysctl(desired, netstate_forwarding[i]);
 		struct plan_step step = { .phase = PHASE_SYSCTLS, .op = PLAN_SYSCTL_SET, .outcome = OUTCOME_UPDATE };
 
-		if (!want || forwards[i] < 0 || forwards[i] == want->value || !is_simple(desired, paths[i]))
+		if (!want || forwards[i] < 0 || forwards[i] == want->value || !is_simple(desired, netstate_forwarding[i]))
 			continue;
 		step.sysctl = *want;
 		r = add_step(plan, &step);

@@ -350,6 +350,14 @@ const struct netstate_sysctl *netstate_find_sysctl(const struct netstate *state,
 	return SEARCH(state, sysctls, path, compare_sysctl_path);
 }
 
+const char *const netstate_forwarding[2] = { "ipv4/ip_forward", "ipv6/conf/all/forwarding" };
+
+/* Is this the place of one of them? */
+bool netstate_is_forwarding(const char *path)
+{
+	return strcmp(path, netstate_forwarding[0]) == 0 || strcmp(path, netstate_forwarding[1]) == 0;
+}
+
 /* Where the sysctls whose paths begin so stand in a sorted state; how many there are is *ret_n. */
 size_t netstate_sysctls_below(const struct netstate *state, const char *prefix, size_t *ret_n)
 {

@@ -298,6 +298,10 @@ struct netstate_sysctl {
 	uint8_t when;			/* enum sysctl_when */
 };
 
+/* The host's own switches for forwarding, IPv4 and IPv6. */
+extern const char *const netstate_forwarding[2];
+bool netstate_is_forwarding(const char *path);
+
 /* A service process of a network. Identity: network. */
 struct netstate_service {
 	char network[NETWORK_NAME_SIZE];

@@ -30,7 +30,7 @@ struct cut {
 	const char (*networks)[NETWORK_NAME_SIZE];
 	size_t n_networks;
 	struct slice *slice;
-	bool changed;			/* some of the networks have come or gone */
+	const struct netstate *changed;	/* elements that have come or gone with some of the networks; NULL: none has */
 	bool whole;			/* it cannot be cut */
 	int error;
 };
@@ -385,28 +385,23 @@ static bool is_stale_of_slice(const struct cut *cut, const struct netstate_eleme
 	       (is_address_of(&cut->slice->desired, element) || is_address_of(&cut->slice->snapshot, element));
 }
 
-/* Both are sorted. What is on one side only, or differs, has to be of the slice's networks. */
+/* All but those that have come or gone are on both sides. What is on one side only, or differs, has to be of the slice's networks. */
 static void cut_elements(struct cut *cut)
 {
-	const struct netstate *desired = cut->desired, *snapshot = cut->snapshot;
-	size_t i = 0, j = 0;
+	const struct netstate_element *last = NULL;
 
-	while (goes_on(cut) && (i < desired->n_elements || j < snapshot->n_elements)) {
-		const struct netstate_element *want = i < desired->n_elements ? &desired->elements[i] : NULL;
-		const struct netstate_element *have = j < snapshot->n_elements ? &snapshot->elements[j] : NULL;
-		int order = !want ? 1 : !have ? -1 : netstate_compare_elements(want, have);
+	for (size_t i = 0; goes_on(cut) && i < cut->changed->n_elements; last = &cut->changed->elements[i++]) {
+		const struct netstate_element *element = &cut->changed->elements[i];
+		const struct netstate_element *want = netstate_find_element(cut->desired, element);
+		const struct netstate_element *have = netstate_find_element(cut->snapshot, element);
 
-		i += order <= 0;
-		j += order >= 0;
-		if (order == 0 && netstate_same_data(want, have))
+		if ((last && netstate_compare_elements(last, element) == 0) || (!want && !have) ||
+		    (want && have && netstate_same_data(want, have)))
 			continue;
-		if (order <= 0)
-			cut->whole |= !is_among(cut, want->network);
-		else
-			cut->whole |= !is_stale_of_slice(cut, have);
-		if (goes_on(cut) && order <= 0)
+		cut->whole = want ? !is_among(cut, want->network) : !is_stale_of_slice(cut, have);
+		if (goes_on(cut) && want)
 			latch(cut, netstate_add_element(&cut->slice->desired, want));
-		if (goes_on(cut) && order >= 0)
+		if (goes_on(cut) && have)
 			latch(cut, netstate_add_element(&cut->slice->snapshot, have));
 	}
 }
@@ -509,12 +504,14 @@ static void cut_sysctls(struct cut *cut)
  * The parts of both states and of the memory, all sorted, that a plan for @networks is made of. plan_build() makes the same
  * steps and the same notes of them, as far as they are about these networks or about all, where the whole had no steps
  * before something happened to these networks, and nobody has changed a rule since. @networks must be different ones. With @changed some of
- * them are desired since, or are not desired any more: the other networks must be as they were.
+ * them are desired since, or are not desired any more, and it has the elements, sorted, that have come or gone with them (one too
+ * many does no harm): the other networks must be as they were. NULL: none has come or gone.
  *
  * Returns 1, and the slice, which the caller owns; 0 when the whole is to be planned; -ENOMEM.
  */
 int slice_build(const struct netstate *desired, const struct netstate *snapshot, const struct plan_memory *memory,
-		const char (*networks)[NETWORK_NAME_SIZE], size_t n_networks, bool changed, struct slice *ret_slice)
+		const char (*networks)[NETWORK_NAME_SIZE], size_t n_networks, const struct netstate *changed,
+		struct slice *ret_slice)
 {
 	_cleanup_(slice_deinit) struct slice slice = SLICE_NULL;
 	struct cut cut = {

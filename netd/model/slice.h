@@ -30,5 +30,6 @@ void slice_mark_link(struct slice_marks *marks, const struct netstate *desired, 
 		     const struct plan_memory *memory, int ifindex);
 
 int slice_build(const struct netstate *desired, const struct netstate *snapshot, const struct plan_memory *memory,
-		const char (*networks)[NETWORK_NAME_SIZE], size_t n_networks, bool changed, struct slice *ret_slice);
+		const char (*networks)[NETWORK_NAME_SIZE], size_t n_networks, const struct netstate *changed,
+		struct slice *ret_slice);
 void slice_deinit(struct slice *slice);

@@ -142,6 +142,17 @@ static void checksum_is_the_first_that_can_be_had(void **state _unused_)
 	world_deinit(&world);
 }
 
+/* What is in @a and not in @b, or is another thing there, is among those that have come or gone. */
+static void check_elements(const struct netstate *a, const struct netstate *b, const struct netstate *changed)
+{
+	for (size_t i = 0; i < a->n_elements; i++) {
+		const struct netstate_element *other = netstate_find_element(b, &a->elements[i]);
+
+		if (!other || !netstate_same_data(&a->elements[i], other))
+			assert_non_null(netstate_find_element(changed, &a->elements[i]));
+	}
+}
+
 /* A state that is changed network by network is, at each moment, the one that is built of all. */
 static void a_change_is_as_good_as_all(void **state _unused_)
 {
@@ -170,6 +181,7 @@ static void a_change_is_as_good_as_all(void **state _unused_)
 	for (unsigned int round = 0; round < 2000; round++) {
 		size_t n_before = 0, n = 0, n_added = 0, n_removed = 0;
 		_cleanup_(netstate_deinit) struct netstate changed = NETSTATE_NULL, built = NETSTATE_NULL;
+		_cleanup_(netstate_deinit) struct netstate built_before = NETSTATE_NULL, elements = NETSTATE_NULL;
 		_cleanup_(freep) char *want = NULL, *got = NULL;
 		uint32_t next;
 
@@ -191,13 +203,17 @@ static void a_change_is_as_good_as_all(void **state _unused_)
 		if (!desired_can_change(added, n_added) || !desired_can_change(removed, n_removed))
 			continue;
 		assert_int_equal(desired_build(before, n_before, world.choices, world.n_choices, &options, &changed), 0);
+		assert_int_equal(desired_build(before, n_before, world.choices, world.n_choices, &options, &built_before), 0);
 		assert_int_equal(desired_build(now, n, world.choices, world.n_choices, &options, &built), 0);
-		if (!desired_change(&changed, now, n, added, n_added, removed, n_removed, world.choices, world.n_choices, &options))
+		if (!desired_change(&changed, now, n, added, n_added, removed, n_removed, world.choices, world.n_choices, &options,
+				    &elements))
 			continue;	/* then it is as it was, and all is built */
 		n_changed++;
 		assert_int_equal(netstate_print(&built, &want), 0);
 		assert_int_equal(netstate_print(&changed, &got), 0);
 		assert_string_equal(want, got);
+		check_elements(&built_before, &built, &elements);
+		check_elements(&built, &built_before, &elements);
 	}
 	assert_true(n_changed > 100);
 	world_deinit(&world);

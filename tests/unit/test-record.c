@@ -56,8 +56,6 @@ static bool is_over(void)
 
 /* The kernel of the file */
 
-const char *const sysctl_forwarding[2] = { "ipv4/ip_forward", "ipv6/conf/all/forwarding" };
-
 void nl_wire_observe(nl_wire_observer observer _unused_, void *data _unused_)
 {
 }
@@ -196,7 +194,7 @@ int sysctl_write(struct kernel *kernel _unused_, const char *path, int value _un
 void sysctl_read_forwarding(const struct kernel *kernel _unused_, int ret_forwards[2])
 {
 	for (size_t i = 0; i < 2; i++)
-		find_value("read", sysctl_forwarding[i], &ret_forwards[i]);
+		find_value("read", netstate_forwarding[i], &ret_forwards[i]);
 }
 
 int tap_apply(struct kernel *kernel _unused_, const struct plan_step *step, struct apply_result *result _unused_)
