@@ -163,6 +163,9 @@ static void a_change_is_as_good_as_all(void **state _unused_)
 		"[Network]\nHostAccess=all\nNAT66=yes\n[Address]\nAddress=fd00:3::1/60\n",
 		"[Network]\nMode=isolated\nHostAccess=none\n[Address]\nAddress=10.0.4.1/29\n[DNS]\nEnable=no\n[DHCP]\nEnable=no\n",
 		"[Network]\nNATPorts=2000-3000\n[Address]\nAddress=10.0.5.1/24\n",
+		"[Network]\nMode=route\nDenyOut=192.168.0.0/16\nAllowOut=192.168.1.9 tcp:631\nDenyIn=tcp:1-1023\n"
+		"[Address]\nAddress=10.0.6.1/24\nAddress=fd00:6::1/64\n"
+		"[Host]\nMACAddress=52:54:00:00:00:06\nAddress=10.0.6.5\nDenyIn=any\nAllowIn=tcp:22\n",
 		"[Network]\nUplink=eth0\n",		/* not one of those that can be changed alone */
 		"[Forward]\nListen=tcp:80\nTo=10.0.7.2\n[Address]\nAddress=10.0.7.1/24\n",
 	};

@@ -250,6 +250,7 @@ static void declare(struct chaos *chaos)
 		"[Network]\nBridge=br-%u-%u%u\n", "[Port]\nIsolated=yes\n", "[Port]\nAddressBinding=lease\nRAGuard=yes\n",
 		"[Port]\nIsolated=yes\nDHCPGuard=yes\nBPDUGuard=yes\nMACBinding=yes\n",
 		"[Bandwidth]\nToGuestsRate=8M\nFromGuestsRate=1%u0K\n", "[Port]\nToGuestRate=1%u0K\nFromGuestRate=4M\nRAGuard=yes\n",
+		"[Network]\nDenyOut=192.168.0.0/16\n[Host]\nMACAddress=52:54:00:00:0%u:05\nDenyOut=any\nAllowOut=203.0.113.5 tcp:443\n",
 		"[Bandwidth]\nToGuestsRate=16M\n[Port]\nToGuestRate=2M\n[Network]\nBridge=br-%u-%u%u\n",
 	};
 	struct subnet_choice *choices = chaos->world.choices;
