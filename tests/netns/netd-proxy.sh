@@ -3,7 +3,8 @@
 # Guests behind a Wi-Fi card, as if bridged (ProxyARP=), with real packets: the host answers for their addresses, for all of
 # those and for nobody else; entries that go are put back, on other LANs there are none, others' stay.
 # Namespaces: this one is the host, with the card wlan0; "ap" is the access point, a bridge that takes frames from wlan0 of
-# the card's own address alone; "router" (the LAN's, with a world behind it) and "peer" are on its LAN; "guest" is a guest.
+# the card's own address alone (tests/vm/wifi.sh has the kernel's 802.11 in its place); "router", with a world behind it,
+# and "peer" are on its LAN; "guest" is a guest.
 
 suite=netd-proxy
 . "$(dirname "$0")/../lib.sh"
@@ -17,17 +18,32 @@ card=02:00:00:00:00:05
 for ns in ap router peer; do ip netns add $ns; ip -n $ns link set lo up; done
 ip -n ap link add lan0 type bridge
 ip -n ap link set lan0 up
-ip link add wlan0 address $card type veth peer name sta netns ap
-ip -n ap link set sta master lan0 up
+if [ -z "${RADIOS-}" ]; then
+	ip link add wlan0 address $card type veth peer name sta netns ap
+	ip -n ap link set sta master lan0 up
+	# What an access point does: a station is known by one address.
+	ip netns exec ap nft "add table bridge ap; add chain bridge ap in { type filter hook prerouting priority 0; };
+		add rule bridge ap in iifname sta ether saddr != $card counter drop"
+fi
 for ns in router peer; do
 	ip -n $ns link add eth0 type veth peer name $ns netns ap
 	ip -n ap link set $ns master lan0 up
 	ip -n $ns link set eth0 up
 done
+# Two radios, given to this namespace by tests/vm/wifi.sh, and a network without a password between them.
+connected() { ip -j link show wlan0 | jq -e '.[0].operstate == "UP"'; }
+if [ -n "${RADIOS-}" ]; then
+	check radios wait_for 60 ip link show wlan1
+	card=$(ip -j link show wlan0 | jq -r '.[0].address')
+	iw phy phy1 set netns name ap
+	printf 'network={\nssid="lan"\nkey_mgmt=NONE\nscan_ssid=1\n}\n' >$root/wpa0
+	printf 'network={\nssid="lan"\nkey_mgmt=NONE\nmode=2\nfrequency=2412\n}\n' >$root/wpa2
+	in_ns ap wpa_supplicant -D nl80211 -i wlan1 -b lan0 -c $root/wpa2 >$root/wpa2.log 2>&1 &
+	wpa_supplicant -D nl80211 -i wlan0 -c $root/wpa0 >$root/wpa0.log 2>&1 &
+	if wait_for 60 connected; then pass connected; else fail connected "$(tail -n 20 $root/wpa*.log)"; exit 1; fi
+	ip -n ap link set wlan1 master lan0
+fi
 ip link set wlan0 up
-# What an access point does: a station is known by one address.
-ip netns exec ap nft "add table bridge ap; add chain bridge ap in { type filter hook prerouting priority 0; };
-	add rule bridge ap in iifname sta ether saddr != $card counter drop"
 home() {
 	ip addr replace 192.168.1.5/24 dev wlan0
 	ip addr replace fd12:3456::5/64 dev wlan0 nodad
@@ -57,19 +73,23 @@ lan=('[Network]' Mode=route Uplink=wlan0 ProxyARP=yes '[Address]' Address=192.16
 	'[DHCP]' Range=192.168.1.200-192.168.1.222 Range=fd12:3456::a00:8-fd12:3456::a00:f)
 
 # --- a bridge does not do: the access point takes nothing from a guest of its own --------------------
-world_bridge br9
-ip link set wlan0 master br9
-ip netns add bridged
-ip link add port9 type veth peer name eth0 netns bridged
-ip link set port9 master br9 up
-ip -n bridged addr add 192.168.1.77/24 dev eth0
-ip -n bridged link set eth0 up
-wait_for 30 has_carrier bridged
 serve peer 7777
-check bridged-fails refused bridged 192.168.1.10 7777
-matches bridged-dropped 'packets [1-9]' "$(ip netns exec ap nft list table bridge ap)"
-ip link set wlan0 nomaster
-ip netns del bridged
+world_bridge br9
+if [ -n "${RADIOS-}" ]; then
+	matches bridged-fails 'not supported|Invalid|not allow' "$(ip link set wlan0 master br9 2>&1)"
+else
+	ip link set wlan0 master br9
+	ip netns add bridged
+	ip link add port9 type veth peer name eth0 netns bridged
+	ip link set port9 master br9 up
+	ip -n bridged addr add 192.168.1.77/24 dev eth0
+	ip -n bridged link set eth0 up
+	wait_for 30 has_carrier bridged
+	check bridged-fails refused bridged 192.168.1.10 7777
+	matches bridged-dropped 'packets [1-9]' "$(ip netns exec ap nft list table bridge ap)"
+	ip link set wlan0 nomaster
+	ip netns del bridged
+fi
 ip link del br9
 
 # --- the guest is in the LAN ------------------------------------------------------------------------
@@ -98,8 +118,8 @@ chmod 755 $root/dhclient-script
 touch $root/dhclient.leases
 sure() { ip -n guest -6 addr show dev eth0 scope link -tentative | grep -q inet6; }
 wait_for 20 sure
-timeout 30 ip netns exec guest dhclient -6 -1 -e LEASE=$root/lease6 -cf /dev/null -lf $root/dhclient.leases -pf $root/dhclient.pid \
-	-sf $root/dhclient-script eth0 >$root/dhclient.log 2>&1
+timeout 30 ip netns exec guest dhclient -6 -1 -e LEASE=$root/lease6 -cf /dev/null -lf $root/dhclient.leases \
+	-pf $root/dhclient.pid -sf $root/dhclient-script eth0 >$root/dhclient.log 2>&1
 [ ! -s $root/dhclient.pid ] || ended "$(cat $root/dhclient.pid)"
 guest4=${address-192.168.1.200} guest6=$(cat $root/lease6 2>/dev/null || echo fd12:3456::a00:9)
 matches lease6-address '^fd12:3456::a00:[89a-f] ' "$guest6 $(tail -n 3 $root/dhclient.log)"
