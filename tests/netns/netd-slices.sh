@@ -57,7 +57,7 @@ all_of() {
 		(.linkinfo | .info_kind, (.info_data // {} | .stp_state, .forward_delay, .vlan_filtering, .nf_call_iptables, .nf_call_ip6tables, .nf_call_arptables),
 		(.info_slave_data // {} | .isolated, .learning, .flood, .locked, .hairpin, .guard)), .inet6_addr_gen_mode]'
 	ip -j addr | jq -cS '.[] | .ifname as $link | .addr_info[]? | select(.scope != "link") | ["address", $link, .local, .prefixlen, .scope, .protocol]'
-	{ ip -j route show table all; ip -6 -j route show table all; } | jq -cS '.[] | select(.dst | test("^(fe80|ff00|multicast)") | not) |
+	{ ip -j route show table all; ip -6 -j route show table all; } | jq -cS '.[] | select(.dst | test("^(fe80|ff00|multicast)") | not) | select(.type != "anycast") |
 		["route", .dst, .dev, .gateway, .table, .protocol, .metric, .type]'
 	nft -j -s list ruleset | jq -cS '.nftables[] | del(.metainfo) | walk(if type == "object" then del(.handle) else . end) |
 		if .set then .set.elem |= (. // [] | sort_by(tostring)) elif .map then .map.elem |= (. // [] | sort_by(tostring)) else . end'
