@@ -172,10 +172,10 @@ static void tell_taken(struct managed *managed, const struct socket_entry *taken
 	text_init(&fix, mend, sizeof(mend));
 	text_add(&text, "%s port %u%s%s is held by ", taken->protocol == IPPROTO_TCP ? "TCP" : "UDP", taken->port, dns ? " of " : "",
 		 dns ? IP_TEXT(&taken->address) : "");
-	managed->withheld_kind = "held";
+	managed->withheld_kind = PROBLEM_HELD;
 	if (find_holder(taken, &holder)) {
 		if (strcmp(holder.command, "dnsmasq") == 0 || strcmp(holder.unit, "dnsmasq.service") == 0)
-			managed->withheld_kind = "held-by-dnsmasq";
+			managed->withheld_kind = PROBLEM_HELD_BY_DNSMASQ;
 		holder_print(&holder, &text);
 		holder_print_fix(&holder, &fix);
 	} else {

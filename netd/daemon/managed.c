@@ -43,11 +43,21 @@ void managed_set_text(const char **text, const char *value)
 	*text = copy ?: "";
 }
 
-/* @kind is a word for what the problem is about, for programs: not owned, for ever; "" where nobody needs to know it apart from others. */
-void managed_set_problem(struct managed *managed, const char *kind, const char *problem)
+/* A word for enum problem_kind; "" where nobody needs to know it apart from others. */
+const char *problem_kind_name(unsigned int kind)
+{
+	static const char *const names[PROBLEM_NOTE] = {
+		[PROBLEM_OTHER] = "", [PROBLEM_FILE] = "file", [PROBLEM_FILE_SECOND] = "file-second", [PROBLEM_HELD] = "held",
+		[PROBLEM_HELD_BY_DNSMASQ] = "held-by-dnsmasq",
+	};
+
+	return kind < PROBLEM_NOTE ? names[kind] : plan_note_name(kind - PROBLEM_NOTE);
+}
+
+void managed_set_problem(struct managed *managed, unsigned int kind, const char *problem)
 {
 	managed_set_text(&managed->problem, problem);
-	managed->problem_kind = kind;
+	managed->problem_kind = (uint8_t)kind;
 }
 
 static void set_texts(struct managed *managed)
@@ -61,7 +71,6 @@ static void set_texts(struct managed *managed)
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		managed_set_text(texts[i], "");
-	managed->config_problem_kind = managed->problem_kind = managed->withheld_kind = "";
 }
 
 static void managed_free(struct managed *managed)
@@ -231,7 +240,7 @@ static int take_over(struct managed_list *list, const struct manager_options *op
 	managed->retry_at_us = managed->child_retry_at_us = 0;
 	managed->n_failures = managed->n_child_failures = 0;
 	managed_set_text(&managed->config_problem, problem ?: "");
-	managed->config_problem_kind = !problem ? "" : error == -ELOOP ? "file-second" : "file";
+	managed->config_problem_kind = !problem ? PROBLEM_OTHER : error == -ELOOP ? PROBLEM_FILE_SECOND : PROBLEM_FILE;
 	if (!problem) {
 		bool first = managed->network.bridge[0] == '\0' || managed->leaving;
 
@@ -407,7 +416,7 @@ int managed_list_load(struct managed_list *list, const struct manager_options *o
 			list->items[i]->leaving = true;
 			list->items[i]->wanted = false;
 			managed_set_text(&list->items[i]->config_problem, "");	/* went with the file */
-			list->items[i]->config_problem_kind = "";
+			list->items[i]->config_problem_kind = PROBLEM_OTHER;
 		}
 	return r;
 }

@@ -41,6 +41,18 @@ enum card_state {
 	CARD_STATE_MAX_,
 };
 
+/* What a problem is about, where programs are told. */
+enum problem_kind {
+	PROBLEM_OTHER,		/* or none */
+	PROBLEM_FILE,
+	PROBLEM_FILE_SECOND,	/* it names a second network card without STP=yes */
+	PROBLEM_HELD,		/* another program has a port of its services */
+	PROBLEM_HELD_BY_DNSMASQ,
+	PROBLEM_NOTE,		/* and from here on the kinds of plan_note */
+};
+
+const char *problem_kind_name(unsigned int kind);
+
 struct managed {
 	struct network network;		/* owned; what is in force */
 	bool declared;			/* its file is there; else it is on its way out */
@@ -50,9 +62,7 @@ struct managed {
 	uint64_t idle_since_us;		/* CLOCK_MONOTONIC: without a port since then; 0: it has some */
 	uint64_t demanded_at_us;	/* CLOCK_MONOTONIC: a guest is on its way */
 	const char *config_problem;	/* owned, as all texts here; "" for none. Of its files, with file and line; what is in force is older then */
-	const char *config_problem_kind;	/* a word for programs, as managed_set_problem() has it */
 	const char *problem;		/* of the last pass, or of its dnsmasq */
-	const char *problem_kind;
 	const char *fix;
 	enum network_state state;
 	uint64_t since_us;		/* CLOCK_REALTIME */
@@ -74,7 +84,6 @@ struct managed {
 	bool service_idle;		/* StartServices=on-demand, and no port has come yet */
 	unsigned int withheld;		/* enum service_part: their ports are somebody else's */
 	const char *withheld_problem;	/* whose */
-	const char *withheld_kind;	/* as problem_kind */
 	const char *withheld_fix;
 	uint64_t withheld_try_us;	/* CLOCK_MONOTONIC: looked at again then, at the latest */
 	unsigned int n_withheld_tries;
@@ -84,6 +93,9 @@ struct managed {
 	const char *taps_failure;	/* one that could not be made or changed; "" for none */
 	const char *card_problem;	/* why its network card was not moved, or was moved back */
 	const char *card_fix;
+	uint8_t config_problem_kind;	/* enum problem_kind, as the next two */
+	uint8_t problem_kind;
+	uint8_t withheld_kind;
 	uint8_t card_state;		/* enum card_state, of one that was moved: of the last pass about this network */
 	bool card_refused;		/* its bridge is not to be made */
 	bool card_owned;		/* because another program manages the card */
@@ -123,7 +135,7 @@ int managed_list_verify(const struct managed_list *list, const struct manager_op
 			struct failure *failure);
 void managed_list_sweep(struct managed_list *list);
 void managed_set_text(const char **text, const char *value);
-void managed_set_problem(struct managed *managed, const char *kind, const char *problem);
+void managed_set_problem(struct managed *managed, unsigned int kind, const char *problem);
 void managed_set_state(struct managed *managed, enum network_state state);
 
 int managed_remember_wanted(const struct managed *managed, const struct manager_options *options);

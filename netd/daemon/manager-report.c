@@ -91,7 +91,7 @@ void manager_report_briefly(const struct manager *manager, size_t i, struct netw
 		.mode = managed->network.bridge[0] ? network_mode_names[managed->network.mode] : "",
 		.bridge = managed->network.bridge,
 		.problem = managed->config_problem[0] ? managed->config_problem : managed->problem,
-		.problem_kind = managed->config_problem[0] ? managed->config_problem_kind : managed->problem_kind,
+		.problem_kind = problem_kind_name(managed->config_problem[0] ? managed->config_problem_kind : managed->problem_kind),
 		.fix = managed->fix,
 		.taps_problem = managed->taps_problem,
 		.since_us = managed->since_us,

@@ -37,7 +37,7 @@ void manager_note_failure(struct manager *manager, const char *network, const ch
 	if (strcmp(managed->problem, text) != 0)
 		sd_journal_send("MESSAGE=network %s: %s", network, text, "PRIORITY=3", "NETWORK=%s", network,
 				"BRIDGE=%s", managed->network.bridge, NULL);
-	managed_set_problem(managed, "", text);
+	managed_set_problem(managed, PROBLEM_OTHER, text);
 	managed->retry_at_us = clock_us() + backoff_us(RETRY_US, managed->n_failures++);
 	managed_set_state(managed, NETWORK_FAILED);
 	manager_want_pass_at(manager, managed->retry_at_us);
@@ -105,7 +105,7 @@ static void tell_note(struct managed *managed, const struct plan_note *note)
 	case NOTE_DEGRADING: managed_set_state(managed, NETWORK_DEGRADED); break;
 	case NOTE_REMARK: break;
 	}
-	managed_set_problem(managed, plan_note_name(note->kind), problem);
+	managed_set_problem(managed, PROBLEM_NOTE + note->kind, problem);
 	managed_set_text(&managed->fix, mend);
 }
 
@@ -183,14 +183,14 @@ static bool tell_service(struct managed *managed)
 	const char *fix, *problem = services_problem(managed, &fix);
 
 	if (problem[0]) {
-		managed_set_problem(managed, problem == managed->withheld_problem ? managed->withheld_kind : "", problem);
+		managed_set_problem(managed, problem == managed->withheld_problem ? managed->withheld_kind : PROBLEM_OTHER, problem);
 		managed_set_text(&managed->fix, fix);
 		managed_set_state(managed, NETWORK_DEGRADED);
 		return true;
 	}
 	if (services_are_ready(managed) || managed->state == NETWORK_RUNNING)
 		return false;
-	managed_set_problem(managed, "", "");
+	managed_set_problem(managed, PROBLEM_OTHER, "");
 	managed_set_state(managed, NETWORK_STARTING);
 	return true;
 }
@@ -208,7 +208,7 @@ static bool is_unchecked(const struct manager *manager, struct managed *managed)
 	if (managed->problem[0] ||
 	    !checksums_problem(&manager->checksums, &managed->network, choice, problem, sizeof(problem)))
 		return false;
-	managed_set_problem(managed, "", problem);
+	managed_set_problem(managed, PROBLEM_OTHER, problem);
 	return managed->network.checksum != NETWORK_CHECKSUM_AUTO;
 }
 
@@ -224,7 +224,7 @@ static bool is_unrated(const struct manager *manager, struct managed *managed)
 	text_init(&text, buffer, sizeof(buffer));
 	rates_explain(missing, &text);
 	if (!managed->problem[0])
-		managed_set_problem(managed, "", buffer);
+		managed_set_problem(managed, PROBLEM_OTHER, buffer);
 	return true;
 }
 
@@ -236,7 +236,7 @@ static void tell_taken(struct managed *managed)
 
 	text_init(&text, buffer, sizeof(buffer));
 	taken_look(&managed->network, &text);
-	managed_set_problem(managed, "", buffer);
+	managed_set_problem(managed, PROBLEM_OTHER, buffer);
 }
 
 /* A peer that does not name this network, or is not there: nothing is opened, and somebody expects it to be. */
@@ -252,7 +252,7 @@ static void tell_peers(const struct manager *manager, struct managed *managed)
 			continue;
 		snprintf(buffer, sizeof(buffer), peer ? "Peer=%s: network %s does not name this one as its peer, so nothing is opened" :
 			 "Peer=%s: there is no network %s", network->peers[i], network->peers[i]);
-		managed_set_problem(managed, "", buffer);
+		managed_set_problem(managed, PROBLEM_OTHER, buffer);
 		return;
 	}
 }
@@ -272,7 +272,7 @@ static bool tell_card(const struct manager *manager, struct managed *managed)
 	managed->card_state = state = uplinks_tell(&manager->uplinks, managed, &problem_text, &fix_text);
 	if (!problem[0])
 		return false;
-	managed_set_problem(managed, "", problem);
+	managed_set_problem(managed, PROBLEM_OTHER, problem);
 	managed_set_text(&managed->fix, fix);
 	if (state == CARD_TRIAL)
 		managed_set_state(managed, NETWORK_STARTING);
@@ -361,7 +361,7 @@ int manager_update_states(struct manager *manager, const struct pass *pass)
 		if (managed->retry_at_us)
 			continue;
 		if (manager->shared_problem[0] && managed->wanted) {
-			managed_set_problem(managed, "", manager->shared_problem);
+			managed_set_problem(managed, PROBLEM_OTHER, manager->shared_problem);
 			managed_set_state(managed, NETWORK_DEGRADED);
 			continue;
 		}
@@ -377,7 +377,7 @@ int manager_update_states(struct manager *manager, const struct pass *pass)
 			managed_set_state(managed, NETWORK_FAILED);
 		} else if (!managed->wanted) {
 			managed_set_state(managed, managed->card_failed ? NETWORK_FAILED : NETWORK_STOPPED);
-			managed_set_problem(managed, "", managed->card_failed ? managed->card_problem : "");
+			managed_set_problem(managed, PROBLEM_OTHER, managed->card_failed ? managed->card_problem : "");
 		} else if (!tell_card(manager, managed)) {
 			const char *block = firewalld_problem_of(manager->firewalld, managed->network.bridge);
 
@@ -393,7 +393,7 @@ int manager_update_states(struct manager *manager, const struct pass *pass)
 			if (!block[0])
 				block = managed->taps_failure;
 			if (block[0])
-				managed_set_problem(managed, "", block);
+				managed_set_problem(managed, PROBLEM_OTHER, block);
 			else
 				tell_taken(managed);
 			if (!managed->problem[0])
