@@ -77,12 +77,19 @@ boot ipxe -machine pc,accel=tcg,graphics=off -m 128 -boot n -device virtio-net-p
 ipxe=$pid
 for code in /usr/share/OVMF/OVMF_CODE{_4M,}.fd /usr/share/edk2/ovmf/OVMF_CODE.fd; do [ ! -r $code ] || break; done
 if [ -r $code ]; then
-	# It remembers where it booted from; without random numbers it has no network. Without PXE over IPv4 it is there in 10 s.
-	cp ${code/CODE/VARS} $root/vars
-	boot boot -machine q35,accel=tcg,graphics=off -m 256 -drive if=pflash,format=raw,readonly=on,file=$code \
-		-drive if=pflash,format=raw,file=$root/vars -fw_cfg name=opt/org.tianocore/IPv4PXESupport,string=n -device virtio-rng-pci \
-		-device virtio-net-pci,netdev=n0,mac=52:54:00:95:00:01,romfile=,bootindex=1
-	uefi=$pid
+	# It remembers where it booted from; without random numbers it has no network. Without PXE over IPv4 it is there in 10 s. It
+	# waits 5 s for a web server and no longer, which a busy machine may take: then it ends in its shell, and is started anew.
+	for attempt in 1 2 3; do
+		cp ${code/CODE/VARS} $root/vars
+		boot boot -machine q35,accel=tcg,graphics=off -m 256 -drive if=pflash,format=raw,readonly=on,file=$code \
+			-drive if=pflash,format=raw,file=$root/vars -fw_cfg name=opt/org.tianocore/IPv4PXESupport,string=n -device virtio-rng-pci \
+			-device virtio-net-pci,netdev=n0,mac=52:54:00:95:00:01,romfile=,bootindex=1
+		uefi=$pid
+		wait_for 120 says boot 'this came by HTTP\|Shell>'
+		[ $attempt -lt 3 ] && says boot 'Shell>' || break
+		ended $uefi
+		ip link del tap-boot
+	done
 	hears uefi-tftp boot 'this came by TFTP'
 	matches uefi-tftp-file 'NBP filename is efi/tftp.efi' "$(said boot)"
 	matches uefi-tftp-address 'Station IP address is FD95:0:0:0:0:0:0:1' "$(said boot)"
