@@ -37,6 +37,7 @@ struct golden_section {
 
 struct golden {
 	char path[512];
+	char *head;			/* owned: what stands before the first section */
 	struct golden_section sections[GOLDEN_SECTIONS];
 	size_t n;
 };
@@ -45,16 +46,19 @@ static inline void golden_deinit(struct golden *golden)
 {
 	for (size_t i = 0; i < golden->n; i++)
 		free(golden->sections[i].text);
+	free(golden->head);
 	golden->n = 0;
 }
 
 static inline void golden_load(const char *path, struct golden *golden)
 {
-	FILE *file = fopen(path, "r"), *out = NULL;
+	FILE *file = fopen(path, "r"), *out;
 	char line[4096];
 	size_t size;
 
 	memset(golden, 0, sizeof(*golden));
+	out = open_memstream(&golden->head, &size);
+	assert_non_null(out);
 	snprintf(golden->path, sizeof(golden->path), "%s", path);
 	if (!file)
 		fail_msg("%s: cannot be read (the tests run from the top of the tree)", path);
@@ -64,16 +68,14 @@ static inline void golden_load(const char *path, struct golden *golden)
 
 			assert_true(golden->n <= GOLDEN_SECTIONS);
 			sscanf(line, "== %63s %63s", section->name, section->argument);
-			if (out)
-				fclose(out);
+			fclose(out);
 			out = open_memstream(&section->text, &size);
 			assert_non_null(out);
-		} else if (out) {
+		} else {
 			fputs(line, out);
 		}
 	}
-	if (out)
-		fclose(out);
+	fclose(out);
 	fclose(file);
 }
 
@@ -105,7 +107,7 @@ static inline void golden_check(struct golden *golden, const char *name, const c
 			golden->sections[i].text = strdup(got);
 			file = fopen(golden->path, "w");
 			assert_non_null(file);
-			fprintf(file, "# SPDX-License-Identifier: GPL-2.0-or-later\n");
+			fputs(golden->head, file);
 			for (size_t j = 0; j < golden->n; j++)
 				fprintf(file, "== %s%s%s\n%s", golden->sections[j].name,
 					*golden->sections[j].argument ? " " : "", golden->sections[j].argument,
