@@ -674,10 +674,12 @@ static bool is_proxied(const struct netstate *desired, const struct netstate_add
 int kernel_watch_routes(struct kernel *kernel, const struct netstate *desired)
 {
 	struct view *view = &kernel->view;
+	const bool proxied = netstate_has_proxied(desired);
 	struct netstate_route *watched;
 	size_t n = 0, n_proxied = 0;
 
-	for (size_t i = 0; i < desired->n_addresses; i++)
+	/* Mostly there is none: no address is looked at then. */
+	for (size_t i = 0; proxied && i < desired->n_addresses; i++)
 		n_proxied += is_proxied(desired, &desired->addresses[i]);
 	watched = calloc(desired->n_routes + n_proxied + 1, sizeof(*watched));
 	if (!watched)
