@@ -59,30 +59,32 @@ struct managed {
 	bool leaving;			/* its file was gone when it was last looked for */
 	bool wanted;			/* to be up */
 	bool stopped_by_hand;		/* and so not to be brought up for a guest */
+	bool card_ask;			/* the next move of its network card is to be confirmed by somebody */
+	bool adopted;			/* what an earlier daemon left running was looked for */
+	bool listens;			/* its service's sockets are where they should be */
+	bool service_idle;		/* StartServices=on-demand, and no port has come yet */
 	uint64_t idle_since_us;		/* CLOCK_MONOTONIC: without a port since then; 0: it has some */
 	uint64_t demanded_at_us;	/* CLOCK_MONOTONIC: a guest is on its way */
 	const char *config_problem;	/* owned, as all texts here; "" for none. Of its files, with file and line; what is in force is older then */
 	const char *problem;		/* of the last pass, or of its dnsmasq */
 	const char *fix;
 	enum network_state state;
+	unsigned int n_failures;	/* passes in a row that failed for it */
 	uint64_t since_us;		/* CLOCK_REALTIME */
 	uint64_t n_repairs;
 	uint32_t *repairs;		/* owned; by enum plan_op: how many of them had such a step; NULL: none was */
 	unsigned int n_ports;
 	unsigned int n_redone;		/* passes with something to repair of it, within the window of manager-due.c */
 
-	bool adopted;			/* what an earlier daemon left running was looked for */
 	struct child child;		/* owned */
 	sd_event_source *child_source;	/* owned */
 	sd_event_source *words_source;	/* owned: on what it says while it starts */
-	unsigned int n_child_failures;	/* in a row */
 	uint64_t child_started_us;	/* CLOCK_MONOTONIC */
 	uint64_t child_retry_at_us;	/* CLOCK_MONOTONIC: not started before that; 0: any time */
 	const char *child_problem;	/* why it does not run well; "" when it does */
-	bool listens;			/* its sockets are where they should be */
 	uint64_t deaf_since_us;		/* CLOCK_MONOTONIC: ready, and does not listen; 0: it does */
-	bool service_idle;		/* StartServices=on-demand, and no port has come yet */
 	unsigned int withheld;		/* enum service_part: their ports are somebody else's */
+	unsigned int n_child_failures;	/* in a row */
 	const char *withheld_problem;	/* whose */
 	const char *withheld_fix;
 	uint64_t withheld_try_us;	/* CLOCK_MONOTONIC: looked at again then, at the latest */
@@ -102,10 +104,8 @@ struct managed {
 	bool card_failed;		/* it was moved back: not again before somebody says so */
 	struct ip left6;		/* a prefix that guests are still to be told is over; no family: none */
 	bool no_other_prefix;		/* than the one that it was to leave; until nobody else is there any more */
-	bool card_ask;			/* the next move is to be confirmed by somebody */
 	const char *twins_problem;	/* two guests with one address; "" for none */
 	uint64_t retry_at_us;		/* CLOCK_MONOTONIC: left out of passes until then; 0: not */
-	unsigned int n_failures;	/* passes in a row that failed for it */
 
 	struct leases leases;		/* owned */
 };

@@ -196,6 +196,9 @@ struct network_tap {
 
 struct network {
 	char name[NETWORK_NAME_SIZE];
+	uint8_t mode;			/* enum network_mode */
+	uint8_t host_access;		/* enum network_host_access */
+	bool stp;
 	char **paths;			/* owned: its file and its drop-ins, as they were given */
 	size_t n_paths;
 	struct network_said *said;	/* owned: the keys that were said, in any order */
@@ -203,60 +206,58 @@ struct network {
 	char *problem;			/* owned: why the network cannot be, with file and line; NULL: it can */
 	int problem_error;		/* what config_parse() has returned with it */
 
-	uint8_t mode;			/* enum network_mode */
-	uint8_t host_access;		/* enum network_host_access */
 	char bridge[IFNAME_SIZE];
+	uint32_t mtu;
 	size_t n_altnames;
 	char altnames[LIMIT_NETWORK_NAMES][IFNAME_SIZE];	/* alternative ones of the bridge, besides the network's */
-	bool mac_given;
 	struct mac mac;
-	uint32_t mtu;
+	bool mac_given;
 	bool autostart;			/* there from the start */
-	bool on_demand;			/* not autostart: comes with the first tap and goes without ports */
 	uint32_t idle_timeout_s;	/* NETWORK_NEVER */
+	bool on_demand;			/* not autostart: comes with the first tap and goes without ports */
 	bool services_on_demand;	/* DHCP and DNS begin with the first port */
 	bool coexist;			/* rules of ours may be in the places of other firewalls */
 	uint8_t checksum;		/* enum network_checksum */
-
+	bool proxy_arp;			/* the host answers for its guests on its uplink */
+	bool nat66;
+	bool keeps_none;		/* Ports=none */
 	bool forward_guard;		/* the host is to forward for us alone */
+	uint32_t confirm_timeout_s;	/* of a network card that becomes a port */
+
 	size_t n_uplinks;
 	char (*uplinks)[IFNAME_SIZE];	/* owned, as all lists here; none: every way out will do */
-	bool proxy_arp;			/* the host answers for its guests on its uplink */
-	uint32_t confirm_timeout_s;	/* of a network card that becomes a port */
-	bool stp;
 	struct ip nat_first[2], nat_last[2];	/* IPv4, IPv6; no family: the address of the way out */
 	uint16_t nat_ports[2];		/* first and last; 0: 1024 to 65535 */
-	bool nat66;
 	size_t n_peers;
 	char (*peers)[NETWORK_NAME_SIZE];	/* networks that are to be reached, when they want it too */
 
-	bool keeps_none;		/* Ports=none */
 	size_t n_kept_ports;
 	char (*kept_ports)[IFNAME_SIZE];	/* patterns for names of others' taps */
 
 	bool address_auto;		/* for each family that no address is written for */
 	uint8_t renumber;		/* enum network_renumber: when those give way to a route of others */
+	bool dhcp;
+	bool dns;
+	uint32_t lease_time_s;		/* NETWORK_LEASE_FOREVER */
 	size_t n_addresses;
 	struct network_address *addresses;
 
-	bool dhcp;
 	size_t n_ranges;
 	struct network_range *ranges;		/* none of IPv4: all of the prefix */
 	bool only_hosts;		/* addresses for [Host]s alone */
 	bool by_client_id;		/* guests are told apart by that, not by their Ethernet addresses */
 	bool no_router;
+	bool split_all;			/* one of `splits` is for all names */
 	struct ip router;		/* no family: the gateway */
+	struct ip boot_servers[2];	/* IPv4, IPv6; no family: the gateway */
 	size_t n_ntp;
 	struct ip *ntp;
 	struct network_texts options;	/* as dnsmasq writes them behind dhcp-option= */
-	uint32_t lease_time_s;		/* NETWORK_LEASE_FOREVER */
 
-	bool dns;
 	char *domain;			/* owned */
 	size_t n_forwarders;
 	struct ip *forwarders;
 	struct network_texts splits;	/* other servers, as dnsmasq writes them behind server= */
-	bool split_all;			/* one of those is for all names */
 	struct network_texts names;	/* lines of /etc/hosts */
 	struct network_texts records;	/* lines of dnsmasq's configuration */
 
@@ -264,7 +265,6 @@ struct network {
 	size_t n_hosts;
 	char *boot_root;		/* owned; NULL: no TFTP */
 	char *boot_files[BOOT_CLIENT_MAX_];	/* owned; paths below the root, or addresses of the web; NULL: none */
-	struct ip boot_servers[2];	/* IPv4, IPv6; no family: the gateway */
 	struct network_forward *forwards;	/* owned */
 	size_t n_forwards;
 	struct network_route *routes;	/* owned */
@@ -274,12 +274,12 @@ struct network {
 	struct network_reach *reach;	/* owned */
 	size_t n_reach;
 
+	struct network_rate *rates;	/* owned; all of enum network_rate_id, or NULL: as much as there is */
 	/* What ports of guests may not do: [Port]. */
 	bool port_isolated;
 	bool mac_binding;
 	bool address_binding;		/* then MAC binding, too */
 	bool ra_guard, dhcp_guard, bpdu_guard;
-	struct network_rate *rates;	/* owned; all of enum network_rate_id, or NULL: as much as there is */
 };
 
 #define NETWORK_NULL (struct network){ 0 }
