@@ -213,7 +213,7 @@ int manager_build_desire(struct manager *manager, struct pass *pass, bool same_n
 	struct desire *desire = &manager->desire;
 	struct netstate state;
 	struct desired_options options;
-	bool same_options;
+	bool same_options, known;
 	int r;
 
 	memset(&options, 0, sizeof(options));	/* compared as bytes */
@@ -241,10 +241,14 @@ int manager_build_desire(struct manager *manager, struct pass *pass, bool same_n
 	if (!networks)
 		return -ENOMEM;
 	memcpy(networks, pass->wanted, pass->n_wanted * sizeof(*networks));
+	netstate_deinit(&pass->changed);
 	r = make_state(manager, pass, &options, !same_networks && same_options, &state);
 	if (r < 0)
 		return r;
+	known = !manager->kernel.view.new_desire && pass->changed.n_elements > 0;
 	r = kernel_watch_routes(&manager->kernel, &state);
+	if (r == 0 && known)
+		r = kernel_change_sysctls(&manager->kernel, &state, &pass->changed);
 	if (r < 0) {
 		netstate_deinit(&state);
 		return r;

@@ -51,6 +51,8 @@ struct view {
 	struct netstate_route *watched;	/* owned: what is wanted of routes; those of others to there are kept and looked for */
 	size_t n_watched;
 	uint64_t changes;		/* to links, ports and addresses: another number, another state */
+	uint64_t devices_of;		/* one more than that of which the devices were found; 0: of none */
+	int devices_forwards[2];	/* and of these values */
 	uint64_t wholes;		/* likewise, when a part was read as a whole and was not as before */
 	bool all_links;			/* the last look was at all links */
 	int forwards[2];		/* the host's switches for IPv4 and IPv6; -1: there is none */

@@ -777,10 +777,15 @@ static bool has_value(const struct view_link *link, enum dump_value value, int32
 /* Interfaces of which there is something to say. */
 static int find_devices(struct view *view)
 {
+	const uint64_t now = view->changes + 1;
 	const bool off4 = view->forwards[0] == 0, off6 = view->forwards[1] == 0;
 	const struct netstate_device all = { .name = "all", .off4 = off4, .off6 = off6 };
 	int r;
 
+	/* They are as they were while the links are, and their addresses and routes. */
+	if (view->devices_of == now && memcmp(view->devices_forwards, view->forwards, sizeof(view->forwards)) == 0)
+		return 0;
+	view->devices_of = 0;
 	view->state.n_devices = 0;
 	r = netstate_add_device(&view->state, &all);
 	for (size_t i = 0; r == 0 && i < view->n_links; i++) {
@@ -798,6 +803,8 @@ static int find_devices(struct view *view)
 		r = netstate_add_device(&view->state, &device);
 	}
 	netstate_sort_devices(&view->state);
+	memcpy(view->devices_forwards, view->forwards, sizeof(view->forwards));
+	view->devices_of = r == 0 ? now : 0;
 	return r;
 }
 
@@ -1077,38 +1084,25 @@ static int look_at_some_sysctls(struct kernel *kernel, const struct netstate *de
 	return r ? r : look_at_sysctls_again(kernel, desired, done, desired->n_sysctls - done);
 }
 
-/* So many more or less are put in, or taken out, one by one. */
-#define CHANGED_SYSCTLS	64
-
-/* The paths in the view are those of another state, which was much the same: the few that differ come and go. -ENOMEM only. */
-static int change_sysctls(struct kernel *kernel, const struct netstate *desired)
+/*
+ * The sysctls of another state are desired, and differ from those before by some of @changed: those come into the view, or go. To be
+ * called when kernel_watch_routes() was, and the view was that of the state before. -ENOMEM only.
+ */
+int kernel_change_sysctls(struct kernel *kernel, const struct netstate *desired, const struct netstate *changed)
 {
 	struct netstate *state = &kernel->view.state;
-	size_t next = 0;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < desired->n_sysctls; i++) {
-		struct netstate_sysctl sysctl = { 0 };
-		int order = 1;
+	for (size_t i = 0; r == 0 && i < changed->n_sysctls; i++) {
+		const struct netstate_sysctl *want = netstate_find_sysctl(desired, changed->sysctls[i].path);
+		const struct netstate_sysctl *have = netstate_find_sysctl(state, changed->sysctls[i].path);
 
-		/* Both are sorted. */
-		while (next < state->n_sysctls && (order = strcmp(state->sysctls[next].path, desired->sysctls[i].path)) < 0)
-			netstate_remove_sysctl(state, next);
-		if (next < state->n_sysctls && order == 0) {
-			state->sysctls[next++].when = desired->sysctls[i].when;
-			continue;
-		}
-		sysctl = desired->sysctls[i];
-		r = look_at_value(kernel, NULL, &sysctl);
-		if (r == 0) {
-			r = netstate_insert_sysctl(state, &sysctl);
-			next++;
-		} else if (r != -ENOMEM) {
-			r = 0;
-		}
+		if (want)
+			r = look_at_sysctl_again(kernel, want);
+		else if (have)
+			netstate_remove_sysctl(state, (size_t)(have - state->sysctls));
 	}
-	while (r == 0 && next < state->n_sysctls)
-		netstate_remove_sysctl(state, state->n_sysctls - 1);
+	kernel->view.new_desire = r < 0;
 	return r;
 }
 
@@ -1123,13 +1117,6 @@ int kernel_look_at_sysctls(struct kernel *kernel, const struct netstate *desired
 	size_t next = 0;
 	int r = 0;
 
-	if (!view->all_values && view->new_desire && desired->n_sysctls < view->state.n_sysctls + CHANGED_SYSCTLS &&
-	    view->state.n_sysctls < desired->n_sysctls + CHANGED_SYSCTLS) {
-		r = change_sysctls(kernel, desired);
-		if (r < 0)
-			return r;
-		view->new_desire = false;
-	}
 	if (!view->all_values && !view->new_desire) {
 		r = look_at_some_sysctls(kernel, desired);
 		view->n_touched = 0;

@@ -143,7 +143,7 @@ static void checksum_is_the_first_that_can_be_had(void **state _unused_)
 }
 
 /* What is in @a and not in @b, or is another thing there, is among those that have come or gone. */
-static void check_elements(const struct netstate *a, const struct netstate *b, const struct netstate *changed)
+static void check_changed(const struct netstate *a, const struct netstate *b, const struct netstate *changed)
 {
 	for (size_t i = 0; i < a->n_elements; i++) {
 		const struct netstate_element *other = netstate_find_element(b, &a->elements[i]);
@@ -151,6 +151,9 @@ static void check_elements(const struct netstate *a, const struct netstate *b, c
 		if (!other || !netstate_same_data(&a->elements[i], other))
 			assert_non_null(netstate_find_element(changed, &a->elements[i]));
 	}
+	for (size_t i = 0; i < a->n_sysctls; i++)
+		if (!netstate_find_sysctl(b, a->sysctls[i].path))
+			assert_non_null(netstate_find_sysctl(changed, a->sysctls[i].path));
 }
 
 /* A state that is changed network by network is, at each moment, the one that is built of all. */
@@ -215,8 +218,8 @@ static void a_change_is_as_good_as_all(void **state _unused_)
 		assert_int_equal(netstate_print(&built, &want), 0);
 		assert_int_equal(netstate_print(&changed, &got), 0);
 		assert_string_equal(want, got);
-		check_elements(&built_before, &built, &elements);
-		check_elements(&built, &built_before, &elements);
+		check_changed(&built_before, &built, &elements);
+		check_changed(&built, &built_before, &elements);
 	}
 	assert_true(n_changed > 100);
 	world_deinit(&world);
