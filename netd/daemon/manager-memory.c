@@ -50,7 +50,7 @@ void manager_load_choices(struct manager *manager)
 			read_avoided(manager, word);
 		if (n != 3 || strlen(word) >= sizeof(choice.network))
 			continue;
-		snprintf(choice.network, sizeof(choice.network), "%s", word);
+		memcpy(choice.network, word, strlen(word) + 1);
 		if (strcmp(v4, "-") != 0 && ip_parse(v4, &choice.address4) < 0)
 			continue;
 		if (strcmp(v6, "-") != 0 && ip_parse(v6, &choice.address6) < 0)
