@@ -27,11 +27,14 @@
 /* Is @ip one that the host is to answer for, of the network with this address of its own? */
 static bool is_answered(const struct netstate_address *own, const struct ip *ip)
 {
-	const size_t last = ip_length(ip) - 1;
-	const uint8_t hosts = (uint8_t)((1U << (ip_bits(&own->address) - own->prefix_length)) - 1);
-	const uint8_t number = ip->bytes_be[last] & hosts;
+	const unsigned int n_bits = (unsigned int)(ip_bits(&own->address) - own->prefix_length);
+	uint8_t hosts, number;
 
-	if (ip->family != own->address.family || !ip_overlaps(&own->address, own->prefix_length, ip, ip_bits(ip)) || number == 0)
+	if (ip->family != own->address.family || n_bits > PROXY_BITS || !ip_overlaps(&own->address, own->prefix_length, ip, ip_bits(ip)))
+		return false;
+	hosts = (uint8_t)((1U << n_bits) - 1);
+	number = ip->bytes_be[ip_length(ip) - 1] & hosts;
+	if (number == 0)
 		return false;
 	return ip_is_v6(ip) || (number != hosts && memcmp(ip, &own->address, sizeof(*ip)) != 0);
 }
