@@ -203,9 +203,10 @@ test_files() {
 	bad_file file_device "$policy_file is not a regular file"
 	rm $policy_file
 	"$world/tools/observe-journal" $policy_file &
+	observer=$!
 	wait_for 10 test -S $policy_file
 	bad_file file_socket "$policy_file is not a regular file"
-	ended $!
+	ended $observer
 	rm $policy_file
 	ln -s bridge.conf $policy_file
 	bad_file file_link_to_itself "$policy_file: (Too many levels of symbolic links|Symbolic link loop)"
