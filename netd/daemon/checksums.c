@@ -138,43 +138,24 @@ static void listen_to_queue(struct checksums *checksums)
 }
 
 /*
- * Will checksums_choose() say what it said the last time, if the networks are the same but for some that have gone, and those in
- * @added? While nobody listens to the queue, and none of these is the first that needs that, or an answer that was not had yet.
- */
-bool checksums_stay(const struct checksums *checksums, const struct network *const added[], size_t n_added,
-		    const struct subnet_choice *choices, size_t n_choices)
-{
-	for (size_t i = 0; i < n_added; i++) {
-		if (!desired_needs_checksum(added[i], subnet_find(choices, n_choices, added[i]->name)))
-			continue;
-		for (enum checksum_strategy strategy = CHECKSUM_NFT; strategy < CHECKSUM_MAX_; strategy++) {
-			if (desired_checksum(added[i], (uint8_t)(1 << strategy)) == CHECKSUM_OFF)
-				continue;
-			if (checksums->states[strategy] == CHECKSUM_UNKNOWN)
-				return false;
-			if (checksums->states[strategy] == CHECKSUM_POSSIBLE) {
-				if (strategy == CHECKSUM_QUEUE)
-					return false;
-				break;
-			}
-		}
-	}
-	return !checksums->source;
-}
-
-/*
  * Before a pass: finds out what these networks, all of which are to be up, can have, and begins or ends to listen.
- * Returns what is possible, bit n for each enum checksum_strategy. @same: the networks are those of the last time.
- * With @only_look nothing is begun.
+ * Returns what is possible, bit n for each enum checksum_strategy. @same: the networks are those of the last time. @added: they
+ * are, but for some that have gone, and these; NULL: that is not known. With @only_look nothing is begun.
  */
 uint8_t checksums_choose(struct checksums *checksums, const struct network *const networks[], size_t n_networks,
-			 const struct subnet_choice *choices, size_t n_choices, bool same, bool only_look)
+			 const struct network *const added[], size_t n_added, const struct subnet_choice *choices, size_t n_choices,
+			 bool same, bool only_look)
 {
 	bool listen = false;
 
 	ask_again(checksums);
 	if (same && !checksums->changed)
 		return checksums->possible;
+	/* Those that were there need nobody to listen; nor is anybody there who could stop. */
+	if (added && !checksums->changed && !checksums->source) {
+		networks = added;
+		n_networks = n_added;
+	}
 	checksums->changed = false;
 	for (size_t i = 0; i < n_networks; i++) {
 		const struct subnet_choice *choice = subnet_find(choices, n_choices, networks[i]->name);

@@ -27,10 +27,9 @@ struct checksums {
 void checksums_init(struct checksums *checksums, sd_event *event, struct kernel *kernel);
 void checksums_deinit(struct checksums *checksums);
 void checksums_forget(struct checksums *checksums);
-bool checksums_stay(const struct checksums *checksums, const struct network *const added[], size_t n_added,
-		    const struct subnet_choice *choices, size_t n_choices);
 uint8_t checksums_choose(struct checksums *checksums, const struct network *const networks[], size_t n_networks,
-			 const struct subnet_choice *choices, size_t n_choices, bool same, bool only_look);
+			 const struct network *const added[], size_t n_added, const struct subnet_choice *choices, size_t n_choices,
+			 bool same, bool only_look);
 bool checksums_note_failure(struct checksums *checksums, const struct plan_step *step, const struct apply_result *result);
 
 enum checksum_strategy checksums_in_force(const struct checksums *checksums, const struct network *network,

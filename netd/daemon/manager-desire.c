@@ -194,17 +194,6 @@ static int make_state(struct manager *manager, struct pass *pass, const struct d
 	return 0;
 }
 
-/* How checksums can be mended for the pass's networks. Where a few have come or gone, the others have what they had. */
-static uint8_t choose_checksums(struct manager *manager, const struct pass *pass, bool same_networks)
-{
-	const struct change *change = &pass->change;
-
-	if (change->few && checksums_stay(&manager->checksums, change->added, change->n_added, manager->choices, manager->n_choices))
-		same_networks = true;
-	return checksums_choose(&manager->checksums, pass->wanted, pass->n_wanted, manager->choices, manager->n_choices,
-				same_networks, pass->only_look);
-}
-
 /* Builds what should be, unless it would be what it was. -ENOMEM, or what desired_build() says. */
 int manager_build_desire(struct manager *manager, struct pass *pass, bool same_networks)
 {
@@ -213,11 +202,13 @@ int manager_build_desire(struct manager *manager, struct pass *pass, bool same_n
 	struct desire *desire = &manager->desire;
 	struct netstate state;
 	struct desired_options options;
-	bool same_options, known;
+	bool same_options;
 	int r;
 
 	memset(&options, 0, sizeof(options));	/* compared as bytes */
-	options.checksums = choose_checksums(manager, pass, same_networks);
+	options.checksums = checksums_choose(&manager->checksums, pass->wanted, pass->n_wanted,
+					     pass->change.few ? pass->change.added : NULL, pass->change.n_added, manager->choices,
+					     manager->n_choices, same_networks, pass->only_look);
 	options.dnsmasq = services_dnsmasq_options(&manager->services);
 	options.forwarding = &manager->forwarding;
 	options.withheld = services_withheld;
@@ -245,10 +236,7 @@ int manager_build_desire(struct manager *manager, struct pass *pass, bool same_n
 	r = make_state(manager, pass, &options, !same_networks && same_options, &state);
 	if (r < 0)
 		return r;
-	known = !manager->kernel.view.new_desire && pass->changed.n_elements > 0;
-	r = kernel_watch_routes(&manager->kernel, &state);
-	if (r == 0 && known)
-		r = kernel_change_sysctls(&manager->kernel, &state, &pass->changed);
+	r = kernel_want(&manager->kernel, &state, pass->changed.n_elements > 0 ? &pass->changed : NULL);
 	if (r < 0) {
 		netstate_deinit(&state);
 		return r;

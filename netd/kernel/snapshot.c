@@ -668,12 +668,11 @@ static bool is_proxied(const struct netstate *desired, const struct netstate_add
 }
 
 /*
- * Routes that @desired has, and prefixes that the host is to answer for: those of others to the same places are kept in the view, and looked for when they come or go.
- * To be called when @desired is another one. -ENOMEM only.
+ * Routes that @desired has, and prefixes that the host is to answer for: those of others to the same places are kept in the
+ * view, and looked for when they come or go. -ENOMEM only.
  */
-int kernel_watch_routes(struct kernel *kernel, const struct netstate *desired)
+static int watch_routes(struct view *view, const struct netstate *desired)
 {
-	struct view *view = &kernel->view;
 	const bool proxied = netstate_has_proxied(desired);
 	struct netstate_route *watched;
 	size_t n = 0, n_proxied = 0;
@@ -694,7 +693,6 @@ int kernel_watch_routes(struct kernel *kernel, const struct netstate *desired)
 	free(view->watched);
 	view->watched = watched;
 	view->n_watched = n;
-	view->new_desire = true;
 	return 0;
 }
 
@@ -1084,11 +1082,8 @@ static int look_at_some_sysctls(struct kernel *kernel, const struct netstate *de
 	return r ? r : look_at_sysctls_again(kernel, desired, done, desired->n_sysctls - done);
 }
 
-/*
- * The sysctls of another state are desired, and differ from those before by some of @changed: those come into the view, or go. To be
- * called when kernel_watch_routes() was, and the view was that of the state before. -ENOMEM only.
- */
-int kernel_change_sysctls(struct kernel *kernel, const struct netstate *desired, const struct netstate *changed)
+/* The values that differ between the desired states come into the view, or go. -ENOMEM only. */
+static int change_sysctls(struct kernel *kernel, const struct netstate *desired, const struct netstate *changed)
 {
 	struct netstate *state = &kernel->view.state;
 	int r = 0;
@@ -1102,7 +1097,22 @@ int kernel_change_sysctls(struct kernel *kernel, const struct netstate *desired,
 		else if (have)
 			netstate_remove_sysctl(state, (size_t)(have - state->sysctls));
 	}
-	kernel->view.new_desire = r < 0;
+	return r;
+}
+
+/*
+ * To be called when @desired is another one: what the view has of others follows from it. @changed: its sysctls are those of
+ * the state before, but for some of these; NULL: that is not known. -ENOMEM only.
+ */
+int kernel_want(struct kernel *kernel, const struct netstate *desired, const struct netstate *changed)
+{
+	struct view *view = &kernel->view;
+	int r = watch_routes(view, desired);
+
+	if (r == 0 && changed && !view->new_desire)
+		r = change_sysctls(kernel, desired, changed);
+	else
+		view->new_desire = true;
 	return r;
 }
 

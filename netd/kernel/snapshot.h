@@ -17,11 +17,10 @@ enum snapshot_parts {
 };
 
 int kernel_look(struct kernel *kernel, unsigned int parts, struct failure *failure);
-int kernel_watch_routes(struct kernel *kernel, const struct netstate *desired);
+int kernel_want(struct kernel *kernel, const struct netstate *desired, const struct netstate *changed);
 const char *kernel_link_name(const struct kernel *kernel, int ifindex);
 bool kernel_is_our_bridge(const struct kernel *kernel, int ifindex);
 bool kernel_is_overlap(const struct kernel *kernel, const struct netstate_route *route);
-int kernel_change_sysctls(struct kernel *kernel, const struct netstate *desired, const struct netstate *changed);
 int kernel_look_at_sysctls(struct kernel *kernel, const struct netstate *desired);
 int kernel_look_at_shapers(struct kernel *kernel, const struct netstate *desired);
 int kernel_look_at_proxies(struct kernel *kernel, const struct netstate *desired);
