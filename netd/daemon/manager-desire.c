@@ -236,7 +236,7 @@ int manager_build_desire(struct manager *manager, struct pass *pass, bool same_n
 	r = make_state(manager, pass, &options, !same_networks && same_options, &state);
 	if (r < 0)
 		return r;
-	r = kernel_want(&manager->kernel, &state, pass->changed.n_elements > 0 ? &pass->changed : NULL);
+	r = kernel_want(&manager->kernel, &state, pass->changed.n_elements == 0);
 	if (r < 0) {
 		netstate_deinit(&state);
 		return r;

@@ -1082,37 +1082,15 @@ static int look_at_some_sysctls(struct kernel *kernel, const struct netstate *de
 	return r ? r : look_at_sysctls_again(kernel, desired, done, desired->n_sysctls - done);
 }
 
-/* The values that differ between the desired states come into the view, or go. -ENOMEM only. */
-static int change_sysctls(struct kernel *kernel, const struct netstate *desired, const struct netstate *changed)
-{
-	struct netstate *state = &kernel->view.state;
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < changed->n_sysctls; i++) {
-		const struct netstate_sysctl *want = netstate_find_sysctl(desired, changed->sysctls[i].path);
-		const struct netstate_sysctl *have = netstate_find_sysctl(state, changed->sysctls[i].path);
-
-		if (want)
-			r = look_at_sysctl_again(kernel, want);
-		else if (have)
-			netstate_remove_sysctl(state, (size_t)(have - state->sysctls));
-	}
-	return r;
-}
-
 /*
- * To be called when @desired is another one: what the view has of others follows from it. @changed: its sysctls are those of
- * the state before, but for some of these; NULL: that is not known. -ENOMEM only.
+ * To be called when @desired is another one: what the view has of others follows from it. @values: it may name values of
+ * interfaces that were there before; those of one that is made for it come with its event. -ENOMEM only.
  */
-int kernel_want(struct kernel *kernel, const struct netstate *desired, const struct netstate *changed)
+int kernel_want(struct kernel *kernel, const struct netstate *desired, bool values)
 {
-	struct view *view = &kernel->view;
-	int r = watch_routes(view, desired);
+	int r = watch_routes(&kernel->view, desired);
 
-	if (r == 0 && changed && !view->new_desire)
-		r = change_sysctls(kernel, desired, changed);
-	else
-		view->new_desire = true;
+	kernel->view.new_desire |= values || r < 0;
 	return r;
 }
 

@@ -17,7 +17,7 @@ enum snapshot_parts {
 };
 
 int kernel_look(struct kernel *kernel, unsigned int parts, struct failure *failure);
-int kernel_want(struct kernel *kernel, const struct netstate *desired, const struct netstate *changed);
+int kernel_want(struct kernel *kernel, const struct netstate *desired, bool values);
 const char *kernel_link_name(const struct kernel *kernel, int ifindex);
 bool kernel_is_our_bridge(const struct kernel *kernel, int ifindex);
 bool kernel_is_overlap(const struct kernel *kernel, const struct netstate_route *route);

@@ -59,7 +59,7 @@ static bool is_own_value(const char *path, const char *bridge)
 		(state)->n_##many = n_kept;					\
 	} while (0)
 
-/* Its elements and values go to @ret_changed, in their order. -ENOMEM only. */
+/* Its elements go to @ret_changed, in their order. -ENOMEM only. */
 static int remove_network(struct netstate *state, const struct network *network, struct netstate *ret_changed)
 {
 	const char *bridge = network->bridge;
@@ -72,7 +72,7 @@ static int remove_network(struct netstate *state, const struct network *network,
 			      (r = r ?: netstate_add_element(ret_changed, item), true));
 	DROP(state, checksums, strcmp(item->bridge, bridge) == 0);
 	DROP(state, shapers, strcmp(item->network, network->name) == 0);
-	DROP(state, sysctls, is_own_value(item->path, bridge) && (r = r ?: netstate_add_sysctl(ret_changed, item), true));
+	DROP(state, sysctls, is_own_value(item->path, bridge));
 	DROP(state, services, strcmp(item->network, network->name) == 0);
 	return r;
 }
@@ -139,8 +139,8 @@ static int build_part(const struct network *const networks[], size_t n_networks,
 /*
  * Makes of @state, which desired_build() has built with @options and @choices, what it builds for @networks: those are the same
  * networks, but that those in @added have come, which are among them, and those in @removed have gone, which are not. All must be
- * such as desired_can_change() says. Returns 1, and the elements and sysctls that have come or gone, sorted, in an otherwise empty
- * state that the caller owns; 0 when the whole is to be built, and @state is as it was; or a negative errno as desired_build() has it, and @state is
+ * such as desired_can_change() says. Returns 1, and the elements that have come or gone, sorted, in an otherwise empty state that the
+ * caller owns; 0 when the whole is to be built, and @state is as it was; or a negative errno as desired_build() has it, and @state is
  * good for nothing but netstate_deinit().
  */
 int desired_change(struct netstate *state, const struct network *const networks[], size_t n_networks,
@@ -170,8 +170,6 @@ int desired_change(struct netstate *state, const struct network *const networks[
 		r = netstate_merge(state, &part);
 	for (size_t i = 0; r == 0 && i < part.n_elements; i++)
 		r = netstate_add_element(&changed, &part.elements[i]);
-	for (size_t i = 0; r == 0 && i < part.n_sysctls; i++)
-		r = netstate_add_sysctl(&changed, &part.sysctls[i]);
 	if (r < 0)
 		return r;
 	if (n_removed > 0) {
@@ -184,7 +182,6 @@ int desired_change(struct netstate *state, const struct network *const networks[
 	if (memcmp(&before, &state->table, sizeof(before)) != 0)
 		state->table.fingerprint = ruleset_fingerprint(&state->table);
 	netstate_sort_elements(&changed);
-	netstate_sort_sysctls(&changed);
 	*ret_changed = changed;
 	changed = NETSTATE_NULL;
 	return 1;

@@ -224,6 +224,11 @@ mended forwarding-one p1 set_value ipv4/conf/gn-p1/forwarding 0
 mended forwarding p2 set_value ipv4/ip_forward 0
 mended forwarding6 rt set_value ipv6/conf/all/forwarding 0
 
+# One that was stopped and started is planned for alone, and its values are as the others'.
+again() { client stop rt >/dev/null && client start rt >/dev/null; }
+mended started-again rt again
+mended started-accept-ra rt set_value_event ipv6/conf/gn-rt/accept_ra 2
+
 # --- rules ---------------------------------------------------------------------------------------
 mended table p2 nft delete table inet guestnet
 mended element is nft delete element inet guestnet bridges '{ gn-is }'
