@@ -173,6 +173,15 @@ static bool same_links(const struct view *view, const struct reading *reading)
 	return true;
 }
 
+/* A list that was read takes the place of the one before. */
+#define TAKE(state, fresh, many)						\
+	do {									\
+		free((state)->many);						\
+		(state)->many = steal_ptr((fresh)->many);			\
+		(state)->n_##many = (fresh)->n_##many;				\
+		(fresh)->n_##many = 0;						\
+	} while (0)
+
 #define SAME(a, b, many) ((a)->n_##many == (b)->n_##many && \
 	((a)->n_##many == 0 || memcmp((a)->many, (b)->many, (a)->n_##many * sizeof(*(a)->many)) == 0))
 
@@ -863,10 +872,7 @@ static int read_shapers(struct kernel *kernel, const struct dirt *dirt)
 	for (size_t i = 0; i < fresh.n_shapers; i++)
 		used |= fresh.shapers[i].ours;
 	kernel->shapers_used = used;
-	free(state->shapers);
-	state->shapers = steal_ptr(fresh.shapers);
-	state->n_shapers = fresh.n_shapers;
-	fresh.n_shapers = 0;
+	TAKE(state, &fresh, shapers);
 	return 0;
 }
 
@@ -884,10 +890,7 @@ static int read_proxies(struct kernel *kernel)
 	for (size_t i = 0; i < fresh.n_proxies; i++)
 		used |= fresh.proxies[i].ours;
 	kernel->proxies_used = used;
-	free(state->proxies);
-	state->proxies = steal_ptr(fresh.proxies);
-	state->n_proxies = fresh.n_proxies;
-	fresh.n_proxies = 0;
+	TAKE(state, &fresh, proxies);
 	return 0;
 }
 
@@ -1129,9 +1132,7 @@ int kernel_look_at_sysctls(struct kernel *kernel, const struct netstate *desired
 		netstate_deinit(&fresh);
 		return r;
 	}
-	free(view->state.sysctls);
-	view->state.sysctls = fresh.sysctls;
-	view->state.n_sysctls = fresh.n_sysctls;
+	TAKE(&view->state, &fresh, sysctls);
 	view->all_values = view->new_desire = false;
 	view->n_touched = 0;
 	return 0;
@@ -1201,9 +1202,7 @@ int kernel_look_at_taps(struct kernel *kernel, const struct netstate *desired)
 		return r;
 	}
 	netstate_sort_taps(&fresh);
-	free(view->state.taps);
-	view->state.taps = fresh.taps;
-	view->state.n_taps = fresh.n_taps;
+	TAKE(&view->state, &fresh, taps);
 	return 0;
 }
 
