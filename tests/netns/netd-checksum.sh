@@ -215,6 +215,18 @@ kill -STOP $netd_pid
 timeout 3 ip netns exec veth $world/tools/strict-dhcp eth0 1 >/dev/null
 kill -CONT $netd_pid
 matches queue-after-sleep '^lease ' "$(strict veth)"
+# Another network that needs the queue goes, and comes again: this one's replies pass through it all the while.
+printf '%s\n' '[Network]' DHCPChecksum=queue '[Address]' Address=10.71.1.1/24 >$etc/other.network
+reload
+other() { "$BIN/guestnet" "$1" other >/dev/null 2>&1; }
+other_is() { [ "$("$BIN/guestnet" status other --json | jq -r '.[0].state')" = "$1" ]; }
+check queue-other wait_for 30 other_is running
+check queue-other-stops other stop
+matches queue-other-stopped '^lease ' "$(strict veth)"
+check queue-other-starts other start
+matches queue-other-started '^lease ' "$(strict veth)"
+rm $etc/other.network
+reload
 
 # What is first and works, and why not one before it.
 network auto; reload
