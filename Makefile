@@ -23,7 +23,7 @@ DESTDIR ?=
 
 # What each program is made of.
 LIB_SOURCES := lib/failure.c lib/str.c lib/fd.c lib/addr.c lib/tapsocket.c
-POLICY_SOURCES := policy/policy.c policy/parse.c policy/match.c policy/owner.c policy/access.c policy/load.c policy/names.c
+POLICY_SOURCES := policy/policy.c policy/parse.c policy/match.c policy/owner.c policy/access.c policy/load.c policy/names.c policy/peer.c
 HELPER_SOURCES := helper/privileges.c helper/request.c helper/rtnetlink.c helper/bridge.c helper/attach.c \
 	helper/explain.c helper/journal.c helper/tapclient.c
 IFUP_SOURCES := helper/ifup.c helper/rtnetlink.c helper/bridge.c

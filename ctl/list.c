@@ -94,6 +94,17 @@ static void match_others(const struct view *view, struct policy_verdict *ret_ver
 	policy_match(&view->policy, &view->caller.as, &nameless, ret_verdict);
 }
 
+/* What is said of networks of the caller's own, whatever they are called. */
+static void match_own(const struct view *view, struct policy_verdict *ret_verdict)
+{
+	char bridge[32];
+	const char *const name = bridge;
+	const struct policy_device device = { .names = &name, .n_names = 1 };
+
+	snprintf(bridge, sizeof(bridge), "gn-%u.NAME", (unsigned int)view->caller.as.uid);
+	policy_match(&view->policy, &view->caller.as, &device, ret_verdict);
+}
+
 static void add_row(const struct view *view, struct table *table, const struct item *item)
 {
 	const struct policy_verdict *verdict = &item->verdict;
@@ -121,11 +132,12 @@ static int print_list(const struct view *view, const struct items *items)
 		{ "BRIDGE", false }, { "ALSO", false }, { "STATE", false }, { "TAPS", false }, { "PORT", false }, { "RULE", true },
 	};
 	_cleanup_(table_deinit) struct table table = TABLE_NULL(columns);
-	struct policy_verdict others;
+	struct policy_verdict others, own;
 
 	for (size_t i = 0; i < items->n_items; i++)
 		add_row(view, &table, &items->items[i]);
 	match_others(view, &others);
+	match_own(view, &own);
 
 	if (items->n_items > 0 && table_print(&table, stdout, "") < 0)
 		return -ENOMEM;
@@ -134,6 +146,9 @@ static int print_list(const struct view *view, const struct items *items)
 		       RULE_PLACE(&view->policy, others.rule));
 	else if (items->n_items == 0)
 		printf("%s may use no bridge (guestnet policy why BRIDGE says why).\n", CALLER_WORDS(&view->caller));
+	if (own.allowed && own.grant.networks)
+		printf("%s%s may have %u network%s of their own: %s\n", items->n_items ? "\n" : "", CALLER_WORDS(&view->caller),
+		       own.grant.networks, own.grant.networks == 1 ? "" : "s", RULE_PLACE(&view->policy, own.rule));
 	view_print_caveats(view);
 	return 0;
 }
@@ -141,7 +156,7 @@ static int print_list(const struct view *view, const struct items *items)
 static void put_list(struct view *view, const struct items *items)
 {
 	struct json json = JSON_NULL(stdout);
-	struct policy_verdict others;
+	struct policy_verdict others, own;
 
 	json_object(&json, NULL);
 	json_array(&json, "bridges");
@@ -164,6 +179,12 @@ static void put_list(struct view *view, const struct items *items)
 	json_bool(&json, "allowed", others.allowed);
 	put_rule(&json, view, others.rule);
 	put_grant(&json, &others);
+	json_object_end(&json);
+	match_own(view, &own);
+	json_object(&json, "own");
+	json_bool(&json, "allowed", own.allowed);
+	put_rule(&json, view, own.rule);
+	put_grant(&json, &own);
 	json_object_end(&json);
 	put_caller(&json, view);
 	json_object_end(&json);

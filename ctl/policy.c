@@ -230,7 +230,7 @@ void put_rule_members(struct json *json, struct view *view, const struct policy_
 {
 	json_string(json, "file", policy_rule_path(&view->policy, rule));
 	json_number(json, "line", rule->line);
-	json_string(json, "action", rule->action == POLICY_ALLOW ? "allow" : "deny");
+	json_string(json, "action", policy_action_names[rule->action]);
 	json_string(json, "text", source_line(&view->sources, rule));
 }
 
@@ -274,6 +274,10 @@ void put_grant(struct json *json, const struct policy_verdict *verdict)
 	}
 	json_object(json, "grant");
 	json_number(json, "max", grant->max);
+	if (grant->networks)
+		json_number(json, "networks", grant->networks);
+	else
+		json_null(json, "networks");
 	json_bool(json, "isolated", grant->isolated);
 	if (grant->vlan)
 		json_number(json, "vlan", grant->vlan);

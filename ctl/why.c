@@ -57,9 +57,14 @@ static void explain_rule(const struct view *view, const struct policy_rule *rule
 	bool groups = rule_matches(view, rule, device, false, true);
 	unsigned int uid = (unsigned int)view->caller.as.uid;
 
+	if (verdict->owner != POLICY_NOBODY && (rule->action == POLICY_OWN ? verdict->owner != uid : rule->action == POLICY_ALLOW && uid != 0)) {
+		text_add(reason, "the network is uid %u's own: %s", verdict->owner,
+			 rule->action == POLICY_OWN ? "nobody else has it by a rule `own'" : "no allow lets anybody but root use it");
+		return;
+	}
 	if (users && groups) {
-		if (!verdict->allowed && rule->action == POLICY_ALLOW)
-			text_add(reason, "a deny rule beats every allow");
+		if (!verdict->allowed && rule->action != POLICY_DENY)
+			text_add(reason, "a deny rule beats every %s", policy_action_names[rule->action]);
 		else
 			text_add(reason, "%s comes first", RULE_PLACE(&view->policy, verdict->rule));
 		return;
@@ -190,6 +195,11 @@ static int print_why(struct view *view, const char *name, const struct link *lin
 	if (verdict->rule)
 		printf("  rule     %s\n           %s\n", RULE_PLACE(&view->policy, verdict->rule),
 		       LINE_WORDS(view, verdict->rule));
+	else if (verdict->owner == view->caller.as.uid)
+		printf("  rule     no rule `own' is for this user; an administrator can add to " PATH_POLICY ":\n           own user=%u\n",
+		       (unsigned int)view->caller.as.uid);
+	else if (verdict->owner != POLICY_NOBODY && view->caller.as.uid != 0)
+		printf("  rule     none can allow it: it is uid %u's own network\n", verdict->owner);
 	else
 		printf("  rule     no rule allows it; an administrator can add to " PATH_POLICY ":\n           allow %s user=%u\n",
 		       STR_ESCAPED(name), (unsigned int)view->caller.as.uid);
@@ -233,9 +243,12 @@ enum exit_status policy_why(const struct options *options, struct failure *failu
 {
 	_cleanup_(view_deinit) struct view view = { 0 };
 	const char *name = options->operands[0];
-	struct policy_device device = { .names = &name, .n_names = 1 };
+	const char *names[] = { name, name };
+	struct policy_device device = { .names = names, .n_names = 1 };
 	struct policy_verdict verdict;
 	const struct link *link;
+	char bridge[64];
+	uint32_t owner;
 
 	if (!ifname_is_valid(name)) {
 		failure_set(failure, -EINVAL, "\"%s\" cannot be the name of a bridge", STR_ESCAPED(name));
@@ -244,8 +257,14 @@ enum exit_status policy_why(const struct options *options, struct failure *failu
 	if (view_load(&view, options->user, failure) < 0)
 		return STATUS_FAILED;
 	link = link_table_find(&view.links, name);
-	if (link_is_bridge(link))
+	if (link_is_bridge(link)) {
 		device = link_device(link);
+	} else if (name_find_owner(name, &owner)) {
+		/* A user's own network that is down: what its bridge will be called says whose it is. */
+		snprintf(bridge, sizeof(bridge), "gn-%s", name);
+		names[0] = bridge;
+		device.n_names = 2;
+	}
 	policy_match(&view.policy, &view.caller.as, &device, &verdict);
 
 	if (options->json) {

@@ -39,6 +39,14 @@ void explain_denied(const struct explain *explain, const struct policy_verdict *
 		failure_set(failure, -EACCES,
 			    "access denied by acl file: uid %u may not use bridge `%s': %s denies it (a deny rule beats every allow; an administrator can change that line)",
 			    uid, STR_ESCAPED(explain->requested), rule);
+	else if (verdict->owner == uid)
+		failure_set(failure, -EACCES,
+			    "access denied by acl file: uid %u may not use bridge `%s': it is a network of your own, and no rule `own' is for you (an administrator can add to %s the line: own user=%u)",
+			    uid, STR_ESCAPED(explain->requested), STR_ESCAPED(explain->policy_path), uid);
+	else if (verdict->owner != POLICY_NOBODY)
+		failure_set(failure, -EACCES,
+			    "access denied by acl file: uid %u may not use bridge `%s': it is uid %u's own network, which no rule lets anybody else use (guestnet create NAME makes one of yours, where a rule `own' in %s is for you)",
+			    uid, STR_ESCAPED(explain->requested), verdict->owner, STR_ESCAPED(explain->policy_path));
 	else
 		failure_set(failure, -EACCES,
 			    "access denied by acl file: uid %u may not use bridge `%s': no rule allows it (an administrator can add to %s the line: allow %s user=%u)",

@@ -79,31 +79,12 @@ static pid_t find_parent(int client_fd, pid_t pid)
 int tapclient_identify(int client_fd, bool for_parent, struct policy_caller *ret_caller, gid_t **ret_groups,
 		       pid_t *ret_pid, struct failure *failure)
 {
-	_cleanup_(freep) gid_t *groups = NULL;
-	struct ucred peer = { .uid = (uid_t)-1 };
-	socklen_t size = sizeof(peer), groups_size = 0;
+	pid_t pid;
+	int r = policy_read_peer(client_fd, ret_caller, ret_groups, &pid, failure);
 
-	if (getsockopt(client_fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-		return failure_set(failure, -errno, "cannot read who asks: %s", strerror(errno));
-	if (peer.uid == (uid_t)-1 || peer.gid == (gid_t)-1)
-		return failure_set(failure, -ENOTCONN, "nobody asks: not a connected socket");
-	/* The first call says how much there is (net/core/sock.c:sk_getsockopt()). */
-	if (getsockopt(client_fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &groups_size) < 0 && errno != ERANGE)
-		return failure_set(failure, -errno, "cannot read the groups of uid %u: %s", (unsigned int)peer.uid, strerror(errno));
-	groups = malloc(groups_size + sizeof(*groups));
-	if (!groups)
-		return failure_set(failure, -ENOMEM, "out of memory");
-	if (groups_size > 0 && getsockopt(client_fd, SOL_SOCKET, SO_PEERGROUPS, groups, &groups_size) < 0)
-		return failure_set(failure, -errno, "cannot read the groups of uid %u: %s", (unsigned int)peer.uid, strerror(errno));
-
-	*ret_caller = (struct policy_caller){
-		.uid = peer.uid,
-		.gid = peer.gid,
-		.groups = groups,
-		.n_groups = groups_size / sizeof(*groups),
-	};
-	*ret_pid = for_parent ? find_parent(client_fd, peer.pid) : peer.pid;
-	*ret_groups = steal_ptr(groups);
+	if (r < 0)
+		return r;
+	*ret_pid = for_parent ? find_parent(client_fd, pid) : pid;
 	return 0;
 }
 

@@ -6,7 +6,10 @@
 #include "addr.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+
+#include "str.h"
 
 /*
  * May @name be an interface's name? As net/core/dev.c:dev_valid_name() says (1-15 bytes, not "." or
@@ -62,4 +65,24 @@ int mac_parse(const char *string, struct mac *ret_mac)
 
 	*ret_mac = mac;
 	return 0;
+}
+
+/*
+ * Whose own is a network of this name? Those of unprivileged users are called UID.NAME, with the uid as a decimal number that
+ * does not begin with a zero: one user's names are never another one's, and whose a name is needs no file to be known. False
+ * for every other name; root has no networks of its own.
+ */
+bool name_find_owner(const char *name, uint32_t *ret_uid)
+{
+	const char *dot = strchr(name, '.');
+	char number[sizeof("4294967294")];
+	uint32_t uid;
+
+	if (!dot || !dot[1] || dot - name >= (long)sizeof(number) || *name < '1' || *name > '9')
+		return false;
+	snprintf(number, sizeof(number), "%.*s", (int)(dot - name), name);
+	if (str_parse_u32(number, UINT32_MAX - 1, &uid) < 0)
+		return false;
+	*ret_uid = uid;
+	return true;
 }

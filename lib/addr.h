@@ -21,3 +21,4 @@ struct mac {
 
 bool ifname_is_valid(const char *name);
 int mac_parse(const char *string, struct mac *ret_mac);
+bool name_find_owner(const char *name, uint32_t *ret_uid);

@@ -11,9 +11,29 @@
 
 #include <string.h>
 
+#include "../lib/str.h"
+
+const char *const policy_action_names[] = { [POLICY_ALLOW] = "allow", [POLICY_DENY] = "deny", [POLICY_OWN] = "own" };
+_Static_assert(ARRAY_SIZE(policy_action_names) == POLICY_ACTION_MAX_, "every action has a word");
+
+/*
+ * Whose own network is the device? Its first name says it, which is the kernel's: gn-UID.NAME. Nobody without CAP_NET_ADMIN
+ * can give a device a name, and the daemon gives these to nothing else. POLICY_NOBODY: it is like any other.
+ */
+uint32_t policy_find_owner(const struct policy_device *device)
+{
+	const char *network;
+	uint32_t uid;
+
+	return device->n_names > 0 && str_has_prefix(device->names[0], "gn-", &network) && name_find_owner(network, &uid) ?
+		uid : POLICY_NOBODY;
+}
+
 /* Does the rule name this device, by any of the device's names? */
 bool policy_rule_names(const struct policy_rule *rule, const struct policy_device *device)
 {
+	if (rule->action == POLICY_OWN)
+		return policy_find_owner(device) != POLICY_NOBODY;
 	if (!rule->bridge)
 		return true;
 	for (size_t i = 0; i < device->n_names; i++)
@@ -75,10 +95,25 @@ static bool list_holds(const struct policy *policy, const struct policy_rule *ru
 	return found || !wanted;
 }
 
-static bool rule_matches(const struct policy *policy, const struct policy_rule *rule,
-			 const struct policy_caller *caller, const struct policy_device *device)
+/*
+ * May a rule of this kind let the caller on a device that is @owner's own? Nothing but `own` lets a user on, and that its owner
+ * alone; to root it is a device like any other. A deny is heard in any case.
+ */
+static bool action_counts(enum policy_action action, const struct policy_caller *caller, uint32_t owner)
 {
-	return policy_rule_names(rule, device) &&
+	switch (action) {
+	case POLICY_ALLOW: return owner == POLICY_NOBODY || caller->uid == 0;
+	case POLICY_OWN: return owner == caller->uid;
+	case POLICY_DENY:
+	case POLICY_ACTION_MAX_: break;
+	}
+	return true;
+}
+
+static bool rule_matches(const struct policy *policy, const struct policy_rule *rule,
+			 const struct policy_caller *caller, const struct policy_device *device, uint32_t owner)
+{
+	return policy_rule_names(rule, device) && action_counts(rule->action, caller, owner) &&
 	       list_holds(policy, rule, caller, false) &&
 	       list_holds(policy, rule, caller, true);
 }
@@ -91,6 +126,7 @@ static struct policy_grant rule_grant(const struct policy *policy, const struct 
 		.vlan = rule->vlan,
 		.macs = rule->n_macs ? &policy->macs[rule->first_mac] : NULL,
 		.n_macs = rule->n_macs,
+		.networks = rule->action != POLICY_OWN ? 0 : rule->networks ? rule->networks : 1,
 	};
 }
 
@@ -102,22 +138,23 @@ void policy_match(const struct policy *policy, const struct policy_caller *calle
 		  const struct policy_device *device, struct policy_verdict *ret_verdict)
 {
 	const struct policy_rule *allow = NULL;
+	const uint32_t owner = policy_find_owner(device);
 
 	for (size_t i = 0; i < policy->n_rules; i++) {
 		const struct policy_rule *rule = &policy->rules[i];
 
-		if (rule->action == POLICY_ALLOW && allow)
+		if (rule->action != POLICY_DENY && allow)
 			continue;
-		if (!rule_matches(policy, rule, caller, device))
+		if (!rule_matches(policy, rule, caller, device, owner))
 			continue;
 		if (rule->action == POLICY_DENY) {
-			*ret_verdict = (struct policy_verdict){ .rule = rule };
+			*ret_verdict = (struct policy_verdict){ .rule = rule, .owner = owner };
 			return;
 		}
 		allow = rule;
 	}
 
-	*ret_verdict = (struct policy_verdict){ .allowed = allow != NULL, .rule = allow };
+	*ret_verdict = (struct policy_verdict){ .allowed = allow != NULL, .rule = allow, .owner = owner };
 	if (allow)
 		ret_verdict->grant = rule_grant(policy, allow);
 }
@@ -201,7 +238,7 @@ static bool rule_covers(const struct policy *policy, const struct policy_rule *l
 
 /*
  * The rule that makes @rule useless, or NULL: an earlier rule of the same kind that means everybody
- * whom @rule means, or, for an allow, a deny anywhere that does. Judged by the text, so what it
+ * whom @rule means, or, for an allow or own, a deny anywhere that does. Judged by the text, so what it
  * reports is certain, and what needs the account files or the kernel's names to be seen is not.
  */
 const struct policy_rule *policy_find_shadow(const struct policy *policy, const struct policy_rule *rule)
@@ -213,7 +250,7 @@ const struct policy_rule *policy_find_shadow(const struct policy *policy, const 
 		if (other == rule)
 			continue;
 		if (other->action == POLICY_DENY ? rule->action == POLICY_DENY && !earlier
-						 : rule->action == POLICY_DENY || !earlier)
+						 : rule->action != other->action || !earlier)
 			continue;
 		if (rule_covers(policy, other, rule))
 			return other;

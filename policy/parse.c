@@ -6,6 +6,7 @@
  * A superset of QEMU's bridge.conf. One line is
  *
  *	allow|deny NAME|all [KEY=VALUE | FLAG]...
+ *	own [KEY=VALUE | FLAG]...
  *	include PATH
  *
  * Blanks before a line are skipped, words are parted by blanks or tabs, a '#' at the beginning of a
@@ -172,6 +173,16 @@ static int parse_max(struct parse *parse, struct policy_rule *rule, char *value)
 	return 0;
 }
 
+static int parse_networks(struct parse *parse, struct policy_rule *rule, char *value)
+{
+	uint32_t networks;
+
+	if (str_parse_u32(value, LIMIT_OWN_NETWORKS_USER, &networks) < 0 || networks == 0)
+		return parse_failure(parse, "networks=%s: want a number from 1 to %d", STR_ESCAPED(value), LIMIT_OWN_NETWORKS_USER);
+	rule->networks = (uint8_t)networks;
+	return 0;
+}
+
 static int parse_isolated(struct parse *parse _unused_, struct policy_rule *rule, char *value _unused_)
 {
 	rule->isolated = true;
@@ -214,19 +225,24 @@ static int parse_macs(struct parse *parse, struct policy_rule *rule, char *value
 	return 0;
 }
 
+#define ALLOW	(1 << POLICY_ALLOW)
+#define DENY	(1 << POLICY_DENY)
+#define OWN	(1 << POLICY_OWN)
+
 /* Everything that may stand behind a rule's name. */
 static const struct keyword {
 	const char *name;
 	bool has_value;
-	bool deny_too;		/* a restriction of a port says nothing in a deny */
+	uint8_t actions;	/* where it has a meaning: a restriction of a port says nothing in a deny */
 	int (*parse)(struct parse *parse, struct policy_rule *rule, char *value);
 } keywords[] = {
-	{ "user",	true,	true,	parse_user },
-	{ "group",	true,	true,	parse_group },
-	{ "max",	true,	false,	parse_max },
-	{ "isolated",	false,	false,	parse_isolated },
-	{ "vlan",	true,	false,	parse_vlan },
-	{ "macs",	true,	false,	parse_macs },
+	{ "user",	true,	ALLOW | DENY | OWN,	parse_user },
+	{ "group",	true,	ALLOW | DENY | OWN,	parse_group },
+	{ "max",	true,	ALLOW | OWN,		parse_max },
+	{ "networks",	true,	OWN,			parse_networks },
+	{ "isolated",	false,	ALLOW | OWN,		parse_isolated },
+	{ "vlan",	true,	ALLOW,			parse_vlan },
+	{ "macs",	true,	ALLOW,			parse_macs },
 };
 
 static int parse_unknown(struct parse *parse, const char *word)
@@ -238,7 +254,7 @@ static int parse_unknown(struct parse *parse, const char *word)
 		names[i] = keywords[i].name;
 	nearest = str_nearest(word, names, ARRAY_SIZE(names));
 
-	return parse_failure(parse, "unknown word \"%s\"%s%s%s (known: user= group= max= isolated vlan= macs=)",
+	return parse_failure(parse, "unknown word \"%s\"%s%s%s (known: user= group= max= networks= isolated vlan= macs=)",
 			     STR_ESCAPED(word), nearest ? ", did you mean \"" : "", nearest ? nearest : "",
 			     nearest ? "\"?" : "");
 }
@@ -259,8 +275,9 @@ static int parse_option(struct parse *parse, struct policy_rule *rule, char *wor
 			return parse_failure(parse, "%s wants a value: %s=...", word, word);
 		if (!keyword->has_value && value)
 			return parse_failure(parse, "%s takes no value", word);
-		if (rule->action == POLICY_DENY && !keyword->deny_too)
-			return parse_failure(parse, "%s has no meaning in a deny rule", word);
+		if (!(keyword->actions >> rule->action & 1))
+			return parse_failure(parse, "%s has no meaning in %s %s rule", word,
+					     rule->action == POLICY_DENY ? "a" : "an", policy_action_names[rule->action]);
 		if (parse->seen & 1u << i)
 			return parse_failure(parse, "%s is given twice", word);
 		parse->seen |= 1u << i;
@@ -278,13 +295,12 @@ static int parse_rule(struct parse *parse, struct words *words, enum policy_acti
 		.first_who = (uint32_t)parse->policy->n_whos,
 		.first_mac = (uint32_t)parse->policy->n_macs,
 	};
-	const char *verb = action == POLICY_ALLOW ? "allow" : "deny";
-	char *word = words_next(words);
+	char *word = action == POLICY_OWN ? NULL : words_next(words);
 	int r;
 
-	if (!word)
-		return parse_failure(parse, "%s wants the name of a bridge, or all", verb);
-	if (strcmp(word, "all") != 0) {
+	if (!word && action != POLICY_OWN)
+		return parse_failure(parse, "%s wants the name of a bridge, or all", policy_action_names[action]);
+	if (word && strcmp(word, "all") != 0) {
 		if (!ifname_is_valid(word))
 			return parse_failure(parse, "\"%s\" cannot be the name of a bridge", STR_ESCAPED(word));
 		rule.bridge = word;
@@ -314,15 +330,14 @@ static int parse_line(struct parse *parse, struct words *words, const char **ret
 	*ret_include = NULL;
 	if (!verb)
 		return 0;
-	if (strcmp(verb, "allow") == 0)
-		return parse_rule(parse, words, POLICY_ALLOW);
-	if (strcmp(verb, "deny") == 0)
-		return parse_rule(parse, words, POLICY_DENY);
+	for (enum policy_action action = 0; action < POLICY_ACTION_MAX_; action++)
+		if (strcmp(verb, policy_action_names[action]) == 0)
+			return parse_rule(parse, words, action);
 	if (strcmp(verb, "include") == 0) {
 		*ret_include = words_rest(words);
 		return *ret_include ? 0 : parse_failure(parse, "include wants a path");
 	}
-	return parse_failure(parse, "unknown word \"%s\" (a line begins with allow, deny or include)",
+	return parse_failure(parse, "unknown word \"%s\" (a line begins with allow, deny, own or include)",
 			     STR_ESCAPED(verb));
 }
 

@@ -32,7 +32,8 @@ struct policy_who {
 	bool negated;
 };
 
-enum policy_action { POLICY_ALLOW, POLICY_DENY };
+/* OWN: networks of the caller's own, and taps on them. */
+enum policy_action { POLICY_ALLOW, POLICY_DENY, POLICY_OWN, POLICY_ACTION_MAX_ };
 
 struct policy_rule {
 	const char *bridge;	/* borrowed from the text; NULL: all */
@@ -44,6 +45,7 @@ struct policy_rule {
 	uint16_t max;		/* taps of one user on one bridge; 0: not given */
 	uint16_t vlan;		/* 0: not given */
 	uint8_t n_macs;		/* 0: not given */
+	uint8_t networks;	/* of one user's own; 0: not given */
 	uint8_t action;		/* enum policy_action */
 	bool isolated;
 };
@@ -91,12 +93,16 @@ struct policy_grant {
 	uint16_t vlan;
 	const struct mac *macs;		/* borrowed from the policy */
 	size_t n_macs;
+	unsigned int networks;		/* how many of its own the caller may have; 0 for a bridge that is nobody's own */
 };
+
+#define POLICY_NOBODY UINT32_MAX
 
 struct policy_verdict {
 	bool allowed;
 	const struct policy_rule *rule;	/* the one that decided; NULL: no rule allows it */
 	struct policy_grant grant;	/* when allowed */
+	uint32_t owner;			/* uid of whose own network the device is; POLICY_NOBODY: nobody's */
 };
 
 /* policy.c: the container. */
@@ -119,6 +125,8 @@ int policy_parse(struct policy *policy, struct policy_cursor *cursor, const char
 		 struct failure *failure);
 
 /* match.c: pure. */
+extern const char *const policy_action_names[POLICY_ACTION_MAX_];
+uint32_t policy_find_owner(const struct policy_device *device);
 void policy_match(const struct policy *policy, const struct policy_caller *caller,
 		  const struct policy_device *device, struct policy_verdict *ret_verdict);
 bool policy_rule_names(const struct policy_rule *rule, const struct policy_device *device);
@@ -131,6 +139,9 @@ enum policy_load_flags {
 
 int policy_load(struct policy *policy, const char *path, enum policy_load_flags flags,
 		struct failure *failure);
+
+/* peer.c: asks the kernel. */
+int policy_read_peer(int fd, struct policy_caller *ret_caller, gid_t **ret_groups, pid_t *ret_pid, struct failure *failure);
 
 /* names.c: reads /etc/passwd and /etc/group, and asks a child without privileges for the rest. */
 bool policy_find_account(const char *name, bool group, const char *lookup_path, uint32_t *ret_id);

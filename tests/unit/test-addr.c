@@ -79,6 +79,26 @@ static void mac_is_printed(void **state _unused_)
 	check_string("canonical", text, "0a:0b:cc:00:ff:09");
 }
 
+static void owners(void **state _unused_)
+{
+	static const struct {
+		const char *name;
+		uint32_t uid;		/* 0: nobody's */
+	} rows[] = {
+		{ "1000.lab", 1000 }, { "1.x", 1 }, { "4294967294.x", 4294967294 }, { "1000.a.b", 1000 }, { "1000.-", 1000 },
+		{ "4294967295.x", 0 }, { "4294967296.x", 0 }, { "14294967294.x", 0 }, { "99999999999999999999.x", 0 },
+		{ "0.x", 0 }, { "01000.x", 0 }, { "1000.", 0 }, { ".x", 0 }, { "1000", 0 }, { "1000-lab", 0 }, { "lab", 0 }, { "", 0 },
+		{ "+1.x", 0 }, { "-1.x", 0 }, { " 1.x", 0 }, { "1 .x", 0 }, { "1a.x", 0 }, { "a1.x", 0 }, { "gn-1000.x", 0 }, { "lab.1000", 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		uint32_t uid = 0;
+
+		check_int(rows[i].name, name_find_owner(rows[i].name, &uid), rows[i].uid != 0);
+		check_int(rows[i].name, uid, rows[i].uid);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -86,6 +106,7 @@ int main(void)
 		cmocka_unit_test(every_byte_in_a_name),
 		cmocka_unit_test(macs),
 		cmocka_unit_test(mac_is_printed),
+		cmocka_unit_test(owners),
 	};
 
 	return cmocka_run_group_tests_name("addr", tests, NULL, NULL);

@@ -175,6 +175,68 @@ static void options(void **state _unused_)
 	check_rows(rows, ARRAY_SIZE(rows));
 }
 
+/* Networks of users' own: UID.NAME on gn-UID.NAME. */
+static void own_networks(void **state _unused_)
+{
+	static const char *const alices[] = { "gn-4201.lab", "4201.lab" }, *const roots[] = { "gn-0.lab", "0.lab" };
+	static const char *const lookalike[] = { "br0", "gn-4201.lab" }, *const bare[] = { "4201.lab" };
+	static const struct {
+		const char *const *names;
+		size_t n_names;
+		struct row row;
+		unsigned int networks;
+		uint32_t owner;
+	} rows[] = {
+#define ALICES alices, ARRAY_SIZE(alices)
+		/* nothing but `own` lets anybody on, and that the owner alone */
+		{ ALICES, { "", 'A', "none" }, 0, 4201 },
+		{ ALICES, { "allow all", 'A', "none" }, 0, 4201 },
+		{ ALICES, { "allow 4201.lab", 'A', "none" }, 0, 4201 },
+		{ ALICES, { "own", 'A', "allow@1 max=64" }, 1, 4201 },
+		{ ALICES, { "own networks=3 max=2 isolated", 'A', "allow@1 max=2 isolated" }, 3, 4201 },
+		{ ALICES, { "own user=alice", 'A', "allow@1 max=64" }, 1, 4201 },
+		{ ALICES, { "own user=bob", 'A', "none" }, 0, 4201 },
+		{ ALICES, { "own user=ghost", 'A', "none" }, 0, 4201 },
+		{ ALICES, { "own user=!ghost", 'A', "none" }, 0, 4201 },
+		{ ALICES, { "own group=staff", 's', "allow@1 max=64" }, 1, 4201 },
+		{ ALICES, { "own group=staff", 'A', "none" }, 0, 4201 },
+		{ ALICES, { "own networks=2\nown networks=5", 'A', "allow@1 max=64" }, 2, 4201 },
+		{ ALICES, { "own user=bob networks=2\nown networks=5", 'A', "allow@2 max=64" }, 5, 4201 },
+		{ ALICES, { "allow all max=1\nown networks=5", 'A', "allow@2 max=64" }, 5, 4201 },
+		{ ALICES, { "own", 'B', "none" }, 0, 4201 },
+		{ ALICES, { "own\nallow all\nallow 4201.lab user=bob", 'B', "none" }, 0, 4201 },
+		/* to root it is a bridge like any other */
+		{ ALICES, { "own", 'R', "none" }, 0, 4201 },
+		{ ALICES, { "allow all", 'R', "allow@1 max=64" }, 0, 4201 },
+		/* a deny is heard as ever */
+		{ ALICES, { "own\ndeny all user=alice", 'A', "deny@2" }, 0, 4201 },
+		{ ALICES, { "own\ndeny gn-4201.lab", 'A', "deny@2" }, 0, 4201 },
+		{ ALICES, { "deny all user=ghost\nown", 'A', "deny@1" }, 0, 4201 },
+		{ ALICES, { "own\ndeny br0", 'A', "allow@1 max=64" }, 1, 4201 },
+		/* the kernel's own name decides, not another one; nobody is owner of a network that is root's */
+		{ lookalike, 2, { "own", 'A', "none" }, 0, POLICY_NOBODY },
+		{ lookalike, 2, { "own\nallow all max=3", 'B', "allow@2 max=3" }, 0, POLICY_NOBODY },
+		{ bare, 1, { "own\nallow all max=3", 'B', "allow@2 max=3" }, 0, POLICY_NOBODY },
+		{ roots, 2, { "own", 'R', "none" }, 0, POLICY_NOBODY },
+		{ br0, 3, { "own", 'A', "none" }, 0, POLICY_NOBODY },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(policy_deinit) struct policy policy = POLICY_NULL;
+		const struct policy_device device = { rows[i].names, rows[i].n_names };
+		struct policy_verdict verdict;
+		char got[256], label[512];
+
+		make_policy(&policy, rows[i].row.text);
+		resolve(&policy);
+		policy_match(&policy, &callers[(unsigned char)rows[i].row.caller], &device, &verdict);
+		snprintf(label, sizeof(label), "%s: %c %s", rows[i].names[0], rows[i].row.caller, rows[i].row.text);
+		check_string(label, print_verdict(&policy, &verdict, got, sizeof(got)), rows[i].row.verdict);
+		check_int(label, verdict.grant.networks, rows[i].networks);
+		check_int(label, verdict.owner, rows[i].owner);
+	}
+}
+
 static void users_and_groups(void **state _unused_)
 {
 	static const struct row rows[] = {
@@ -391,6 +453,15 @@ static void shadows(void **state _unused_)
 		/* the first that does is named */
 		{ "allow all\nallow br0\nallow br0", 3, 1 },
 		{ "allow br0\nallow br0\ndeny br0", 2, 1 },
+		/* an own rule says nothing of bridges, nor an allow of networks of users' own */
+		{ "allow all\nown", 2, 0 },
+		{ "own\nallow all", 2, 0 },
+		{ "own\nallow br0", 2, 0 },
+		{ "own networks=3\nown user=a", 2, 1 },
+		{ "own user=a\nown user=b", 2, 0 },
+		{ "own\ndeny all", 1, 2 },
+		{ "own\ndeny br0", 1, 0 },
+		{ "own user=a\ndeny all user=a", 1, 2 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -560,6 +631,7 @@ int main(void)
 		cmocka_unit_test(order),
 		cmocka_unit_test(names_of_the_device),
 		cmocka_unit_test(options),
+		cmocka_unit_test(own_networks),
 		cmocka_unit_test(users_and_groups),
 		cmocka_unit_test(negation),
 		cmocka_unit_test(unresolved),

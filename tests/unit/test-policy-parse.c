@@ -25,12 +25,14 @@ static void print_whos(struct text *text, const struct policy *policy, const str
 
 static void print_rule(struct text *text, const struct policy *policy, const struct policy_rule *rule)
 {
-	text_add(text, "%u:%s %s", rule->line, rule->action == POLICY_ALLOW ? "allow" : "deny",
+	text_add(text, "%u:%s %s", rule->line, policy_action_names[rule->action],
 		 rule->bridge ?: "(all)");
 	print_whos(text, policy, rule, false);
 	print_whos(text, policy, rule, true);
 	if (rule->max)
 		text_add(text, " max=%u", rule->max);
+	if (rule->networks)
+		text_add(text, " networks=%u", rule->networks);
 	if (rule->isolated)
 		text_add(text, " isolated");
 	if (rule->vlan)
@@ -233,7 +235,7 @@ static void first_words(void **state _unused_)
 		{ "allow\n", "t.conf:1: allow wants the name of a bridge, or all" },
 		{ "deny\n", "t.conf:1: deny wants the name of a bridge, or all" },
 		{ "deny", "t.conf:1: deny wants the name of a bridge, or all" },
-		{ "\n\n\nalow br0\n", "t.conf:4: unknown word \"alow\" (a line begins with allow, deny or include)" },
+		{ "\n\n\nalow br0\n", "t.conf:4: unknown word \"alow\" (a line begins with allow, deny, own or include)" },
 		{ "Allow br0\n", "t.conf:1: unknown word \"Allow\"" },
 		{ "ALLOW br0\n", "t.conf:1: unknown word \"ALLOW\"" },
 		{ "allowbr0\n", "t.conf:1: unknown word \"allowbr0\"" },
@@ -354,6 +356,32 @@ static void keyword_max(void **state _unused_)
 	check_bad(bad, ARRAY_SIZE(bad));
 }
 
+static void own(void **state _unused_)
+{
+	static const struct row rows[] = {
+		{ "own\n", "1:own (all);" },
+		{ "own # mine\nallow br0\n", "1:own (all);2:allow br0;" },
+		{ "own networks=1\nown networks=64 max=2 isolated\n", "1:own (all) networks=1;2:own (all) max=2 networks=64 isolated;" },
+		{ "own user=4201 group=!7\n", "1:own (all) user=#4201 group=!#7;" },
+	};
+	static const struct row bad[] = {
+		{ "own networks=0\n", "t.conf:1: networks=0: want a number from 1 to 64" },
+		{ "own networks=65\n", "t.conf:1: networks=65: want a number from 1 to 64" },
+		{ "own networks=\n", "t.conf:1: networks=: want a number" },
+		{ "own networks\n", "t.conf:1: networks wants a value" },
+		{ "own networks=1 networks=1\n", "t.conf:1: networks is given twice" },
+		{ "own all\n", "t.conf:1: unknown word \"all\"" },
+		{ "own lab\n", "t.conf:1: unknown word \"lab\"" },
+		{ "own vlan=3\n", "t.conf:1: vlan has no meaning in an own rule" },
+		{ "own macs=52:54:00:12:34:56\n", "t.conf:1: macs has no meaning in an own rule" },
+		{ "allow br0 networks=1\n", "t.conf:1: networks has no meaning in an allow rule" },
+		{ "deny br0 networks=1\n", "t.conf:1: networks has no meaning in a deny rule" },
+	};
+
+	check_good(rows, ARRAY_SIZE(rows));
+	check_bad(bad, ARRAY_SIZE(bad));
+}
+
 static void keyword_isolated(void **state _unused_)
 {
 	static const struct row rows[] = {
@@ -439,7 +467,7 @@ static void all_keywords_at_once(void **state _unused_)
 
 static void unknown_words(void **state _unused_)
 {
-#define KNOWN " (known: user= group= max= isolated vlan= macs=)"
+#define KNOWN " (known: user= group= max= networks= isolated vlan= macs=)"
 	static const struct row bad[] = {
 		{ "allow br0 isolate\n", "t.conf:1: unknown word \"isolate\", did you mean \"isolated\"?" KNOWN },
 		{ "allow br0 usr=a\n", "t.conf:1: unknown word \"usr\", did you mean \"user\"?" KNOWN },
@@ -618,6 +646,7 @@ int main(void)
 		cmocka_unit_test(keyword_user),
 		cmocka_unit_test(keyword_group),
 		cmocka_unit_test(keyword_max),
+		cmocka_unit_test(own),
 		cmocka_unit_test(keyword_isolated),
 		cmocka_unit_test(keyword_vlan),
 		cmocka_unit_test(keyword_macs),
