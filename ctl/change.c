@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../lib/addr.h"
 #include "../lib/fd.h"
 #include "../lib/str.h"
 #include "change.h"
@@ -225,12 +226,56 @@ enum exit_status networks_define(const struct options *options, struct failure *
 	return define(options, "Define", failure);
 }
 
-/* As virsh net-create: there until the next boot, and up now. */
+/*
+ * A network of the caller's own, under a name that is nobody else's, and up. What it is can be changed by guestnet edit; one that
+ * is there already is left alone.
+ */
+static enum exit_status create_own(const char *name, struct failure *failure)
+{
+	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL, *path = NULL;
+	struct failure ignored = { 0 };
+	char network[80], text[256];
+	uint32_t owner;
+	int r;
+
+	snprintf(network, sizeof(network), "%u.%s", (unsigned int)getuid(), name);
+	if (!name_find_owner(network, &owner)) {
+		failure_set(failure, -EINVAL, "root has no networks of its own: guestnet create FILE and guestnet define FILE make one that is everybody's");
+		return STATUS_USAGE;
+	}
+	r = bus_open(&bus, failure);
+	if (r >= 0 && bus_call(bus, "GetNetwork", &path, &ignored, "s", network) >= 0) {
+		failure_set(failure, -EEXIST, "network %s is there already: guestnet start %s, or guestnet edit %s", network, network, network);
+		return STATUS_FAILED;
+	}
+	snprintf(text, sizeof(text), "# A network of uid %u's own: guestnet.network(5), NETWORKS OF USERS, lists what it can be.\n"
+		 "# guestnet edit %s changes it.\n[Network]\nMode=nat\n", owner, network);
+	if (r >= 0)
+		r = bus_call(bus, "Define", &reply, failure, "ss", network, text);
+	if (r < 0)
+		return bus_exit_status(r);
+	printf("%s is yours: -netdev bridge,br=%s, or $(guestnet qemu %s)\n", network, network, network);
+	return change_call("Start", network, failure);
+}
+
+/* Does the word mean a network's name, and not a file? */
+static bool is_name(const char *word)
+{
+	const char *dot = strrchr(word, '.');
+
+	return !strchr(word, '/') && strcmp(word, "-") != 0 && !(dot && strcmp(dot, ".network") == 0);
+}
+
+/* As virsh net-create: there until the next boot, and up now. With a name alone it is one of the caller's own. */
 enum exit_status networks_create(const struct options *options, struct failure *failure)
 {
-	enum exit_status status = define(options, "DefineTransient", failure);
+	enum exit_status status;
 	char name[64];
 
+	if (options->n_operands == 1 && is_name(options->operands[0]))
+		return create_own(options->operands[0], failure);
+	status = define(options, "DefineTransient", failure);
 	if (status != STATUS_OK || (options->n_operands < 2 && name_of(options->operands[0], name, failure) < 0))
 		return status;
 	return change_call("Start", options->n_operands > 1 ? options->operands[1] : name, failure);

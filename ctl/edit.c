@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../lib/addr.h"
 #include "../lib/fd.h"
 #include "../lib/str.h"
 #include "change.h"
@@ -60,6 +61,8 @@ static int begin(sd_bus *bus, struct edit *edit, bool dropin, struct failure *fa
 	_cleanup_(freep) char *config = NULL, *transient = NULL;
 	const char *path, *text, *main_path = NULL, *main_text = NULL, *present = NULL;
 	char local[4096];
+	uint32_t owner;
+	bool own;
 	int r;
 
 	r = bus_call(bus, "Files", &reply, failure, "s", edit->network);
@@ -82,9 +85,11 @@ static int begin(sd_bus *bus, struct edit *edit, bool dropin, struct failure *fa
 	}
 	if (!main_path)
 		return failure_set(failure, -ENOENT, "network %s has no file", STR_ESCAPED(edit->network));
-	if (dropin || !(is_in(main_path, config) || is_in(main_path, transient)))
+	/* A user's own network is in a folder of the daemon's, and is changed as it is. */
+	own = name_find_owner(edit->network, &owner);
+	if (dropin || !(own || is_in(main_path, config) || is_in(main_path, transient)))
 		return begin_dropin(edit, config, main_path, present);
-	edit->method = is_in(main_path, config) ? "Define" : "DefineTransient";
+	edit->method = own || is_in(main_path, config) ? "Define" : "DefineTransient";
 	snprintf(edit->path, sizeof(edit->path), "%s", main_path);
 	edit->text = strdup(main_text);
 	return edit->text ? 0 : -ENOMEM;

@@ -4,9 +4,11 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "../lib/addr.h"
 #include "../lib/str.h"
 #include "counters.h"
 #include "json.h"
@@ -102,10 +104,16 @@ static void put_traffic(struct json *json, const struct report *report, const st
 
 static void print_json_report(struct json *json, const struct report *report, const struct extras *extras, const char *stray_taps)
 {
+	uint32_t owner;
+
 	json_object(json, NULL);
 	json_string(json, "name", report->name);
 	json_string(json, "state", report->state);
 	json_string(json, "mode", report->mode);
+	if (name_find_owner(report->name, &owner))
+		json_number(json, "owner", owner);
+	else
+		json_null(json, "owner");
 	json_bool(json, "autostart", report->autostart);
 	json_string(json, "bridge", report->bridge);
 	json_string(json, "addresses", report->addresses);
@@ -134,6 +142,24 @@ static void print_json_report(struct json *json, const struct report *report, co
 	put_traffic(json, report, &extras->traffic);
 	json_object_end(json);
 }
+
+/* Whose own it is, for people: a name where there is one. Returns @buffer, which is "" for a network that is everybody's. */
+static const char *owner_words(const char *network, char *buffer, size_t size)
+{
+	const struct passwd *account;
+	uint32_t owner;
+
+	buffer[0] = '\0';
+	if (!name_find_owner(network, &owner))
+		return buffer;
+	account = getpwuid(owner);
+	if (account)
+		snprintf(buffer, size, "%s", STR_ESCAPED(account->pw_name));
+	else
+		snprintf(buffer, size, "%u", owner);
+	return buffer;
+}
+#define OWNER_WORDS(network) owner_words(network, (char[128]){ "" }, 128)
 
 static enum style state_style(const struct report *report)
 {
@@ -169,6 +195,8 @@ static void print_status(const struct report *report, const struct traffic *traf
 	if (report->fix[0])
 		printf("  fix        %s\n", report->fix);
 	printf("  mode       %s%s\n", report->mode[0] ? report->mode : "unknown", report->autostart ? ", starts by itself" : "");
+	if (OWNER_WORDS(report->name)[0])
+		printf("  owner      %s\n", OWNER_WORDS(report->name));
 	printf("  bridge     %s, %zu port%s\n", report->bridge[0] ? report->bridge : "none", report->n_ports,
 	       report->n_ports == 1 ? "" : "s");
 	printf("  addresses  %s\n", report->addresses[0] ? report->addresses : "none");
@@ -280,12 +308,13 @@ enum exit_status networks_list(const struct options *options, struct failure *fa
 {
 	static const struct table_column columns[] = {
 		{ "NAME", false }, { "STATE", false }, { "MODE", false }, { "BRIDGE", false }, { "PORTS", false },
-		{ "ADDRESSES", false },
+		{ "ADDRESSES", false }, { "OWNER", false },
 	};
 	_cleanup_(reports_deinit) struct reports reports = REPORTS_NULL;
 	_cleanup_(table_deinit) struct table table = TABLE_NULL(columns);
 	_cleanup_(extras_deinit) struct extras extras = { "" };
 	struct json json = JSON_NULL(stdout);
+	bool owned = false;
 	int r = reports_get(&reports, failure);
 
 	if (r < 0)
@@ -294,6 +323,10 @@ enum exit_status networks_list(const struct options *options, struct failure *fa
 		get_extras(&reports, true, &extras);
 		json_array(&json, NULL);
 	}
+	/* Where no user has one, nobody looks for whose they are. */
+	for (size_t i = 0; i < reports.n; i++)
+		owned |= OWNER_WORDS(reports.items[i].name)[0] != '\0';
+	table.n_columns -= !owned;
 	for (size_t i = 0; i < reports.n; i++) {
 		const struct report *report = &reports.items[i];
 
@@ -308,6 +341,8 @@ enum exit_status networks_list(const struct options *options, struct failure *fa
 			table_add(&table, "%s", report->bridge);
 			table_add(&table, "%zu", report->n_ports);
 			table_add(&table, "%s", report->addresses);
+			if (owned)
+				table_add(&table, "%s", OWNER_WORDS(report->name));
 		}
 	}
 	if (options->json)

@@ -51,7 +51,10 @@ const struct verb verbs[] = {
 	  networks_cat, "" },
 	{ "complete", NULL, "[WORD...]", NULL, 0, 0, OPERANDS_ANY, complete_run, "" },
 	{ "confirm", NULL, "NETWORK", "keep a network card where a start has put it on trial", 0, 1, 1, networks_confirm, "" },
-	{ "create", NULL, "FILE [NETWORK]", "declare a network until the next boot, and start it", 0, 1, 2, networks_create,
+	{ "create", NULL, "NAME|FILE [NETWORK]", "a network of your own, or one from a file until the next boot, and start it", 0, 1, 2,
+	  networks_create,
+	  "NAME alone makes a network of your own, UID.NAME: NAT, and there until guestnet undefine. The policy says whether and how\n"
+	  "many (a line own, guestnet-bridge.conf(5)); guestnet edit changes it.\n"
 	  "FILE is called NAME.network, or \"-\" (standard input) with a name.\n" },
 	{ "define", NULL, "FILE [NETWORK]", "declare a network, or replace what declares it", 0, 1, 2, networks_define,
 	  "FILE is called NAME.network, or \"-\" (standard input) with a name. What is wrong changes nothing.\n" },

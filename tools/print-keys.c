@@ -4,6 +4,8 @@
  * `.\" keys: SECTION` and `.\" end of keys` is replaced.
  *
  *	print-keys PAGE >NEW
+ *
+ * The list "own" is of what networks of users' own may say.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -62,6 +64,30 @@ static bool print_section(const char *section)
 	return found;
 }
 
+/* A paragraph for each section. */
+static void print_own(void)
+{
+	const char *section = "";
+
+	for (size_t i = 0; i < KEY_MAX_; i++) {
+		if (!keys[i].own)
+			continue;
+		if (strcmp(section, keys[i].section) == 0)
+			printf(",\n");
+		else
+			printf("%s.TP\n.B [%s]\n", *section ? "\n" : "", keys[i].section);
+		section = keys[i].section;
+		printf("%s=", keys[i].name);
+		for (const char *word = keys[i].own; *word; word += strspn(word, " ")) {
+			size_t n = strcspn(word, " ");
+
+			printf("%s%.*s", word == keys[i].own ? "" : " or ", (int)n, word);
+			word += n;
+		}
+	}
+	puts("");
+}
+
 int main(int argc, char *argv[])
 {
 	static const char begin[] = ".\\\" keys: ", end[] = ".\\\" end of keys\n";
@@ -82,6 +108,10 @@ int main(int argc, char *argv[])
 		if (strncmp(line, begin, sizeof(begin) - 1) == 0) {
 			line[strcspn(line, "\n")] = '\0';
 			inside = true;
+			if (strcmp(line + sizeof(begin) - 1, "own") == 0) {
+				print_own();
+				continue;
+			}
 			n_printed++;
 			if (!print_section(line + sizeof(begin) - 1)) {
 				fprintf(stderr, "print-keys: there is no section %s\n", line + sizeof(begin) - 1);

@@ -11,6 +11,7 @@
 #define API_NETWORK		"org.guestnet1.Network"
 #define API_NO_SUCH_NETWORK	"org.guestnet1.NoSuchNetwork"
 #define API_FAILED		"org.guestnet1.Failed"
+#define API_DENIED		"org.guestnet1.Denied"	/* by the policy, whoever else is asked */
 
 /* What a method asks of its caller. Names of the actions: ACTION_PREFIX and these words. */
 enum access {

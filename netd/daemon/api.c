@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-id128.h>
+#include <systemd/sd-journal.h>
 #include <unistd.h>
 
 #include "../../lib/fd.h"
@@ -44,6 +45,7 @@ struct api {
 	sd_event *event;		/* borrowed */
 	struct manager *manager;	/* borrowed */
 	struct objects objects;
+	struct own own;
 	struct news *news;		/* owned */
 	struct gate *gate;		/* owned */
 	sd_bus *inside;			/* owned: our own end of the peer that is the system bus */
@@ -91,6 +93,35 @@ static uint64_t queued(const struct peer *peer)
 	return sd_bus_get_n_queued_write(peer->bus, &n) < 0 ? UINT64_MAX : n;
 }
 
+/*
+ * What changes something is for administrators, and for users where a network of their own is meant.
+ * Safe because: the network is the one that the method will read from the same message, and no method that may be called so
+ * (objects.c:accesses) changes another one.
+ */
+static int verify_change(struct peer *peer, sd_bus_message *message, enum access access, sd_bus_error *error)
+{
+	enum own_act act = objects_own_act(sd_bus_message_get_member(message));
+	struct failure failure = { 0 };
+	char network[64];
+	uint32_t owner;
+	int r;
+
+	if (objects_peek_network(message, network) < 0 || !name_find_owner(network, &owner) ||
+	    (act == OWN_NEVER && owner == peer->uid))
+		return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
+					 "uid %u may not do what action " ACTION_PREFIX "%s is about: root and members of the group guestnet may",
+					 peer->uid, objects_access_name(access));
+	if (!own_is_about(network, peer->uid))
+		return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
+					 "network %s is uid %u's own: uid %u may not do what action " ACTION_PREFIX "%s is about, root and members of the group guestnet may",
+					 STR_ESCAPED(network), owner, peer->uid, objects_access_name(access));
+	r = own_verify(&peer->api->own, sd_bus_get_fd(peer->bus), network, act, &failure);
+	sd_journal_send("MESSAGE=uid %u %s do %s to network %s of its own%s%s", peer->uid, r < 0 ? "may not" : "may",
+			sd_bus_message_get_member(message), network, r < 0 ? ": " : "", failure.text, "PRIORITY=%d", r < 0 ? 4 : 6,
+			"NETWORK=%s", network, NULL);
+	return r < 0 ? sd_bus_error_setf(error, API_DENIED, "%s", failure.text) : 0;
+}
+
 /* Sees every message before the objects do. */
 static int on_message(sd_bus_message *message, void *data, sd_bus_error *error)
 {
@@ -105,11 +136,7 @@ static int on_message(sd_bus_message *message, void *data, sd_bus_error *error)
 		return 1;
 	}
 	access = objects_access(sd_bus_message_get_interface(message), sd_bus_message_get_member(message));
-	if (access <= ACCESS_READ || peer->may_change)
-		return 0;
-	return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
-				 "uid %u may not do what action " ACTION_PREFIX "%s is about: root and members of the group guestnet may",
-				 peer->uid, objects_access_name(access));
+	return access <= ACCESS_READ || peer->may_change ? 0 : verify_change(peer, message, access, error);
 }
 
 static int on_disconnected(sd_bus_message *message _unused_, void *data, sd_bus_error *error _unused_)
@@ -315,6 +342,7 @@ int api_new(sd_event *event, struct manager *manager, struct systembus *systembu
 		return failure_set(failure, -ENOMEM, "out of memory");
 	api->event = event;
 	api->manager = manager;
+	api->own.manager = manager;
 	api->objects = (struct objects){ .manager = manager, .event = event, .subscribe = on_subscribe, .data = api };
 	api->fd = -EBADF;
 	r = sd_id128_randomize(&api->id);

@@ -21,6 +21,7 @@
 #include "../../lib/fd.h"
 #include "../../lib/limits.h"
 #include "../../lib/str.h"
+#include "../model/dnsmasq.h"
 #include "managed.h"
 
 #define PATH_SIZE 4096
@@ -42,8 +43,9 @@ static const char *dropin_name(enum define_file file)
 
 static int set_place(const struct manager_options *options, const char *name, enum define_file file, struct place *place)
 {
-	const char *root = file == DEFINE_TRANSIENT ? options->run_root : options->config_root;
 	bool dropin = file == DEFINE_DROPIN || file == DEFINE_AUTOSTART;
+	const char *root = file == DEFINE_TRANSIENT ? options->run_root :
+			   file == DEFINE_NETWORK && managed_is_own(name) ? options->state_root : options->config_root;
 	char tail[64];
 
 	if (strlen(root) + strlen(options->run_root) > sizeof(place->directory) - 128)
@@ -221,13 +223,14 @@ static int verify_place(struct manager *manager, const char *name, enum define_f
 int define_write(struct manager *manager, const char *name, enum define_file file, const char *text,
 		 struct failure *failure)
 {
+	const size_t limit = managed_is_own(name) ? LIMIT_OWN_DEFINITION : LIMIT_DEFINITION;
 	struct place place;
 	int r = verify_place(manager, name, file, failure);
 
 	if (r < 0)
 		return r;
-	if (strlen(text) > LIMIT_DEFINITION)
-		return failure_set(failure, -E2BIG, "the text is longer than %d bytes", LIMIT_DEFINITION);
+	if (strlen(text) > limit)
+		return failure_set(failure, -E2BIG, "the text is longer than %zu bytes", limit);
 	r = set_place(manager_get_options(manager), name, file, &place);
 	if (r < 0)
 		return failure_set(failure, r, "%s", strerror(-r));
@@ -284,6 +287,47 @@ static int set_aside(const char *path, bool *ret_found)
 	return *ret_found || errno == ENOENT ? 0 : -errno;
 }
 
+static int put_out_of_force(struct manager *manager, struct failure *failure)
+{
+	int r = manager_reload(manager, failure);
+
+	if (r < 0)
+		return r;
+	r = manager_settle(manager);
+	return r < 0 ? failure_set(failure, r, "%s", strerror(-r)) : 0;
+}
+
+/*
+ * A user's own network leaves nothing behind: files that were kept would be more with each that the user makes and removes, and
+ * who has the same uid one day would find what is not theirs. Its drop-ins are an administrator's, who may have meant the next
+ * one of that name too: they stay.
+ */
+static int remove_own(struct manager *manager, const char *name, struct failure *failure)
+{
+	const struct manager_options *options = manager_get_options(manager);
+	const struct {
+		const char *root, *folder, *suffix;
+	} left[] = {
+		{ options->state_root, "networks/", "network~" }, { options->state_root, "dnsmasq/", "leases" },
+		{ options->run_root, "", "wanted" }, { options->run_root, "dnsmasq/", "conf" }, { options->run_root, "dnsmasq/", "pid" },
+		{ options->run_root, "dnsmasq/", dnsmasq_file_suffix(DNSMASQ_HOSTS) },
+		{ options->run_root, "dnsmasq/", dnsmasq_file_suffix(DNSMASQ_OPTIONS) },
+		{ options->run_root, "dnsmasq/", dnsmasq_file_suffix(DNSMASQ_NAMES) },
+	};
+	char path[PATH_SIZE + 64];
+	int r;
+
+	managed_own_path(name, options, path, sizeof(path));
+	if (unlink(path) < 0)
+		return failure_set(failure, -errno, "%s: %s", path, strerror(errno));
+	r = put_out_of_force(manager, failure);
+	for (size_t i = 0; i < ARRAY_SIZE(left); i++) {
+		snprintf(path, sizeof(path), "%s/%s%s.%s", left[i].root, left[i].folder, name, left[i].suffix);
+		(void)unlink(path);
+	}
+	return r;
+}
+
 /*
  * The network is declared no more, and goes. Its files stay beside their places as NAME~; where another
  * directory declares it too (that of the vendor), a link to /dev/null hides that.
@@ -297,6 +341,8 @@ int define_remove(struct manager *manager, const char *name, struct failure *fai
 
 	if (!managed_find(manager_get_networks(manager), name))
 		return manager_no_such(manager, name, failure);
+	if (managed_is_own(name))
+		return remove_own(manager, name, failure);
 	snprintf(path, sizeof(path), "%s/networks/%s.network", options->run_root, name);
 	r = unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 	if (r == 0) {
@@ -312,9 +358,5 @@ int define_remove(struct manager *manager, const char *name, struct failure *fai
 	if (r < 0)
 		return failure_set(failure, r, "%s: %s%s", path, strerror(-r),
 				   r == -EACCES || r == -EROFS ? ": remove the file as root, and then: guestnet reload" : "");
-	r = manager_reload(manager, failure);
-	if (r < 0)
-		return r;
-	r = manager_settle(manager);
-	return r < 0 ? failure_set(failure, r, "%s", strerror(-r)) : 0;
+	return put_out_of_force(manager, failure);
 }

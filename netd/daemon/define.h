@@ -10,7 +10,7 @@
 #include "manager.h"
 
 enum define_file {
-	DEFINE_NETWORK,		/* CONFIG/networks/NAME.network */
+	DEFINE_NETWORK,		/* CONFIG/networks/NAME.network; STATE/networks/UID.NAME.network of a user's own */
 	DEFINE_TRANSIENT,	/* RUN/networks/NAME.network: gone after the next boot */
 	DEFINE_DROPIN,		/* CONFIG/networks/NAME.network.d/local.conf */
 	DEFINE_AUTOSTART,	/* CONFIG/networks/NAME.network.d/autostart.conf */

@@ -208,13 +208,58 @@ static int add_managed(struct managed_list *list, const char *name, struct manag
 	return 0;
 }
 
+/* Is a network of this name a user's own? */
+bool managed_is_own(const char *name)
+{
+	uint32_t uid;
+
+	return name_find_owner(name, &uid);
+}
+
+/* Where the file of a user's own network is: in a folder of the daemon's, and never where a user could write. */
+void managed_own_path(const char *name, const struct manager_options *options, char *buffer, size_t size)
+{
+	snprintf(buffer, size, "%s/networks/%s.network", options->state_root, name);
+}
+
+/* How many networks of a user's own are declared; @uid NULL: of all users. */
+size_t managed_count_own(const struct managed_list *list, const uint32_t *uid)
+{
+	size_t n = 0;
+	uint32_t owner;
+
+	for (size_t i = 0; i < list->n; i++)
+		n += list->items[i]->declared && name_find_owner(list->items[i]->network.name, &owner) && (!uid || owner == *uid);
+	return n;
+}
+
+/* Users' own networks are in their folder, and nothing else is there: what is a user's is read as a user's. */
+static int verify_folder(const struct network_files *files, const struct manager_options *options, struct failure *failure)
+{
+	const char *path = files->parts[0].path;
+	const bool own = managed_is_own(files->name);
+	char own_path[4096];
+
+	managed_own_path(files->name, options, own_path, sizeof(own_path));
+	if (own == (strcmp(path, own_path) == 0))
+		return 0;
+	return failure_set(failure, -EINVAL, own ?
+			   "%s: a number and a dot in front are for networks of users' own (guestnet create NAME): call this one otherwise" :
+			   "%s: here are networks of users' own, which are called UID.NAME: put it elsewhere", path);
+}
+
 /* What the files of one network say; an error is the network's problem, with file and line. */
-static int parse_files(const struct network_files *files, struct network *ret_network, struct failure *failure)
+static int parse_files(const struct network_files *files, const struct manager_options *options, struct network *ret_network,
+		       struct failure *failure)
 {
 	_cleanup_(freep) struct config_file *parts = NULL;
+	int r;
 
 	if (files->problem[0])
 		return failure_set(failure, -EINVAL, "%s", files->problem);
+	r = verify_folder(files, options, failure);
+	if (r < 0)
+		return r;
 	parts = calloc(files->n_parts, sizeof(*parts));
 	if (!parts)
 		return -ENOMEM;
@@ -345,13 +390,14 @@ static int rename_staged(struct network_files_list *files, const struct managed_
 static int read_files(const struct manager_options *options, const struct managed_staging *staging,
 		      struct network_files_list *ret_files)
 {
-	char config[4096], run[4096], vendor[4096];
-	const char *const directories[] = { staging ? staging->directory : NULL, config, run, vendor };
+	char config[4096], run[4096], vendor[4096], own[4096];
+	const char *const directories[] = { staging ? staging->directory : NULL, config, run, vendor, own };
 
 	snprintf(config, sizeof(config), "%s/networks", options->config_root);
 	snprintf(run, sizeof(run), "%s/networks", options->run_root);
 	snprintf(vendor, sizeof(vendor), "%s/networks", options->vendor_root);
-	return network_files_load(directories + !staging, 4 - !staging, ret_files);
+	snprintf(own, sizeof(own), "%s/networks", options->state_root);
+	return network_files_load(directories + !staging, ARRAY_SIZE(directories) - !staging, ret_files);
 }
 
 /* The files as they are now, whatever is in force. The caller owns @ret_files. */
@@ -378,7 +424,7 @@ static int read_networks(const struct managed_list *list, const struct manager_o
 	for (size_t i = 0; i < reading->files.n; i++) {
 		struct network *network = &reading->networks[i];
 
-		r = parse_files(&reading->files.items[i], network, &failures[i]);
+		r = parse_files(&reading->files.items[i], options, network, &failures[i]);
 		if (r < 0) {
 			*network = NETWORK_NULL;
 			snprintf(network->name, sizeof(network->name), "%s", reading->files.items[i].name);

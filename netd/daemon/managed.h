@@ -127,6 +127,9 @@ struct managed_list {
 void managed_list_deinit(struct managed_list *list);
 bool managed_find_place(const struct managed_list *list, const char *name, size_t *ret_place);
 struct managed *managed_find(const struct managed_list *list, const char *name);
+bool managed_is_own(const char *name);
+void managed_own_path(const char *name, const struct manager_options *options, char *buffer, size_t size);
+size_t managed_count_own(const struct managed_list *list, const uint32_t *uid);
 int managed_read_files(const struct manager_options *options, struct network_files_list *ret_files);
 int managed_list_load(struct managed_list *list, const struct manager_options *options, char *ret_problems,
 		      size_t problems_size);

@@ -24,16 +24,18 @@
 #include "managed.h"
 #include "paths.h"
 
-/* What is asked for what changes something; everything else reads. */
+/* What is asked for what changes something, and what of that users may do to networks of their own; everything else reads. */
 static const struct {
 	const char *member;
 	enum access access;
+	enum own_act own;
 } accesses[] = {
-	{ "Start", ACCESS_MANAGE }, { "Stop", ACCESS_MANAGE }, { "Restart", ACCESS_MANAGE }, { "Try", ACCESS_MANAGE }, { "Confirm", ACCESS_MANAGE },
+	{ "Start", ACCESS_MANAGE, OWN_USE }, { "Stop", ACCESS_MANAGE, OWN_END }, { "Restart", ACCESS_MANAGE, OWN_USE },
+	{ "Try", ACCESS_MANAGE }, { "Confirm", ACCESS_MANAGE },
 	{ "Renumber", ACCESS_MANAGE },
 	{ "BringUp", ACCESS_MANAGE }, { "Adopt", ACCESS_MANAGE }, { "Reload", ACCESS_MANAGE }, { "Plan", ACCESS_MANAGE },
-	{ "Define", ACCESS_DEFINE }, { "DefineTransient", ACCESS_DEFINE }, { "SetDropIn", ACCESS_DEFINE },
-	{ "Undefine", ACCESS_DEFINE }, { "SetAutostart", ACCESS_DEFINE },
+	{ "Define", ACCESS_DEFINE, OWN_DEFINE }, { "DefineTransient", ACCESS_DEFINE }, { "SetDropIn", ACCESS_DEFINE },
+	{ "Undefine", ACCESS_DEFINE, OWN_END }, { "SetAutostart", ACCESS_DEFINE },
 	{ "Introspect", ACCESS_NONE }, { "Ping", ACCESS_NONE }, { "GetMachineId", ACCESS_NONE },
 };
 
@@ -54,6 +56,15 @@ enum access objects_access(const char *interface _unused_, const char *member)
 		if (strcmp(accesses[i].member, member) == 0)
 			return accesses[i].access;
 	return ACCESS_READ;
+}
+
+/* What calling @member means where it is about a network of the caller's own. */
+enum own_act objects_own_act(const char *member)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(accesses); i++)
+		if (strcmp(accesses[i].member, member) == 0)
+			return accesses[i].own;
+	return OWN_NEVER;
 }
 
 /* Properties of a network: how each is put into a message, and what changes when it does. */
@@ -483,7 +494,7 @@ static int answer(sd_bus_message *message, int r, const struct failure *failure,
 static int read_name(sd_bus_message *message, char ret_name[static 64], sd_bus_error *error)
 {
 	_cleanup_(freep) char *decoded = NULL;
-	const char *name;
+	const char *name = "";		/* of a call without arguments, whose signature nobody has compared yet */
 	int r;
 
 	r = sd_bus_path_decode(sd_bus_message_get_path(message), API_NETWORKS, &decoded);
@@ -497,6 +508,15 @@ static int read_name(sd_bus_message *message, char ret_name[static 64], sd_bus_e
 		return sd_bus_error_setf(error, API_NO_SUCH_NETWORK, "there is no network \"%s\"", STR_ESCAPED(name));
 	snprintf(ret_name, 64, "%s", name);
 	return 0;
+}
+
+/* The same of a call that is still to be carried out, for who decides about it. */
+int objects_peek_network(sd_bus_message *message, char ret_name[static 64])
+{
+	_cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+	int r = read_name(message, ret_name, &error), again = sd_bus_message_rewind(message, true);
+
+	return r < 0 ? r : again;
 }
 
 /* What takes a network's name and nothing else. */

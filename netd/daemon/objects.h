@@ -10,6 +10,7 @@
 
 #include "api-names.h"
 #include "manager.h"
+#include "own.h"
 
 #define API_PROPERTIES		32	/* of a network, at most */
 
@@ -25,6 +26,8 @@ struct objects {
 int objects_add(struct objects *objects, sd_bus *bus);
 enum access objects_access(const char *interface, const char *member);
 const char *objects_access_name(enum access access);
+enum own_act objects_own_act(const char *member);
+int objects_peek_network(sd_bus_message *message, char ret_name[static 64]);
 
 int objects_append_lease(sd_bus_message *message, const char *network, const struct lease *lease);
 

@@ -8,10 +8,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../lib/fd.h"
+#include "../../lib/str.h"
 
 /*
  * The beginning of /proc/PID/@name, with a zero byte behind it: as much as @buffer has room for. Returns its length; 0 when
@@ -44,4 +46,19 @@ int process_shares_network(pid_t pid)
 	if (stat("/proc/self/net/dev", &ours) < 0 || stat(path, &theirs) < 0)
 		return -errno;
 	return ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev;
+}
+
+/* The uid that stands for everybody who has none in this user namespace (user_namespaces(7)). */
+uid_t process_overflow_uid(void)
+{
+	_cleanup_(fd_closep) int fd = open("/proc/sys/kernel/overflowuid", O_RDONLY | O_CLOEXEC);
+	char text[16];
+	uint32_t uid;
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (n <= 0)
+		return 65534;
+	text[n] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return str_parse_u32(text, UINT32_MAX - 1, &uid) == 0 ? uid : 65534;
 }

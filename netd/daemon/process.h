@@ -10,3 +10,4 @@
 
 size_t process_read(pid_t pid, const char *name, char *buffer, size_t size);
 int process_shares_network(pid_t pid);
+uid_t process_overflow_uid(void);

@@ -36,6 +36,7 @@
 #include "../../lib/tapsocket.h"
 #include "../model/network.h"
 #include "activation.h"
+#include "process.h"
 
 /* Connections, and helpers that run at one time: in all, and for one uid. */
 #define CLIENTS			384
@@ -485,20 +486,6 @@ static int on_connection(sd_event_source *source _unused_, int listen_fd, uint32
 	return 0;
 }
 
-static uid_t read_overflow_uid(void)
-{
-	_cleanup_(fd_closep) int fd = open("/proc/sys/kernel/overflowuid", O_RDONLY | O_CLOEXEC);
-	char text[16];
-	uint32_t uid;
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-
-	if (n <= 0)
-		return 65534;
-	text[n] = '\0';
-	text[strcspn(text, "\n")] = '\0';
-	return str_parse_u32(text, UINT32_MAX - 1, &uid) == 0 ? uid : 65534;
-}
-
 /*
  * Serves the socket that the service manager has made, or one of our own. @event, @manager and the strings in
  * @options must outlive the server.
@@ -516,7 +503,7 @@ int tapserver_new(sd_event *event, struct manager *manager, const struct tapserv
 	server->event = event;
 	server->manager = manager;
 	server->helper = options->helper;
-	server->overflow_uid = read_overflow_uid();
+	server->overflow_uid = process_overflow_uid();
 	server->fd = options->listen_fd;
 	if (server->fd >= 0 && sd_is_socket_unix(server->fd, SOCK_SEQPACKET, 1, NULL, 0) <= 0)
 		r = -EINVAL;

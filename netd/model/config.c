@@ -30,6 +30,7 @@ struct parse {
 	struct failure *failure;
 	struct network_place place;
 	const char *section;		/* of the table; NULL before the first one */
+	bool own;			/* the file is a user's, who may not say everything */
 };
 
 /* One line without blanks around it, continuations joined. */
@@ -182,6 +183,12 @@ static int parse_unknown(struct parse *parse, const char *name)
 			     nearest ? "=?" : "", known);
 }
 
+static const char *own_values(const struct key *key, char *buffer, size_t size)
+{
+	snprintf(buffer, size, "of a user's own network it is one of: %s", key->own);
+	return buffer;
+}
+
 static int parse_assignment(struct parse *parse, char *text)
 {
 	char *value = strchr(text, '='), *end = value;
@@ -201,6 +208,10 @@ static int parse_assignment(struct parse *parse, char *text)
 	key = keys_find(parse->section, text);
 	if (!key)
 		return parse_unknown(parse, text);
+	if (parse->own && (*value ? !keys_are_own(key, value) : !key->own))
+		return parse_failure(parse, "%s=%s: %s", key->name, STR_ESCAPED(value),
+				     key->own ? own_values(key, (char[128]){ "" }, 128) :
+				     "a user's own network cannot say this (guestnet.network(5), NETWORKS OF USERS, lists what it can)");
 	if (network_set_place(parse->network, (enum key_id)(key - keys), parse->place) < 0)
 		return -ENOMEM;
 	if (!*value) {
@@ -371,6 +382,20 @@ static int verify_proxy(const struct network *network, struct failure *failure)
 	return 0;
 }
 
+/* Whose own a network is stands in the name of its bridge, for the helper too: nothing else is called so. */
+static int verify_owner(const struct network *network, struct failure *failure)
+{
+	const struct network_place place = network_find_place(network, KEY_BRIDGE);
+	const char *called = "";
+	uint32_t owner;
+
+	(void)str_has_prefix(network->bridge, "gn-", &called);
+	if (place.line == 0 || (!name_find_owner(network->name, &owner) && !name_find_owner(called, &owner)))
+		return 0;
+	return network_failure(network, place, failure, "Bridge=%s: gn-UID.NAME is the bridge of a user's own network UID.NAME, which has no other",
+			       network->bridge);
+}
+
 /* A key that says nothing in this mode was written by somebody who expects something of it. */
 static int verify_mode(struct network *network, struct failure *failure)
 {
@@ -474,6 +499,7 @@ int config_parse(const char *name, const struct config_file *files, size_t n_fil
 {
 	_cleanup_(network_deinit) struct network network = NETWORK_NULL;
 	struct parse parse = { .network = &network, .failure = failure };
+	uint32_t owner;
 	int r;
 
 	assert(n_files > 0);
@@ -491,6 +517,8 @@ int config_parse(const char *name, const struct config_file *files, size_t n_fil
 	keys_reset(&network);
 	for (size_t i = 0; i < n_files; i++) {
 		parse.place.file = (uint16_t)i;
+		/* Drop-ins are an administrator's. */
+		parse.own = i == 0 && name_find_owner(name, &owner);
 		r = parse_file(&parse, &files[i]);
 		if (r < 0)
 			return r;
@@ -501,6 +529,8 @@ int config_parse(const char *name, const struct config_file *files, size_t n_fil
 		network.address_auto = true;
 
 	r = verify_mode(&network, failure);
+	if (r == 0)
+		r = verify_owner(&network, failure);
 	if (r == 0)
 		r = verify_proxy(&network, failure);
 	if (r == 0)

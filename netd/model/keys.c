@@ -610,6 +610,7 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_MODE] = {
 		"Network", "Mode", parse_mode, reset_mode, false, "nat", "", "nat, isolated, route, open or bridge",
 		"nat: guests reach each other and, under the host's address, whatever the host reaches; nothing outside reaches them unasked. isolated: guests reach each other and their gateway, and nothing else. route: as nat, but under their own addresses, and they can be reached from outside: whoever is to reach them needs a route to their prefix by way of this host. open: addresses, DHCP and DNS, and not one firewall rule: what may pass is for others to say. bridge: guests are hosts of the LAN; addresses, DHCP and filtering are those of whatever the bridge is connected to. The bridge that Bridge= names is there already and stays as it is; with Uplink= it is made, and a network card of the host becomes its port. In all but open, networks do not reach each other (see Peer=).",
+		.own = "nat isolated",
 	},
 	[KEY_BRIDGE] = {
 		"Network", "Bridge", parse_bridge, reset_bridge, false, "gn-NAME", "",
@@ -631,25 +632,30 @@ const struct key keys[KEY_MAX_] = {
 		"Network", "MTU", parse_mtu, reset_mtu, false, "1500", "bytes", "a number from 1280 to 65535",
 		"The largest packet on the network. Guests are told by DHCP and by router advertisements.",
 		.only = OURS,
+		.own = "",
 	},
 	[KEY_AUTOSTART] = {
 		"Network", "Autostart", parse_autostart, reset_autostart, false, "yes", "", "yes, no or on-demand",
 		"When the network is there. yes: from the start. no: after guestnet start NAME, or when a guest of somebody who may use it asks for it; from then on it stays. on-demand: when a guest asks for it, and until it has had no port for IdleTimeout=. A network that was stopped with guestnet stop comes back for no guest, unless it is on-demand.",
+		.own = "",
 	},
 	[KEY_IDLE_TIMEOUT] = {
 		"Network", "IdleTimeout", parse_idle_timeout, reset_idle_timeout, false, "5min", "seconds",
 		"infinity, or a time of at least 1s, such as 30s or 10min",
 		"How long a network with Autostart=on-demand stays without a port before it is taken down.",
+		.own = "",
 	},
 	[KEY_START_SERVICES] = {
 		"Network", "StartServices", parse_start_services, reset_start_services, false, "always", "", "always or on-demand",
 		"When the network's dnsmasq runs. always: as long as the network is up. on-demand: from its first port on, until the network is stopped; hosts with many networks and few guests save a process for each.",
 		.only = OURS,
+		.own = "",
 	},
 	[KEY_HOST_ACCESS] = {
 		"Network", "HostAccess", parse_host_access, reset_host_access, false, "gateway", "", "gateway, all or none",
 		"What of the host its guests reach. gateway: DHCP, DNS and ping on their own gateway. all: every service of the host that its other firewall rules permit. none: nothing but an address by DHCP; DNS is then off.",
 		.only = RULED,
+		.own = "gateway none",
 	},
 	[KEY_COEXIST] = {
 		"Network", "Coexist", parse_coexist, reset_coexist, false, "yes", "", BOOLEAN,
@@ -741,6 +747,7 @@ const struct key keys[KEY_MAX_] = {
 		"auto, or an address of the host with its prefix length, such as 10.0.0.1/24 or fd00:1::1/64",
 		"The host's address on the network, which is the guests' gateway. Can be given several times; the first one of each family is where guests get their addresses. auto chooses for each family that has no address: a /24 of 10.64.0.0/10 and a /64 below a prefix of fd00::/8, derived from the machine id and the name, that nothing else uses; what has been chosen stays, but for what Renumber= says.",
 		.only = OURS,
+		.own = "auto",
 	},
 	[KEY_RENUMBER] = {
 		"Address", "Renumber", parse_renumber, reset_renumber, false, "idle", "", "idle or never",
@@ -751,6 +758,7 @@ const struct key keys[KEY_MAX_] = {
 		"DHCP", "Enable", parse_dhcp_enable, reset_dhcp_enable, false, "yes", "", BOOLEAN,
 		"Whether guests are given addresses: IPv4 by DHCP, IPv6 by router advertisements.",
 		.only = OURS,
+		.own = "",
 	},
 	[KEY_DHCP_RANGE] = {
 		"DHCP", "Range", records_parse_dhcp_range, records_reset_dhcp_range, true,
@@ -764,16 +772,19 @@ const struct key keys[KEY_MAX_] = {
 		"infinity, or a time of at least 2min, such as 30min, 12h or 1d 12h",
 		"For how long an address is given out.",
 		.only = OURS,
+		.own = "",
 	},
 	[KEY_DHCP_ONLY_HOSTS] = {
 		"DHCP", "OnlyHosts", parse_dhcp_only_hosts, reset_dhcp_only_hosts, false, "no", "", BOOLEAN,
 		"Whether only guests with a [Host] section are given an address.",
 		.only = OURS,
+		.own = "",
 	},
 	[KEY_DHCP_IDENTITY] = {
 		"DHCP", "Identity", parse_dhcp_identity, reset_dhcp_identity, false, "mac", "", "mac or client-id",
 		"What IPv4 guests are told apart by. Guests that are copies of one image have the same client id.",
 		.only = OURS,
+		.own = "",
 	},
 	[KEY_DHCP_ROUTER] = {
 		"DHCP", "Router", records_parse_dhcp_router, records_reset_dhcp_router, false, "the gateway; none with Mode=isolated", "",
@@ -797,6 +808,7 @@ const struct key keys[KEY_MAX_] = {
 		"DNS", "Enable", parse_dns_enable, reset_dns_enable, false, "yes", "", BOOLEAN,
 		"Whether the gateway answers DNS: the names of the guests, and, for a network that is not isolated, everything that the host can resolve.",
 		.only = OURS,
+		.own = "",
 	},
 	[KEY_DNS_DOMAIN] = {
 		"DNS", "Domain", parse_dns_domain, reset_dns_domain, false, "NAME.internal", "",
@@ -833,6 +845,7 @@ const struct key keys[KEY_MAX_] = {
 		"the address of one interface, such as 52:54:00:12:34:56",
 		"Which guest it is.",
 		.only = OURS,
+		.own = "",
 	},
 	[KEY_HOST_CLIENT_ID] = {
 		"Host", "ClientID", records_parse_host_client_id, records_reset_host_client_id, false, "none", "",
@@ -845,6 +858,7 @@ const struct key keys[KEY_MAX_] = {
 		"a name without a dot",
 		"What the guest is called: it is told, and the gateway's DNS knows it.",
 		.only = OURS,
+		.own = "",
 	},
 	[KEY_HOST_ADDRESS] = {
 		"Host", "Address", records_parse_host_address, records_reset_host_address, true, "one of a Range=", "",
@@ -857,6 +871,7 @@ const struct key keys[KEY_MAX_] = {
 		"infinity, or a time of at least 2min, such as 30min, 12h or 1d 12h",
 		"For how long this guest's address is given out.",
 		.only = OURS,
+		.own = "",
 	},
 	[KEY_HOST_OPTION] = {
 		"Host", "SendOption", records_parse_host_option, records_reset_host_option, true, "none", "",
@@ -958,86 +973,119 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_PORT_ISOLATED] = {
 		"Port", "Isolated", parse_port_isolated, reset_port_isolated, false, "no", "", BOOLEAN,
 		"Whether guests are kept from each other: what one of them sends reaches the host and what lies behind it, and no port of another guest; not by way of the gateway either.",
+		.own = "",
 	},
 	[KEY_PORT_MAC_BINDING] = {
 		"Port", "MACBinding", parse_mac_binding, reset_mac_binding, false, "no; yes with AddressBinding=lease", "", BOOLEAN,
 		"Whether a port keeps to one Ethernet address: that of macs= of the policy's rule, or else the first one that it uses, for as long as it lives. The bridge's own address, and one that another port of the network is bound to, it cannot use in the meantime either.",
 		.only = OURS,
+		.own = "",
 	},
 	[KEY_PORT_ADDRESS_BINDING] = {
 		"Port", "AddressBinding", parse_address_binding, reset_address_binding, false, "no", "", "lease (or yes), or no",
 		"lease: guests use no other address than they have been given, by a lease or a [Host] with a MACAddress=: as the source of IPv4 and IPv6, as the sender in ARP, as the target in neighbour advertisements. In IPv6 also the one that is made of prefix and Ethernet address (EUI-64), and link-local ones, but not the gateway's. A lease of DHCPv6 counts when its DUID has the Ethernet address in it. What a guest says before it has an address (DHCP, the search for duplicates) passes; protocols other than ARP, IPv4 and IPv6 do not. A lease counts from the moment it is given until it is released or expires.",
 		.only = OURS,
+		.own = "",
 	},
 	[KEY_PORT_RA_GUARD] = {
 		"Port", "RAGuard", parse_ra_guard, reset_ra_guard, false, "no", "", BOOLEAN,
 		"Whether router advertisements and redirects of guests are dropped, and IPv6 packets that hide what they are behind headers.",
+		.own = "",
 	},
 	[KEY_PORT_DHCP_GUARD] = {
 		"Port", "DHCPGuard", parse_dhcp_guard, reset_dhcp_guard, false, "no", "", BOOLEAN,
 		"Whether what only DHCP servers send, of DHCP and DHCPv6, is dropped when it comes from a guest.",
+		.own = "",
 	},
 	[KEY_PORT_BPDU_GUARD] = {
 		"Port", "BPDUGuard", parse_bpdu_guard, reset_bpdu_guard, false, "no", "", BOOLEAN,
 		"Whether frames of spanning tree protocols are dropped when they come from a guest.",
 		.only = OURS,
+		.own = "",
 	},
 	[KEY_PORT_TO_RATE] = {
 		"Port", "ToGuestRate", rates_parse_to_guest_rate, rates_reset_to_guest_rate, false, "as much as there is", "",
 		"bits per second: a number from 8K to 100G, with K, M or G for thousands, millions and thousands of millions",
 		"How much goes to each guest: what leaves by its port, from wherever it comes, waits in a queue that sends at this rate (tbf). Another number loses no packet; when the line goes, what is sent in the few milliseconds in which the kernel takes the queue away is lost.",
+		.own = "",
 	},
 	[KEY_PORT_TO_BURST] = {
 		"Port", "ToGuestBurstBytes", rates_parse_to_guest_burst, rates_reset_to_guest_burst, false, "64K; at more than 52M, what passes in 10 ms", "",
 		"bytes: a number up to 1G, with K, M or G for 1024 and its powers",
 		"How much of that is sent at once, when nothing was for a while. It is one packet at least.",
+		.own = "",
 	},
 	[KEY_PORT_TO_PEAK] = {
 		"Port", "ToGuestPeakRate", rates_parse_to_guest_peak, rates_reset_to_guest_peak, false, "as fast as it goes", "",
 		"bits per second: a number from 8K to 100G, with K, M or G for thousands, millions and thousands of millions; more than ToGuestRate=",
 		"How fast it is sent while a burst lasts.",
+		.own = "",
 	},
 	[KEY_PORT_FROM_RATE] = {
 		"Port", "FromGuestRate", rates_parse_from_guest_rate, rates_reset_from_guest_rate, false, "as much as there is", "",
 		"bits per second: a number from 8K to 100G, with K, M or G for thousands, millions and thousands of millions",
 		"How much comes from each guest: frames that are too much are dropped at its port, before its bridge has looked at them.",
+		.own = "",
 	},
 	[KEY_PORT_FROM_BURST] = {
 		"Port", "FromGuestBurstBytes", rates_parse_from_guest_burst, rates_reset_from_guest_burst, false, "64K; at more than 52M, what passes in 10 ms", "",
 		"bytes: a number up to 1G, with K, M or G for 1024 and its powers",
 		"How much of that passes at once, beside what passes in a second: the kernel counts this limit by the second.",
+		.own = "",
 	},
 	[KEY_BANDWIDTH_TO_RATE] = {
 		"Bandwidth", "ToGuestsRate", rates_parse_to_guests_rate, rates_reset_to_guests_rate, false, "as much as there is", "",
 		"bits per second: a number from 8K to 100G, with K, M or G for thousands, millions and thousands of millions",
 		"How much goes to all guests of the network together, from the host and from outside: it waits at the bridge in a queue that sends at this rate (tbf), which comes and goes as that of ToGuestRate= does. What guests send to each other does not count. Where another program has put a queue at the bridge, or at a port, that one stays, and guestnet status names it.",
 		.only = OURS,
+		.own = "",
 	},
 	[KEY_BANDWIDTH_TO_BURST] = {
 		"Bandwidth", "ToGuestsBurstBytes", rates_parse_to_guests_burst, rates_reset_to_guests_burst, false, "64K; at more than 52M, what passes in 10 ms", "",
 		"bytes: a number up to 1G, with K, M or G for 1024 and its powers",
 		"How much of that is sent at once, when nothing was for a while. It is one packet at least.",
 		.only = OURS,
+		.own = "",
 	},
 	[KEY_BANDWIDTH_TO_PEAK] = {
 		"Bandwidth", "ToGuestsPeakRate", rates_parse_to_guests_peak, rates_reset_to_guests_peak, false, "as fast as it goes", "",
 		"bits per second: a number from 8K to 100G, with K, M or G for thousands, millions and thousands of millions; more than ToGuestsRate=",
 		"How fast it is sent while a burst lasts.",
 		.only = OURS,
+		.own = "",
 	},
 	[KEY_BANDWIDTH_FROM_RATE] = {
 		"Bandwidth", "FromGuestsRate", rates_parse_from_guests_rate, rates_reset_from_guests_rate, false, "as much as there is", "",
 		"bits per second: a number from 8K to 100G, with K, M or G for thousands, millions and thousands of millions",
 		"How much comes from all guests of the network together, to the host and to outside, of IPv4 and IPv6: packets that are too much are dropped. What guests send to each other does not count (with Mode=open it does where br_netfilter shows it to the rules for IP).",
 		.only = OURS,
+		.own = "",
 	},
 	[KEY_BANDWIDTH_FROM_BURST] = {
 		"Bandwidth", "FromGuestsBurstBytes", rates_parse_from_guests_burst, rates_reset_from_guests_burst, false, "64K; at more than 52M, what passes in 10 ms", "",
 		"bytes: a number up to 1G, with K, M or G for 1024 and its powers",
 		"How much of that passes at once, beside what passes in a second: the kernel counts this limit by the second.",
 		.only = OURS,
+		.own = "",
 	},
 };
+
+/* May a network of a user's own say this? @value is not empty. */
+bool keys_are_own(const struct key *key, const char *value)
+{
+	const size_t length = strlen(value);
+
+	if (!key->own || !*key->own)
+		return key->own;
+	for (const char *word = key->own; *word; word += strspn(word, " ")) {
+		size_t n = strcspn(word, " ");
+
+		if (n == length && strncmp(word, value, n) == 0)
+			return true;
+		word += n;
+	}
+	return false;
+}
 
 /* Section and name as written, case and all; NULL when there is no such key. */
 const struct key *keys_find(const char *section, const char *name)

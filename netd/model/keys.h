@@ -22,11 +22,17 @@ struct key {
 	const char *unit;	/* "" for none */
 	const char *want;	/* what is allowed, for errors and the manual */
 	const char *doc;
+	/*
+	 * For networks of users' own: the values that they may write, with blanks between them; "": every value. NULL: the key
+	 * is not theirs.
+	 */
+	const char *own;
 	uint8_t only;		/* bits of the modes that it has a meaning in; 0: in all */
 };
 
 extern const struct key keys[KEY_MAX_];
 
+bool keys_are_own(const struct key *key, const char *value);
 const struct key *keys_find(const char *section, const char *name);
 const char *keys_find_section(const char *section);
 const char *keys_nearest(const char *section, const char *name);

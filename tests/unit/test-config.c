@@ -227,6 +227,86 @@ static void errors(void **state _unused_)
 	}
 }
 
+/* What a network of a user's own may say: nothing else than the table marks. */
+static void own(void **state _unused_)
+{
+#define NOT_OWN ": a user's own network cannot say this (guestnet.network(5), NETWORKS OF USERS, lists what it can)"
+	static const struct {
+		const char *text;
+		const char *error;		/* NULL: it is good */
+	} rows[] = {
+		{ "", NULL },
+		{ "[Network]\nMode=nat\nMTU=1400\nAutostart=on-demand\nIdleTimeout=10s\nStartServices=on-demand\nHostAccess=none\n", NULL },
+		{ "[Network]\nMode=isolated\nMode=\nHostAccess=gateway\n[Address]\nAddress=auto\nAddress=\n", NULL },
+		{ "[DHCP]\nLeaseTime=12h\n[DNS]\nEnable=no\n[Host]\nMACAddress=52:54:00:00:00:01\nName=web\nLeaseTime=5min\n", NULL },
+		{ "[Port]\nIsolated=yes\nMACBinding=yes\nRAGuard=yes\nToGuestRate=1M\n[Bandwidth]\nFromGuestsRate=1M\n", NULL },
+		{ "[Network]\nMode=route\n", "4201.lab.network:2: Mode=route: of a user's own network it is one of: nat isolated" },
+		{ "[Network]\nMode=open\n", "4201.lab.network:2: Mode=open: of a user's own network it is one of: nat isolated" },
+		{ "[Network]\nMode=bridge\nBridge=br0\n", "4201.lab.network:2: Mode=bridge: of a user's own network it is one of: nat isolated" },
+		{ "[Network]\nMode=na\n", "4201.lab.network:2: Mode=na: of a user's own network" },
+		{ "[Network]\nMode=nat isolated\n", "4201.lab.network:2: Mode=nat isolated: of a user's own network" },
+		{ "[Network]\nHostAccess=all\n", "4201.lab.network:2: HostAccess=all: of a user's own network it is one of: gateway none" },
+		{ "[Address]\nAddress=10.0.0.1/8\n", "4201.lab.network:2: Address=10.0.0.1/8: of a user's own network it is one of: auto" },
+		{ "[Address]\nAddress=fd00::1/64\n", "4201.lab.network:2: Address=fd00::1/64: of a user's own network it is one of: auto" },
+		/* taken back in the next line, too */
+		{ "[Network]\nUplink=eth0\nUplink=\n", "4201.lab.network:2: Uplink=eth0" NOT_OWN },
+		{ "[Network]\nUplink=\n", "4201.lab.network:2: Uplink=" NOT_OWN },
+	};
+	size_t n_own = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(network_deinit) struct network network = NETWORK_NULL;
+		struct failure failure = { "" };
+
+		check_int(rows[i].text, test_parse_network("4201.lab", rows[i].text, &network, &failure), rows[i].error ? -EINVAL : 0);
+		check_prefix(rows[i].text, failure.text, rows[i].error ?: "");
+	}
+	/* Every key that is not marked, whatever it says. */
+	for (size_t i = 0; i < KEY_MAX_; i++) {
+		_cleanup_(network_deinit) struct network network = NETWORK_NULL;
+		struct failure failure = { "" };
+		char text[128], error[256];
+
+		n_own += keys[i].own != NULL;
+		if (keys[i].own)
+			continue;
+		snprintf(text, sizeof(text), "[%s]\n%s=x\n", keys[i].section, keys[i].name);
+		snprintf(error, sizeof(error), "4201.lab.network:2: %s=x" NOT_OWN, keys[i].name);
+		check_int(text, test_parse_network("4201.lab", text, &network, &failure), -EINVAL);
+		check_string(text, failure.text, error);
+	}
+	/* A key that is added is not theirs before somebody has thought about it. */
+	check_int("keys of users", n_own, 31);
+}
+
+/* A drop-in is an administrator's; whose the network is stays in the name of its bridge. */
+static void own_dropins(void **state _unused_)
+{
+	static const struct {
+		const char *name, *text, *dropin, *error;
+	} rows[] = {
+		{ "4201.lab", "", "[Network]\nDenyOut=any\n[Address]\nAddress=10.9.0.1/24\n", "" },
+		{ "4201.lab", "[Network]\nUplink=a\n", "[Network]\nUplink=\nUplink=b\n", "4201.lab.network:2: Uplink=a" NOT_OWN },
+		{ "4201.lab", "", "[Network]\nBridge=br0\n", "4201.lab.network.d/x.conf:2: Bridge=br0: gn-UID.NAME is the bridge of a user's own network" },
+		{ "lab", "[Network]\nBridge=gn-4201.lab\n", "", "lab.network:2: Bridge=gn-4201.lab: gn-UID.NAME is the bridge of a user's own" },
+		{ "lab", "[Network]\nBridge=gn-x.lab\n", "", "" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(network_deinit) struct network network = NETWORK_NULL;
+		struct failure failure = { "" };
+		char path[64], dropin[64];
+		const struct config_file files[] = {
+			{ path, rows[i].text, strlen(rows[i].text) }, { dropin, rows[i].dropin, strlen(rows[i].dropin) },
+		};
+
+		snprintf(path, sizeof(path), "%s.network", rows[i].name);
+		snprintf(dropin, sizeof(dropin), "%s.network.d/x.conf", rows[i].name);
+		check_int(rows[i].dropin, config_parse(rows[i].name, files, 2, &network, &failure), rows[i].error[0] ? -EINVAL : 0);
+		check_prefix(rows[i].dropin, failure.text, rows[i].error);
+	}
+}
+
 static void names(void **state _unused_)
 {
 	static const char *const good[] = { "a", "default", "all", "a-b_c.d", "123456789012", "0" };
@@ -652,6 +732,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(errors),
+		cmocka_unit_test(own),
+		cmocka_unit_test(own_dropins),
 		cmocka_unit_test(names),
 		cmocka_unit_test(an_empty_file_is_a_nat_network),
 		cmocka_unit_test(names_end_in_zeros),

@@ -11,12 +11,13 @@ static char problems[1024];
 
 static void load(struct managed_list *list)
 {
-	static char etc[128], vendor[128], run[128];
-	const struct manager_options options = { .config_root = etc, .vendor_root = vendor, .run_root = run, .state_root = run };
+	static char etc[128], vendor[128], run[128], state[128];
+	const struct manager_options options = { .config_root = etc, .vendor_root = vendor, .run_root = run, .state_root = state };
 
 	snprintf(etc, sizeof(etc), "%s/etc", test_root);
 	snprintf(vendor, sizeof(vendor), "%s/vendor", test_root);
 	snprintf(run, sizeof(run), "%s/run", test_root);
+	snprintf(state, sizeof(state), "%s/state", test_root);
 	assert_int_equal(managed_list_load(list, &options, problems, sizeof(problems)), 0);
 }
 
@@ -177,6 +178,43 @@ static void two_new_ones_clash(void **state _unused_)
 	check_contains("name", problems, "thirteen-bytes.network: the name of a network");
 }
 
+/* Users' own networks have a folder of their own, and names that nothing else has. */
+static void own_networks(void **state _unused_)
+{
+	_cleanup_(managed_list_deinit) struct managed_list list = MANAGED_LIST_NULL;
+	const uint32_t alice = 4201, bob = 4202;
+
+	test_write("state/networks/4201.a.network", "[Network]\n");
+	test_write("state/networks/4201.b.network", "[Network]\nUplink=eth0\n");
+	test_write("state/networks/4202.c.network", "[Network]\n");
+	test_write("state/networks/4201.c.network~", "[Network]\n");
+	test_write("state/networks/lab.network", "[Network]\n");
+	test_write("etc/networks/4201.d.network", "[Network]\n");
+	test_write("run/networks/4201.e.network", "[Network]\n");
+	test_write("etc/networks/4201.a.network.d/x.conf", NETWORK("10.1.0.1/24"));
+	load(&list);
+	check_address(&list, "4201.a", "10.1.0.1");
+	check_string("bridge", get(&list, "4201.a")->network.bridge, "gn-4201.a");
+	check_contains("b", get(&list, "4201.b")->config_problem, "4201.b.network:2: Uplink=eth0: a user's own network cannot say this");
+	check_string("c", get(&list, "4202.c")->config_problem, "");
+	check_contains("lab", get(&list, "lab")->config_problem, "lab.network: here are networks of users' own");
+	check_contains("d", get(&list, "4201.d")->config_problem, "4201.d.network: a number and a dot in front are for networks of users' own");
+	check_contains("e", get(&list, "4201.e")->config_problem, "4201.e.network: a number and a dot in front are for networks of users' own");
+	/* One whose text is wrong counts: it is there. */
+	check_int("alice's", managed_count_own(&list, &alice), 4);
+	check_int("bob's", managed_count_own(&list, &bob), 1);
+	check_int("all users'", managed_count_own(&list, NULL), 5);
+
+	/* An administrator's link to nowhere hides one; what is gone counts no more, though it may still be up. */
+	test_unlink("etc/networks/4201.d.network");
+	test_link("/dev/null", "etc/networks/4201.b.network");
+	test_unlink("state/networks/4202.c.network");
+	load(&list);
+	check_int("alice's", managed_count_own(&list, &alice), 2);
+	check_int("bob's", managed_count_own(&list, &bob), 0);
+	check_string("c leaves", get(&list, "4202.c")->network.bridge, "gn-4202.c");
+}
+
 int main(void)
 {
 #define test(function) cmocka_unit_test_setup_teardown(function, test_root_make, test_root_remove)
@@ -187,6 +225,7 @@ int main(void)
 		test(gone_and_back_before_it_is_down),
 		test(kept_ones_count),
 		test(two_new_ones_clash),
+		test(own_networks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Networks of unprivileged users' own: who may do what to which, by the policy.
+ * System calls: asks the kernel who a peer is, reads the policy, may run one child for names of users and groups.
+ *
+ * Theory of operation. A user's own network is called UID.NAME, so whose it is needs no record that could be lost or changed.
+ * Who calls is what the kernel says of the connection. What users may have at all is said by the policy's lines `own`, read for
+ * each call as the helper reads them, by the same code and as if by the caller. What the network can be is said by the table of
+ * keys (struct key, `own`), each time that its file is read.
+ *
+ * The number of networks is what is declared at this moment: files in a folder of the daemon's, which outlive it and the
+ * machine. Nothing else happens between this count and the writing of the next file, because one thread does both, so any
+ * number of calls at one time leaves no more than there may be.
+ */
+#include "own.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../lib/clock.h"
+#include "../../lib/limits.h"
+#include "../../lib/str.h"
+#include "../../policy/policy.h"
+#include "managed.h"
+#include "paths.h"
+#include "process.h"
+
+/* A lookup program that took longer than the first is not asked again before the second: everybody waits while it is. */
+#define LOOKUP_SLOW_US	200000
+#define LOOKUP_PAUSE_US	60000000
+
+/* Is the network the own one of this user? A uid that stands for many is nobody's. */
+bool own_is_about(const char *network, uid_t uid)
+{
+	uint32_t owner;
+
+	return name_find_owner(network, &owner) && owner == uid && owner != process_overflow_uid();
+}
+
+static bool has_unknown(const struct policy *policy)
+{
+	for (size_t i = 0; i < policy->n_whos; i++)
+		if (policy->whos[i].state == WHO_UNKNOWN)
+			return true;
+	return false;
+}
+
+/* Names that are in the account files cost nothing; the others are looked up in this thread, and seldom where that is slow. */
+static void resolve(struct own *own, struct policy *policy, const struct policy_device *device)
+{
+	uint64_t begin_us = clock_us();
+
+	policy_resolve(policy, device, NULL);
+	if (!has_unknown(policy) || begin_us < own->lookup_after_us)
+		return;
+	policy_resolve(policy, device, PATH_LOOKUP);
+	if (clock_us() - begin_us > LOOKUP_SLOW_US)
+		own->lookup_after_us = clock_us() + LOOKUP_PAUSE_US;
+}
+
+static int deny(const struct policy *policy, const struct policy_verdict *verdict, struct failure *failure)
+{
+	if (verdict->rule)
+		return failure_set(failure, -EACCES, "uid %u may have no networks of its own: %s:%u denies it", verdict->owner,
+				   STR_ESCAPED(policy_rule_path(policy, verdict->rule)), verdict->rule->line);
+	return failure_set(failure, -EACCES,
+			   "uid %u may have no networks of its own: no rule `own' is for it (an administrator can add to " PATH_POLICY " the line: own networks=1 user=%u)",
+			   verdict->owner, verdict->owner);
+}
+
+/* The names of a user's networks, as many as fit. */
+static void list_names(const struct managed_list *list, uid_t uid, struct text *text)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (list->items[i]->declared && own_is_about(list->items[i]->network.name, uid))
+			text_add(text, "%s%s", text->length ? ", " : "", list->items[i]->network.name);
+}
+
+/* Is there room for one more? */
+static int verify_number(const struct own *own, const struct policy *policy, const struct policy_verdict *verdict,
+			 struct failure *failure)
+{
+	const struct managed_list *list = manager_get_networks(own->manager);
+	char names[256];
+	struct text text;
+
+	if (managed_count_own(list, NULL) >= LIMIT_OWN_NETWORKS)
+		return failure_set(failure, -EDQUOT, "there are %d networks of users' own, and can be no more", LIMIT_OWN_NETWORKS);
+	if (managed_count_own(list, &verdict->owner) < verdict->grant.networks)
+		return 0;
+	text_init(&text, names, sizeof(names));
+	list_names(list, verdict->owner, &text);
+	return failure_set(failure, -EDQUOT, "uid %u has all the %u networks of its own that %s:%u allows%s (%s): guestnet undefine removes one",
+			   verdict->owner, verdict->grant.networks, STR_ESCAPED(policy_rule_path(policy, verdict->rule)), verdict->rule->line,
+			   verdict->rule->networks ? "" : " by default, without networks=", names);
+}
+
+/*
+ * May the peer do this to a network of its own? @network is one, by own_is_about(). -EACCES: the policy says no; -EDQUOT: it has
+ * as many as it may; others as they come, and all with a text.
+ *
+ * Safe because: whose the connection is, groups and all, the kernel says; the policy is a file that nobody but root can change
+ * (policy/owner.c), and what is wrong with it denies.
+ */
+int own_verify(struct own *own, int peer_fd, const char *network, enum own_act act, struct failure *failure)
+{
+	const struct managed *managed = managed_find(manager_get_networks(own->manager), network);
+	_cleanup_(policy_deinit) struct policy policy = POLICY_NULL;
+	_cleanup_(freep) gid_t *groups = NULL;
+	char bridge[64];
+	const char *const names[] = { bridge, network };
+	const struct policy_device device = { .names = names, .n_names = ARRAY_SIZE(names) };
+	struct policy_caller caller;
+	struct policy_verdict verdict;
+	struct failure cause = { 0 };
+	pid_t pid;
+	int r;
+
+	if (act == OWN_END)
+		return 0;
+	r = policy_read_peer(peer_fd, &caller, &groups, &pid, failure);
+	if (r < 0)
+		return r;
+	snprintf(bridge, sizeof(bridge), "gn-%s", network);
+	policy.reader = &caller;
+	policy.only = &device;
+	r = policy_load(&policy, PATH_POLICY, 0, &cause);
+	if (r < 0)
+		return failure_set(failure, r, "failed to parse default acl file `" PATH_POLICY "': %s", cause.text);
+	resolve(own, &policy, &device);
+	policy_match(&policy, &caller, &device, &verdict);
+	if (!verdict.allowed)
+		return deny(&policy, &verdict, failure);
+	return act == OWN_DEFINE && !(managed && managed->declared) ? verify_number(own, &policy, &verdict, failure) : 0;
+}
