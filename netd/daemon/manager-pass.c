@@ -252,6 +252,12 @@ static int pass_prepare(struct manager *manager, struct pass *pass)
 	pass->now_us = clock_us();
 	pass->no_taps = pass->now_us < manager->taps_retry_at_us;
 	(void)manager_read_news(manager, &news);
+	if (!manager->uplinks.adopted) {
+		r = look(manager, parts | SNAPSHOT_ROUTES, &failure);
+		if (r < 0)
+			return r;
+		uplinks_adopt(&manager->uplinks, &manager->kernel.view.state);
+	}
 	review_uplinks(manager, pass);
 	r = manager_select_networks(manager, pass);
 	if (r < 0)

@@ -172,7 +172,7 @@ static void load_card(struct uplinks *uplinks, int directory_fd, const char *nam
 }
 
 /* The file of one that was moved is lost: what its bridge shows takes its place. */
-static void adopt_card(struct uplinks *uplinks, const struct uplink_moved *moved)
+static void adopt_card(struct uplinks *uplinks, const struct netstate_bridge *bridge, const struct netstate_port *port)
 {
 	_cleanup_(uplink_look_deinit) struct uplink_look look = UPLINK_LOOK_NULL;
 	struct card card = { .due = true, .unsaved = true };
@@ -180,37 +180,42 @@ static void adopt_card(struct uplinks *uplinks, const struct uplink_moved *moved
 	struct uplink_values values, usual;
 	int r;
 
-	memcpy(uplink->network, moved->network, sizeof(uplink->network));
-	memcpy(uplink->nic, moved->nic, sizeof(uplink->nic));
-	memcpy(uplink->bridge, moved->bridge, sizeof(uplink->bridge));
+	memcpy(uplink->network, bridge->network, sizeof(uplink->network));
+	memcpy(uplink->bridge, bridge->name, sizeof(uplink->bridge));
+	memcpy(uplink->nic, port->name, sizeof(uplink->nic));
 	uplink->seen_us = boot_us();
-	r = uplink_look(uplinks->kernel, moved->nic, moved->bridge, &look);
+	r = uplink_look(uplinks->kernel, port->name, bridge->name, &look);
 	if (r == 0)
 		r = uplink_adopt(uplink, &look);
 	if (r < 0) {
 		card_deinit(&card);
-		sd_journal_send("MESSAGE=network %s: cannot look at what is on %s: %s", moved->network, moved->bridge, strerror(-r),
-				"PRIORITY=3", "NETWORK=%s", moved->network, NULL);
+		sd_journal_send("MESSAGE=network %s: cannot look at what is on %s: %s", bridge->network, bridge->name, strerror(-r),
+				"PRIORITY=3", "NETWORK=%s", bridge->network, NULL);
 		return;
 	}
-	uplink_read_values(uplinks->kernel, moved->bridge, &values);
+	uplink_read_values(uplinks->kernel, bridge->name, &values);
 	uplink_read_values(uplinks->kernel, "default", &usual);
 	uplink_read_backwards(uplink, &values, &usual);
-	sd_journal_send("MESSAGE=network %s: there is no file of what was on %s; %s gets back what is on %s now", moved->network, moved->nic,
-			moved->nic, moved->bridge, "PRIORITY=4", "NETWORK=%s", moved->network, NULL);
+	sd_journal_send("MESSAGE=network %s: there is no file of what was on %s; %s gets back what is on %s now", bridge->network, port->name,
+			port->name, bridge->name, "PRIORITY=4", "NETWORK=%s", bridge->network, NULL);
 	(void)add_card(uplinks, &card);
 }
 
-static void adopt_cards(struct uplinks *uplinks)
+/*
+ * After the first look, before the first review: cards that are in bridges of ours, and no file says so. A port with the
+ * bridge's own Ethernet address gave it that.
+ */
+void uplinks_adopt(struct uplinks *uplinks, const struct netstate *snapshot)
 {
-	_cleanup_(freep) struct uplink_moved *moved = NULL;
-	size_t n = 0;
+	for (size_t i = 0; i < snapshot->n_ports; i++) {
+		const struct netstate_port *port = &snapshot->ports[i];
+		const struct netstate_bridge *bridge = port->tap ? NULL : netstate_find_bridge_index(snapshot, port->master);
 
-	if (uplink_find_moved(uplinks->kernel, &moved, &n) < 0)
-		return;
-	for (size_t i = 0; i < n; i++)
-		if (!uplinks_find(uplinks, moved[i].network))
-			adopt_card(uplinks, &moved[i]);
+		if (bridge && bridge->owner == NETSTATE_OURS && memcmp(&port->mac, &bridge->mac, sizeof(port->mac)) == 0 &&
+		    !uplinks_find(uplinks, bridge->network))
+			adopt_card(uplinks, bridge, port);
+	}
+	uplinks->adopted = true;
 }
 
 /* What an earlier daemon has moved, or was about to move. */
@@ -230,7 +235,6 @@ void uplinks_init(struct uplinks *uplinks, const struct manager_options *options
 	}
 	if (directory)
 		closedir(directory);
-	adopt_cards(uplinks);
 }
 
 void uplinks_deinit(struct uplinks *uplinks)

@@ -18,11 +18,13 @@ struct uplinks {
 	struct managed_list *list;
 	struct card *cards;			/* owned */
 	size_t n_cards;
+	bool adopted;				/* uplinks_adopt() was called */
 };
 
 void uplinks_init(struct uplinks *uplinks, const struct manager_options *options, struct kernel *kernel,
 		  struct managed_list *list);
 void uplinks_deinit(struct uplinks *uplinks);
+void uplinks_adopt(struct uplinks *uplinks, const struct netstate *snapshot);
 void uplinks_note_dirt(struct uplinks *uplinks, const struct dirt *dirt);
 void uplinks_review(struct uplinks *uplinks, uint64_t now_us, bool only_look,
 		    void (*refuse)(void *data, const char *network, const char *text), void *data, uint64_t *ret_look_us);

@@ -257,6 +257,7 @@ int dump_link(const struct nlmsghdr *message, struct dump_link *ret_link)
 	port->master = (int)nl_get_u32(table[IFLA_MASTER], 0);
 	port->mtu = nl_get_u32(table[IFLA_MTU], 0);
 	port->group = nl_get_u32(table[IFLA_GROUP], 0);
+	nl_get(table[IFLA_ADDRESS], &port->mac, sizeof(port->mac));
 	port->learning = port->flood = true;
 	copy_string(table[IFLA_IFALIAS], port->alias, sizeof(port->alias));
 	copy_string(info[IFLA_INFO_KIND], ret_link->kind, sizeof(ret_link->kind));

@@ -15,16 +15,6 @@ void uplink_read_sysctls(struct kernel *kernel, struct uplink *uplink);
 void uplink_read_values(struct kernel *kernel, const char *name, struct uplink_values *ret_values);
 void uplink_write_sysctls(struct kernel *kernel, const struct uplink *uplink);
 
-/* A card found in a bridge of ours. */
-struct uplink_moved {
-	int bridge_ifindex;
-	struct mac mac;			/* of both */
-	char network[NETWORK_NAME_SIZE];
-	char bridge[IFNAME_SIZE], nic[IFNAME_SIZE];
-};
-
-int uplink_find_moved(struct kernel *kernel, struct uplink_moved **ret_moved, size_t *ret_n);
-
 enum uplink_answer { UPLINK_SILENT, UPLINK_ANSWERS, UPLINK_FIXED };
 
 int uplink_ask(struct kernel *kernel, int ifindex, const struct ip *neighbour);

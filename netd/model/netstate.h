@@ -90,6 +90,7 @@ struct netstate_port {
 	uint32_t group;			/* IFLA_GROUP */
 	uint32_t mtu;
 	uint16_t vlan;
+	struct mac mac;			/* snapshot only */
 	char alias[NETSTATE_ALIAS_SIZE];
 };
 
