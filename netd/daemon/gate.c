@@ -212,6 +212,17 @@ static size_t count_of(const struct gate *gate, const char *sender)
 	return n;
 }
 
+/* Starting and stopping is for who sits at the machine, but not where a network is somebody's own: to others that is declaring. */
+static enum access access_of(sd_bus_message *message)
+{
+	enum access access = objects_access(sd_bus_message_get_interface(message), sd_bus_message_get_member(message));
+	char network[64];
+	uint32_t owner;
+
+	return access == ACCESS_MANAGE && objects_peek_network(message, network) >= 0 && name_find_owner(network, &owner) ?
+		ACCESS_DEFINE : access;
+}
+
 /* Every call to /org/guestnet1 and what is below it. */
 static int on_call(sd_bus_message *message, void *data, sd_bus_error *error)
 {
@@ -229,7 +240,7 @@ static int on_call(sd_bus_message *message, void *data, sd_bus_error *error)
 		return -ENOMEM;
 	pending->gate = gate;
 	pending->message = sd_bus_message_ref(message);
-	pending->access = objects_access(sd_bus_message_get_interface(message), sd_bus_message_get_member(message));
+	pending->access = access_of(message);
 	pending->next = gate->pending;
 	pending->place = &gate->pending;
 	if (gate->pending)

@@ -227,6 +227,16 @@ equal client-define-denied 4 $status
 matches client-define-says 'action org.guestnet1.define' "$out"
 out=$(path=/org/guestnet1/network/lab call $bob org.freedesktop.DBus.Properties.GetAll string:org.guestnet1.Network)
 matches read-denied 'action org.guestnet1.read is denied' "$out"
+# A user's own network is nobody else's to stop; the owner asks nobody, on the daemon's own socket.
+world_policy 'own user=ben'
+check own-created as $bob $client create net
+own=/org/guestnet1/network/_34202_2enet
+out=$(call $alice org.guestnet1.Manager.Stop string:4202.net)
+matches own-stop-denied 'action org.guestnet1.define' "$out"
+out=$(path=$own call $alice org.guestnet1.Network.Stop)
+matches own-stop-denied-network 'action org.guestnet1.define' "$out"
+equal own-stop-denied-nothing '"running"' "$(busctl --json=short get-property org.guestnet1 $own org.guestnet1.Network State | jq -c .data)"
+check own-removed-by-root busctl call "${manager[@]}" Undefine s 4202.net
 check network-methods as $alice busctl call org.guestnet1 /org/guestnet1/network/lab org.guestnet1.Network Restart
 ended $polkit_pid
 
