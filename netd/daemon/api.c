@@ -102,15 +102,20 @@ static int verify_change(struct peer *peer, sd_bus_message *message, enum access
 {
 	enum own_act act = objects_own_act(sd_bus_message_get_member(message));
 	struct failure failure = { 0 };
-	char network[64];
+	char network[64] = "", own[96];
 	uint32_t owner;
+	bool known;
 	int r;
 
 	if (objects_peek_network(message, network) < 0 || !name_find_owner(network, &owner) ||
-	    (act == OWN_NEVER && owner == peer->uid))
+	    (act == OWN_NEVER && owner == peer->uid)) {
+		snprintf(own, sizeof(own), "%u.%s", peer->uid, network);
+		known = managed_find(manager_get_networks(peer->api->manager), own);
 		return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
-					 "uid %u may not do what action " ACTION_PREFIX "%s is about: root and members of the group guestnet may",
-					 peer->uid, objects_access_name(access));
+					 "uid %u may not do what action " ACTION_PREFIX "%s is about: root and members of the group guestnet may%s%s",
+					 peer->uid, objects_access_name(access),
+					 known ? ", and its own network is called " : "", known ? own : "");
+	}
 	if (!own_is_about(network, peer->uid))
 		return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
 					 "network %s is uid %u's own: uid %u may not do what action " ACTION_PREFIX "%s is about, root and members of the group guestnet may",

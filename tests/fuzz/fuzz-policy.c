@@ -27,7 +27,9 @@ static void verify_policy(const struct policy *policy, uint32_t last_line)
 		must(rule->first_who == n_whos && rule->n_whos <= 2 * LIMIT_POLICY_WHO);
 		must(rule->first_mac == n_macs && rule->n_macs <= LIMIT_POLICY_MACS);
 		must(rule->max <= LIMIT_MAX_PORTS && rule->vlan <= 4094);
-		must(rule->action == POLICY_ALLOW || (!rule->max && !rule->isolated && !rule->vlan && !rule->n_macs));
+		must(rule->action != POLICY_DENY || (!rule->max && !rule->isolated));
+		must(rule->action == POLICY_ALLOW || (!rule->vlan && !rule->n_macs));
+		must(rule->action == POLICY_OWN ? !rule->bridge && rule->networks <= LIMIT_OWN_NETWORKS_USER : !rule->networks);
 		n_whos += rule->n_whos;
 		n_macs += rule->n_macs;
 	}
@@ -54,7 +56,7 @@ static void resolve(struct policy *policy, size_t modulus)
 	}
 }
 
-static void verify_verdict(const struct policy *policy, const struct policy_device *device,
+static void verify_verdict(const struct policy *policy, const struct policy_caller *caller, const struct policy_device *device,
 			   const struct policy_verdict *verdict)
 {
 	if (!verdict->rule) {
@@ -63,12 +65,16 @@ static void verify_verdict(const struct policy *policy, const struct policy_devi
 	}
 	must(verdict->rule >= policy->rules && verdict->rule < policy->rules + policy->n_rules);
 	must(policy_rule_names(verdict->rule, device));
-	must(verdict->allowed == (verdict->rule->action == POLICY_ALLOW));
+	must(verdict->allowed == (verdict->rule->action != POLICY_DENY));
 	if (!verdict->allowed)
 		return;
 	must(verdict->grant.max >= 1 && verdict->grant.max <= LIMIT_MAX_PORTS);
 	must(verdict->grant.isolated == verdict->rule->isolated && verdict->grant.vlan == verdict->rule->vlan);
 	must(verdict->grant.n_macs == verdict->rule->n_macs);
+	/* On a user's own network: its owner, and root as on any other. */
+	must(verdict->owner == policy_find_owner(device));
+	must(verdict->rule->action == POLICY_OWN ? verdict->owner == caller->uid && verdict->grant.networks > 0 :
+						  verdict->owner == POLICY_NOBODY || caller->uid == 0);
 }
 
 static void ask(const struct policy *policy, const bool *shadowed)
@@ -80,11 +86,12 @@ static void ask(const struct policy *policy, const bool *shadowed)
 		{ .uid = 3, .gid = 0, .groups = groups, .n_groups = 3 },
 		{ .uid = 1000, .gid = 1000, .groups = groups, .n_groups = 1 },
 	};
-	static const char *const names[] = { "br0", "default", "a" };
+	static const char *const names[] = { "br0", "default", "a" }, *const own[] = { "gn-1000.a", "1000.a" };
 	const struct policy_device devices[] = {
 		{ names, 0 },
 		{ names, 1 },
 		{ names, 3 },
+		{ own, 2 },
 		{ policy->n_rules > 0 && policy->rules[0].bridge ? &policy->rules[0].bridge : names, 1 },
 	};
 
@@ -93,7 +100,7 @@ static void ask(const struct policy *policy, const bool *shadowed)
 			struct policy_verdict verdict;
 
 			policy_match(policy, &callers[i], &devices[j], &verdict);
-			verify_verdict(policy, &devices[j], &verdict);
+			verify_verdict(policy, &callers[i], &devices[j], &verdict);
 			must(!verdict.rule || !shadowed[verdict.rule - policy->rules]);
 		}
 }

@@ -22,7 +22,8 @@ install -m 755 "$BIN/guestnetd" $world/tools/guestnetd
 installed=$(world_path PATH_HELPER)
 install -m 755 "$BIN/guestnet-bridge-helper" "$installed"
 
-world_policy 'allow default user=4201,4202,4203'
+world_policy 'allow default user=4201,4202,4203
+own user=4204'
 capabilities=-all,+net_admin,+net_raw,+net_bind_service
 setpriv --reuid=$service --regid=$service --clear-groups --no-new-privs --inh-caps=$capabilities --ambient-caps=$capabilities \
 	--bounding-set=$capabilities systemd-socket-activate --listen=$run/tap.sock --seqpacket --fdname=tap \
@@ -98,6 +99,23 @@ equal no-mark-status 2 $status
 out=$(setpriv --reuid=4201 --regid=4201 --clear-groups $guestnet exec default --mac 52:54:00:01:02:03 -- \
 	/bin/sh -c 'echo "$1"; sed -n "s/^iff:.//p" /proc/self/fdinfo/${0}' '{fd}' 'fd={fd},mac={mac}' 2>&1)
 matches other-program $'^fd=[0-9]+,mac=52:54:00:01:02:03\ngn4201_[0-9]+$' "$out"
-for guest in $guests; do guest_kill $guest; done
+
+# --- A user's own network: nobody was asked for it, and a guest of theirs is all there may be on it.
+own=$(setpriv --reuid=4204 --regid=4204 --clear-groups $guestnet create net 2>&1)
+matches own-created '^4204.net is yours' "$own"
+read -ra words < <(setpriv --reuid=4204 --regid=4204 --clear-groups $guestnet qemu 4204.net)
+guest_command four 4204 setpriv --no-new-privs qemu-system-x86_64 -sandbox on "${words[@]}"
+out=$(setpriv --reuid=4201 --regid=4201 --clear-groups $guestnet exec 4204.net -- /bin/echo started '{fd}' 2>&1); status=$?
+equal own-stranger 4 $status
+matches own-stranger-words "uid 4201 may not use bridge .4204.net.: it is uid 4204's own network" "$out"
+if guest_ready four; then
+	matches own-lease "^lease $(ip -4 -j addr show dev gn-4204.net | jq -r '.[0].addr_info[0].local' | sed 's/[0-9]*$//')[0-9]+ " "$(guest_said four lease)"
+	check own-tcp eval "wait_for 20 test hello = \"\$(guest_run four 'echo | nc -w 5 $netd_internet 7777')\""
+	equal own-port gn-4204.net "$(link "$(guest_tap four)" .master)"
+else
+	fail own-boot "$(guest_log four)"
+fi
+
+for guest in $guests four; do guest_kill $guest; done
 check taps-gone wait_for 20 no_taps
 exit 0

@@ -57,10 +57,14 @@ bridge=gn-$alice.lab
 dhcp_guest
 serve internet 7777
 plug
+# Asks for a router anew, and is heard now.
+ip -n guest link set eth0 down
+ip -n guest link set eth0 up
 check lease lease
 equal way-out 198.51.100.2 "$(seen guest 198.51.100.1 7777)"
-six() { [ -n "$(seen guest 2001:db8:51::1 7777)" ]; }
-check way-out-6 wait_for 30 six
+slaac() { ip -n guest -6 route show default proto ra | grep -q fe80 && ip -n guest -6 -o addr show dev eth0 scope global -tentative | grep -q fd; }
+check slaac wait_for 30 slaac
+equal way-out-6 2001:db8:51::2 "$(seen guest 2001:db8:51::1 7777)"
 matches leases 52:54:00:13:00:01 "$(as $alice leases $alice.lab)"
 says policy-why 0 'may.* use 4201.lab.*bridge.conf:2' $alice policy why $alice.lab
 says policy-why-other 4 "none can allow it: it is uid $alice's own network" $bob policy why $alice.lab
@@ -88,6 +92,7 @@ defines stranger-define 4 "network $alice.lab is uid $alice's own: uid $bob may 
 says stranger-autostart 4 "network $alice.lab is uid $alice's own" $bob autostart $alice.lab
 defines stranger-foreign 4 'root and members of the group guestnet may' $bob lab '[Network]'
 says owner-autostart 4 'root and members of the group guestnet may' $alice autostart lab
+says owner-short 4 "root and members of the group guestnet may, and its own network is called $alice.lab" $alice stop lab
 defines owner-everybodys 4 'root and members of the group guestnet may' $alice lab '[Network]'
 equal stranger-nothing "$alice.lab" "$(client list --names)"
 check stranger-as-it-was lab_is running

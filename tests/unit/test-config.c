@@ -239,6 +239,7 @@ static void own(void **state _unused_)
 		{ "[Network]\nMode=nat\nMTU=1400\nAutostart=on-demand\nIdleTimeout=10s\nStartServices=on-demand\nHostAccess=none\n", NULL },
 		{ "[Network]\nMode=isolated\nMode=\nHostAccess=gateway\n[Address]\nAddress=auto\nAddress=\n", NULL },
 		{ "[DHCP]\nLeaseTime=12h\n[DNS]\nEnable=no\n[Host]\nMACAddress=52:54:00:00:00:01\nName=web\nLeaseTime=5min\n", NULL },
+		{ "[Network]\nDenyOut=any\nAllowOut=tcp:443\nDenyIn=any\n[Host]\nMACAddress=52:54:00:00:00:01\nDenyOut=tcp:25\n", NULL },
 		{ "[Port]\nIsolated=yes\nMACBinding=yes\nRAGuard=yes\nToGuestRate=1M\n[Bandwidth]\nFromGuestsRate=1M\n", NULL },
 		{ "[Network]\nMode=route\n", "4201.lab.network:2: Mode=route: of a user's own network it is one of: nat isolated" },
 		{ "[Network]\nMode=open\n", "4201.lab.network:2: Mode=open: of a user's own network it is one of: nat isolated" },
@@ -276,7 +277,7 @@ static void own(void **state _unused_)
 		check_string(text, failure.text, error);
 	}
 	/* A key that is added is not theirs before somebody has thought about it. */
-	check_int("keys of users", n_own, 31);
+	check_int("keys of users", n_own, 39);
 }
 
 /* A drop-in is an administrator's; whose the network is stays in the name of its bridge. */

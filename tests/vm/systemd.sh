@@ -228,6 +228,22 @@ systemctl stop guestnetd
 check client-activates runuser -u alice -- guestnet status default
 equal client-activated active "$(property ActiveState)"
 essential start-by-bus wait_for 30 running
+# A user's own network: no administrator and no password is asked, though the bus has to start the daemon first; in its
+# sandbox it reads the policy as that user, and writes in a folder of its own.
+systemctl stop guestnetd
+cp -a /etc/guestnet/bridge.conf /run/bridge.conf
+echo 'own user=alice' >>/etc/guestnet/bridge.conf
+own=$(id -u alice).lab
+own_runs() { [ "$(guestnet status "$own" --json | jq -r '.[0].state')" = running ]; }
+check own-created runuser -u alice -- guestnet create lab
+check own-up wait_for 20 own_runs
+equal own-file 'guestnet 644' "$(stat -c '%U %a' "/var/lib/guestnet/networks/$own.network")"
+out=$(runuser -u nobody -- guestnet create lab 2>&1 </dev/null); status=$?
+equal own-denied 4 $status
+matches own-denied-says 'may have no networks of its own: no rule' "$out"
+check own-removed runuser -u alice -- guestnet undefine "$own"
+equal own-left '' "$(find /run/guestnet /var/lib/guestnet -name "*$own*")"
+cp -a /run/bridge.conf /etc/guestnet/bridge.conf
 # polkit: who has no session needs an administrator. In its sandbox the daemon writes where networks are declared.
 out=$(runuser -u alice -- guestnet stop default 2>&1 </dev/null); status=$?
 equal bus-denied 4 $status
