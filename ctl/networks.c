@@ -123,6 +123,7 @@ static void print_json_report(struct json *json, const struct report *report, co
 	json_string(json, "checksum", report->checksum);
 	json_string(json, "checksum_reason", report->checksum_reason);
 	json_string(json, "bandwidth", report->bandwidth);
+	json_string(json, "tunnel", report->tunnel);
 	json_string(json, "problem", report->problem);
 	json_string(json, "problem_kind", report->problem_kind);
 	json_string(json, "fix", report->fix);
@@ -207,6 +208,8 @@ static void print_status(const struct report *report, const struct traffic *traf
 		printf("  forwarding %s, of the whole host\n", report->forwarding);
 	if (report->bandwidth[0])
 		printf("  bandwidth  %s\n", report->bandwidth);
+	if (report->tunnel[0])
+		printf("  tunnel     %s\n", report->tunnel);
 	if (report->checksum[0])
 		printf("  checksum   %s%s%s%s\n", report->checksum, report->checksum_reason[0] ? " (" : "",
 		       report->checksum_reason, report->checksum_reason[0] ? ")" : "");

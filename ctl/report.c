@@ -140,6 +140,7 @@ static const struct field {
 	{ "ChecksumStrategy", "s", read_text, offsetof(struct report, checksum) },
 	{ "ChecksumReason", "s", read_text, offsetof(struct report, checksum_reason) },
 	{ "Bandwidth", "s", read_text, offsetof(struct report, bandwidth) },
+	{ "Tunnel", "s", read_text, offsetof(struct report, tunnel) },
 	{ "Problem", "s", read_text, offsetof(struct report, problem) },
 	{ "ProblemKind", "s", read_text, offsetof(struct report, problem_kind) },
 	{ "Fix", "s", read_text, offsetof(struct report, fix) },
@@ -230,7 +231,7 @@ static struct report *add_report(struct reports *reports)
 		return NULL;
 	reports->items = items;
 	items[reports->n] = (struct report){
-		.name = "", .state = "", .mode = "", .bridge = "", .names = "", .forwarding = "", .checksum = "", .checksum_reason = "", .bandwidth = "", .problem = "", .problem_kind = "", .fix = "",
+		.name = "", .state = "", .mode = "", .bridge = "", .names = "", .forwarding = "", .checksum = "", .checksum_reason = "", .bandwidth = "", .tunnel = "", .problem = "", .problem_kind = "", .fix = "",
 		.uplink_state = "",
 	};
 	return &items[reports->n];

@@ -3,8 +3,8 @@
 
 # The model: pure, needs libc only.
 NETD_MODEL_SOURCES := netd/model/netstate.c netd/model/ip.c netd/model/siphash.c netd/model/network.c netd/model/values.c netd/model/keys.c \
-	netd/model/config.c netd/model/records.c netd/model/taps.c netd/model/forwards.c netd/model/routes.c netd/model/subnet.c netd/model/dnsmasq.c netd/model/desired.c netd/model/desired-change.c netd/model/slice.c netd/model/haste.c netd/model/plan.c \
-	$(patsubst %,netd/model/plan-%.c,addresses bridges guest-routes owners ports proxies routes rules services shapers steps sysctls taps uplinks) \
+	netd/model/config.c netd/model/records.c netd/model/taps.c netd/model/tunnel.c netd/model/forwards.c netd/model/routes.c netd/model/subnet.c netd/model/dnsmasq.c netd/model/desired.c netd/model/desired-change.c netd/model/slice.c netd/model/haste.c netd/model/plan.c \
+	$(patsubst %,netd/model/plan-%.c,addresses bridges guest-routes owners ports proxies routes rules services shapers steps sysctls taps tunnels uplinks) \
 	netd/model/notes.c netd/model/print.c netd/model/ruleset.c netd/model/leasefile.c netd/model/flows.c netd/model/coexist.c netd/model/doubles.c netd/model/forwarding.c netd/model/uplink.c netd/model/uplinkfile.c netd/model/guards.c netd/model/rates.c netd/model/reach.c
 NETD_MODEL_TESTS := test-doubles test-uplink test-config test-subnet test-dnsmasq test-desired test-plan test-flows test-coexist test-forwarding test-reach
 
@@ -19,7 +19,7 @@ netd-model-tests: $(NETD_MODEL_TESTS:%=$(OBJ)/tests/unit/%)	## unit tests of the
 # The kernel side: acts, decides nothing. libmnl and libnftnl.
 NETD_KERNEL_SOURCES := netd/kernel/kernel.c netd/kernel/nft.c netd/kernel/dump.c netd/kernel/link.c netd/kernel/farewell.c \
 	netd/kernel/snapshot.c netd/kernel/rules.c netd/kernel/apply.c netd/kernel/checksum.c netd/kernel/tc.c netd/kernel/shaper.c netd/kernel/queue.c netd/kernel/foreign.c netd/kernel/sysctl.c netd/kernel/tap.c netd/kernel/record.c netd/kernel/monitor.c netd/kernel/told.c netd/kernel/conntrack.c netd/kernel/coexist.c netd/kernel/sockets.c \
-	netd/kernel/neighbours.c netd/kernel/prefixes.c netd/kernel/proxies.c netd/kernel/vlan.c netd/kernel/uplink.c netd/kernel/uplink-look.c \
+	netd/kernel/neighbours.c netd/kernel/prefixes.c netd/kernel/proxies.c netd/kernel/tunnels.c netd/kernel/vlan.c netd/kernel/uplink.c netd/kernel/uplink-look.c \
 	lib/pages.c lib/nl/batch.c lib/nl/socket.c lib/nl/wire.c
 NETD_KERNEL_TESTS := test-ruleset test-dump test-pages
 # The decoders, for tests and fuzzers of them alone.

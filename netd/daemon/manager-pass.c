@@ -121,6 +121,7 @@ static int make_plan(struct manager *manager, struct pass *pass, bool same_netwo
 		r = kernel_look_at_proxies(&manager->kernel, &pass->desired);
 	if (r < 0)
 		return r;
+	kernel_look_at_remotes(&manager->kernel, &pass->desired);
 	lend_snapshot(manager, pass);
 	if (pass->ports)
 		pass->snapshot.ports = pass->ports;
@@ -329,9 +330,11 @@ static void want_taps_again(struct manager *manager, bool failed)
 		manager_want_pass_at(manager, manager->taps_retry_at_us);
 }
 
+/* A tunnel is to its network what a tap is: without it, it goes on. */
 static bool is_tap_step(const struct plan_step *step)
 {
-	return step->op == PLAN_TAP_CREATE || step->op == PLAN_TAP_SET || step->op == PLAN_TAP_REMOVE;
+	return step->op == PLAN_TAP_CREATE || step->op == PLAN_TAP_SET || step->op == PLAN_TAP_REMOVE || step->op == PLAN_TUNNEL_CREATE ||
+	       step->op == PLAN_TUNNEL_SET || step->op == PLAN_TUNNEL_REMOVE || step->op == PLAN_REMOTE_ADD || step->op == PLAN_REMOTE_REMOVE;
 }
 
 /* Carries the plan out, and notes what has failed: the first failed step of a network is the reason. */
@@ -465,6 +468,7 @@ int manager_run_pass(struct manager *manager)
 		r = manager_remember_addresses(manager, &pass);
 	managed_list_sweep(&manager->networks);
 	monitor_watch_tc(manager->monitor, manager->kernel.tc_used || manager->kernel.shapers_used);
+	monitor_watch_remotes(manager->monitor, manager->kernel.remotes_wanted);
 	want_next_pass(manager, &pass, problem_before);
 	/* A look at all links fills as much memory with them once more; 0.2 ms, and no pass follows at once. */
 	if (pass.plan.n_steps == 0 && (manager->settling || manager->kernel.view.all_links))

@@ -12,6 +12,7 @@
 #include "../../lib/str.h"
 #include "../model/ip.h"
 #include "../model/print.h"
+#include "../model/tunnel.h"
 #include "resolved.h"
 
 /* Files that belong to no network: a line each, or "". Borrowed until the next reload. */
@@ -123,6 +124,8 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 		return;
 	text_init(&text, ret_report->bandwidth, sizeof(ret_report->bandwidth));
 	rates_print(&managed->network, &text);
+	text_init(&text, ret_report->tunnel, sizeof(ret_report->tunnel));
+	tunnel_print(&managed->network, &text);
 	choice = subnet_find(manager->choices, manager->n_choices, managed->network.name);
 	report_addresses(&managed->network, choice, ret_report);
 	print_names(manager, managed, ret_report->names, sizeof(ret_report->names));

@@ -35,6 +35,7 @@ struct network_report {
 	const char *checksum;		/* the strategy in force; "" for a network that cannot be */
 	const char *forwarding;		/* what the host must forward for it: "ipv4", "ipv6", "ipv4 ipv6" or "" */
 	char bandwidth[128];		/* the rates of its file, in words; "" for none */
+	char tunnel[256];		/* its way to other hosts, in words; "" for none */
 	char checksum_reason[512];	/* why not one before it; "" when there is nothing to say */
 	const char *problem;		/* "" when there is none: what, and where */
 	const char *problem_kind;	/* "", or a word for what it is about */

@@ -32,6 +32,7 @@
 #include "snapshot.h"
 #include "sysctl.h"
 #include "tap.h"
+#include "tunnels.h"
 #include "vlan.h"
 
 struct applying {
@@ -162,6 +163,11 @@ static bool is_harmless(const struct plan_step *step, int error)
 	case PLAN_PORT_SET:
 	case PLAN_SHAPER_SET:
 	case PLAN_SHAPER_REMOVE:
+	case PLAN_TUNNEL_CREATE:
+	case PLAN_TUNNEL_SET:
+	case PLAN_TUNNEL_REMOVE:
+	case PLAN_REMOTE_ADD:
+	case PLAN_REMOTE_REMOVE:
 	case PLAN_OP_MAX_:
 		return false;
 	}
@@ -336,6 +342,11 @@ static void put_link_step(const struct kernel *kernel, struct nl_batch *batch, c
 	case PLAN_PORT_SET:
 	case PLAN_SHAPER_SET:
 	case PLAN_SHAPER_REMOVE:
+	case PLAN_TUNNEL_CREATE:
+	case PLAN_TUNNEL_SET:
+	case PLAN_TUNNEL_REMOVE:
+	case PLAN_REMOTE_ADD:
+	case PLAN_REMOTE_REMOVE:
 	case PLAN_OP_MAX_:
 		nl_fail(batch, -EINVAL);
 		break;
@@ -505,7 +516,7 @@ static void put_ports_back(struct applying *applying)
 		const struct netstate_port *port = &step->port;
 		int bridge;
 
-		if (is_tap_step(step) || step->op == PLAN_SHAPER_SET || step->op == PLAN_SHAPER_REMOVE)
+		if (step->op != PLAN_PORT_PUT_BACK && step->op != PLAN_PORT_SET)
 			continue;
 		bridge = link_index(applying->kernel, port->bridge);
 		if (step->op == PLAN_PORT_SET)
@@ -869,6 +880,8 @@ static void run_phase(struct applying *applying, enum plan_phase phase)
 		break;
 	case PHASE_PORTS:
 		change_taps(applying);
+		/* A network goes on without a way to other hosts. */
+		tunnels_apply(applying->kernel, applying->plan, applying->steps, applying->n_steps, applying->results);
 		put_ports_back(applying);
 		/* Whether it is held to a rate or not, a network goes on. */
 		shaper_apply(applying->kernel, applying->plan, applying->steps, applying->n_steps, applying->results);

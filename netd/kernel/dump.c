@@ -191,11 +191,18 @@ static void read_port_alias(struct netstate_port *port)
 		port->vlan = (uint16_t)vlan;
 }
 
+/* The network that an alias says a device of ours is of; false when it says none. */
+static bool read_network(const char *alias, char network[static NETWORK_NAME_SIZE])
+{
+	const char *rest;
+
+	return str_has_prefix(alias, DUMP_ALIAS_NETWORK, &rest) && dump_alias_word(alias, "net", network, NETWORK_NAME_SIZE) && network[0];
+}
+
 static void read_bridge(const struct nlattr **table, const struct nlattr *data, const char *alias,
 			const struct netstate_port *port, struct netstate_bridge *bridge)
 {
 	char network[NETWORK_NAME_SIZE], group[16], guards[NETSTATE_GUARDS_SIZE];
-	const char *rest;
 
 	memcpy(bridge->name, port->name, sizeof(bridge->name));
 	bridge->ifindex = port->ifindex;
@@ -205,7 +212,7 @@ static void read_bridge(const struct nlattr **table, const struct nlattr *data, 
 	nl_get(table[IFLA_ADDRESS], &bridge->mac, sizeof(bridge->mac));
 	read_bridge_data(data, bridge);
 	read_altnames(table[IFLA_PROP_LIST], bridge);
-	if (str_has_prefix(alias, DUMP_ALIAS_NETWORK, &rest) && dump_alias_word(alias, "net", network, sizeof(network)) && network[0]) {
+	if (read_network(alias, network)) {
 		bridge->owner = NETSTATE_OURS;
 		memcpy(bridge->network, network, strlen(network));
 		bridge->ports_isolated = dump_alias_has(alias, "isolated");
@@ -214,6 +221,39 @@ static void read_bridge(const struct nlattr **table, const struct nlattr *data, 
 		if (dump_alias_word(alias, "guards", guards, sizeof(guards)))
 			bridge->port_guards = netstate_read_guards(guards);
 	}
+}
+
+static void read_tunnel(const char *kind, const struct nlattr *data, const struct netstate_port *port, struct netstate_tunnel *tunnel)
+{
+	const struct nlattr *table[IFLA_VXLAN_MAX + 1];
+	const bool vxlan = strcmp(kind, "vxlan") == 0;
+	uint16_t port_be = 0;
+	const char *rest;
+
+	if (!vxlan && !str_has_prefix(port->name, NETSTATE_TUNNEL_PREFIX, &rest))
+		return;
+	memcpy(tunnel->name, port->name, sizeof(tunnel->name));
+	tunnel->ifindex = port->ifindex;
+	tunnel->master = port->master;
+	tunnel->up = port->up;
+	tunnel->mtu = port->mtu;
+	tunnel->port_learning = port->learning;
+	tunnel->isolated = port->isolated;
+	if (!vxlan || !nl_parse_nested(data, table, ARRAY_SIZE(table)))
+		return;
+	tunnel->vni = nl_get_u32(table[IFLA_VXLAN_ID], 0);
+	nl_get(table[IFLA_VXLAN_PORT], &port_be, sizeof(port_be));
+	tunnel->port = be16toh(port_be);
+	tunnel->ttl = nl_get_u8(table[IFLA_VXLAN_TTL], 0);
+	tunnel->learning = nl_get_u8(table[IFLA_VXLAN_LEARNING], 0) != 0;
+	if (nl_get(table[IFLA_VXLAN_LOCAL], tunnel->local.bytes_be, 4))
+		tunnel->local.family = AF_INET;
+	else if (nl_get(table[IFLA_VXLAN_LOCAL6], tunnel->local.bytes_be, 16))
+		tunnel->local.family = AF_INET6;
+	if (!dump_alias_has(port->alias, DUMP_TUNNEL) || !read_network(port->alias, tunnel->network))
+		return;
+	tunnel->v6 = dump_alias_has(port->alias, DUMP_TUNNEL_V6);
+	tunnel->listed = dump_alias_has(port->alias, DUMP_TUNNEL_LISTED);
 }
 
 /* IFLA_TUN_*, since Linux 4.18; what is on: somebody has it open (drivers/net/tun.c:tun_set_iff(), __tun_detach()). */
@@ -270,6 +310,7 @@ int dump_link(const struct nlmsghdr *message, struct dump_link *ret_link)
 		read_port_data(info[IFLA_INFO_SLAVE_DATA], port);
 	read_port_alias(port);
 	read_tap(table, info[IFLA_INFO_DATA], port, &ret_link->tap);
+	read_tunnel(ret_link->kind, info[IFLA_INFO_DATA], port, &ret_link->tunnel);
 	port->tap &= !ret_link->tap.carries_ip;
 	if (strcmp(ret_link->kind, "bridge") == 0)
 		read_bridge(table, info[IFLA_INFO_DATA], port->alias, port, &ret_link->bridge);

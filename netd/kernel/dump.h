@@ -40,6 +40,7 @@ struct dump_link {
 	struct netstate_bridge bridge;	/* of kind "bridge" */
 	struct netstate_port port;	/* everything else */
 	char kind[16];			/* "" for a network card */
+	struct netstate_tunnel tunnel;	/* of kind "vxlan", and what is called as a tunnel of ours; else without a name */
 	struct dump_tap tap;		/* of kind "tun", and what carries the mark of a declared tap */
 	bool loopback;
 };
@@ -49,6 +50,11 @@ struct dump_link {
 /* Behind kind= in the alias of a port: not the helper's, but declared in a file, or adopted by somebody's word. */
 #define DUMP_KIND_DECLARED	"declared"
 #define DUMP_KIND_ADOPTED	"adopted"
+
+/* Words behind net= in the alias of a tunnel: that it is one; what it goes through, where the kernel does not say; whose remotes it has. */
+#define DUMP_TUNNEL		"tunnel"
+#define DUMP_TUNNEL_V6		"v6"
+#define DUMP_TUNNEL_LISTED	"remotes"
 
 int dump_link(const struct nlmsghdr *message, struct dump_link *ret_link);
 int dump_address(const struct nlmsghdr *message, struct netstate_address *ret_address, int *ret_ifindex,

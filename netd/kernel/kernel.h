@@ -84,6 +84,8 @@ struct kernel {
 	bool shapers_wanted;		/* there are to be some */
 	bool proxies_used;		/* the host may answer for guests, or is to, see proxies.c */
 	bool proxies_wanted;		/* it is to */
+	bool remotes_used;		/* tunnels of ours may lead to hosts that a file names, or are to, see tunnels.c */
+	bool remotes_wanted;		/* they are to */
 
 	struct recorder *recorder;	/* borrowed; NULL: nothing is recorded */
 
@@ -93,7 +95,7 @@ struct kernel {
 	unsigned int n_messages;	/* changes sent so far */
 };
 
-#define KERNEL_NULL (struct kernel){ .sysctl_fd = -EBADF, .forwarding_fds = { -EBADF, -EBADF }, .dirt = { .parts = DIRTY_ALL }, .tc_used = true, .shapers_used = true, .proxies_used = true }
+#define KERNEL_NULL (struct kernel){ .sysctl_fd = -EBADF, .forwarding_fds = { -EBADF, -EBADF }, .dirt = { .parts = DIRTY_ALL }, .tc_used = true, .shapers_used = true, .proxies_used = true, .remotes_used = true }
 
 int kernel_open(int nft_fd, struct kernel *ret_kernel, struct failure *failure);
 void kernel_deinit(struct kernel *kernel);

@@ -81,6 +81,12 @@ static void put_addr_gen_mode(struct nl_batch *batch, uint8_t mode)
 	nl_nest_end(batch, list);
 }
 
+/* Into a message about a device: the host has no link-local address there. */
+void link_put_no_addresses(struct nl_batch *batch)
+{
+	put_addr_gen_mode(batch, IN6_ADDR_GEN_MODE_NONE);
+}
+
 static void put_alias(struct nl_batch *batch, const struct netstate_bridge *bridge, int ifindex, uint32_t tag)
 {
 	char alias[NETSTATE_ALIAS_SIZE], guards[NETSTATE_GUARDS_SIZE];
@@ -199,7 +205,7 @@ void link_put_mark(struct nl_batch *batch, int ifindex, const char *alias, const
 
 	/* First: a kernel without IPv6 refuses it, and nothing else. */
 	begin_link(batch, RTM_SETLINK, 0, &header, tag);
-	put_addr_gen_mode(batch, IN6_ADDR_GEN_MODE_NONE);
+	link_put_no_addresses(batch);
 	begin_link(batch, RTM_SETLINK, 0, &header, tag);
 	if (mac)
 		nl_put(batch, IFLA_ADDRESS, mac, sizeof(*mac));

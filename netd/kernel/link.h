@@ -23,6 +23,7 @@ void link_put_bridge_set(const struct kernel *kernel, struct nl_batch *batch, co
 void link_put_bridge_rename(struct nl_batch *batch, const struct netstate_bridge *bridge, uint32_t tag);
 void link_put_delete(struct nl_batch *batch, int ifindex, uint32_t tag);
 void link_put_mark(struct nl_batch *batch, int ifindex, const char *alias, const struct mac *mac, uint32_t tag);
+void link_put_no_addresses(struct nl_batch *batch);
 void link_put_flags(struct nl_batch *batch, int ifindex, bool up, uint32_t tag);
 void link_put_address(const struct kernel *kernel, struct nl_batch *batch, bool add, const struct netstate_address *address,
 		      uint32_t tag);

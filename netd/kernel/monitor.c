@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/filter.h>
+#include <linux/neighbour.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
@@ -41,6 +42,7 @@ struct monitor {
 	struct mnl_socket *sockets[MONITOR_FDS];	/* owned: rtnetlink, nftables */
 	uint32_t own_ports[MONITOR_FDS];		/* of the sockets that our changes go through */
 	bool watches_tc;
+	bool watches_remotes;
 	bool skips_rules;
 	bool loses[MONITOR_FDS];			/* the queue has been full, and not been empty since */
 	const struct kernel *kernel;			/* borrowed: where our bridges are */
@@ -132,6 +134,51 @@ void monitor_watch_tc(struct monitor *monitor, bool watch)
 }
 
 /*
+ * Lets through of neighbours only forwarding entries for the Ethernet address 0, which is whom a tunnel leads to: of others there
+ * may be any number, and they come and go.
+ */
+static int filter_remotes(struct mnl_socket *socket)
+{
+	_Static_assert(offsetof(struct ifinfomsg, ifi_index) == offsetof(struct ndmsg, ndm_ifindex), "see classify()");
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_type)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_NEWNEIGH), 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htons(RTM_DELNEIGH), 0, 12),
+		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, NLMSG_HDRLEN + offsetof(struct ndmsg, ndm_family)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_BRIDGE, 0, 8),
+		BPF_STMT(BPF_LD | BPF_IMM, NLMSG_HDRLEN + NLMSG_ALIGN(sizeof(struct ndmsg))),
+		BPF_STMT(BPF_LDX | BPF_IMM, NDA_LLADDR),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_NLATTR)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 5, 0),
+		BPF_STMT(BPF_MISC | BPF_TAX, 0),
+		BPF_STMT(BPF_LD | BPF_W | BPF_IND, sizeof(struct nlattr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1),
+		BPF_STMT(BPF_LD | BPF_H | BPF_IND, sizeof(struct nlattr) + 4),
+		/* What is left of the address; or what is not 0. */
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	const struct sock_fprog program = { .len = ARRAY_SIZE(code), .filter = code };
+
+	if (setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Whom tunnels lead to is told only while there are some of ours: without them no neighbour is anybody's concern here. */
+void monitor_watch_remotes(struct monitor *monitor, bool watch)
+{
+	const int group = RTNLGRP_NEIGH;
+
+	if (watch == monitor->watches_remotes || (watch && filter_remotes(monitor->sockets[0]) < 0))
+		return;
+	if (setsockopt(monitor_fd(monitor, 0), SOL_NETLINK, watch ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP, &group,
+		       sizeof(group)) == 0)
+		monitor->watches_remotes = watch;
+}
+
+/*
  * From now on monitor_read() reads little at a time, and adds to @haste what it says of bridges of ours; with NULL that ends.
  * @haste is borrowed until then.
  */
@@ -175,6 +222,9 @@ static unsigned int classify(uint16_t type)
 	switch (type) {
 	case RTM_NEWLINK:
 	case RTM_DELLINK:
+	/* An entry of a tunnel's: its interface's number stands where it does in a message about that. */
+	case RTM_NEWNEIGH:
+	case RTM_DELNEIGH:
 		return DIRTY_LINKS;
 	case RTM_NEWADDR:
 	case RTM_DELADDR:

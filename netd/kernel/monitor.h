@@ -29,6 +29,7 @@ static inline void monitor_freep(struct monitor **monitor)
 	*monitor = monitor_free(*monitor);
 }
 
+void monitor_watch_remotes(struct monitor *monitor, bool watch);
 void monitor_watch_tc(struct monitor *monitor, bool watch);
 struct haste;
 void monitor_hasten(struct monitor *monitor, struct haste *haste);

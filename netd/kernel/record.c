@@ -63,15 +63,19 @@ static void add(struct recorder *recorder, enum record_kind kind, int protocol, 
 	recorder->fd = fd_close(recorder->fd);
 }
 
-/* Addresses that the host answers for are in the kernel's list of neighbours, too. */
-static bool is_about_proxies(const struct nlmsghdr *message, size_t length)
+/*
+ * Addresses that the host answers for are in the kernel's list of neighbours, too; and so is whom tunnels lead to, the questions
+ * for which name nothing but an interface (tunnels.c).
+ */
+static bool is_of_interest(const struct nlmsghdr *message, size_t length)
 {
 	struct ndmsg header;
 
 	if (length < NLMSG_LENGTH(sizeof(header)))
 		return false;
 	memcpy(&header, NLMSG_DATA(message), sizeof(header));
-	return header.ndm_flags & NTF_PROXY;
+	return header.ndm_flags & (NTF_PROXY | NTF_SELF) || (message->nlmsg_type == RTM_GETNEIGH && header.ndm_family == AF_BRIDGE &&
+							      message->nlmsg_len == NLMSG_LENGTH(sizeof(header)));
 }
 
 static bool is_left_out(int protocol, const void *bytes, size_t length)
@@ -81,7 +85,7 @@ static bool is_left_out(int protocol, const void *bytes, size_t length)
 	if (length < sizeof(*message) || (protocol != NETLINK_ROUTE && protocol != NETLINK_NETFILTER))
 		return true;
 	if (protocol == NETLINK_ROUTE)
-		return message->nlmsg_type >= RTM_NEWNEIGH && message->nlmsg_type <= RTM_GETNEIGH && !is_about_proxies(message, length);
+		return message->nlmsg_type >= RTM_NEWNEIGH && message->nlmsg_type <= RTM_GETNEIGH && !is_of_interest(message, length);
 	switch (message->nlmsg_type >> 8) {
 	case NFNL_SUBSYS_NONE:		/* the begin of a transaction */
 	case NFNL_SUBSYS_NFTABLES:
@@ -185,7 +189,7 @@ void recorder_add_look(struct recorder *recorder, const struct kernel *kernel, u
 	n = snprintf(text, sizeof(text), "parts %u dirt %u overlap %d dirt-generation %u generation %u read %u checksums %d tc %d "
 		     "queue %d owner %d route-port %u nft-port %u links %u", parts, kernel->dirt.parts, kernel->dirt.overlap,
 		     kernel->dirt.generation, kernel->generation, kernel->read_generation, kernel->checksums_changed,
-		     kernel->tc_used | kernel->shapers_used << 1 | kernel->proxies_used << 2, kernel->queue_native, kernel->owner_tables, kernel->rtnl.port, kernel->nft.port,
+		     kernel->tc_used | kernel->shapers_used << 1 | kernel->proxies_used << 2 | kernel->remotes_used << 3, kernel->queue_native, kernel->owner_tables, kernel->rtnl.port, kernel->nft.port,
 		     kernel->dirt.n_links);
 	/* Below 0: with all of its routes. */
 	for (unsigned int i = 0; i < kernel->dirt.n_links; i++)

@@ -35,6 +35,7 @@
 #include "rules.h"
 #include "shaper.h"
 #include "sysctl.h"
+#include "tunnels.h"
 
 #define ATTEMPTS	10
 
@@ -104,7 +105,7 @@ static void set_view_link(struct view_link *item, const struct dump_link *link)
 
 static bool is_port(const struct dump_link *link)
 {
-	return !link->bridge.ifindex && (link->port.master || link->port.tap || link->port.owner == NETSTATE_OURS ||
+	return !link->bridge.ifindex && !link->tunnel.network[0] && (link->port.master || link->port.tap || link->port.owner == NETSTATE_OURS ||
 				       netstate_is_group(link->port.group));
 }
 
@@ -127,6 +128,8 @@ static int each_link(const struct nlmsghdr *message, void *data)
 		reading->max_links = max;
 	}
 	set_view_link(&reading->links[reading->n_links++], &link);
+	if (link.tunnel.name[0] && netstate_add_tunnel(reading->state, &link.tunnel) < 0)
+		return -ENOMEM;
 	if (link.bridge.ifindex)
 		return netstate_add_bridge(reading->state, &link.bridge);
 	return is_port(&link) ? netstate_add_port(reading->state, &link.port) : 0;
@@ -217,6 +220,7 @@ static void replace_links(struct view *view, struct reading *reading)
 	state->n_bridges = fresh->n_bridges;
 	state->ports = steal_ptr(fresh->ports);
 	state->n_ports = fresh->n_ports;
+	TAKE(state, fresh, tunnels);
 }
 
 /* All links. Addresses and routes have to be read again when a name means another one now. */
@@ -339,6 +343,9 @@ static void remove_link(struct view *view, struct view_link *link)
 	if (bridge)
 		netstate_remove_bridge(&view->state, (size_t)(bridge - view->state.bridges));
 	remove_port(&view->state, link->ifindex);
+	for (size_t j = view->state.n_tunnels; j > 0; j--)
+		if (view->state.tunnels[j - 1].ifindex == link->ifindex)
+			netstate_remove_tunnel(&view->state, j - 1);
 	if (link->ours)
 		remove_routes_of(&view->state, link);
 	remove_addresses(&view->state, link->name);
@@ -361,6 +368,8 @@ static int insert_link(struct view *view, const struct dump_link *link)
 		;
 	memmove(&grown[i + 1], &grown[i], (view->n_links++ - i) * sizeof(*grown));
 	set_view_link(&grown[i], link);
+	if (link->tunnel.name[0] && netstate_insert_tunnel(&view->state, &link->tunnel) < 0)
+		return -ENOMEM;
 	return link->bridge.ifindex ? netstate_insert_bridge(&view->state, &link->bridge) : 0;
 }
 
@@ -894,6 +903,23 @@ static int read_proxies(struct kernel *kernel)
 	return 0;
 }
 
+/* Whom tunnels of ours lead to: read in each look while there are some that have that from a file. */
+static int read_remotes(struct kernel *kernel)
+{
+	_cleanup_(netstate_deinit) struct netstate fresh = NETSTATE_NULL;
+	struct netstate *state = &kernel->view.state;
+	bool used = kernel->remotes_wanted;
+	int r = tunnels_read_remotes(kernel, &fresh);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < state->n_tunnels; i++)
+		used |= state->tunnels[i].network[0] && state->tunnels[i].listed;
+	kernel->remotes_used = used;
+	TAKE(state, &fresh, remotes);
+	return 0;
+}
+
 static int look_once(struct kernel *kernel, unsigned int parts, const char **ret_what)
 {
 	struct view *view = &kernel->view;
@@ -921,6 +947,10 @@ static int look_once(struct kernel *kernel, unsigned int parts, const char **ret
 	if (r == 0 && kernel->proxies_used) {
 		*ret_what = "proxies";
 		r = read_proxies(kernel);
+	}
+	if (r == 0 && kernel->remotes_used) {
+		*ret_what = "forwarding entries";
+		r = read_remotes(kernel);
 	}
 	if (r == 0 && kernel->dirt.parts & DIRTY_ADDRESSES && parts & SNAPSHOT_ADDRESSES) {
 		*ret_what = "addresses";
@@ -1164,6 +1194,16 @@ int kernel_look_at_proxies(struct kernel *kernel, const struct netstate *desired
 	return kernel->proxies_wanted && !wanted_before ? read_proxies(kernel) : 0;
 }
 
+/*
+ * The same of whom tunnels lead to: they are looked at while there are tunnels of ours with a list, or @desired has such. It is to
+ * be known what has become of the list, too: the monitor asks for events then.
+ */
+void kernel_look_at_remotes(struct kernel *kernel, const struct netstate *desired)
+{
+	kernel->remotes_wanted = desired->n_remotes > 0;
+	kernel->remotes_used |= kernel->remotes_wanted;
+}
+
 static int add_tap(struct netstate *fresh, const struct view *view, const struct view_link *link)
 {
 	struct netstate_tap tap;
@@ -1263,6 +1303,7 @@ int kernel_snapshot(struct kernel *kernel, const struct netstate *desired, unsig
 		r = kernel_look_at_shapers(kernel, desired ?: &nothing);
 	if (r == 0)
 		r = kernel_look_at_proxies(kernel, desired ?: &nothing);
+	kernel_look_at_remotes(kernel, desired ?: &nothing);
 	if (r == 0)
 		r = copy_state(&kernel->view.state, ret_state);
 	return r < 0 ? failure_set(failure, r, "%s", strerror(-r)) : 0;

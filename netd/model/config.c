@@ -22,6 +22,7 @@
 #include "reach.h"
 #include "records.h"
 #include "routes.h"
+#include "tunnel.h"
 
 /* Parsing */
 
@@ -333,9 +334,12 @@ static int verify_card(const struct network *network, struct failure *failure)
 {
 	static const enum key_id own[] = { KEY_CONFIRM_TIMEOUT, KEY_STP };
 
-	if (!network_has_card(network) && network_find_place(network, KEY_BRIDGE).line == 0)
+	if (!network_has_card(network) && !network->tunnel && network_find_place(network, KEY_BRIDGE).line == 0)
 		return network_failure(network, network_find_place(network, KEY_MODE), failure,
-				       "Mode=bridge needs Bridge=, the name of a bridge that is there already, or Uplink=, a network card for one that is made");
+				       "Mode=bridge needs Bridge=, the name of a bridge that is there already, or, for one that is made, Uplink=, a network card, or a section [Tunnel]");
+	if (!network->tunnel && network_find_place(network, KEY_MTU).line > 0)
+		return network_failure(network, network_find_place(network, KEY_MTU), failure,
+				       "[Network] MTU= has no meaning with Mode=bridge without [Tunnel]");
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
 		if (!network_has_card(network) && network_find_place(network, own[i]).line > 0)
 			return network_failure(network, network_find_place(network, own[i]), failure,
@@ -727,6 +731,12 @@ static size_t list_claims(const struct network *networks, size_t n_networks, str
 		add_claim(claims, &n, i, 0, network->bridge, strlen(network->bridge));
 		for (size_t j = 0; network_has_card(network) && j < network->n_uplinks; j++)
 			add_claim(claims, &n, i, 0, network->uplinks[j], strlen(network->uplinks[j]));
+		if (network->tunnel) {
+			char name[IFNAME_SIZE];
+
+			tunnel_name(network, name);
+			add_claim(claims, &n, i, 0, name, strlen(name));
+		}
 		if (network->mac_given)
 			add_claim(claims, &n, i, 1, &network->mac, sizeof(network->mac));
 		for (size_t j = 0; j < network->n_addresses; j++) {
@@ -823,7 +833,7 @@ int config_verify(struct network *networks, size_t n_networks)
 	for (size_t i = 0; i < n_networks; i++)
 		n_taps += networks[i].n_taps;
 	for (size_t i = 0; r == 0 && i < n_networks; i++)
-		suspects[i] |= networks[i].n_forwards > 0 || n_taps > 0;
+		suspects[i] |= networks[i].n_forwards > 0 || networks[i].tunnel || n_taps > 0;
 	/* Who clashes with nobody is not looked at a second time. */
 	for (size_t i = 0; r == 0 && i < n_networks; i++)
 		for (size_t j = 0; r == 0 && suspects[i] && j < i && !networks[i].problem; j++)

@@ -16,6 +16,7 @@
 #include "routes.h"
 #include "ruleset.h"
 #include "taps.h"
+#include "tunnel.h"
 
 /* One network on its way into the state. Errors latch: the caller tests once. */
 struct build {
@@ -44,7 +45,8 @@ struct mac desired_mac(const struct network *network, const uint8_t machine_id[s
 
 	if (network->mac_given)
 		return network->mac;
-	n = snprintf(text, sizeof(text), "mac %s", network->name);
+	/* The gateway of that name is on another host, which may have the same id: machines are cloned. */
+	n = snprintf(text, sizeof(text), network_is_stretched(network) ? "mac there %s" : "mac %s", network->name);
 	hash = siphash24(text, (size_t)n, machine_id);
 	for (unsigned int i = 3; i < 6; i++) {
 		mac.bytes[i] = (uint8_t)hash;
@@ -125,7 +127,7 @@ static void add_bridge(struct build *build)
 		.addr_gen_mode = 0,		/* IN6_ADDR_GEN_MODE_EUI64: the link-local address can be told in advance */
 	};
 
-	if (network_has_card(network))
+	if (network_has_card(network) || network_is_stretched(network))
 		make_lan(build, &bridge);
 	else if (network->mode == NETWORK_BRIDGE)
 		bridge = (struct netstate_bridge){ .address_pinned = true, .existing = true };
@@ -677,7 +679,9 @@ int desired_build_part(const struct network *const networks[], size_t n_networks
 		}
 		add_guard_elements(&build);
 		latch(&build, rates_add(networks[i], options->rates, options->rated_ports, options->n_rated_ports, &state));
-		if (networks[i]->mode != NETWORK_BRIDGE)
+		if (networks[i]->tunnel)
+			latch(&build, tunnel_add(networks[i], networks[i]->mtu, &state));
+		if (networks[i]->mode != NETWORK_BRIDGE || networks[i]->tunnel)
 			add_sysctls(&build);
 		if (networks[i]->proxy_arp)
 			add_proxy_sysctls(&build);

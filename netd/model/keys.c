@@ -18,6 +18,7 @@
 #include "records.h"
 #include "routes.h"
 #include "taps.h"
+#include "tunnel.h"
 #include "values.h"
 
 static const char *const checksum_names[] = {
@@ -609,7 +610,7 @@ static int parse_dns_domain(struct network *network, const char *value, char why
 const struct key keys[KEY_MAX_] = {
 	[KEY_MODE] = {
 		"Network", "Mode", parse_mode, reset_mode, false, "nat", "", "nat, isolated, route, open or bridge",
-		"nat: guests reach each other and, under the host's address, whatever the host reaches; nothing outside reaches them unasked. isolated: guests reach each other and their gateway, and nothing else. route: as nat, but under their own addresses, and they can be reached from outside: whoever is to reach them needs a route to their prefix by way of this host. open: addresses, DHCP and DNS, and not one firewall rule: what may pass is for others to say. bridge: guests are hosts of the LAN; addresses, DHCP and filtering are those of whatever the bridge is connected to. The bridge that Bridge= names is there already and stays as it is; with Uplink= it is made, and a network card of the host becomes its port. In all but open, networks do not reach each other (see Peer=).",
+		"nat: guests reach each other and, under the host's address, whatever the host reaches; nothing outside reaches them unasked. isolated: guests reach each other and their gateway, and nothing else. route: as nat, but under their own addresses, and they can be reached from outside: whoever is to reach them needs a route to their prefix by way of this host. open: addresses, DHCP and DNS, and not one firewall rule: what may pass is for others to say. bridge: guests are hosts of the LAN; addresses, DHCP and filtering are those of whatever the bridge is connected to. The bridge that Bridge= names is there already and stays as it is; with Uplink= it is made, and a network card of the host becomes its port; with a section [Tunnel], and neither of these, it is made, and guests are those of the network on another host. In all but open, networks do not reach each other (see Peer=).",
 		.own = "nat isolated",
 	},
 	[KEY_BRIDGE] = {
@@ -629,9 +630,9 @@ const struct key keys[KEY_MAX_] = {
 		.only = OURS,
 	},
 	[KEY_MTU] = {
-		"Network", "MTU", parse_mtu, reset_mtu, false, "1500", "bytes", "a number from 1280 to 65535",
-		"The largest packet on the network. Guests are told by DHCP and by router advertisements.",
-		.only = OURS,
+		"Network", "MTU", parse_mtu, reset_mtu, false, "1500; with a section [Tunnel], 1450, or 1430 where its addresses are of IPv6", "bytes", "a number from 1280 to 65535",
+		"The largest packet on the network. Guests are told by DHCP and by router advertisements. With a section [Tunnel] it is to be the same on all hosts, and 50 or, over IPv6, 70 bytes less than what passes between them.",
+		.only = OURS | LAN,
 		.own = "",
 	},
 	[KEY_AUTOSTART] = {
@@ -977,6 +978,32 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_TAP_MULTI_QUEUE] = {
 		"Tap", "MultiQueue", taps_parse_multi_queue, taps_reset_multi_queue, false, "no", "", BOOLEAN,
 		"Whether it is for guests with several queues (queues=N behind -netdev tap, with N of 2 or more). Such a tap can be opened in no other way.",
+	},
+	[KEY_TUNNEL_VNI] = {
+		"Tunnel", "VNI", tunnel_parse_vni, tunnel_reset_vni, false, "none", "", "a number from 1 to 16777215",
+		"Other hosts have a part of this network, too: guests there and here are in one Ethernet. It is carried between the hosts in UDP (VXLAN, RFC 7348) by the interface gv-NAME, a port of the network's bridge, which is made, kept and taken away with the network. This number says which network it is, and is the same on all its hosts. Nothing is encrypted: who can send UDP to this port can send to the network; where the way between the hosts is not one's own, let Remote= be addresses in a VPN (WireGuard, IPsec). See guestnetd(8), NETWORKS OF SEVERAL HOSTS.",
+	},
+	[KEY_TUNNEL_REMOTE] = {
+		"Tunnel", "Remote", tunnel_parse_remote, tunnel_reset_remote, true, "none", "",
+		"the address of another host, such as 192.0.2.2 or 2001:db8::2",
+		"Another host that has a part of the network, by its address outside of the network. Can be given several times, all of one family: each host names all others. What is broadcast, and what is for an Ethernet address that is not known yet, goes to each of them. More of them, or fewer, end no connection of guests. Entries for the address 00:00:00:00:00:00 in the interface's forwarding table are those of this key and no others. Without it, MacLearning=no says that another program fills the table, such as FRR with BGP EVPN; then nothing in it is touched.",
+	},
+	[KEY_TUNNEL_LOCAL] = {
+		"Tunnel", "Local", tunnel_parse_local, tunnel_reset_local, false, "as the host's routes say", "",
+		"an address of the host",
+		"What this host sends from. The other hosts have it as their Remote=.",
+	},
+	[KEY_TUNNEL_PORT] = {
+		"Tunnel", "DestinationPort", tunnel_parse_port, tunnel_reset_port, false, "4789", "", "a number from 1 to 65535",
+		"The port of UDP on all of the hosts. Their firewalls must let it in.",
+	},
+	[KEY_TUNNEL_MAC_LEARNING] = {
+		"Tunnel", "MacLearning", tunnel_parse_mac_learning, tunnel_reset_mac_learning, false, "yes", "", BOOLEAN,
+		"Whether it is learnt from what arrives which host an Ethernet address is on, and by the bridge that it is behind the tunnel. With no another program says it.",
+	},
+	[KEY_TUNNEL_TTL] = {
+		"Tunnel", "TTL", tunnel_parse_ttl, tunnel_reset_ttl, false, "the host's own", "", "a number from 1 to 255",
+		"How many routers what is sent between the hosts passes at most.",
 	},
 	[KEY_PORT_ISOLATED] = {
 		"Port", "Isolated", parse_port_isolated, reset_port_isolated, false, "no", "", BOOLEAN,

@@ -147,6 +147,18 @@ COMPARISON(proxy)
 	return r ? r : compare_ips(&a->address, &b->address);
 }
 
+COMPARISON(tunnel)
+{
+	return strcmp(a->name, b->name);
+}
+
+COMPARISON(remote)
+{
+	int r = strcmp(a->link, b->link);
+
+	return r ? r : compare_ips(&a->address, &b->address);
+}
+
 COMPARISON(uplink)
 {
 	return strcmp(a->network, b->network);
@@ -336,6 +348,32 @@ const struct netstate_proxy *netstate_find_proxy(const struct netstate *state, c
 	return SEARCH(state, proxies, &key, search_proxy);
 }
 
+static int search_tunnel(const void *key, const void *tunnel)
+{
+	return compare_tunnel(key, tunnel);
+}
+
+const struct netstate_tunnel *netstate_find_tunnel(const struct netstate *state, const char *name)
+{
+	struct netstate_tunnel key = { .ifindex = 0 };
+
+	memcpy(key.name, name, strnlen(name, IFNAME_SIZE - 1));
+	return SEARCH(state, tunnels, &key, search_tunnel);
+}
+
+static int search_remote(const void *key, const void *remote)
+{
+	return compare_remote(key, remote);
+}
+
+const struct netstate_remote *netstate_find_remote(const struct netstate *state, const char *link, const struct ip *address)
+{
+	struct netstate_remote key = { .address = *address };
+
+	memcpy(key.link, link, strnlen(link, IFNAME_SIZE - 1));
+	return SEARCH(state, remotes, &key, search_remote);
+}
+
 /* Does the host answer for guests of some network, or should it? */
 bool netstate_has_proxied(const struct netstate *state)
 {
@@ -518,9 +556,15 @@ bool netstate_is_default(const struct netstate_route *route)
 	return route->prefix_length < (ip_is_v6(&route->destination) ? 7 : 8);
 }
 
-/* Has anybody a port on the bridge? A tap that is there before its guest (section [Tap]) is nobody's until that has it open. */
+/*
+ * Has anybody a port on the bridge? A tap that is there before its guest (section [Tap]) is nobody's until that has it open;
+ * behind a tunnel are guests of other hosts.
+ */
 bool netstate_is_used(const struct netstate *snapshot, const struct netstate_bridge *bridge)
 {
+	for (size_t i = 0; i < snapshot->n_tunnels; i++)
+		if (snapshot->tunnels[i].master == bridge->ifindex)
+			return true;
 	for (size_t i = 0; i < snapshot->n_ports; i++) {
 		const struct netstate_port *port = &snapshot->ports[i];
 		const struct netstate_tap *tap;

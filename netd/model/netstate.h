@@ -64,7 +64,7 @@ struct netstate_bridge {
 	bool open;			/* desired only: no rule is about it (Mode=open) */
 	bool existing;			/* desired only: somebody else's bridge, used as it is (Mode=bridge) */
 	char proxied[IFNAME_SIZE];	/* desired only: the interface where the host answers for its guests (ProxyARP=); "": none */
-	bool lan;			/* desired only: a network card of the host is its port, and what was on that is on it (Uplink=) */
+	bool lan;			/* desired only: a network card of the host is its port, and what was on that is on it (Uplink=); or a tunnel alone */
 	bool ports_isolated;		/* [Port] Isolated=; a snapshot has it from the alias, as the helper does */
 	uint32_t port_group;		/* of guests' ports, which the rules of [Port] know them by; 0: there are none */
 	uint8_t port_guards;		/* enum netstate_guard: what these rules are */
@@ -331,6 +331,42 @@ struct netstate_tap {
 	bool in_use;			/* snapshot only: somebody has it open */
 };
 
+#define NETSTATE_TUNNEL_PREFIX	"gv-"	/* and the network's name */
+
+/*
+ * A network's port to other hosts. Identity: name. A snapshot has all devices of the kind, and whatever is called as
+ * ours are.
+ */
+struct netstate_tunnel {
+	char name[IFNAME_SIZE];
+	char network[NETWORK_NAME_SIZE];	/* in a snapshot, as its mark says; "": it has none */
+	char bridge[IFNAME_SIZE];	/* desired only: where it belongs */
+	int ifindex;			/* snapshot only */
+	int master;			/* snapshot only: ifindex; 0: in no bridge */
+	bool up;			/* desired: true */
+	bool v6;			/* what it goes through */
+	bool listed;			/* its remotes are those of the network's file; else others fill its forwarding table */
+	bool learning;			/* where Ethernet addresses are, from what arrives */
+	bool port_learning;		/* the same, by the bridge */
+	bool isolated;			/* desired: false */
+	uint8_t ttl;			/* 0: the kernel's own */
+	uint16_t port;
+	uint32_t vni;			/* 0: it is of another kind */
+	uint32_t mtu;
+	struct ip local;		/* no family: by the route */
+};
+
+/*
+ * A host that a tunnel sends everything to of which it does not know where else. Identity: link, address. A snapshot has
+ * those of tunnels of ours that have them from a file, or should.
+ */
+struct netstate_remote {
+	char link[IFNAME_SIZE];
+	char network[NETWORK_NAME_SIZE];	/* desired only */
+	int ifindex;			/* snapshot only: of the link */
+	struct ip address;
+};
+
 /*
  * An address that the host answers for on an interface, as if it were there: its neighbours ask for it by ARP or NDP.
  * Identity: link, address. Snapshot only: what should be follows from a bridge (`proxied`) and its addresses.
@@ -367,6 +403,8 @@ struct netstate_uplink {
 	kind(service, services)						\
 	kind(tap, taps)							\
 	kind(proxy, proxies)						\
+	kind(tunnel, tunnels)						\
+	kind(remote, remotes)						\
 	kind(uplink, uplinks)
 
 struct netstate {
@@ -414,6 +452,8 @@ const struct netstate_uplink *netstate_find_uplink(const struct netstate *state,
 const struct netstate_shaper *netstate_find_shaper(const struct netstate *state, const char *link);
 const struct netstate_proxy *netstate_find_proxy(const struct netstate *state, const char *link, const struct ip *address);
 bool netstate_has_proxied(const struct netstate *state);
+const struct netstate_tunnel *netstate_find_tunnel(const struct netstate *state, const char *name);
+const struct netstate_remote *netstate_find_remote(const struct netstate *state, const char *link, const struct ip *address);
 const struct netstate_sysctl *netstate_find_sysctl(const struct netstate *state, const char *path);
 
 /* Where the sysctls whose paths begin so stand in a sorted state; how many there are is *ret_n. */

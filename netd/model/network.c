@@ -107,6 +107,7 @@ void network_deinit(struct network *network)
 	free(network->forwards);
 	free(network->routes);
 	free(network->taps);
+	free(network->tunnel);
 	free(network->reach);
 	free(network->rates);
 	*network = NETWORK_NULL;
@@ -136,6 +137,12 @@ bool network_name_is_valid(const char *name)
 bool network_has_card(const struct network *network)
 {
 	return network->mode == NETWORK_BRIDGE && network->n_uplinks > 0;
+}
+
+/* Is its bridge made for a tunnel alone, so that guests here are another host's? */
+bool network_is_stretched(const struct network *network)
+{
+	return network->mode == NETWORK_BRIDGE && network->tunnel;
 }
 
 /* Does the network's file name this one as a peer? */

@@ -25,6 +25,7 @@
 #define LIMIT_NETWORK_FORWARDS		256
 #define LIMIT_NETWORK_ROUTES		64
 #define LIMIT_NETWORK_TAPS		256
+#define LIMIT_NETWORK_REMOTES		64	/* other hosts of a tunnel */
 #define LIMIT_NETWORK_REACH		2048	/* values of DenyOut=, AllowOut=, DenyIn=, AllowIn= together */
 #define LIMIT_NETWORK_FORWARD_PORTS	2048	/* of all forwards together */
 #define LIMIT_NETWORK_DOMAIN		254	/* a domain name and its end */
@@ -36,7 +37,7 @@ enum network_mode {
 	NETWORK_ISOLATED,
 	NETWORK_ROUTE,
 	NETWORK_OPEN,		/* no rule of ours is about it */
-	NETWORK_BRIDGE,		/* a bridge that is there already, and stays somebody else's; with an uplink, ours and the LAN's */
+	NETWORK_BRIDGE,		/* a bridge that is there already, and stays somebody else's; with an uplink, ours and the LAN's; with a tunnel, ours, too */
 	NETWORK_MODE_MAX_,
 };
 
@@ -92,6 +93,7 @@ enum key_id {
 	KEY_ROUTE_DESTINATION, KEY_ROUTE_GATEWAY, KEY_ROUTE_METRIC, KEY_ROUTE_ADVERTISE,
 	KEY_BOOT_ROOT, KEY_BOOT_FILE, KEY_BOOT_SERVER,
 	KEY_TAP_NAME, KEY_TAP_USER, KEY_TAP_GROUP, KEY_TAP_MULTI_QUEUE,
+	KEY_TUNNEL_VNI, KEY_TUNNEL_REMOTE, KEY_TUNNEL_LOCAL, KEY_TUNNEL_PORT, KEY_TUNNEL_MAC_LEARNING, KEY_TUNNEL_TTL,
 	KEY_PORT_ISOLATED, KEY_PORT_MAC_BINDING, KEY_PORT_ADDRESS_BINDING, KEY_PORT_RA_GUARD, KEY_PORT_DHCP_GUARD,
 	KEY_PORT_BPDU_GUARD, KEY_PORT_TO_RATE, KEY_PORT_TO_BURST, KEY_PORT_TO_PEAK, KEY_PORT_FROM_RATE, KEY_PORT_FROM_BURST,
 	KEY_BANDWIDTH_TO_RATE, KEY_BANDWIDTH_TO_BURST, KEY_BANDWIDTH_TO_PEAK, KEY_BANDWIDTH_FROM_RATE, KEY_BANDWIDTH_FROM_BURST,
@@ -194,6 +196,18 @@ struct network_tap {
 	bool multi_queue;
 };
 
+/* The way to the same network on other hosts. */
+struct network_tunnel {
+	struct network_place place;
+	uint32_t vni;			/* which network it is, of those between these hosts; 0: not said */
+	uint16_t port;
+	uint8_t ttl;			/* 0: the kernel's own */
+	bool mac_learning;
+	struct ip local;		/* no family: by the route */
+	struct ip remotes[LIMIT_NETWORK_REMOTES];
+	size_t n_remotes;
+};
+
 struct network {
 	char name[NETWORK_NAME_SIZE];
 	uint8_t mode;			/* enum network_mode */
@@ -271,6 +285,7 @@ struct network {
 	size_t n_routes;
 	struct network_tap *taps;	/* owned */
 	size_t n_taps;
+	struct network_tunnel *tunnel;	/* owned; NULL: none */
 	struct network_reach *reach;	/* owned */
 	size_t n_reach;
 
@@ -302,5 +317,6 @@ extern const char *const network_host_access_names[HOST_ACCESS_MAX_];
 
 bool network_name_is_valid(const char *name);
 bool network_has_card(const struct network *network);
+bool network_is_stretched(const struct network *network);
 bool network_is_called(const struct network *network, const char *name);
 bool network_has_peer(const struct network *network, const char *name);

@@ -154,6 +154,13 @@ static void proxy_taken(const struct plan_note *note, struct text *text, struct 
 	text_add(fix, "guestnet edit %s", note->network);
 }
 
+static void tunnel_foreign(const struct plan_note *note, struct text *text, struct text *fix)
+{
+	text_add(text, "there is an interface %s already that is not this network's tunnel: other hosts are not reached; delete or rename it",
+		 STR_ESCAPED(note->link));
+	text_add(fix, "ip link delete %s", STR_ESCAPED(note->link));
+}
+
 static const struct row {
 	enum note_weight weight;
 	void (*print)(const struct plan_note *note, struct text *text, struct text *fix);
@@ -175,6 +182,7 @@ static const struct row {
 	[PLAN_NOTE_SHAPER_FOREIGN] = { NOTE_DEGRADING, shaper_foreign },
 	[PLAN_NOTE_PROXY_ASIDE] = { NOTE_DEGRADING, proxy_aside },
 	[PLAN_NOTE_PROXY_TAKEN] = { NOTE_FAILING, proxy_taken },
+	[PLAN_NOTE_TUNNEL_FOREIGN] = { NOTE_DEGRADING, tunnel_foreign },
 	[PLAN_NOTE_TABLE_OWNED] = { NOTE_FAILING, table_owned },
 };
 _Static_assert(ARRAY_SIZE(rows) == PLAN_NOTE_MAX_, "a row for each kind of note");

@@ -69,7 +69,7 @@ void planner_add_note(struct planner *planner, enum plan_note_kind kind, const c
 int planner_sort_steps(struct plan *plan);
 
 /* planner_add_bridge_step() and so on: a step with its object, a netstate_bridge and so on. */
-#define PLANNER_KINDS(X)	X(bridge) X(port) X(address) X(route) X(element) X(checksum) X(shaper) X(proxy) X(sysctl) X(service) X(uplink) X(table) X(tap)
+#define PLANNER_KINDS(X)	X(bridge) X(port) X(address) X(route) X(element) X(checksum) X(shaper) X(proxy) X(tunnel) X(remote) X(sysctl) X(service) X(uplink) X(table) X(tap)
 #define DECLARE_ADD_STEP(kind)									\
 void planner_add_##kind##_step(struct planner *planner, enum plan_phase phase, enum plan_op op,	\
 			       enum plan_outcome outcome, const char *network, const struct netstate_##kind *object);
@@ -104,6 +104,7 @@ bool plan_proxies_is_lan(const struct netstate_bridge *bridge, const struct nets
 void plan_proxies(struct planner *planner);
 void plan_sysctls(struct planner *planner);
 void plan_taps(struct planner *planner);
+void plan_tunnels(struct planner *planner);
 void plan_ports(struct planner *planner);
 void plan_services(struct planner *planner);
 void plan_uplinks(struct planner *planner);

@@ -152,6 +152,8 @@ static const char *const op_names[] = {
 	[PLAN_UPLINK_TAKE] = "uplink-take", [PLAN_UPLINK_RELEASE] = "uplink-release",
 	[PLAN_PORT_SET] = "port-set", [PLAN_SHAPER_SET] = "shaper-set", [PLAN_SHAPER_REMOVE] = "shaper-remove",
 	[PLAN_PROXY_ADD] = "proxy-add", [PLAN_PROXY_REMOVE] = "proxy-remove",
+	[PLAN_TUNNEL_CREATE] = "tunnel-create", [PLAN_TUNNEL_SET] = "tunnel-set", [PLAN_TUNNEL_REMOVE] = "tunnel-remove",
+	[PLAN_REMOTE_ADD] = "remote-add", [PLAN_REMOTE_REMOVE] = "remote-remove",
 };
 static_assert(ARRAY_SIZE(op_names) == PLAN_OP_MAX_, "a name for each operation");
 
@@ -169,7 +171,7 @@ static const char *const note_names[] = {
 	[PLAN_NOTE_ROUTE_TABLE] = "route-table",
 	[PLAN_NOTE_TAP_FOREIGN] = "tap-foreign", [PLAN_NOTE_TAP_BUSY] = "tap-busy", [PLAN_NOTE_TAP_LEAVING] = "tap-leaving",
 	[PLAN_NOTE_SHAPER_FOREIGN] = "shaper-foreign", [PLAN_NOTE_PROXY_ASIDE] = "proxy-aside", [PLAN_NOTE_PROXY_TAKEN] = "proxy-taken",
-	[PLAN_NOTE_TABLE_OWNED] = "table-owned",
+	[PLAN_NOTE_TUNNEL_FOREIGN] = "tunnel-foreign", [PLAN_NOTE_TABLE_OWNED] = "table-owned",
 };
 static_assert(ARRAY_SIZE(note_names) == PLAN_NOTE_MAX_, "a name for each note");
 

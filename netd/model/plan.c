@@ -90,6 +90,7 @@ int plan_build(const struct netstate *desired, const struct netstate *snapshot, 
 		plan_checksums(&planner);
 		plan_sysctls(&planner);
 		plan_taps(&planner);
+		plan_tunnels(&planner);
 		plan_ports(&planner);
 		plan_shapers(&planner);
 		plan_proxies(&planner);

@@ -58,6 +58,9 @@ enum plan_op {
 	PLAN_PORT_SET,			/* in its place: what [Port] says of it */
 	PLAN_SHAPER_SET, PLAN_SHAPER_REMOVE,
 	PLAN_PROXY_ADD, PLAN_PROXY_REMOVE,
+	PLAN_TUNNEL_CREATE,		/* in the place of one that cannot be changed, where there is one */
+	PLAN_TUNNEL_SET, PLAN_TUNNEL_REMOVE,
+	PLAN_REMOTE_ADD, PLAN_REMOTE_REMOVE,
 	PLAN_OP_MAX_,
 };
 
@@ -97,6 +100,8 @@ struct plan_step {
 		struct netstate_checksum checksum;
 		struct netstate_shaper shaper;	/* as desired, by its link; to be removed: by ifindex */
 		struct netstate_proxy proxy;	/* to be added: by its link; to be removed: by ifindex */
+		struct netstate_tunnel tunnel;	/* as desired; with the ifindex to work on, or of the one that goes */
+		struct netstate_remote remote;	/* to be added: by its link; to be removed: by ifindex */
 		struct netstate_sysctl sysctl;
 		struct netstate_service service;
 		struct netstate_uplink uplink;
@@ -124,6 +129,7 @@ enum plan_note_kind {
 	PLAN_NOTE_SHAPER_FOREIGN,	/* another program's queue stands where one of ours is to be */
 	PLAN_NOTE_PROXY_ASIDE,		/* ProxyARP=, and the interface is not on a LAN that the network is a part of */
 	PLAN_NOTE_PROXY_TAKEN,		/* ProxyARP=, and an address of the network is the host's there, or its gateway's */
+	PLAN_NOTE_TUNNEL_FOREIGN,	/* somebody else's interface has the name of a network's tunnel */
 	PLAN_NOTE_TABLE_OWNED,		/* another process owns the table: nothing at all can be done */
 	PLAN_NOTE_MAX_,
 };
@@ -175,7 +181,7 @@ struct plan_memory {
 	size_t n_bridges;
 	const struct netstate_address *addresses;	/* those that we have put on bridges: they may go again */
 	size_t n_addresses;
-	bool no_taps;			/* making one has failed a moment ago */
+	bool no_taps;			/* making one, or a tunnel, has failed a moment ago */
 };
 
 bool plan_keeps_table(const struct netstate_table *actual, const struct netstate_table *wanted);

@@ -282,6 +282,34 @@ static void print_proxy(FILE *file, const struct netstate_proxy *proxy)
 	print_flag(file, "ours", proxy->ours);
 }
 
+static void print_tunnel(FILE *file, const struct netstate_tunnel *tunnel)
+{
+	fprintf(file, "tunnel %s", STR_ESCAPED(tunnel->name));
+	print_number(file, "index", (uint64_t)tunnel->ifindex);
+	print_string(file, "net", tunnel->network);
+	print_string(file, "bridge", tunnel->bridge);
+	print_number(file, "master", (uint64_t)tunnel->master);
+	print_flag(file, "up", tunnel->up);
+	print_number(file, "vni", tunnel->vni);
+	print_number(file, "port", tunnel->port);
+	print_number(file, "mtu", tunnel->mtu);
+	print_number(file, "ttl", tunnel->ttl);
+	if (tunnel->local.family)
+		fprintf(file, " local=%s", IP_TEXT(&tunnel->local));
+	print_flag(file, "v6", tunnel->v6);
+	print_flag(file, "listed", tunnel->listed);
+	print_flag(file, "learning", tunnel->learning);
+	print_flag(file, "port-learning", tunnel->port_learning);
+	print_flag(file, "isolated", tunnel->isolated);
+}
+
+static void print_remote(FILE *file, const struct netstate_remote *remote)
+{
+	fprintf(file, "remote %s %s", STR_ESCAPED(remote->link), IP_TEXT(&remote->address));
+	print_number(file, "index", (uint64_t)remote->ifindex);
+	print_string(file, "net", remote->network);
+}
+
 static void print_sysctl(FILE *file, const struct netstate_sysctl *sysctl)
 {
 	fprintf(file, "sysctl %s %d", STR_ESCAPED(sysctl->path), sysctl->value);
@@ -430,6 +458,15 @@ static void print_object(FILE *file, const struct plan_step *step)
 	case PLAN_PROXY_ADD:
 	case PLAN_PROXY_REMOVE:
 		print_proxy(file, &step->proxy);
+		break;
+	case PLAN_TUNNEL_CREATE:
+	case PLAN_TUNNEL_SET:
+	case PLAN_TUNNEL_REMOVE:
+		print_tunnel(file, &step->tunnel);
+		break;
+	case PLAN_REMOTE_ADD:
+	case PLAN_REMOTE_REMOVE:
+		print_remote(file, &step->remote);
 		break;
 	case PLAN_SYSCTL_SET:
 		print_sysctl(file, &step->sysctl);
@@ -904,6 +941,55 @@ static void parse_proxy(struct line *line, struct netstate_proxy *proxy)
 		if (is_key(word, "index", &value))
 			proxy->ifindex = (int)read_number(line, value, 10, INT32_MAX);
 		else if (!is_flag(word, "ours", &proxy->ours))
+			line->bad = true;
+	}
+}
+
+static void parse_tunnel(struct line *line, struct netstate_tunnel *tunnel)
+{
+	const char *word, *value;
+
+	read_name(line, want_word(line), tunnel->name);
+	while ((word = take_word(line))) {
+		if (is_flag(word, "up", &tunnel->up) || is_flag(word, "v6", &tunnel->v6) || is_flag(word, "listed", &tunnel->listed) ||
+		    is_flag(word, "learning", &tunnel->learning) || is_flag(word, "port-learning", &tunnel->port_learning) ||
+		    is_flag(word, "isolated", &tunnel->isolated))
+			continue;
+		if (is_key(word, "index", &value))
+			tunnel->ifindex = (int)read_number(line, value, 10, INT32_MAX);
+		else if (is_key(word, "net", &value))
+			read_name(line, value, tunnel->network);
+		else if (is_key(word, "bridge", &value))
+			read_name(line, value, tunnel->bridge);
+		else if (is_key(word, "master", &value))
+			tunnel->master = (int)read_number(line, value, 10, INT32_MAX);
+		else if (is_key(word, "vni", &value))
+			tunnel->vni = (uint32_t)read_number(line, value, 10, UINT32_MAX);
+		else if (is_key(word, "port", &value))
+			tunnel->port = (uint16_t)read_number(line, value, 10, UINT16_MAX);
+		else if (is_key(word, "mtu", &value))
+			tunnel->mtu = (uint32_t)read_number(line, value, 10, UINT32_MAX);
+		else if (is_key(word, "ttl", &value))
+			tunnel->ttl = (uint8_t)read_number(line, value, 10, UINT8_MAX);
+		else if (is_key(word, "local", &value))
+			line->bad |= ip_parse(value, &tunnel->local) < 0;
+		else
+			line->bad = true;
+	}
+}
+
+static void parse_remote(struct line *line, struct netstate_remote *remote)
+{
+	const char *word, *value;
+
+	read_name(line, want_word(line), remote->link);
+	line->bad |= ip_parse(want_word(line), &remote->address) < 0;
+	while ((word = take_word(line))) {
+		if (is_key(word, "index", &value))
+			remote->ifindex = (int)read_number(line, value, 10, INT32_MAX);
+		else if (is_key(word, "net", &value))
+			read_name(line, value, remote->network);
+		else
 			line->bad = true;
 	}
 }

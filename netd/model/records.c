@@ -20,6 +20,7 @@
 #include "ip.h"
 #include "routes.h"
 #include "taps.h"
+#include "tunnel.h"
 
 /* Lists of texts */
 
@@ -755,6 +756,8 @@ int records_begin_section(struct network *network, const char *section, struct n
 			tap->place = place;
 			tap->uid = tap->gid = NETSTATE_NOBODY;
 		}
+	} else if (strcmp(section, "Tunnel") == 0) {
+		r = tunnel_begin(network, place);
 	}
 	return r;
 }
@@ -914,7 +917,9 @@ int records_clash(const struct network *earlier, const struct network *later, st
 			*ret_other = earlier->forwards[j].place;
 			return 1;
 		}
-	return taps_clash(earlier, later, ret_place, ret_other, what);
+	if (taps_clash(earlier, later, ret_place, ret_other, what))
+		return 1;
+	return tunnel_clash(earlier, later, ret_place, ret_other, what);
 }
 
 static int verify_boot(const struct network *network, struct failure *failure)
@@ -938,7 +943,7 @@ static int verify_boot(const struct network *network, struct failure *failure)
 }
 
 /* Do these lists fit together with the rest of the network? -EINVAL with file and line. */
-int records_verify(const struct network *network, struct failure *failure)
+int records_verify(struct network *network, struct failure *failure)
 {
 	int r = verify_hosts(network, failure);
 
@@ -948,5 +953,7 @@ int records_verify(const struct network *network, struct failure *failure)
 		r = routes_verify(network, failure);
 	if (r == 0)
 		r = taps_verify(network, failure);
+	if (r == 0)
+		r = tunnel_verify(network, failure);
 	return r ? r : verify_forwards(network, failure);
 }

@@ -9,7 +9,7 @@
  * thousand networks that is the difference between a repair that takes as long as it would with one, and one that takes as long
  * as looking at a thousand.
  *
- * What networks do have to do with each other (names that move from one to another, routes through guests, taps, network
+ * What networks do have to do with each other (names that move from one to another, routes through guests, taps, tunnels, network
  * cards, addresses that the host answers for, a bridge that is somebody else's) is not cut: then the whole is to be planned. Of the table's elements a slice has those
  * that are on one side only, and only when networks have come or gone: else whoever plans one knows that nobody has changed a rule.
  */
@@ -521,7 +521,7 @@ int slice_build(const struct netstate *desired, const struct netstate *snapshot,
 
 	if (n_networks == 0 || desired->n_routes > 0 || desired->n_taps > 0 || snapshot->n_taps > 0 || desired->n_uplinks > 0 ||
 	    netstate_has_proxied(desired) || snapshot->n_proxies > 0 ||
-	    snapshot->n_uplinks > 0 || snapshot->table.state != NETSTATE_TABLE_EQUAL || desired->table.state != NETSTATE_TABLE_EQUAL ||
+	    desired->n_tunnels > 0 || snapshot->n_tunnels > 0 || snapshot->n_uplinks > 0 || snapshot->table.state != NETSTATE_TABLE_EQUAL || desired->table.state != NETSTATE_TABLE_EQUAL ||
 	    snapshot->table.orphan || snapshot->table.foreign_owner || !plan_keeps_table(&snapshot->table, &desired->table))
 		return 0;
 	slice.desired.table = desired->table;

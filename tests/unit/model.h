@@ -280,6 +280,9 @@ static inline void sim_delete_bridge(struct netstate *state, struct netstate_bri
 	for (size_t i = 0; i < state->n_ports; i++)
 		if (state->ports[i].master == bridge->ifindex)
 			state->ports[i].master = 0;
+	for (size_t i = 0; i < state->n_tunnels; i++)
+		if (state->tunnels[i].master == bridge->ifindex)
+			state->tunnels[i].master = 0;
 	for (size_t i = state->n_shapers; i-- > 0;)
 		if (state->shapers[i].ifindex == bridge->ifindex)
 			sim_remove(state, shapers, &state->shapers[i]);
@@ -491,6 +494,49 @@ static inline void sim_proxy(struct netstate *state, const struct plan_step *ste
 		assert_true(found && found->ours);
 		netstate_remove_proxy(state, (size_t)(found - state->proxies));
 	}
+}
+
+/* As kernel/tunnels.c: in the place of one that goes, marked, on its bridge and up; entries go with their device. */
+static inline void sim_tunnel(struct netstate *state, const struct plan_step *step)
+{
+	struct netstate_tunnel tunnel = step->tunnel;
+	struct netstate_bridge on = { .ifindex = 0 };
+
+	for (size_t i = state->n_remotes; i-- > 0 && step->op != PLAN_TUNNEL_SET;)
+		if (strcmp(state->remotes[i].link, tunnel.name) == 0)
+			netstate_remove_remote(state, i);
+	for (size_t i = state->n_tunnels; i-- > 0;)
+		if (strcmp(state->tunnels[i].name, tunnel.name) == 0) {
+			assert_int_equal(state->tunnels[i].ifindex, tunnel.ifindex);
+			netstate_remove_tunnel(state, i);
+		}
+	if (step->op == PLAN_TUNNEL_REMOVE)
+		return;
+	if (step->op == PLAN_TUNNEL_CREATE)
+		tunnel.ifindex = sim_next_index++;
+	memcpy(on.name, tunnel.bridge, sizeof(on.name));
+	tunnel.master = sim_bridge(state, &on)->ifindex;
+	memset(tunnel.bridge, 0, sizeof(tunnel.bridge));
+	netstate_add_tunnel(state, &tunnel);
+}
+
+static inline void sim_remote(struct netstate *state, const struct plan_step *step)
+{
+	struct netstate_remote remote = step->remote;
+	const struct netstate_remote *found;
+
+	netstate_sort(state);
+	found = netstate_find_remote(state, remote.link, &remote.address);
+	if (step->op == PLAN_REMOTE_REMOVE) {
+		assert_non_null(found);
+		netstate_remove_remote(state, (size_t)(found - state->remotes));
+		return;
+	}
+	assert_null(found);
+	assert_non_null(netstate_find_tunnel(state, remote.link));
+	remote.ifindex = netstate_find_tunnel(state, remote.link)->ifindex;
+	memset(remote.network, 0, sizeof(remote.network));
+	netstate_add_remote(state, &remote);
 }
 
 static inline void sim_put_back(struct netstate *state, const struct netstate_port *wanted)
@@ -727,6 +773,15 @@ static inline void sim_step(struct netstate *state, const struct plan_step *step
 	case PLAN_PROXY_ADD:
 	case PLAN_PROXY_REMOVE:
 		sim_proxy(state, step);
+		break;
+	case PLAN_TUNNEL_CREATE:
+	case PLAN_TUNNEL_SET:
+	case PLAN_TUNNEL_REMOVE:
+		sim_tunnel(state, step);
+		break;
+	case PLAN_REMOTE_ADD:
+	case PLAN_REMOTE_REMOVE:
+		sim_remote(state, step);
 		break;
 	case PLAN_OP_MAX_:
 		break;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the kernel says of a port's VLANs, and of the limits of elements. */
+/* What the kernel says of a port's VLANs, of the limits of elements, and of tunnels. */
 #include <endian.h>
 #include <linux/if_bridge.h>
+#include <linux/if_link.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <sys/socket.h>
 
 #include "../../lib/nl/batch.h"
@@ -146,11 +148,81 @@ static void limits_of_elements(void **state _unused_)
 	}
 }
 
+/* A device as the kernel tells of it: of this kind, with this alias, and, of a tunnel, this address of IPv6. */
+static void read_device(const char *name, const char *kind, const char *alias, const uint8_t *local6, struct dump_link *ret_link)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+	const struct ifinfomsg header = { .ifi_index = 9, .ifi_flags = IFF_UP };
+	const uint16_t port_be = htobe16(4789);
+	size_t info, data;
+
+	nl_begin(&batch, RTM_NEWLINK, 0, 0, &header, sizeof(header));
+	nl_put_string(&batch, IFLA_IFNAME, name);
+	nl_put_u32(&batch, IFLA_MTU, 1450);
+	nl_put_u32(&batch, IFLA_MASTER, 7);
+	nl_put_string(&batch, IFLA_IFALIAS, alias);
+	info = nl_nest(&batch, IFLA_LINKINFO);
+	nl_put_string(&batch, IFLA_INFO_KIND, kind);
+	data = nl_nest(&batch, IFLA_INFO_DATA);
+	nl_put_u32(&batch, IFLA_VXLAN_ID, 61);
+	if (local6)
+		nl_put(&batch, IFLA_VXLAN_LOCAL6, local6, 16);
+	nl_put_u8(&batch, IFLA_VXLAN_TTL, 5);
+	nl_put_u8(&batch, IFLA_VXLAN_LEARNING, 1);
+	nl_put(&batch, IFLA_VXLAN_PORT, &port_be, sizeof(port_be));
+	nl_nest_end(&batch, data);
+	nl_put_string(&batch, IFLA_INFO_SLAVE_KIND, "bridge");
+	data = nl_nest(&batch, IFLA_INFO_SLAVE_DATA);
+	nl_put_u8(&batch, IFLA_BRPORT_LEARNING, 0);
+	nl_put_u8(&batch, IFLA_BRPORT_ISOLATED, 1);
+	nl_nest_end(&batch, data);
+	nl_nest_end(&batch, info);
+	assert_int_equal(batch.error, 0);
+	assert_int_equal(dump_link(batch.message, ret_link), 0);
+}
+
+static void tunnels(void **state _unused_)
+{
+	static const uint8_t local6[16] = { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 };
+	struct dump_link link;
+
+	read_device("gv-lab", "vxlan", "guestnet net=lab tunnel v6 remotes", local6, &link);
+	assert_string_equal(link.tunnel.name, "gv-lab");
+	assert_string_equal(link.tunnel.network, "lab");
+	assert_int_equal(link.tunnel.ifindex, 9);
+	assert_int_equal(link.tunnel.master, 7);
+	assert_int_equal(link.tunnel.vni, 61);
+	assert_int_equal(link.tunnel.port, 4789);
+	assert_int_equal(link.tunnel.ttl, 5);
+	assert_int_equal(link.tunnel.mtu, 1450);
+	assert_int_equal(link.tunnel.local.family, AF_INET6);
+	assert_memory_equal(link.tunnel.local.bytes_be, local6, 16);
+	assert_true(link.tunnel.up && link.tunnel.v6 && link.tunnel.listed && link.tunnel.learning && link.tunnel.isolated);
+	assert_false(link.tunnel.port_learning);
+	read_device("gv-lab", "vxlan", "guestnet net=lab tunnel", NULL, &link);
+	assert_string_equal(link.tunnel.network, "lab");
+	assert_int_equal(link.tunnel.local.family, 0);
+	assert_false(link.tunnel.v6 || link.tunnel.listed);
+	/* Without the mark, or with that of a bridge, it is nobody's. */
+	read_device("vxlan0", "vxlan", "guestnet net=lab", NULL, &link);
+	assert_string_equal(link.tunnel.name, "vxlan0");
+	assert_string_equal(link.tunnel.network, "");
+	assert_int_equal(link.tunnel.vni, 61);
+	/* What is called so is seen, whatever it is; and none of what is called otherwise. */
+	read_device("gv-lab", "dummy", "guestnet net=lab tunnel", NULL, &link);
+	assert_string_equal(link.tunnel.name, "gv-lab");
+	assert_string_equal(link.tunnel.network, "");
+	assert_int_equal(link.tunnel.vni, 0);
+	read_device("gn-lab", "dummy", "guestnet net=lab tunnel", NULL, &link);
+	assert_string_equal(link.tunnel.name, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vlans_of_a_port),
 		cmocka_unit_test(limits_of_elements),
+		cmocka_unit_test(tunnels),
 	};
 
 	return cmocka_run_group_tests_name("dump", tests, NULL, NULL);

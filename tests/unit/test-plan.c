@@ -187,6 +187,9 @@ static void round_trip(void **state _unused_)
 		"service a gn-a hash=00000000deadbeef running\n"
 		"proxy wlan0 192.168.1.195 index=9 ours\n"
 		"proxy wlan0 fd00::5\n"
+		"tunnel gv-a index=7 net=a master=4 up vni=61 port=4789 mtu=1430 ttl=5 local=2001:db8::1 v6 listed learning port-learning isolated\n"
+		"remote gv-a 2001:db8::2 index=7\n"
+		"remote gv-a 2001:db8::3 net=a\n"
 		"table different owned orphan foreign-owner handle=9 fingerprint=12 prefixes4=8,24 prefixes6=64,128\n";
 	_cleanup_(netstate_deinit) struct netstate parsed = NETSTATE_NULL;
 	_cleanup_(freep) char *printed = NULL;
@@ -204,7 +207,7 @@ static void bad_text(void **state _unused_)
 		"bridges x", "bridge", "bridge a-name-that-is-too-long", "bridge x frob", "bridge x index=", "bridge x mac=1",
 		"port x", "address gn-a", "address gn-a 10.0.0.1", "address gn-a 10.0.0.1/33", "element", "element source4/24 gn-a",
 		"element source4/24 gn-a fd00::", "element foo gn-a", "checksum gn-a", "checksum gn-a frob", "sysctl a", "sysctl a 1 2",
-		"proxy wlan0", "proxy wlan0 1.2.3", "proxy wlan0 1.2.3.4 frob", "shaper", "shaper a b", "shaper a rate=x", "element rate gn-a", "element rate gn-a : 5", "table", "table foo", "table equal prefixes4=33", "table equal prefixes6=129", "service a", "route 1.2.3.4",
+		"proxy wlan0", "proxy wlan0 1.2.3", "proxy wlan0 1.2.3.4 frob", "tunnel", "tunnel a frob", "tunnel a vni=x", "tunnel a local=x", "remote a", "remote a 1.2.3", "remote a 1.2.3.4 frob", "shaper", "shaper a b", "shaper a rate=x", "element rate gn-a", "element rate gn-a : 5", "table", "table foo", "table equal prefixes4=33", "table equal prefixes6=129", "service a", "route 1.2.3.4",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -226,6 +229,7 @@ struct chaos {
 	struct netstate memory_desired;
 	unsigned int n_foreign;
 	bool proxied;			/* some networks are in the LAN of wlan0 */
+	bool tunnels;			/* some networks are on other hosts, too */
 };
 
 static void chaos_deinit(struct chaos *chaos)
@@ -268,6 +272,9 @@ static void declare(struct chaos *chaos)
 			continue;
 		if (chaos->proxied && pick(chaos, 6) == 0)
 			format = "[Network]\nMode=route\nUplink=wlan0\nProxyARP=yes\n[Address]\nAddress=192.168.%u.9/29\n";
+		if (chaos->tunnels && pick(chaos, 4) == 0)
+			format = pick(chaos, 2) ? "[Tunnel]\nVNI=1%u\nRemote=192.0.2.1\nRemote=192.0.2.2\n" :
+				 "[Tunnel]\nVNI=1%u\nMacLearning=no\n[Network]\nMode=isolated\n";
 		snprintf(name, sizeof(name), "n%u", i);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
@@ -553,6 +560,49 @@ static void change_proxies(struct chaos *chaos)
 	}
 }
 
+static void remove_tunnel(struct netstate *state, size_t i)
+{
+	for (size_t j = state->n_remotes; j > 0; j--)
+		if (strcmp(state->remotes[j - 1].link, state->tunnels[i].name) == 0)
+			netstate_remove_remote(state, j - 1);
+	netstate_remove_tunnel(state, i);
+}
+
+/* One is deleted, pulled off its bridge, changed, taken for somebody else's; a host goes, or comes. */
+static void change_tunnels(struct chaos *chaos)
+{
+	struct netstate_remote remote = { .address = ip_v4(0xc0000203) };
+	struct netstate *state = &chaos->state;
+	struct netstate_tunnel *tunnel;
+	size_t i;
+
+	if (state->n_tunnels == 0)
+		return;
+	i = pick(chaos, (unsigned int)state->n_tunnels);
+	tunnel = &state->tunnels[i];
+	switch (pick(chaos, 8)) {
+	case 0: remove_tunnel(state, i); break;
+	case 1: tunnel->master = pick(chaos, 2) ? 0 : 7; break;
+	case 2: tunnel->up = false; break;
+	case 3: tunnel->mtu = 1400; break;
+	case 4: tunnel->vni++; break;
+	case 5:
+		tunnel->master = 0;
+		memset(tunnel->network, 0, sizeof(tunnel->network));
+		break;
+	case 6:
+		if (state->n_remotes > 0)
+			netstate_remove_remote(state, pick(chaos, (unsigned int)state->n_remotes));
+		break;
+	case 7:
+		memcpy(remote.link, tunnel->name, sizeof(remote.link));
+		remote.ifindex = tunnel->ifindex;
+		if (tunnel->network[0] && tunnel->listed && !netstate_find_remote(state, remote.link, &remote.address))
+			netstate_add_remote(state, &remote);
+		break;
+	}
+}
+
 static void change_rest(struct chaos *chaos)
 {
 	struct netstate *state = &chaos->state;
@@ -597,7 +647,7 @@ static void disturb(struct chaos *chaos)
 {
 	static void (*const ways[])(struct chaos *chaos) = {
 		add_foreign_bridge, rename_any, change_bridge, change_bridge, change_addresses, change_table, change_ports,
-		change_ports, change_rest, change_shapers, change_shapers, change_proxies,
+		change_ports, change_rest, change_shapers, change_shapers, change_proxies, change_tunnels,
 	};
 
 	for (unsigned int n = pick(chaos, 6); n > 0; n--) {
@@ -651,6 +701,9 @@ static char *print_foreign(const struct chaos *chaos)
 	for (size_t i = 0; i < chaos->state.n_proxies; i++)
 		if (!chaos->state.proxies[i].ours)
 			netstate_add_proxy(&foreign, &chaos->state.proxies[i]);
+	for (size_t i = 0; i < chaos->state.n_tunnels; i++)
+		if (!chaos->state.tunnels[i].network[0])
+			netstate_add_tunnel(&foreign, &chaos->state.tunnels[i]);
 	assert_int_equal(netstate_print(&foreign, &text), 0);
 	return text;
 }
@@ -779,9 +832,35 @@ static void check_proxies(const struct chaos *chaos)
 	assert_int_equal(n_found, n_wanted);
 }
 
+/* Each is on its bridge, and leads to whom its network says, but where its name is somebody else's. */
+static void check_tunnels(const struct chaos *chaos)
+{
+	const struct netstate *desired = &chaos->world.desired, *state = &chaos->state;
+
+	for (size_t i = 0; i < desired->n_tunnels; i++) {
+		const struct netstate_tunnel *want = &desired->tunnels[i], *have = netstate_find_tunnel(state, want->name);
+		const struct netstate_bridge *bridge = netstate_find_bridge(state, want->bridge);
+
+		if (!bridge || bridge->owner != NETSTATE_OURS || (have && !have->network[0]))
+			continue;
+		assert_non_null(have);
+		assert_int_equal(have->master, bridge->ifindex);
+		assert_int_equal(have->vni, want->vni);
+		assert_int_equal(have->mtu, bridge->mtu);
+		assert_true(have->up);
+		for (uint32_t j = 1; j <= 3; j++) {
+			const struct ip ip = ip_v4(0xc0000200 + j);
+
+			assert_int_equal(netstate_find_remote(state, want->name, &ip) != NULL, want->listed && j < 3);
+		}
+	}
+	for (size_t i = 0; i < state->n_tunnels; i++)
+		assert_true(!state->tunnels[i].network[0] || netstate_find_tunnel(desired, state->tunnels[i].name));
+}
+
 static void run_chaos(uint32_t seed, unsigned int n_rounds)
 {
-	struct chaos chaos = { .random = seed, .proxied = true };
+	struct chaos chaos = { .random = seed, .proxied = true, .tunnels = true };
 
 	sim_next_index = 100;
 	declare(&chaos);
@@ -789,6 +868,7 @@ static void run_chaos(uint32_t seed, unsigned int n_rounds)
 		repair(&chaos);
 		check_whole(&chaos);
 		check_proxies(&chaos);
+		check_tunnels(&chaos);
 		check_services(&chaos);
 		disturb(&chaos);
 	}
@@ -822,7 +902,7 @@ static void excepted_networks_are_left_alone(void **state _unused_)
 
 	print_message("# seed %u\n", seed);
 	for (uint32_t i = 0; i < 200; i++) {
-		struct chaos chaos = { .random = seed + 2 * i, .proxied = true };
+		struct chaos chaos = { .random = seed + 2 * i, .proxied = true, .tunnels = true };
 		char except[1][NETWORK_NAME_SIZE] = { "n1" };
 		struct plan plan;
 

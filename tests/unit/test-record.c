@@ -206,7 +206,7 @@ int tap_apply(struct kernel *kernel _unused_, const struct plan_step *step, stru
 
 /* The file */
 
-/* What no plan is made of is not in it: flows, neighbours (but for what the host answers for), sockets of others. */
+/* What no plan is made of is not in it: flows, neighbours (but for what the host answers for, and whom tunnels lead to), sockets of others. */
 static bool is_private(const struct item *item)
 {
 	const struct nlmsghdr *message = (const void *)item->bytes;
@@ -216,7 +216,8 @@ static bool is_private(const struct item *item)
 	if (item->header.protocol == NETLINK_ROUTE && message->nlmsg_type >= RTM_NEWNEIGH && message->nlmsg_type <= RTM_GETNEIGH) {
 		const struct ndmsg *header = NLMSG_DATA(message);
 
-		return item->header.length < NLMSG_LENGTH(sizeof(*header)) || !(header->ndm_flags & NTF_PROXY);
+		return item->header.length < NLMSG_LENGTH(sizeof(*header)) || (!(header->ndm_flags & (NTF_PROXY | NTF_SELF)) &&
+								       item->header.length != NLMSG_LENGTH(sizeof(*header)));
 	}
 	if (item->header.protocol == NETLINK_ROUTE)
 		return false;
@@ -383,7 +384,8 @@ static void look(struct machine *machine, size_t i)
 	kernel->checksums_changed = checksums;
 	kernel->tc_used = tc & 1;
 	kernel->shapers_used = tc >> 1 & 1;
-	kernel->proxies_used = tc >> 2;
+	kernel->proxies_used = tc >> 2 & 1;
+	kernel->remotes_used = tc >> 3;
 	kernel->queue_native = queue;
 	kernel->owner_tables = owner;
 	check_news(machine, i);
@@ -460,6 +462,7 @@ static bool plan(struct machine *machine, size_t i, size_t last_act)
 	assert_int_equal(kernel_look_at_sysctls(&machine->kernel, &desired), 0);
 	assert_int_equal(kernel_look_at_shapers(&machine->kernel, &desired), 0);
 	assert_int_equal(kernel_look_at_proxies(&machine->kernel, &desired), 0);
+	kernel_look_at_remotes(&machine->kernel, &desired);
 	snapshot = machine->kernel.view.state;
 	snapshot.services = then.services;
 	snapshot.n_services = then.n_services;
