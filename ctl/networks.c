@@ -117,6 +117,7 @@ static void print_json_report(struct json *json, const struct report *report, co
 	json_bool(json, "autostart", report->autostart);
 	json_string(json, "bridge", report->bridge);
 	json_string(json, "addresses", report->addresses);
+	json_string(json, "delegated", report->delegated);
 	json_string(json, "names", report->names);
 	json_string(json, "uplink_state", report->uplink_state);
 	json_string(json, "forwarding", report->forwarding);
@@ -201,6 +202,8 @@ static void print_status(const struct report *report, const struct traffic *traf
 	printf("  bridge     %s, %zu port%s\n", report->bridge[0] ? report->bridge : "none", report->n_ports,
 	       report->n_ports == 1 ? "" : "s");
 	printf("  addresses  %s\n", report->addresses[0] ? report->addresses : "none");
+	if (report->delegated[0])
+		printf("  delegated  %s, of which the last address is\n", report->delegated);
 	if (report->names[0])
 		printf("  names      %s\n", report->names);
 	printf("  leases     %zu\n", report->n_leases);

@@ -135,6 +135,7 @@ static const struct field {
 	{ "State", "s", read_text, offsetof(struct report, state) },
 	{ "Mode", "s", read_text, offsetof(struct report, mode) },
 	{ "Bridge", "s", read_text, offsetof(struct report, bridge) },
+	{ "Delegated", "s", read_text, offsetof(struct report, delegated) },
 	{ "Names", "s", read_text, offsetof(struct report, names) },
 	{ "Forwarding", "s", read_text, offsetof(struct report, forwarding) },
 	{ "ChecksumStrategy", "s", read_text, offsetof(struct report, checksum) },
@@ -231,7 +232,7 @@ static struct report *add_report(struct reports *reports)
 		return NULL;
 	reports->items = items;
 	items[reports->n] = (struct report){
-		.name = "", .state = "", .mode = "", .bridge = "", .names = "", .forwarding = "", .checksum = "", .checksum_reason = "", .bandwidth = "", .tunnel = "", .problem = "", .problem_kind = "", .fix = "",
+		.name = "", .state = "", .mode = "", .bridge = "", .delegated = "", .names = "", .forwarding = "", .checksum = "", .checksum_reason = "", .bandwidth = "", .tunnel = "", .problem = "", .problem_kind = "", .fix = "",
 		.uplink_state = "",
 	};
 	return &items[reports->n];

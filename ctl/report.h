@@ -39,7 +39,7 @@ struct report_rule {
 
 /* Texts are borrowed from the message; those that an older daemon does not send are "". */
 struct report {
-	const char *name, *state, *mode, *bridge, *names, *forwarding, *checksum, *checksum_reason, *bandwidth, *tunnel, *problem, *problem_kind, *fix, *uplink_state;
+	const char *name, *state, *mode, *bridge, *delegated, *names, *forwarding, *checksum, *checksum_reason, *bandwidth, *tunnel, *problem, *problem_kind, *fix, *uplink_state;
 	char addresses[512];		/* separated by blanks */
 	bool autostart;
 	uint64_t since_us, n_repairs, trial_end_us;

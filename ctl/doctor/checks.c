@@ -100,7 +100,7 @@ static void check_networks(struct doctor *doctor)
 	for (size_t i = 0; i < doctor->reports.n; i++) {
 		const struct report *report = &doctor->reports.items[i];
 
-		if (cards_tell(doctor, report))
+		if (cards_tell(doctor, report) || report_is_about(report, "not-delegated"))
 			continue;
 		/* Of a dnsmasq for the whole system three lines are enough: it need not end. */
 		if (report_is_about(report, "held-by-dnsmasq"))
@@ -327,6 +327,17 @@ static void check_forwarding(struct doctor *doctor)
 		add_forwarding(doctor, "net.ipv4.ip_forward");
 	if (v6 && doctor->has_daemon && look_sysctl("ipv6/conf/all/forwarding") == 0)
 		add_forwarding(doctor, "net.ipv6.conf.all.forwarding");
+}
+
+static void check_delegated(struct doctor *doctor)
+{
+	for (size_t i = 0; i < doctor->reports.n; i++) {
+		const struct report *report = &doctor->reports.items[i];
+
+		if (report_is_about(report, "not-delegated"))
+			doctor_fix(doctor_add(doctor, VERDICT_PROBLEM, "network %s is %s: %s", report->name, report->state, report->problem),
+				   false, "ip -6 route replace unreachable PREFIX proto dhcp");
+	}
 }
 
 static bool is_root_bridge(const char *bridge)
@@ -725,6 +736,14 @@ const struct check checks[] = {
 	  "Other programs turn net.ipv4.ip_forward off (a restart of the network service, say). guestnetd turns it on again at once; "
 	  "without it doctor says so, and which file of sysctl names the value.",
 	  check_forwarding },
+	{ "delegated", "every network that asks for one has a part of a delegated prefix",
+	  "waiting for a delegated IPv6 prefix: the host has been given none yet\n"
+	  "what was delegated to the host is a /64, and no /64 of it is left for this network\n",
+	  "A network with `Address=delegated` has a /64 of what the host's DHCPv6 client was delegated, and goes on without it. systemd-networkd "
+	  "and dhcpcd say what they were given by a route that leads nowhere (`ip -6 route show proto dhcp`); after others the command below "
+	  "says it, by hand or in a hook of theirs, as guestnet.network(5) shows. systemd-networkd has no such route for a /64, where nothing is left to "
+	  "divide: there the command does it, too. Does the client ask (`PrefixDelegationHint=`, `ia_pd`, `-P`), and does the router upstream delegate?",
+	  check_delegated, .asks_daemon = true },
 	{ "stp", "no bridge keeps its new ports silent",
 	  "PXE-E51: No DHCP or proxyDHCP offers were received\n"
 	  "No configuration methods succeeded (https://ipxe.org/err/040ee1)\n",

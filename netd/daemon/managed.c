@@ -48,7 +48,7 @@ const char *problem_kind_name(unsigned int kind)
 {
 	static const char *const names[PROBLEM_NOTE] = {
 		[PROBLEM_OTHER] = "", [PROBLEM_FILE] = "file", [PROBLEM_FILE_SECOND] = "file-second", [PROBLEM_HELD] = "held",
-		[PROBLEM_HELD_BY_DNSMASQ] = "held-by-dnsmasq",
+		[PROBLEM_HELD_BY_DNSMASQ] = "held-by-dnsmasq", [PROBLEM_NOT_DELEGATED] = "not-delegated",
 	};
 
 	return kind < PROBLEM_NOTE ? names[kind] : plan_note_name(kind - PROBLEM_NOTE);

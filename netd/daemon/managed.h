@@ -48,6 +48,7 @@ enum problem_kind {
 	PROBLEM_FILE_SECOND,	/* it names a second network card without STP=yes */
 	PROBLEM_HELD,		/* another program has a port of its services */
 	PROBLEM_HELD_BY_DNSMASQ,
+	PROBLEM_NOT_DELEGATED,	/* it has no part of a delegated prefix */
 	PROBLEM_NOTE,		/* and from here on the kinds of plan_note */
 };
 
@@ -102,7 +103,7 @@ struct managed {
 	bool card_refused;		/* its bridge is not to be made */
 	bool card_owned;		/* because another program manages the card */
 	bool card_failed;		/* it was moved back: not again before somebody says so */
-	struct ip left6;		/* a prefix that guests are still to be told is over; no family: none */
+	struct ip left6[2];		/* prefixes that guests are still to be told are over, chosen and delegated; no family: none */
 	bool no_other_prefix;		/* than the one that it was to leave; until nobody else is there any more */
 	const char *twins_problem;	/* two guests with one address; "" for none */
 	uint64_t retry_at_us;		/* CLOCK_MONOTONIC: left out of passes until then; 0: not */

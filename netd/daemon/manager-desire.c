@@ -65,9 +65,8 @@ int manager_choose_subnets(struct manager *manager, struct pass *pass)
 	n_before = manager->n_choices;
 	manager->choices = choices;
 	manager->n_choices = n;
-	if (manager->renumbering)
+	if (changed)
 		manager_tell_moves(manager, before, n_before);
-	manager->renumbering = false;
 	if (changed && manager_save_choices(manager) < 0)
 		sd_journal_send("MESSAGE=cannot write %s/subnets: %m", manager->options.state_root, "PRIORITY=4", NULL);
 	return 0;

@@ -95,7 +95,7 @@ struct manager {
 	struct subnet_choice *choices;		/* owned */
 	size_t n_choices;
 	struct subnet_avoided avoided;
-	bool renumbering;			/* some of the choices are to be made anew by the pass that is due */
+	bool renumbering;			/* some of the choices are to be made anew by the pass that is due, or what is delegated is another */
 	struct desire desire;			/* what should be, and what it was built of */
 	uint8_t machine_id[SIPHASH_KEY_SIZE];
 	struct checksums checksums;		/* owned */
@@ -193,6 +193,7 @@ bool manager_in_a_fight(struct manager *manager, const struct pass *pass);
 
 /* manager-renumber.c */
 void manager_tell_moves(struct manager *manager, const struct subnet_choice *before, size_t n_before);
+void manager_note_delegated(struct manager *manager);
 void manager_end_prefix(struct manager *manager, struct managed *managed);
 void manager_renumber_idle(struct manager *manager, const struct pass *pass);
 

@@ -17,7 +17,10 @@
 /* Another program's tap that is on no bridge may be on its way to another one; then it is there within so long. */
 #define KEPT_PORT_US	1000000
 
-/* The choices of Address=auto are kept over restarts: one line "NETWORK IPV4 IPV6" each; and one "PREFIX" for what they avoid. */
+/*
+ * The choices of Address=auto are kept over restarts: one line "NETWORK IPV4 IPV6" each, with that of a delegated prefix behind it;
+ * and one "PREFIX" for what they avoid.
+ */
 
 static void choices_path(const struct manager *manager, char *buffer, size_t size)
 {
@@ -43,17 +46,19 @@ void manager_load_choices(struct manager *manager)
 	file = fopen(path, "re");
 	while (file && fgets(line, sizeof(line), file)) {
 		struct subnet_choice choice = { 0 }, *choices;
-		char word[64], v4[64], v6[64];
-		int n = sscanf(line, "%63s %63s %63s", word, v4, v6);
+		char word[64], v4[64], v6[64], delegated[64];
+		int n = sscanf(line, "%63s %63s %63s %63s", word, v4, v6, delegated);
 
 		if (n == 1)
 			read_avoided(manager, word);
-		if (n != 3 || strlen(word) >= sizeof(choice.network))
+		if (n < 3 || strlen(word) >= sizeof(choice.network))
 			continue;
 		memcpy(choice.network, word, strlen(word) + 1);
 		if (strcmp(v4, "-") != 0 && ip_parse(v4, &choice.address4) < 0)
 			continue;
 		if (strcmp(v6, "-") != 0 && ip_parse(v6, &choice.address6) < 0)
+			continue;
+		if (n > 3 && ip_parse(delegated, &choice.delegated) < 0)
 			continue;
 		choices = reallocarray(manager->choices, manager->n_choices + 1, sizeof(*choices));
 		if (!choices)
@@ -79,8 +84,10 @@ int manager_save_choices(const struct manager *manager)
 	for (size_t i = 0; i < manager->n_choices; i++) {
 		const struct subnet_choice *choice = &manager->choices[i];
 
-		fprintf(replace.file, "%s %s %s\n", choice->network, choice->address4.family ? IP_TEXT(&choice->address4) : "-",
+		fprintf(replace.file, "%s %s %s", choice->network, choice->address4.family ? IP_TEXT(&choice->address4) : "-",
 			choice->address6.family ? IP_TEXT(&choice->address6) : "-");
+		fprintf(replace.file, "%s%s\n", choice->delegated.family ? " " : "",
+			choice->delegated.family ? IP_TEXT(&choice->delegated) : "");
 	}
 	for (size_t i = 0; i < manager->avoided.n; i++)
 		fprintf(replace.file, "%s/%u\n", IP_TEXT(&manager->avoided.items[i].ip), manager->avoided.items[i].length);

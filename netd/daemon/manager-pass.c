@@ -52,6 +52,8 @@ int manager_read_news(struct manager *manager, struct monitor_news *ret_news)
 	dirt_add(&manager->kernel.dirt, &news.dirt);
 	if (news.committer_pid)
 		manager->culprit = news;
+	if (news.dirt.delegated)
+		manager_note_delegated(manager);
 	*ret_news = news;
 	return r;
 }
@@ -247,7 +249,7 @@ static int pass_prepare(struct manager *manager, struct pass *pass)
 	const unsigned int parts = SNAPSHOT_ADDRESSES | SNAPSHOT_RULES;
 	struct failure failure = { 0 };
 	struct monitor_news news;
-	bool same;
+	bool same, renumbering;
 	int r;
 
 	pass->now_us = clock_us();
@@ -264,6 +266,9 @@ static int pass_prepare(struct manager *manager, struct pass *pass)
 	if (r < 0)
 		return r;
 	same = manager_wants_the_same(manager, pass);
+	/* What is delegated while this pass looks is for the next one to choose of. */
+	renumbering = manager->renumbering;
+	manager->renumbering = false;
 	/*
 	 * Routes of others count only where a prefix is to be chosen; that one of them is in the way of a network that was started
 	 * is said when all is done.
@@ -276,6 +281,8 @@ static int pass_prepare(struct manager *manager, struct pass *pass)
 		r = look_further(manager, pass, parts, &failure);
 	if (r == 0)
 		manager_note_plan(manager, pass);
+	else
+		manager->renumbering |= renumbering;
 	return r;
 }
 

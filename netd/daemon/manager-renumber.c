@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Networks that leave a prefix which was chosen for them, because others are there: when the plan says that they may, and when
- * somebody asks for it.
+ * somebody asks for it. And those that follow what is delegated to the host.
  * Event loop context.
  *
  * Theory of operation. A choice is marked as one to be made anew, and a pass is due that chooses again, for which it reads all
@@ -13,6 +13,7 @@
 #include <string.h>
 #include <systemd/sd-journal.h>
 
+#include "../../lib/util.h"
 #include "../kernel/farewell.h"
 #include "../model/ip.h"
 
@@ -43,14 +44,44 @@ static void tell_move(const char *network, const struct ip *from, const struct i
 			"PRIORITY=5", "NETWORK=%s", network, NULL);
 }
 
-/* What became of the choices that were to be made anew. */
+/* The network's part of what is delegated to the host has come, or is another one, or is over. */
+static void follow_delegated(struct managed *managed, const struct ip *from, const struct ip *to)
+{
+	const char *network = managed->network.name;
+
+	if (memcmp(from, to, sizeof(*from)) == 0)
+		return;
+	if (from->family)
+		managed->left6[1] = ip_mask(from, SUBNET_LENGTH6);
+	if (from->family && to->family)
+		tell_move(network, from, to, SUBNET_LENGTH6);
+	else
+		sd_journal_send("MESSAGE=network %s %s %s/%d, of a delegated prefix", network, to->family ? "has" : "loses",
+				IP_TEXT(to->family ? to : from), SUBNET_LENGTH6, "PRIORITY=5", "NETWORK=%s", network, NULL);
+}
+
+/* What has been delegated to the host may be something else now: networks that have a part of it have theirs chosen anew. */
+void manager_note_delegated(struct manager *manager)
+{
+	for (size_t i = 0; i < manager->networks.n; i++)
+		if (manager->networks.items[i]->wanted && manager->networks.items[i]->network.address_delegated) {
+			want_other_prefixes(manager);
+			manager_want_pass(manager);
+			return;
+		}
+}
+
+/* What became of the choices that were to be made anew, and of those that follow what is delegated. */
 void manager_tell_moves(struct manager *manager, const struct subnet_choice *before, size_t n_before)
 {
 	for (size_t i = 0; i < n_before; i++) {
 		const struct subnet_choice *old = &before[i], *new = find_choice(manager, old->network);
 		struct managed *managed = managed_find(&manager->networks, old->network);
 
-		if (!new || !managed || (!old->anew4 && !old->anew6))
+		if (!new || !managed)
+			continue;
+		follow_delegated(managed, &old->delegated, &new->delegated);
+		if (!old->anew4 && !old->anew6)
 			continue;
 		managed->no_other_prefix = same_addresses(old, new);
 		if (memcmp(&old->address4, &new->address4, sizeof(old->address4)) != 0)
@@ -58,7 +89,7 @@ void manager_tell_moves(struct manager *manager, const struct subnet_choice *bef
 		if (memcmp(&old->address6, &new->address6, sizeof(old->address6)) == 0)
 			continue;
 		tell_move(old->network, &old->address6, &new->address6, SUBNET_LENGTH6);
-		managed->left6 = ip_mask(&old->address6, SUBNET_LENGTH6);
+		managed->left6[0] = ip_mask(&old->address6, SUBNET_LENGTH6);
 	}
 }
 
@@ -71,14 +102,18 @@ void manager_end_prefix(struct manager *manager, struct managed *managed)
 	const struct network *network = &managed->network;
 	int r;
 
-	if (!managed->left6.family)
-		return;
-	r = farewell_send(&manager->kernel, network->bridge, &managed->left6, SUBNET_LENGTH6,
-			  network->mode == NETWORK_ISOLATED ? 0 : ROUTER_LIFETIME_S);
-	if (r < 0)
-		sd_journal_send("MESSAGE=network %s: cannot tell guests that %s/%d is over: %s", network->name, IP_TEXT(&managed->left6),
-				SUBNET_LENGTH6, strerror(-r), "PRIORITY=4", "NETWORK=%s", network->name, NULL);
-	managed->left6 = (struct ip){ 0 };
+	for (size_t i = 0; i < ARRAY_SIZE(managed->left6); i++) {
+		struct ip *left = &managed->left6[i];
+
+		if (!left->family)
+			continue;
+		r = farewell_send(&manager->kernel, network->bridge, left, SUBNET_LENGTH6,
+				  network->mode == NETWORK_ISOLATED ? 0 : ROUTER_LIFETIME_S);
+		if (r < 0)
+			sd_journal_send("MESSAGE=network %s: cannot tell guests that %s/%d is over: %s", network->name, IP_TEXT(left),
+					SUBNET_LENGTH6, strerror(-r), "PRIORITY=4", "NETWORK=%s", network->name, NULL);
+		*left = (struct ip){ 0 };
+	}
 }
 
 /* May the network leave its prefix now, by the plan? */

@@ -41,6 +41,12 @@ static void report_addresses(const struct network *network, const struct subnet_
 	text_init(&text, report->addresses, sizeof(report->addresses));
 	for (size_t i = 0; i < report->n_prefixes; i++)
 		text_add(&text, "%s%s/%u", i ? " " : "", IP_TEXT(&report->prefixes[i].ip), report->prefixes[i].prefix_length);
+	if (report->n_prefixes > 0 && subnet_is_delegated(choice, &report->prefixes[report->n_prefixes - 1])) {
+		const struct ip prefix = ip_mask(&choice->delegated, choice->delegated_length);
+
+		text_init(&text, report->delegated, sizeof(report->delegated));
+		text_add(&text, "%s/%u", IP_TEXT(&prefix), choice->delegated_length);
+	}
 }
 
 /* How guests' names are found on the host; "" where the network has none. */

@@ -228,6 +228,22 @@ static bool is_unrated(const struct manager *manager, struct managed *managed)
 	return true;
 }
 
+/* Is its part of a delegated prefix missing? It goes on without. */
+static bool is_undelegated(const struct manager *manager, struct managed *managed)
+{
+	char buffer[256];
+	struct text text;
+
+	if (!managed->network.address_delegated)
+		return false;
+	text_init(&text, buffer, sizeof(buffer));
+	if (!subnet_explain(&managed->network, subnet_find(manager->choices, manager->n_choices, managed->network.name), &text))
+		return false;
+	if (!managed->problem[0])
+		managed_set_problem(managed, PROBLEM_NOT_DELEGATED, buffer);
+	return true;
+}
+
 /* Whoever of the host listens where a forward leads to a guest: worth a word, and no failure. */
 static void tell_taken(struct managed *managed)
 {
@@ -399,7 +415,7 @@ int manager_update_states(struct manager *manager, const struct pass *pass)
 			if (!managed->problem[0])
 				tell_peers(manager, managed);
 			managed_set_state(managed, managed->config_problem[0] || block[0] || is_unrated(manager, managed) ||
-					  is_unchecked(manager, managed) ?
+					  is_undelegated(manager, managed) || is_unchecked(manager, managed) ?
 					  NETWORK_DEGRADED : NETWORK_RUNNING);
 		}
 	}

@@ -28,6 +28,7 @@ struct network_report {
 	size_t n_prefixes;
 	const struct network *network;	/* what is in force */
 	bool wanted;			/* to be up */
+	char delegated[IP_TEXT_SIZE];	/* the prefix that the host was delegated and one of these is of; "" for none */
 	char names[384];		/* how guests' names are found on the host; "" when it has none */
 	const char (*uplinks)[IFNAME_SIZE];	/* the ways out that its file names; none: all */
 	size_t n_uplinks;

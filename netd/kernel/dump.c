@@ -349,6 +349,22 @@ int dump_address(const struct nlmsghdr *message, struct netstate_address *ret_ad
 	return 0;
 }
 
+static bool is_reject(const struct rtmsg *header)
+{
+	return header->rtm_type == RTN_UNREACHABLE || header->rtm_type == RTN_BLACKHOLE || header->rtm_type == RTN_PROHIBIT;
+}
+
+/*
+ * Of a prefix that was delegated to a host nothing may leave it again: a DHCPv6 client has a route to all of it lead nowhere (RFC 7084,
+ * WPD-5). systemd-networkd and dhcpcd mark such a one with this protocol, and take it away when their lease is over: the kernel
+ * keeps no time for it (net/ipv6/route.c: ip6_route_info_create() gives it RTF_REJECT alone).
+ */
+static bool is_delegated(const struct rtmsg *header)
+{
+	return header->rtm_family == AF_INET6 && is_reject(header) && header->rtm_protocol == RTPROT_DHCP &&
+	       header->rtm_dst_len >= NETSTATE_DELEGATED_MIN && header->rtm_dst_len <= NETSTATE_DELEGATED_MAX;
+}
+
 /* One RTM_NEWROUTE or RTM_DELROUTE. -EPROTO for what is none, -ENOENT for one that nobody's prefix can clash with. */
 int dump_route(const struct nlmsghdr *message, struct netstate_route *ret_route, int *ret_ifindex)
 {
@@ -373,9 +389,11 @@ int dump_route(const struct nlmsghdr *message, struct netstate_route *ret_route,
 	ret_route->table = nl_get_u32(table[RTA_TABLE], header.rtm_table);
 	ret_route->metric = nl_get_u32(table[RTA_PRIORITY], 0);
 	ret_route->ours = header.rtm_protocol == NETSTATE_ROUTE_PROTOCOL;
+	ret_route->delegated = is_delegated(&header);
 	if (table[RTA_GATEWAY] && !read_ip(table[RTA_GATEWAY], header.rtm_family, &ret_route->gateway))
 		return -EPROTO;
-	*ret_ifindex = (int)nl_get_u32(table[RTA_OIF], 0);
+	/* One of IPv6 that leads nowhere has the loopback interface (net/ipv6/route.c: fib6_nh_init()). */
+	*ret_ifindex = is_reject(&header) ? 0 : (int)nl_get_u32(table[RTA_OIF], 0);
 	return 0;
 }
 

@@ -33,9 +33,10 @@ struct dirt {
 	bool routed[DIRT_LINKS];	/* and with all of their routes: others than the kernel's own have come or gone */
 	uint32_t generation;		/* with DIRTY_RULES: of the last commit by others; 0: unknown */
 	bool overlap;			/* a route that leads to where one of our bridges is has come or gone */
+	bool delegated;			/* a prefix that was delegated to this host has come or gone; of news only */
 };
 
-#define DIRT_EVERYTHING	(struct dirt){ .parts = DIRTY_ALL }
+#define DIRT_EVERYTHING	(struct dirt){ .parts = DIRTY_ALL, .delegated = true }
 
 void dirt_add_link(struct dirt *dirt, int ifindex, bool routed);
 void dirt_add(struct dirt *dirt, const struct dirt *more);

@@ -314,8 +314,10 @@ static void note_dirt(const struct kernel *kernel, const struct nlmsghdr *messag
 	int ifindex = read_interface(message, dirty), of_route;
 	struct netstate_route route;
 
-	if (dirty == DIRTY_ROUTES && !dirt->overlap && dump_route(message, &route, &of_route) == 0)
-		dirt->overlap = is_in_the_way(kernel, &route, of_route);
+	if (dirty == DIRTY_ROUTES && !(dirt->overlap && dirt->delegated) && dump_route(message, &route, &of_route) == 0) {
+		dirt->overlap = dirt->overlap || is_in_the_way(kernel, &route, of_route);
+		dirt->delegated |= route.delegated;
+	}
 	/* Those that the kernel has made for an address are asked for with the addresses. */
 	if (ifindex > 0)
 		dirt_add_link(dirt, ifindex, dirty == DIRTY_ROUTES && route_header(message).rtm_protocol != RTPROT_KERNEL);

@@ -264,6 +264,8 @@ static int verify_range(const struct network *network, const struct network_rang
 	bool v6 = ip_is_v6(&range->first);
 	uint32_t network_value, host_bits, first, last;
 
+	if (network->address_delegated && ip_is_suffix(&range->first) && ip_is_suffix(&range->last))
+		return 0;
 	/* The prefix that it begins in, or any to compare it with. */
 	for (size_t i = 0; i < network->n_addresses; i++) {
 		const struct network_address *other = &network->addresses[i];
@@ -373,7 +375,7 @@ static int verify_proxy(const struct network *network, struct failure *failure)
 		return 0;
 	if (network->n_uplinks != 1)
 		return network_failure(network, place, failure, "ProxyARP=yes needs one Uplink=, the interface on whose LAN the host answers for its guests");
-	if (network->address_auto)
+	if (network->address_auto || network->address_delegated)
 		return network_failure(network, place, failure, "ProxyARP=yes needs an Address= that is a part of the LAN's prefix: none can be chosen");
 	for (size_t i = 0; i < network->n_addresses; i++) {
 		const struct network_address *address = &network->addresses[i];
@@ -415,6 +417,18 @@ static int verify_mode(struct network *network, struct failure *failure)
 	if (r < 0)
 		return r;
 	network->address_auto = network->dhcp = network->dns = false;
+	return 0;
+}
+
+/* What is delegated is for guests to be reached at; and whether it comes, and what it is, nobody knows before. */
+static int verify_delegated(struct network *network, struct failure *failure)
+{
+	if (!network->address_delegated)
+		return 0;
+	if (network_find_place(network, KEY_NAT66).line > 0 && network->nat66)
+		return network_failure(network, network_find_place(network, KEY_NAT66), failure,
+				       "NAT66=yes and Address=delegated exclude each other: guests have addresses of their own there");
+	network->nat66 = false;
 	return 0;
 }
 
@@ -539,6 +553,8 @@ int config_parse(const char *name, const struct config_file *files, size_t n_fil
 		r = verify_proxy(&network, failure);
 	if (r == 0)
 		r = verify_renumber(&network, failure);
+	if (r == 0)
+		r = verify_delegated(&network, failure);
 	if (r == 0)
 		r = verify_own_overlap(&network, failure);
 	if (r == 0)

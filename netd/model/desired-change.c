@@ -21,7 +21,7 @@
 /* Is everything of it its own? */
 static bool is_simple(const struct network *network)
 {
-	return network->mode <= NETWORK_ROUTE && !network->address_auto && network->n_peers == 0 && network->n_routes == 0 &&
+	return network->mode <= NETWORK_ROUTE && !network->address_auto && !network->address_delegated && network->n_peers == 0 && network->n_routes == 0 &&
 	       network->n_taps == 0 && !network->tunnel && network->n_forwards == 0 && network->n_uplinks == 0 && !network->forward_guard &&
 	       !network_has_card(network) && !guards_are_wanted(network) && !rates_are_of_ports(network);
 }

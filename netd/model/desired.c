@@ -153,7 +153,8 @@ static void add_addresses(struct build *build)
 			.address = build->addresses[i].ip,
 			.prefix_length = build->addresses[i].prefix_length,
 			.ours = true,
-			.chosen = i >= build->network->n_addresses,	/* subnet_addresses() has them last */
+			/* subnet_addresses() has them last. Of a delegated one another one is not chosen. */
+			.chosen = i >= build->network->n_addresses && !subnet_is_delegated(build->choice, &build->addresses[i]),
 		};
 
 		address.moves = address.chosen && build->network->renumber == NETWORK_RENUMBER_IDLE;

@@ -165,24 +165,28 @@ static bool has_options_v6(const struct network *network)
 	return false;
 }
 
-/* Ranges for DHCPv6. Returns whether there are any. */
-static bool add_ranges_v6(const struct network *network, const struct network_address *address, struct text *text)
+/* Ranges for DHCPv6; those that are written without a prefix are of the delegated one. Returns whether there are any. */
+static bool add_ranges_v6(const struct network *network, const struct network_address *address, bool delegated, struct text *text)
 {
 	struct ip prefix = ip_mask(&address->ip, address->prefix_length);
 	const char *beside = address->prefix_length == 64 ? ",slaac" : "";
 	bool any = false;
 
 	for (size_t i = 0; !network->only_hosts && i < network->n_ranges; i++) {
-		const struct network_range *range = &network->ranges[i];
+		struct network_range range = network->ranges[i];
 
-		if (!ip_is_v6(&range->first))
+		if (!ip_is_v6(&range.first) || (network->address_delegated && ip_is_suffix(&range.first)) != delegated)
 			continue;
-		text_add(text, "dhcp-range=%s,%s%s,%u", IP_TEXT(&range->first), IP_TEXT(&range->last), beside,
+		if (delegated) {
+			range.first = ip_join(&prefix, &range.first);
+			range.last = ip_join(&prefix, &range.last);
+		}
+		text_add(text, "dhcp-range=%s,%s%s,%u", IP_TEXT(&range.first), IP_TEXT(&range.last), beside,
 			 address->prefix_length);
 		add_lease_time(network->lease_time_s, text);
 		any = true;
 	}
-	if (!any && has_hosts_v6(network)) {
+	if (!any && !delegated && has_hosts_v6(network)) {
 		text_add(text, "dhcp-range=%s,static%s,%u", IP_TEXT(&prefix), beside, address->prefix_length);
 		add_lease_time(network->lease_time_s, text);
 		any = true;
@@ -190,25 +194,39 @@ static bool add_ranges_v6(const struct network *network, const struct network_ad
 	return any;
 }
 
-/*
- * Router advertisements: guests make their own addresses of a /64 (RFC 4862), so no other length will do for
- * that. DHCPv6 where a range or a host asks for it.
- */
-static void add_range_v6(const struct network *network, const struct network_address *address, struct text *text)
+/* What guests have addresses of; false where they cannot make any, and none are given out. */
+static bool add_prefix_v6(const struct network *network, const struct network_address *address, bool delegated, struct text *text)
 {
 	struct ip prefix = ip_mask(&address->ip, address->prefix_length);
+
+	if (add_ranges_v6(network, address, delegated, text))
+		return true;
+	if (address->prefix_length != 64)
+		return false;
+	text_add(text, "dhcp-range=%s,%s%s,64", IP_TEXT(&prefix), has_options_v6(network) ? "ra-stateless," : "",
+		 network->dns ? "ra-names" : "ra-only");
+	add_lease_time(network->lease_time_s, text);
+	return true;
+}
+
+/*
+ * Router advertisements: guests make their own addresses of a /64 (RFC 4862), so no other length will do for
+ * that. DHCPv6 where a range or a host asks for it. @delegated may be NULL, or @address itself.
+ */
+static void add_range_v6(const struct network *network, const struct network_address *address,
+			 const struct network_address *delegated, struct text *text)
+{
 	size_t before = text->length;
+	bool any;
 
 	text_add(text, "enable-ra\nquiet-ra\n");
-	if (!add_ranges_v6(network, address, text)) {
-		if (address->prefix_length != 64) {
-			text->length = before;
-			text->data[before] = '\0';
-			return;
-		}
-		text_add(text, "dhcp-range=%s,%s%s,64", IP_TEXT(&prefix), has_options_v6(network) ? "ra-stateless," : "",
-			 network->dns ? "ra-names" : "ra-only");
-		add_lease_time(network->lease_time_s, text);
+	any = add_prefix_v6(network, address, address == delegated, text);
+	if (delegated && delegated != address)
+		any |= add_prefix_v6(network, delegated, true, text);
+	if (!any) {
+		text->length = before;
+		text->data[before] = '\0';
+		return;
 	}
 	add_dns_option(network, true, text);
 	/* Interval 0: dnsmasq's own; lifetime 0: a prefix, but no way out. */
@@ -370,6 +388,7 @@ static void add_dhcp(const struct network *network, const struct subnet_choice *
 	size_t n = subnet_addresses(network, choice, addresses);
 	const struct network_address *v4 = find_family(addresses, n, false);
 	const struct network_address *v6 = find_family(addresses, n, true);
+	const struct network_address *delegated = n > 0 && subnet_is_delegated(choice, &addresses[n - 1]) ? &addresses[n - 1] : NULL;
 
 	if (!network->dhcp)
 		return;
@@ -389,7 +408,7 @@ static void add_dhcp(const struct network *network, const struct subnet_choice *
 	if (v4 && !(options->withheld & SERVICE_DHCP))
 		add_range_v4(network, v4, text);
 	if (v6)
-		add_range_v6(network, v6, text);
+		add_range_v6(network, v6, delegated, text);
 	add_boot(network, v6, text);
 }
 

@@ -159,3 +159,20 @@ struct ip ip_link_local(const struct mac *mac)
 	memcpy(b + 13, mac->bytes + 3, 3);
 	return ip;
 }
+
+/* A place in any /64: an IPv6 address whose first half is not said. */
+bool ip_is_suffix(const struct ip *ip)
+{
+	static const uint8_t nothing[8];
+
+	return ip_is_v6(ip) && memcmp(ip->bytes_be, nothing, sizeof(nothing)) == 0;
+}
+
+/* That place in this /64. */
+struct ip ip_join(const struct ip *prefix, const struct ip *suffix)
+{
+	struct ip ip = *suffix;
+
+	memcpy(ip.bytes_be, prefix->bytes_be, 8);
+	return ip;
+}

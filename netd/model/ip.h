@@ -34,4 +34,6 @@ struct ip ip_mask(const struct ip *ip, unsigned int prefix_length);
 bool ip_overlaps(const struct ip *a, unsigned int a_length, const struct ip *b, unsigned int b_length);
 bool ip_is_link_local(const struct ip *ip);
 bool ip_is_usable(const struct ip *ip);
+bool ip_is_suffix(const struct ip *ip);
+struct ip ip_join(const struct ip *prefix, const struct ip *suffix);
 struct ip ip_link_local(const struct mac *mac);

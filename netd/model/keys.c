@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -474,14 +475,39 @@ static int verify_address(const struct ip *ip, uint8_t length, char why[static K
 	return 0;
 }
 
+/* What is behind "delegated": nothing, or the subnet's number, as it stands in an address of it. */
+static int parse_delegated(struct network *network, const char *rest, char why[static KEY_WHY_SIZE])
+{
+	const size_t n = strspn(rest + (rest[0] == ':'), "0123456789abcdefABCDEF");
+	uint32_t number = NETWORK_ANY_SUBNET;
+
+	if (rest[0]) {
+		if (rest[0] != ':' || n < 1 || n > 4 || rest[1 + n]) {
+			snprintf(why, KEY_WHY_SIZE, "; behind \"delegated:\" comes the subnet's number, 0 to ffff, as in an address");
+			return -EINVAL;
+		}
+		number = (uint32_t)strtoul(rest + 1, NULL, 16);
+	}
+	if (network->address_delegated && network->delegated_subnet != number) {
+		snprintf(why, KEY_WHY_SIZE, "; a network has one /64 of what is delegated");
+		return -EINVAL;
+	}
+	network->address_delegated = true;
+	network->delegated_subnet = number;
+	return 0;
+}
+
 static int parse_address(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
 {
 	struct network_address address = { 0 };
+	const char *rest;
 
 	if (strcmp(value, "auto") == 0) {
 		network->address_auto = true;
 		return 0;
 	}
+	if (str_has_prefix(value, "delegated", &rest))
+		return parse_delegated(network, rest, why);
 	if (ip_parse_prefix(value, &address.ip, &address.prefix_length) < 0) {
 		if (ip_parse(value, &address.ip) == 0)
 			snprintf(why, KEY_WHY_SIZE, "; the prefix length is missing, such as %s/%d", value,
@@ -504,7 +530,7 @@ static int parse_address(struct network *network, const char *value, char why[st
 static void reset_address(struct network *network)
 {
 	NETWORK_CLEAR(network, addresses);
-	network->address_auto = false;
+	network->address_auto = network->address_delegated = false;
 }
 
 static int parse_renumber(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
@@ -703,7 +729,7 @@ const struct key keys[KEY_MAX_] = {
 		.only = NAT,
 	},
 	[KEY_NAT66] = {
-		"Network", "NAT66", parse_nat66, reset_nat66, false, "yes", "", BOOLEAN,
+		"Network", "NAT66", parse_nat66, reset_nat66, false, "yes, and no with Address=delegated", "", BOOLEAN,
 		"Whether IPv6 is translated as well. With no, guests leave under their own IPv6 addresses and can be reached at them, as with Mode=route: they need a prefix that others have a route to.",
 		.only = NAT,
 	},
@@ -749,8 +775,8 @@ const struct key keys[KEY_MAX_] = {
 	},
 	[KEY_ADDRESS] = {
 		"Address", "Address", parse_address, reset_address, true, "auto", "",
-		"auto, or an address of the host with its prefix length, such as 10.0.0.1/24 or fd00:1::1/64",
-		"The host's address on the network, which is the guests' gateway. Can be given several times; the first one of each family is where guests get their addresses. auto chooses for each family that has no address: a /24 of 10.64.0.0/10 and a /64 below a prefix of fd00::/8, derived from the machine id and the name, that nothing else uses; what has been chosen stays, but for what Renumber= says.",
+		"auto, delegated, delegated:SUBNET, or an address of the host with its prefix length, such as 10.0.0.1/24 or fd00:1::1/64",
+		"The host's address on the network, which is the guests' gateway. Can be given several times; the first one of each family is where guests get their addresses. auto chooses for each family that has no address: a /24 of 10.64.0.0/10 and a /64 below a prefix of fd00::/8, derived from the machine id and the name, that nothing else uses; what has been chosen stays, but for what Renumber= says. delegated is one more: a /64 of a prefix that the host was delegated from upstream, where guests make addresses, too; see DELEGATED PREFIXES. SUBNET is which one, in hexadecimal as it stands in an address, such as 1f; else it is chosen as auto chooses, and stays.",
 		.only = OURS,
 		.own = "auto",
 	},
@@ -769,7 +795,7 @@ const struct key keys[KEY_MAX_] = {
 		"DHCP", "Range", records_parse_dhcp_range, records_reset_dhcp_range, true,
 		"all of the first IPv4 prefix; IPv6 by router advertisements alone", "",
 		"FIRST-LAST, two addresses of one family, such as 10.0.0.100-10.0.0.199 or fd00:1::100-fd00:1::1ff",
-		"The addresses that are given out. Can be given several times. Each lies in the prefix of an Address=. With one of IPv6 guests get addresses by DHCPv6 beside those that they make by themselves.",
+		"The addresses that are given out. Can be given several times. Each lies in the prefix of an Address=, or, with Address=delegated, is written without a prefix, such as ::100-::1ff. With one of IPv6 guests get addresses by DHCPv6 beside those that they make by themselves.",
 		.only = OURS,
 	},
 	[KEY_DHCP_LEASE_TIME] = {

@@ -120,6 +120,8 @@ struct netstate_device {
 #define PROXY_BITS	8		/* of a prefix whose addresses the host answers for, each of them */
 
 #define NETSTATE_MAIN_TABLE	254	/* RT_TABLE_MAIN: others are looked at only by rules that somebody made */
+#define NETSTATE_DELEGATED_MIN	16	/* lengths of prefixes that are delegated */
+#define NETSTATE_DELEGATED_MAX	64	/* guests make their addresses of a /64 */
 #define NETSTATE_ROUTE_PROTOCOL	71	/* rtm_protocol of what is ours: linux/rtnetlink.h has no name for it, nor iproute2 */
 
 /* Identity: family, destination, length, table, metric. Desired: those through guests; snapshot: to see overlaps, too. */
@@ -127,6 +129,7 @@ struct netstate_route {
 	struct ip destination;
 	uint8_t prefix_length;
 	bool ours;			/* marked by its protocol */
+	bool delegated;			/* snapshot only: it leads nowhere, and says that the prefix was delegated to this host */
 	uint32_t table, metric;
 	struct ip gateway;		/* no family: none, or of the other family, or several */
 	char link[IFNAME_SIZE];

@@ -108,6 +108,7 @@ struct network_said {
 
 #define NETWORK_LEASE_FOREVER UINT32_MAX
 #define NETWORK_NEVER UINT32_MAX
+#define NETWORK_ANY_SUBNET UINT32_MAX
 
 /* How much may pass: what goes to and comes from all guests of a network together, and each of them. */
 enum network_rate_id {
@@ -249,6 +250,8 @@ struct network {
 	char (*kept_ports)[IFNAME_SIZE];	/* patterns for names of others' taps */
 
 	bool address_auto;		/* for each family that no address is written for */
+	bool address_delegated;		/* one more, of a prefix that was delegated to the host */
+	uint32_t delegated_subnet;	/* which /64 of that; NETWORK_ANY_SUBNET */
 	uint8_t renumber;		/* enum network_renumber: when those give way to a route of others */
 	bool dhcp;
 	bool dns;

@@ -13,8 +13,9 @@
 #define LOCAL_TABLE	255	/* RT_TABLE_LOCAL */
 
 /*
- * Those that may be in the way, of the main table or of all others: no default route, and none of our own. The table
- * of the host's own addresses says nothing that is not in another one. The caller frees.
+ * Those that may be in the way, of the main table or of all others: no default route, none of our own, and not that of a
+ * prefix from which networks have theirs. The table of the host's own addresses says nothing that is not in another one. The
+ * caller frees.
  */
 static const struct netstate_route **find_foreign_routes(struct planner *planner, bool of_main, size_t *ret_n)
 {
@@ -28,7 +29,7 @@ static const struct netstate_route **find_foreign_routes(struct planner *planner
 		const struct netstate_route *route = &snapshot->routes[i];
 
 		if ((route->table == NETSTATE_MAIN_TABLE) == of_main && route->table != LOCAL_TABLE &&
-		    !netstate_is_default(route) && !planner_network_of_link(planner, route->link))
+		    !netstate_is_default(route) && !route->delegated && !planner_network_of_link(planner, route->link))
 			routes[(*ret_n)++] = route;
 	}
 	return routes;

@@ -176,6 +176,7 @@ static void print_route(FILE *file, const struct netstate_route *route)
 		fprintf(file, " via=%s", IP_TEXT(&route->gateway));
 	print_string(file, "dev", route->link);
 	print_flag(file, "ours", route->ours);
+	print_flag(file, "delegated", route->delegated);
 }
 
 static void print_device(FILE *file, const struct netstate_device *device)
@@ -766,7 +767,7 @@ static void parse_route(struct line *line, struct netstate_route *route)
 			read_name(line, value, route->link);
 		else if (is_key(word, "via", &value))
 			line->bad |= ip_parse(value, &route->gateway) < 0;
-		else if (!is_flag(word, "ours", &route->ours))
+		else if (!is_flag(word, "ours", &route->ours) && !is_flag(word, "delegated", &route->delegated))
 			line->bad = true;
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The addresses of networks with Address=auto.
+ * The addresses of networks with Address=auto, or Address=delegated.
  * Pure: no system calls.
  *
  * A network's place in the pool is a hash of its name under the machine id: machines differ, and one
@@ -10,6 +10,9 @@
  *
  * A network moves when others come to where it is, and does not go back when they go: it keeps away from where they have been
  * while there is any other place. When it may move by itself is the planner's word (plan-routes.c).
+ *
+ * What the host was delegated is told by the kernel's routes (kernel/dump.c). A network has a /64 of the first such prefix, in the
+ * order of addresses, at a place by the same hash; and stays with the prefix that it has while that is there.
  */
 #include "subnet.h"
 
@@ -86,7 +89,7 @@ static int collect_foreign(const struct netstate *snapshot, struct taken *taken)
 	for (size_t i = 0; i < snapshot->n_routes && r == 0; i++) {
 		const struct netstate_route *route = &snapshot->routes[i];
 
-		if (!netstate_is_default(route) && !is_own_link(snapshot, route->link))
+		if (!netstate_is_default(route) && !route->delegated && !is_own_link(snapshot, route->link))
 			r = taken_add(taken, &route->destination, route->prefix_length);
 	}
 	for (size_t i = 0; i < snapshot->n_addresses && r == 0; i++) {
@@ -167,6 +170,79 @@ static bool choose_v6(const char *name, const uint8_t machine_id[static SIPHASH_
 	return false;
 }
 
+/* Which of the delegated prefix's subnets this is. */
+static uint64_t subnet_number(const struct ip *ip, unsigned int length)
+{
+	uint64_t number = 0;
+
+	for (unsigned int i = 0; i < SUBNET_LENGTH6 / 8; i++)
+		number = number << 8 | ip->bytes_be[i];
+	return number & ((UINT64_C(1) << (SUBNET_LENGTH6 - length)) - 1);
+}
+
+static struct ip delegated_address(const struct netstate_route *prefix, uint16_t number)
+{
+	struct ip ip = prefix->destination;
+
+	ip.bytes_be[6] |= (uint8_t)(number >> 8);
+	ip.bytes_be[7] |= (uint8_t)number;
+	ip.bytes_be[15] = 1;
+	return ip;
+}
+
+/* Does something narrower than the prefix have this place? Routes that lead to more than it do not count. */
+static bool is_place_taken(const struct taken *taken, const struct netstate_route *prefix, const struct ip *ip)
+{
+	for (size_t i = 0; i < taken->n; i++)
+		if ((taken->items[i].length > prefix->prefix_length || taken->items[i].length >= SUBNET_LENGTH6) &&
+		    ip_overlaps(&taken->items[i].ip, taken->items[i].length, ip, SUBNET_LENGTH6))
+			return true;
+	return false;
+}
+
+static bool choose_delegated(const struct network *network, const uint8_t machine_id[static SIPHASH_KEY_SIZE],
+			     const struct netstate_route *prefix, const struct taken *taken, struct ip *ret_ip)
+{
+	const unsigned int bits = SUBNET_LENGTH6 - prefix->prefix_length;
+	const uint32_t n = bits < 16 ? 1u << bits : 1u << 16;
+	const bool any = network->delegated_subnet == NETWORK_ANY_SUBNET;
+	const uint64_t first = any ? hash_name("delegated", network->name, machine_id) : network->delegated_subnet;
+
+	for (uint32_t tried = 0; tried < (any ? n : first < n); tried++) {
+		const struct ip ip = delegated_address(prefix, (uint16_t)((first + tried) % n));
+
+		if (is_place_taken(taken, prefix, &ip))
+			continue;
+		*ret_ip = ip;
+		return true;
+	}
+	return false;
+}
+
+/* The prefix that was delegated to the host and holds this address; of no address: the first one. NULL when there is none. */
+static const struct netstate_route *find_delegated(const struct netstate *snapshot, const struct ip *ip)
+{
+	for (size_t i = 0; i < snapshot->n_routes; i++) {
+		const struct netstate_route *route = &snapshot->routes[i];
+
+		if (route->delegated && (!ip || ip_overlaps(&route->destination, route->prefix_length, ip, ip_bits(ip))))
+			return route;
+	}
+	return NULL;
+}
+
+/* Is what the network had of a delegated prefix still what its file asks for, and delegated? */
+static bool is_still_delegated(const struct network *network, const struct netstate *snapshot, const struct subnet_choice *before)
+{
+	const struct netstate_route *prefix;
+
+	if (!network->address_delegated || !before->delegated.family)
+		return false;
+	prefix = find_delegated(snapshot, &before->delegated);
+	return prefix && (network->delegated_subnet == NETWORK_ANY_SUBNET ||
+			  network->delegated_subnet == subnet_number(&before->delegated, prefix->prefix_length));
+}
+
 static bool has_family(const struct network *network, bool v6)
 {
 	for (size_t i = 0; i < network->n_addresses; i++)
@@ -220,6 +296,8 @@ static int keep_previous(const struct network *const networks[], size_t n_networ
 			r = keep(&choices[i].address4, SUBNET_LENGTH4, fixed, &before->address4, taken);
 		if (r == 0 && is_wanted(networks[i], true) && !before->anew6)
 			r = keep(&choices[i].address6, SUBNET_LENGTH6, fixed, &before->address6, taken);
+		if (r == 0 && is_still_delegated(networks[i], snapshot, before))
+			r = keep(&choices[i].delegated, SUBNET_LENGTH6, fixed, &before->delegated, taken);
 		if (r < 0)
 			return r;
 	}
@@ -242,9 +320,36 @@ static int collect_left(const struct subnet_choice *previous, size_t n_previous,
 
 struct choosing {
 	const uint8_t *machine_id;
+	const struct netstate *snapshot;
 	const struct subnet_avoided *avoided;
 	struct taken *taken;
 };
+
+/* A /64 of what is delegated, where the network has none yet. */
+static int choose_of_delegated(const struct choosing *choosing, const struct network *network, struct subnet_choice *choice)
+{
+	const struct netstate_route *prefix;
+	bool had = choice->delegated.family;
+
+	prefix = find_delegated(choosing->snapshot, had ? &choice->delegated : NULL);
+	choice->delegated_length = prefix ? prefix->prefix_length : 0;
+	if (had || !prefix || !choose_delegated(network, choosing->machine_id, prefix, choosing->taken, &choice->delegated))
+		return 0;
+	return taken_add(choosing->taken, &choice->delegated, SUBNET_LENGTH6);
+}
+
+/* Those that say which one come first. */
+static int choose_all_of_delegated(const struct choosing *choosing, const struct network *const networks[], size_t n_networks,
+				   struct subnet_choice *choices)
+{
+	int r = 0;
+
+	for (int any = 0; any < 2; any++)
+		for (size_t i = 0; r == 0 && i < n_networks; i++)
+			if (networks[i]->address_delegated && (networks[i]->delegated_subnet == NETWORK_ANY_SUBNET) == any)
+				r = choose_of_delegated(choosing, networks[i], &choices[i]);
+	return r;
+}
 
 /* One family of one network: a place that nobody has been at, else any that is free, else the one that was to be left. */
 static int choose(const struct choosing *choosing, const char *name, bool v6, const struct ip *left, struct ip *ip)
@@ -265,8 +370,8 @@ static int choose(const struct choosing *choosing, const char *name, bool v6, co
  * Chooses for every network with Address=auto and each family that it has no written address of. What was
  * chosen before stays: always when it is `fixed` and not to be chosen anew, or when guests are there; otherwise (it comes from
  * a record of an earlier run) while nothing in @snapshot, which must be sorted, overlaps with it. Routes and addresses of our
- * own bridges count as nothing. A family for which no place is left gets no address, or keeps what was to be chosen anew. The
- * caller owns @ret_choices, sorted by name, one for each network; all are fixed. -ENOMEM only.
+ * own bridges count as nothing. A family for which no place is left gets no address, or keeps what was to be chosen anew. One with
+ * Address=delegated has an address of what is delegated in @snapshot, or none. The caller owns @ret_choices, sorted by name, one for each network; all are fixed. -ENOMEM only.
  */
 int subnet_choose(const struct network *const networks[], size_t n_networks,
 		  const uint8_t machine_id[static SIPHASH_KEY_SIZE], const struct netstate *snapshot,
@@ -275,7 +380,7 @@ int subnet_choose(const struct network *const networks[], size_t n_networks,
 {
 	_cleanup_(taken_deinit) struct taken taken = { 0 };
 	_cleanup_(freep) struct subnet_choice *choices = calloc(n_networks + 1, sizeof(*choices));
-	const struct choosing choosing = { machine_id, avoided, &taken };
+	const struct choosing choosing = { machine_id, snapshot, avoided, &taken };
 	int r;
 
 	if (!choices)
@@ -304,6 +409,8 @@ int subnet_choose(const struct network *const networks[], size_t n_networks,
 			r = choose(&choosing, choice->network, true, before && before->anew6 ? &before->address6 : NULL,
 				   &choice->address6);
 	}
+	if (r == 0)
+		r = choose_all_of_delegated(&choosing, networks, n_networks, choices);
 	if (r < 0)
 		return r;
 
@@ -380,7 +487,28 @@ const struct subnet_choice *subnet_find(const struct subnet_choice *choices, siz
 	return bsearch(&key, choices, n_choices, sizeof(*choices), compare_choices);
 }
 
-/* All addresses of the host on a network, written ones first. @choice may be NULL. Returns how many. */
+/* Is this the network's address of a delegated prefix? @choice may be NULL. */
+bool subnet_is_delegated(const struct subnet_choice *choice, const struct network_address *address)
+{
+	return choice && choice->delegated.family && memcmp(&choice->delegated, &address->ip, sizeof(address->ip)) == 0;
+}
+
+/* Why a network with Address=delegated has no address of such a prefix: false when it has one, or asks for none. @choice may be NULL. */
+bool subnet_explain(const struct network *network, const struct subnet_choice *choice, struct text *text)
+{
+	if (!network->address_delegated || (choice && choice->delegated.family))
+		return false;
+	if (!choice || !choice->delegated_length)
+		text_add(text, "waiting for a delegated IPv6 prefix: the host has been given none yet (ip -6 route show proto dhcp would list it)");
+	else if (network->delegated_subnet == NETWORK_ANY_SUBNET)
+		text_add(text, "what was delegated to the host is a /%u, and no /64 of it is left for this network", choice->delegated_length);
+	else
+		text_add(text, "what was delegated to the host is a /%u, and its subnet %x is not there or not free",
+			 choice->delegated_length, network->delegated_subnet);
+	return true;
+}
+
+/* All addresses of the host on a network, written ones first, that of a delegated prefix last. @choice may be NULL. Returns how many. */
 size_t subnet_addresses(const struct network *network, const struct subnet_choice *choice,
 			struct network_address ret_addresses[static SUBNET_ADDRESSES])
 {
@@ -392,5 +520,7 @@ size_t subnet_addresses(const struct network *network, const struct subnet_choic
 		ret_addresses[n++] = (struct network_address){ .ip = choice->address4, .prefix_length = SUBNET_LENGTH4 };
 	if (choice && choice->address6.family && is_wanted(network, true))
 		ret_addresses[n++] = (struct network_address){ .ip = choice->address6, .prefix_length = SUBNET_LENGTH6 };
+	if (choice && choice->delegated.family && network->address_delegated)
+		ret_addresses[n++] = (struct network_address){ .ip = choice->delegated, .prefix_length = SUBNET_LENGTH6 };
 	return n;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "../../lib/limits.h"
+#include "../../lib/str.h"
 #include "network.h"
 #include "siphash.h"
 
@@ -17,6 +18,8 @@ struct subnet_choice {
 	char network[NETWORK_NAME_SIZE];
 	struct ip address4;		/* the host's address, /24 */
 	struct ip address6;		/* likewise, /64 */
+	struct ip delegated;		/* likewise, for Address=delegated: a /64 of a prefix */
+	uint8_t delegated_length;	/* of this length; 0: none is delegated to the host. Without an address: that has none for this network */
 	bool fixed;			/* chosen or confirmed while this daemon runs: guests may have it, it stays */
 	bool anew4, anew6;		/* but for these: another one is to be chosen, if there is one */
 };
@@ -33,8 +36,8 @@ struct subnet_avoided {
 	size_t n;
 };
 
-/* Written addresses and chosen ones. */
-#define SUBNET_ADDRESSES (LIMIT_NETWORK_ADDRESSES + 2)
+/* Written addresses, chosen ones, and one of a delegated prefix. */
+#define SUBNET_ADDRESSES (LIMIT_NETWORK_ADDRESSES + 3)
 
 int subnet_choose(const struct network *const networks[], size_t n_networks,
 		  const uint8_t machine_id[static SIPHASH_KEY_SIZE], const struct netstate *snapshot,
@@ -43,5 +46,7 @@ int subnet_choose(const struct network *const networks[], size_t n_networks,
 void subnet_avoid(struct subnet_avoided *avoided, const struct ip *ip, unsigned int length);
 bool subnet_leave(struct subnet_choice *choice, const struct netstate *snapshot, struct subnet_avoided *avoided);
 const struct subnet_choice *subnet_find(const struct subnet_choice *choices, size_t n_choices, const char *network);
+bool subnet_is_delegated(const struct subnet_choice *choice, const struct network_address *address);
+bool subnet_explain(const struct network *network, const struct subnet_choice *choice, struct text *text);
 size_t subnet_addresses(const struct network *network, const struct subnet_choice *choice,
 			struct network_address ret_addresses[static SUBNET_ADDRESSES]);

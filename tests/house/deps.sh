@@ -66,12 +66,12 @@ matches debian-base ' dnsmasq-base( |$)' "$(grep ' install ' "$log")"
 equal debian-no-service '' "$(grep -wo 'dnsmasq\( \|$\)' "$log")"
 equal debian-no-doubles '' "$(grep ' install ' "$log" | tr ' ' '\n' | sort | uniq -d)"
 
-# A firewall that comes along does not start, and is not there after a boot.
+# A firewall or a DHCP server that comes along does not start, and is not there after a boot.
 deps systemd test
-equal firewall-off 'systemctl: -q --runtime mask firewalld.service
+equal firewall-off 'systemctl: -q --runtime mask firewalld.service isc-dhcp-server.service
 apt-get install
-systemctl: -q --runtime unmask firewalld.service
-systemctl: -q disable firewalld.service' "$(sed -n 's/^apt-get: .* install .* firewalld .*/apt-get install/p; /^systemctl/p' "$log")"
+systemctl: -q --runtime unmask firewalld.service isc-dhcp-server.service
+systemctl: -q disable firewalld.service isc-dhcp-server.service' "$(sed -n 's/^apt-get: .* install .* firewalld .*/apt-get install/p; /^systemctl/p' "$log")"
 deps systemd build demo
 equal firewall-not-asked '' "$(grep systemctl "$log")"
 

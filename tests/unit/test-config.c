@@ -90,6 +90,18 @@ static const struct {
 	{ "[DHCP]\nIdentity=client-id\n[Host]\nClientID=a\nDenyOut=any\n", "lab.network:5: DenyOut= of a [Host] needs its MACAddress=" },
 	{ "[DHCP]\nIdentity=client-id\n[Host]\nClientID=a\nDenyIn=any\n", "lab.network:5: DenyIn= of a [Host] needs its MACAddress= or an Address=" },
 	{ "[Network]\nMode=isolated\nPeer=b\n", "lab.network:3: [Network] Peer= has no meaning with Mode=isolated" },
+	{ "[Address]\nAddress=delegated:\n", "lab.network:2: Address=delegated:: want auto, delegated, delegated:SUBNET, or an address of the host with its prefix length, such as 10.0.0.1/24 or fd00:1::1/64; behind \"delegated:\" comes the subnet's number, 0 to ffff, as in an address" },
+	{ "[Address]\nAddress=delegated:10000\n", "lab.network:2: Address=delegated:10000: want auto" },
+	{ "[Address]\nAddress=delegated:g\n", "lab.network:2: Address=delegated:g: want auto" },
+	{ "[Address]\nAddress=delegated:-1\n", "lab.network:2: Address=delegated:-1: want auto" },
+	{ "[Address]\nAddress=delegates\n", "lab.network:2: Address=delegates: want auto" },
+	{ "[Address]\nAddress=delegated\nAddress=delegated:1\n", "lab.network:3: Address=delegated:1: want auto, delegated, delegated:SUBNET, or an address of the host with its prefix length, such as 10.0.0.1/24 or fd00:1::1/64; a network has one /64 of what is delegated" },
+	{ "[Network]\nNAT66=yes\n[Address]\nAddress=delegated\n", "lab.network:2: NAT66=yes and Address=delegated exclude each other" },
+	{ "[Network]\nMode=route\nUplink=eth0\nProxyARP=yes\n[Address]\nAddress=10.0.0.1/28\nAddress=delegated\n", "lab.network:4: ProxyARP=yes needs an Address= that is a part of the LAN's prefix" },
+	{ "[Network]\nMode=bridge\nBridge=br0\n[Address]\nAddress=delegated\n", "lab.network:5: [Address] Address= has no meaning with Mode=bridge" },
+	{ "[Address]\nAddress=10.0.0.1/24\n[DHCP]\nRange=::100-::1ff\n", "lab.network:4: Range= needs an IPv6 Address=" },
+	{ "[Address]\nAddress=delegated\n[DHCP]\nRange=fd00::100-fd00::1ff\n", "lab.network:4: Range= needs an IPv6 Address=" },
+	{ "[Address]\nAddress=delegated\n[DHCP]\nRange=::100-::1ff\nRange=::1ff-::2ff\n", "lab.network:5: this Range= overlaps with the one in line 4" },
 	{ "[Network]\nNAT66=perhaps\n", "lab.network:2: NAT66=perhaps: want yes or no" },
 	{ "[Network]\nBridge=a/b\n", "lab.network:2: Bridge=a/b: want the name of an interface" },
 	{ "[Network]\nBridge=br-of-16-bytes--\n", "lab.network:2: Bridge=br-of-16-bytes--: want the name of an interface" },
@@ -122,9 +134,9 @@ static const struct {
 	{ "[Network]\nHostAccess=gatway\n", "lab.network:2: HostAccess=gatway: want gateway, all or none, did you mean gateway?" },
 	{ "[Address]\nRenumber=idel\n", "lab.network:2: Renumber=idel: want idle or never, did you mean idle?" },
 	{ "[Address]\nAddress=10.0.0.1/24\nRenumber=idle\n", "lab.network:3: [Address] Renumber= has no meaning without Address=auto" },
-	{ "[Address]\nAddress=10.0.0.1\n", "lab.network:2: Address=10.0.0.1: want auto, or an address of the host with its prefix length, such as 10.0.0.1/24 or fd00:1::1/64; the prefix length is missing, such as 10.0.0.1/24" },
-	{ "[Address]\nAddress=10.0.0.0/24\n", "lab.network:2: Address=10.0.0.0/24: want auto, or an address of the host with its prefix length, such as 10.0.0.1/24 or fd00:1::1/64; this is the network, want the host's address on it, such as 10.0.0.1/24" },
-	{ "[Address]\nAddress=10.0.0.255/24\n", "lab.network:2: Address=10.0.0.255/24: want auto, or an address" },
+	{ "[Address]\nAddress=10.0.0.1\n", "lab.network:2: Address=10.0.0.1: want auto, delegated, delegated:SUBNET, or an address of the host with its prefix length, such as 10.0.0.1/24 or fd00:1::1/64; the prefix length is missing, such as 10.0.0.1/24" },
+	{ "[Address]\nAddress=10.0.0.0/24\n", "lab.network:2: Address=10.0.0.0/24: want auto, delegated, delegated:SUBNET, or an address of the host with its prefix length, such as 10.0.0.1/24 or fd00:1::1/64; this is the network, want the host's address on it, such as 10.0.0.1/24" },
+	{ "[Address]\nAddress=10.0.0.255/24\n", "lab.network:2: Address=10.0.0.255/24: want auto, delegated" },
 	{ "[Address]\nAddress=10.0.0.1/31\n", "lab.network:2: Address=10.0.0.1/31: want auto" },
 	{ "[Address]\nAddress=10.0.0.1/7\n", "lab.network:2: Address=10.0.0.1/7: want auto" },
 	{ "[Address]\nAddress=10.0.0.1/33\n", "lab.network:2: Address=10.0.0.1/33: want auto" },
@@ -363,6 +375,34 @@ static void an_empty_file_is_a_nat_network(void **state _unused_)
 	assert_true(network.dns);
 	assert_string_equal(network.domain, "lab.internal");
 	assert_int_equal(network.n_forwarders, 0);
+}
+
+static void delegated(void **state _unused_)
+{
+	static const struct {
+		const char *text;
+		bool asked, chosen, nat66;
+		uint32_t subnet;
+	} cases[] = {
+		{ "[Address]\nAddress=delegated\n", true, true, false, NETWORK_ANY_SUBNET },
+		{ "[Address]\nAddress=10.0.0.1/24\nAddress=delegated:0\n", true, false, false, 0 },
+		{ "[Address]\nAddress=auto\nAddress=delegated:1F\nAddress=delegated:1f\n", true, true, false, 0x1f },
+		{ "[Network]\nMode=open\n[Address]\nAddress=delegated:ffff\n[DHCP]\nRange=::100-::1ff\n", true, true, false, 0xffff },
+		{ "[Address]\nAddress=delegated\nAddress=\nAddress=auto\n", false, true, true, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(network_deinit) struct network network = NETWORK_NULL;
+		struct failure failure = { "" };
+
+		if (test_parse_network("lab", cases[i].text, &network, &failure) < 0)
+			fail_msg("%s", failure.text);
+		check_int(cases[i].text, network.address_delegated, cases[i].asked);
+		check_int(cases[i].text, network.address_auto, cases[i].chosen);
+		check_int(cases[i].text, network.nat66, cases[i].nat66);
+		if (cases[i].asked)
+			check_int(cases[i].text, network.delegated_subnet, cases[i].subnet);
+	}
 }
 
 /* The name of a bridge is a key of the ruleset with all its bytes: a short one has nothing of a longer one behind it. */
@@ -760,6 +800,7 @@ int main(void)
 		cmocka_unit_test(own_dropins),
 		cmocka_unit_test(names),
 		cmocka_unit_test(an_empty_file_is_a_nat_network),
+		cmocka_unit_test(delegated),
 		cmocka_unit_test(names_end_in_zeros),
 		cmocka_unit_test(every_key),
 		cmocka_unit_test(rates),

@@ -24,14 +24,25 @@ static void build(const struct world *world, size_t i, const struct dnsmasq_opti
 				       options, text), 0);
 }
 
+static void load(struct world *world, const struct golden *golden)
+{
+	_cleanup_(netstate_deinit) struct netstate snapshot = NETSTATE_NULL;
+	const char *text = golden_find(golden, "snapshot");
+	struct failure failure = { "" };
+
+	world_load(world, golden);
+	if (text && netstate_parse(text, &snapshot, &failure) < 0)
+		fail_msg("%s: %s", golden->path, failure.text);
+	world_build(world, &snapshot);
+}
+
 static void run_case(struct golden *golden)
 {
 	_cleanup_(world_deinit) struct world world;
 	char buffer[DNSMASQ_TEXT_SIZE];
 	struct text text;
 
-	world_load(&world, golden);
-	world_build(&world, NULL);
+	load(&world, golden);
 	text_init(&text, buffer, sizeof(buffer));
 	build(&world, 0, &test_options.dnsmasq, &text);
 	golden_check(golden, "dnsmasq", buffer);
@@ -80,8 +91,7 @@ static void ask_case(struct golden *golden)
 	struct text text;
 
 	assert_non_null(mkdtemp(directory));
-	world_load(&world, golden);
-	world_build(&world, NULL);
+	load(&world, golden);
 	for (unsigned int i = 0; i < DNSMASQ_FILE_MAX_; i++) {
 		_cleanup_(freep) char *content = NULL;
 		size_t length;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the kernel says of a port's VLANs, of the limits of elements, and of tunnels. */
+/* What the kernel says of a port's VLANs, of the limits of elements, of tunnels, and of prefixes that were delegated. */
 #include <endian.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
@@ -217,12 +217,51 @@ static void tunnels(void **state _unused_)
 	assert_string_equal(link.tunnel.name, "");
 }
 
+static void delegated_prefixes(void **state _unused_)
+{
+	static const struct {
+		uint8_t family, type, protocol, length;
+		bool delegated;
+		int ifindex;
+	} cases[] = {
+		{ AF_INET6, RTN_UNREACHABLE, RTPROT_DHCP, 56, true, 0 },
+		{ AF_INET6, RTN_BLACKHOLE, RTPROT_DHCP, 16, true, 0 },
+		{ AF_INET6, RTN_PROHIBIT, RTPROT_DHCP, 64, true, 0 },
+		{ AF_INET6, RTN_UNREACHABLE, RTPROT_DHCP, 65, false, 0 },
+		{ AF_INET6, RTN_UNREACHABLE, RTPROT_DHCP, 15, false, 0 },
+		{ AF_INET6, RTN_UNREACHABLE, RTPROT_STATIC, 56, false, 0 },
+		{ AF_INET6, RTN_UNICAST, RTPROT_DHCP, 56, false, 1 },
+		{ AF_INET, RTN_UNREACHABLE, RTPROT_DHCP, 24, false, 0 },
+		{ AF_INET, RTN_UNICAST, RTPROT_DHCP, 24, false, 1 },
+	};
+	static const uint8_t prefix[16] = { 0x20, 0x01, 0x0d, 0xb8 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+		const struct rtmsg header = {
+			.rtm_family = cases[i].family, .rtm_dst_len = cases[i].length, .rtm_table = RT_TABLE_MAIN,
+			.rtm_protocol = cases[i].protocol, .rtm_type = cases[i].type,
+		};
+		struct netstate_route route;
+		int ifindex = -1;
+
+		nl_begin(&batch, RTM_NEWROUTE, 0, 0, &header, sizeof(header));
+		nl_put(&batch, RTA_DST, prefix, cases[i].family == AF_INET ? 4 : sizeof(prefix));
+		nl_put_u32(&batch, RTA_OIF, 1);		/* the loopback interface */
+		assert_int_equal(batch.error, 0);
+		assert_int_equal(dump_route(batch.message, &route, &ifindex), 0);
+		check_int("delegated", route.delegated, cases[i].delegated);
+		check_int("interface", ifindex, cases[i].ifindex);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vlans_of_a_port),
 		cmocka_unit_test(limits_of_elements),
 		cmocka_unit_test(tunnels),
+		cmocka_unit_test(delegated_prefixes),
 	};
 
 	return cmocka_run_group_tests_name("dump", tests, NULL, NULL);

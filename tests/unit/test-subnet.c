@@ -431,6 +431,128 @@ static void many_networks_do_not_overlap(void **state _unused_)
 	world_deinit(&world);
 }
 
+/* What the host was delegated, as its routes say it. */
+static void read_routes(const char *text, struct netstate *ret_snapshot)
+{
+	struct failure failure = { "" };
+
+	netstate_deinit(ret_snapshot);
+	*ret_snapshot = NETSTATE_NULL;
+	if (netstate_parse(text, ret_snapshot, &failure) < 0)
+		fail_msg("%s", failure.text);
+	netstate_sort(ret_snapshot);
+}
+
+#define DELEGATED(prefix)	"route " prefix " table=254 metric=1024 delegated\n"
+#define ASK			"[Address]\nAddress=10.0.0.1/24\nAddress=delegated"
+
+static const char *delegated_to(const struct world *world, size_t i)
+{
+	static char text[4][IP_TEXT_SIZE];
+
+	return world->choices[i].delegated.family ? ip_print(text[i % 4], &world->choices[i].delegated) : "-";
+}
+
+static void check_delegated(const char *what, const struct world *world, size_t i, const char *expected)
+{
+	if (strcmp(delegated_to(world, i), expected) != 0)
+		fail_msg("%s: %s has %s and not %s", what, world->choices[i].network, delegated_to(world, i), expected);
+}
+
+static bool is_of(const struct ip *ip, const char *prefix)
+{
+	struct ip of;
+	uint8_t length;
+
+	assert_int_equal(ip_parse_prefix(prefix, &of, &length), 0);
+	return ip_overlaps(&of, length, ip, ip_bits(ip));
+}
+
+static void delegated_is_followed(void **state _unused_)
+{
+	_cleanup_(netstate_deinit) struct netstate snapshot = NETSTATE_NULL;
+	struct network_address addresses[SUBNET_ADDRESSES];
+	struct world world = { .n = 0 };
+	struct ip first;
+
+	world_add(&world, "a", ASK);
+	world_add(&world, "b", "");
+	world_build(&world, &snapshot);
+	check_delegated("none", &world, 0, "-");
+	assert_int_equal(subnet_addresses(world.pointers[0], &world.choices[0], addresses), 1);
+
+	/* No other route is one, however it looks; and of several the first one counts. */
+	read_routes("route 2001:db8:1::/48 table=254\n" DELEGATED("2001:db8:9::/48") DELEGATED("2001:db8:8:80::/57"), &snapshot);
+	world_build(&world, &snapshot);
+	first = world.choices[0].delegated;
+	assert_true(is_of(&first, "2001:db8:8:80::/57"));
+	assert_int_equal(first.bytes_be[15], 1);
+	assert_int_equal(world.choices[0].delegated_length, 57);
+	check_delegated("not asked for", &world, 1, "-");
+	assert_int_equal(subnet_addresses(world.pointers[0], &world.choices[0], addresses), 2);
+	assert_int_equal(addresses[1].prefix_length, 64);
+	assert_true(subnet_is_delegated(&world.choices[0], &addresses[1]) && !subnet_is_delegated(&world.choices[0], &addresses[0]));
+	/* It stays while that is there, whatever else comes, and is a machine's and a name's. */
+	read_routes(DELEGATED("2001:db8:1::/48") DELEGATED("2001:db8:8:80::/57") "route 2001:db8:8::/48 table=254 dev=tun0\n", &snapshot);
+	world_build(&world, &snapshot);
+	assert_memory_equal(&world.choices[0].delegated, &first, sizeof(first));
+	free(world.choices);
+	world.choices = NULL;
+	world.n_choices = 0;
+	read_routes(DELEGATED("2001:db8:8:80::/57"), &snapshot);
+	world_build(&world, &snapshot);
+	assert_memory_equal(&world.choices[0].delegated, &first, sizeof(first));
+	/* When it is over there is another one, or none. */
+	read_routes(DELEGATED("2001:db8:1:2::/64"), &snapshot);
+	world_build(&world, &snapshot);
+	check_delegated("another", &world, 0, "2001:db8:1:2::1");
+	read_routes("", &snapshot);
+	world_build(&world, &snapshot);
+	check_delegated("over", &world, 0, "-");
+	assert_int_equal(world.choices[0].delegated_length, 0);
+	world_deinit(&world);
+}
+
+static void delegated_is_divided(void **state _unused_)
+{
+	_cleanup_(netstate_deinit) struct netstate snapshot = NETSTATE_NULL;
+	struct world world = { .n = 0 };
+	char buffer[256];
+	struct text text;
+
+	world_add(&world, "a", ASK);
+	world_add(&world, "b", ASK ":2");
+	world_add(&world, "c", "[Address]\nAddress=2001:db8:1:1::1/64\nAddress=delegated\n");
+	world_add(&world, "d", ASK ":4");
+	world_add(&world, "e", ASK);
+	/* Of four, one is written, one is asked for by number, and one is the host's other business. */
+	read_routes(DELEGATED("2001:db8:1::/62") "route 2001:db8:1:3::/64 table=254 dev=lan0\n", &snapshot);
+	world_build(&world, &snapshot);
+	check_delegated("the one that is left", &world, 0, "2001:db8:1::1");
+	check_delegated("by number", &world, 1, "2001:db8:1:2::1");
+	for (size_t i = 2; i < 5; i++)
+		check_delegated("no place", &world, i, "-");
+	text_init(&text, buffer, sizeof(buffer));
+	assert_false(subnet_explain(world.pointers[0], &world.choices[0], &text));
+	assert_true(subnet_explain(world.pointers[3], &world.choices[3], &text));
+	assert_string_equal(buffer, "what was delegated to the host is a /62, and its subnet 4 is not there or not free");
+	text_init(&text, buffer, sizeof(buffer));
+	assert_true(subnet_explain(world.pointers[4], &world.choices[4], &text));
+	assert_string_equal(buffer, "what was delegated to the host is a /62, and no /64 of it is left for this network");
+	text_init(&text, buffer, sizeof(buffer));
+	assert_true(subnet_explain(world.pointers[4], NULL, &text));
+	assert_string_equal(buffer, "waiting for a delegated IPv6 prefix: the host has been given none yet (ip -6 route show proto dhcp would list it)");
+	/* A number that is another one now is followed. */
+	network_deinit(&world.networks[1]);
+	assert_int_equal(test_parse_network("b", ASK ":f", &world.networks[1], &(struct failure){ "" }), 0);
+	read_routes(DELEGATED("2001:db8:1::/56"), &snapshot);
+	world_build(&world, &snapshot);
+	check_delegated("another number", &world, 1, "2001:db8:1:f::1");
+	check_delegated("the others stay", &world, 0, "2001:db8:1::1");
+	check_delegated("there is one now", &world, 3, "2001:db8:1:4::1");
+	world_deinit(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,6 +570,8 @@ int main(void)
 		cmocka_unit_test(kept_for_guests),
 		cmocka_unit_test(avoided_is_bounded),
 		cmocka_unit_test(many_networks_do_not_overlap),
+		cmocka_unit_test(delegated_is_followed),
+		cmocka_unit_test(delegated_is_divided),
 	};
 
 	return cmocka_run_group_tests_name("subnet", tests, NULL, NULL);

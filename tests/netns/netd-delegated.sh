@@ -1,0 +1,233 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# IPv6 prefixes that were delegated to the host: networks have a /64 of them, guests make addresses of that and have some by DHCPv6,
+# which nobody translates; another prefix takes its place, or none, and guests know. By a route, as DHCPv6 clients say it, and by
+# real ones from a real router.
+# Namespaces: this one is the host; "guest" asks for its addresses; "internet" is behind up0, and delegates.
+
+suite=netd-delegated
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/world.bash"
+world_enter "$@"
+world_setup || exit 1
+. "$(dirname "$0")/nets.bash"
+nets_setup dhclient
+bridge=gn-home
+dhcp_guest
+in_ns guest sh -c 'echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad'
+in_ns internet sh -c 'echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad'
+# The router upstream sends what it may delegate to the host.
+ip -n internet route add 2001:db8:1000::/36 via 2001:db8:51::2
+serve internet 7777
+serve guest 7777
+
+home() { network home '[Network]' Mode=nat "$@" '[Address]' Address=auto Address=delegated '[DHCP]' Range=::100-::1ff; }
+# As systemd-networkd and dhcpcd do.
+delegate() { ip -6 route replace unreachable "$1" proto dhcp metric 1024; }
+revoke() { ip -6 route del unreachable "$1" proto dhcp; }
+delegated() { report "${1-home}" addresses | tr ' ' '\n' | grep ^2001:; }
+is_delegated() { [[ $(delegated "${2-home}") == "$1"* ]]; }
+problem() { report "${1-home}" problem; }
+waits() { [[ $(report home state) == degraded && $(problem) == 'waiting for a delegated IPv6 prefix: '* ]]; }
+# What the guest has of this prefix: MADE, by itself; or GIVEN, by DHCPv6.
+guest_has() { ip -n guest -6 -o addr show dev eth0 scope global | grep -F " inet6 $1" | grep -q "${@:2}"; }
+prefix_of() { local address=${1%/64}; echo "${address%::1}:"; }
+made() { guest_has "$(prefix_of "$(delegated)")" -v -e deprecated -e /128; }
+is_deprecated() { guest_has "$1" deprecated; }
+own() { ip -n guest -6 -j addr show dev eth0 scope global | jq -r --arg prefix "$1" '[.[].addr_info[]?.local // empty | select(startswith($prefix))][0]'; }
+
+home
+check config netd --check
+netd_start
+check waiting wait_for 30 waits
+equal waiting-kind not-delegated "$(report home problem_kind)"
+equal waiting-delegated '' "$(report home delegated)"
+plug
+check waiting-lease lease
+has_ula() { guest_has fd -v deprecated; }
+check waiting-ula wait_for 30 has_ula
+equal waiting-nat 198.51.100.2 "$(seen guest 198.51.100.1 7777)"
+"$BIN/guestnet" doctor --json >$tmp/doctor
+equal waiting-doctor problem "$(jq -r '.[] | select(.check == "delegated") | .verdict' $tmp/doctor)"
+
+# Flows that have nothing to do with it, from here to the end.
+ip -n internet route add "$(own fd | cut -d: -f1-4)::/64" via 2001:db8:51::2
+in_ns internet "$world/tools/netd-flow" serve 7778 >/dev/null 2>&1 &
+wait_for 20 listens internet 7778
+mkfifo $tmp/flow4 $tmp/flow6
+exec 7<>$tmp/flow4 8<>$tmp/flow6
+in_ns guest "$world/tools/netd-flow" flow 198.51.100.1 7778 <&7 >$tmp/out4 2>&1 &
+flow4_pid=$!
+in_ns guest "$world/tools/netd-flow" talk 2001:db8:51::1 7778 <&8 >$tmp/out6 2>&1 &
+flow6_pid=$!
+phase() { echo "$1" | tee /dev/fd/7 >&8; }
+phase comes
+
+# --- it comes -------------------------------------------------------------------------------------
+dnsmasq_of() { cut -d' ' -f1 $root/run/dnsmasq/home.pid; }
+# Others that look alike are none.
+ip -6 route add unreachable 2001:db8:1100::/56 proto static
+ip -6 route add 2001:db8:1100::/56 proto dhcp dev up0 metric 2000
+ip -6 route add unreachable 2001:db8:1100::/72 proto dhcp
+delegate 2001:db8:1200::/56
+check comes wait_for 30 is_delegated 2001:db8:12
+check comes-settled wait_for 30 settled
+equal comes-problem '' "$(problem)"
+equal comes-delegated 2001:db8:1200::/56 "$(report home delegated)"
+check comes-made wait_for 30 made
+first=$(delegated)
+of_first=$(prefix_of "$first")
+guest6=$(own "$of_first")
+check comes-way-out wait_for 20 eval '[ "$(seen guest 2001:db8:51::1 7777)" = "$guest6" ]'
+equal comes-udp "$guest6" "$(seen guest 2001:db8:51::1 7777 udp)"
+check comes-from-outside reaches internet "$guest6" 7777
+equal comes-nat 198.51.100.2 "$(seen guest 198.51.100.1 7777)"
+check comes-doctor eval '[ "$("$BIN/guestnet" doctor --json | jq -r ".[] | select(.check == \"delegated\") | .verdict")" = ok ]'
+matches comes-status 'delegated  2001:db8:1200::/56' "$(client status home)"
+# The rest of the prefix leads nowhere, and a guest has its own /64 of it.
+other=2001:db8:1200:fe:
+[ "$of_first" != $other ] || other=2001:db8:1200:fd:
+matches comes-rest 'No route to host' "$(ip -6 route get ${other}:1 2>&1)"
+ip -n guest addr add ${other}:9/128 dev eth0 nodad
+if in_ns guest "$seen_tool" ask tcp 2001:db8:51::1 7777 ${other}:9 >/dev/null; then fail comes-forged 'a forged source was answered'; else pass comes-forged; fi
+ip -n guest addr del ${other}:9/128 dev eth0
+
+# By DHCPv6, too.
+cat >$root/dhclient-script <<'S'
+#!/bin/sh
+[ -z "$new_ip6_address" ] || echo "$new_ip6_address" >"$LEASE"
+S
+chmod 755 $root/dhclient-script
+ask() {
+	rm -f $root/lease6 $root/dhclient.leases
+	timeout 30 ip netns exec guest dhclient -6 -1 -e LEASE=$root/lease6 -cf /dev/null -lf $root/dhclient.leases \
+		-pf $root/dhclient.pid -sf $root/dhclient-script eth0 >$root/dhclient.log 2>&1
+	[ ! -s $root/dhclient.pid ] || kill "$(cat $root/dhclient.pid)" 2>/dev/null
+	cat $root/lease6 2>/dev/null || tail -n 3 $root/dhclient.log
+}
+matches comes-dhcp6 "^${of_first}:1[0-9a-f]{2}$" "$(ask)"
+
+# --- it stays: at a renewal, beside another one, over a restart ------------------------------------
+serial=$(dnsmasq_of)
+delegate 2001:db8:1200::/56
+delegate 2001:db8:1000::/56
+check stays-settled wait_for 30 settled
+equal stays "$first" "$(delegated)"
+equal stays-dnsmasq "$serial" "$(dnsmasq_of)"
+netd_kill
+netd_start
+check restart-settled wait_for 30 settled
+equal restart-stays "$first" "$(delegated)"
+equal restart-dnsmasq "$serial" "$(dnsmasq_of)"
+revoke 2001:db8:1000::/56
+
+# --- another one ------------------------------------------------------------------------------------
+phase another
+printf '%s\n' 'route del unreachable 2001:db8:1200::/56 proto dhcp' 'route add unreachable 2001:db8:1340::/60 proto dhcp' >$tmp/batch
+ip -6 -batch $tmp/batch
+check another wait_for 30 is_delegated 2001:db8:1340:
+check another-settled wait_for 30 settled
+check another-made wait_for 30 made
+check another-over wait_for 30 is_deprecated "$of_first"
+check another-way-out wait_for 20 eval '[[ $(seen guest 2001:db8:51::1 7777) == 2001:db8:1340:* ]]'
+check another-router eval 'ip -n guest -6 route show default | grep -q "proto ra"'
+matches another-dhcp6 "^$(prefix_of "$(delegated)"):1[0-9a-f]{2}$" "$(ask)"
+# Another one while nobody looks.
+second=$(prefix_of "$(delegated)")
+netd_kill
+revoke 2001:db8:1340::/60
+delegate 2001:db8:1400::/48
+netd_start
+check unseen wait_for 30 is_delegated 2001:db8:1400:
+check unseen-settled wait_for 30 settled
+check unseen-made wait_for 30 made
+check unseen-over wait_for 30 is_deprecated "$second"
+
+# --- over ---------------------------------------------------------------------------------------------
+third=$(prefix_of "$(delegated)")
+revoke 2001:db8:1400::/48
+check over wait_for 30 waits
+check over-guest wait_for 30 is_deprecated "$third"
+equal over-address '' "$(delegated)"
+equal over-nat 198.51.100.2 "$(seen guest 198.51.100.1 7777)"
+phase over
+
+# --- two networks, one of them by number; what does not fit is said ----------------------------------
+network work '[Network]' Mode=route '[Address]' Address=10.98.1.1/24 Address=delegated:1
+network third '[Network]' Mode=open '[Address]' Address=10.99.1.1/24 Address=delegated
+client reload >/dev/null
+delegate 2001:db8:1500::/63
+check two wait_for 30 is_delegated 2001:db8:1500:1::1/64 work
+check two-home wait_for 30 is_delegated 2001:db8:1500::1/64
+full() { [[ $(problem third) == 'what was delegated to the host is a /63, and no /64 of it is left for this network' ]]; }
+check two-full wait_for 30 full
+guest worker gn-work 10.98.1.5 2001:db8:1500:1::5
+check two-route wait_for 20 eval '[ "$(seen worker 2001:db8:51::1 7777)" = 2001:db8:1500:1::5 ]'
+serve worker 7777
+check two-from-outside reaches internet 2001:db8:1500:1::5 7777
+check two-apart refused guest 2001:db8:1500:1::5 7777
+revoke 2001:db8:1500::/63
+delegate 2001:db8:1600::/56
+check three wait_for 30 settled
+check three-number is_delegated 2001:db8:1600:1::1/64 work
+guest opener gn-third 10.99.1.5 "$(delegated third | sed 's|::1/64|::5|')"
+check three-open wait_for 20 eval '[[ $(seen opener 2001:db8:51::1 7777) == 2001:db8:1600:* ]]'
+equal three-different 3 "$(for name in home work third; do delegated $name; done | sort -u | wc -l)"
+revoke 2001:db8:1600::/56
+network work
+network third
+client reload >/dev/null
+check one-again wait_for 30 waits
+
+# --- a real router, and real clients ------------------------------------------------------------------
+upstream() {	# PREFIX/LENGTH
+	cat >$root/dhcpd.conf <<-S
+		default-lease-time 600;
+		preferred-lifetime 300;
+		subnet6 2001:db8:51::/64 { prefix6 ${1%/*} ${1%/*} /${1#*/}; }
+	S
+	: >$root/dhcpd.leases
+	# A copy: a profile of AppArmor is for the path, and knows no such folders.
+	cp "$(command -v dhcpd)" $root/dhcpd
+	in_ns internet $root/dhcpd -6 -f -q -cf $root/dhcpd.conf -lf $root/dhcpd.leases -pf $root/dhcpd.pid --no-pid eth0 >>$root/dhcpd.log 2>&1 &
+	upstream_pid=$!
+	wait_for 20 eval 'in_ns internet ss -Hlun "sport = :547" | grep -q .'
+}
+# dhclient's own hook, and nothing else of its script.
+printf '#!/bin/sh\n' | cat - "$top/doc/examples/dhclient-exit-hook" >$root/dhclient-hook
+chmod 755 $root/dhclient-hook
+host_dhclient() { timeout 60 dhclient -6 -P "$@" -cf /dev/null -lf $root/host.leases -pf $root/host.pid -sf $root/dhclient-hook up0 >>$root/host.log 2>&1; }
+if need real dhcpd dhclient; then
+	upstream 2001:db8:1700::/56
+	check real-dhclient host_dhclient -1
+	check real-dhclient-comes wait_for 30 is_delegated 2001:db8:17
+	equal real-dhclient-whole 2001:db8:1700::/56 "$(report home delegated)"
+	check real-dhclient-made wait_for 30 made
+	check real-dhclient-way-out wait_for 20 eval '[[ $(seen guest 2001:db8:51::1 7777) == 2001:db8:17* ]]'
+	check real-dhclient-release host_dhclient -r
+	check real-dhclient-over wait_for 30 waits
+	ended $upstream_pid
+fi
+if need real-dhcpcd dhcpd dhcpcd; then
+	upstream 2001:db8:1800::/56
+	printf '%s\n' duid noipv6rs ipv6only 'interface up0' 'ia_pd 1 -' >$root/dhcpcd.conf
+	dhcpcd -B -f $root/dhcpcd.conf up0 >$root/dhcpcd.log 2>&1 &
+	dhcpcd_pid=$!
+	check real-dhcpcd-comes wait_for 60 is_delegated 2001:db8:18
+	check real-dhcpcd-made wait_for 30 made
+	check real-dhcpcd-way-out wait_for 20 eval '[[ $(seen guest 2001:db8:51::1 7777) == 2001:db8:18* ]]'
+	dhcpcd -f $root/dhcpcd.conf -k up0 >>$root/dhcpcd.log 2>&1
+	check real-dhcpcd-over wait_for 30 waits
+	ended $dhcpcd_pid
+	ended $upstream_pid
+fi
+
+# Whoever had nothing to do with it has lost nothing.
+phase end
+told() { grep -q ^over $tmp/out4 && grep -q ^end $tmp/out6; }
+check unharmed-told wait_for 30 told
+equal unharmed '' "$(grep sent $tmp/out4 | grep -v ' lost 0 connects [0-9]* failed 0 ' | tr '\n' ';')"
+equal unharmed-own-prefix '' "$(grep -v heard $tmp/out6)"
+ended $flow4_pid
+ended $flow6_pid
+nets_done
