@@ -15,11 +15,13 @@
 #include "own.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../lib/clock.h"
+#include "../../lib/fd.h"
 #include "../../lib/limits.h"
 #include "../../lib/str.h"
 #include "../../policy/policy.h"
@@ -37,6 +39,34 @@ bool own_is_about(const char *network, uid_t uid)
 	uint32_t owner;
 
 	return name_find_owner(network, &owner) && owner == uid && owner != process_overflow_uid();
+}
+
+/*
+ * Is it one of the uids that a user has in user namespaces (subuid(5))? There are thousands for each, and with every one there
+ * would be as many networks as the rule says. Those that stand in no file are not known to be such.
+ */
+static bool is_subordinate(uid_t uid)
+{
+	_cleanup_(fd_closep) int fd = open("/etc/subuid", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	_cleanup_(freep) char *text = NULL;
+	char *rest = NULL;
+	size_t length;
+
+	if (fd < 0 || fd_read_stream(fd, LIMIT_ACCOUNT_FILE, &text, &length) < 0)
+		return false;
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		char *count = strrchr(line, ':'), *begin;
+		uint32_t first, n;
+
+		if (!count)
+			continue;
+		*count++ = '\0';
+		begin = strchr(line, ':');
+		if (begin && str_parse_u32(begin + 1, UINT32_MAX, &first) == 0 && str_parse_u32(count, UINT32_MAX, &n) == 0 &&
+		    uid >= first && uid - first < n)
+			return true;
+	}
+	return false;
 }
 
 static bool has_unknown(const struct policy *policy)
@@ -78,7 +108,7 @@ static void list_names(const struct managed_list *list, uid_t uid, struct text *
 			text_add(text, "%s%s", text->length ? ", " : "", list->items[i]->network.name);
 }
 
-/* Is there room for one more? */
+/* May there be one more? */
 static int verify_number(const struct own *own, const struct policy *policy, const struct policy_verdict *verdict,
 			 struct failure *failure)
 {
@@ -86,6 +116,9 @@ static int verify_number(const struct own *own, const struct policy *policy, con
 	char names[256];
 	struct text text;
 
+	if (is_subordinate(verdict->owner))
+		return failure_set(failure, -EACCES, "uid %u may have no networks of its own: it is one that a user has in user namespaces (/etc/subuid)",
+				   verdict->owner);
 	if (managed_count_own(list, NULL) >= LIMIT_OWN_NETWORKS)
 		return failure_set(failure, -EDQUOT, "there are %d networks of users' own, and can be no more", LIMIT_OWN_NETWORKS);
 	if (managed_count_own(list, &verdict->owner) < verdict->grant.networks)

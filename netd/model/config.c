@@ -388,17 +388,26 @@ static int verify_proxy(const struct network *network, struct failure *failure)
 	return 0;
 }
 
-/* Whose own a network is stands in the name of its bridge, for the helper too: nothing else is called so. */
-static int verify_owner(const struct network *network, struct failure *failure)
+static bool is_users_name(const char *name)
 {
-	const struct network_place place = network_find_place(network, KEY_BRIDGE);
-	const char *called = "";
 	uint32_t owner;
 
-	(void)str_has_prefix(network->bridge, "gn-", &called);
-	if (place.line == 0 || (!name_find_owner(network->name, &owner) && !name_find_owner(called, &owner)))
+	(void)str_has_prefix(name, "gn-", &name);
+	return name_find_owner(name, &owner);
+}
+
+/* Whose own a network is stands in its name and its bridge's, for the helper too: nothing else is called so, and it not otherwise. */
+static int verify_owner(const struct network *network, struct failure *failure)
+{
+	const struct network_place bridge = network_find_place(network, KEY_BRIDGE);
+
+	for (size_t i = 0; i < network->n_altnames; i++)
+		if (is_users_name(network->altnames[i]))
+			return network_failure(network, network_find_place(network, KEY_ALTERNATIVE_NAME), failure,
+					       "AlternativeName=%s: UID.NAME and gn-UID.NAME are names of users' own networks", network->altnames[i]);
+	if (bridge.line == 0 || (!is_users_name(network->name) && !is_users_name(network->bridge)))
 		return 0;
-	return network_failure(network, place, failure, "Bridge=%s: gn-UID.NAME is the bridge of a user's own network UID.NAME, which has no other",
+	return network_failure(network, bridge, failure, "Bridge=%s: gn-UID.NAME is the bridge of a user's own network UID.NAME, which has no other",
 			       network->bridge);
 }
 

@@ -154,6 +154,16 @@ equal parallel-files 3 "$(ls $own/$carol.*.network | wc -l)"
 equal parallel-told '3 61' "$(grep -l 'is yours' $tmp/create.* | wc -l) $(grep -l 'has all the 3 networks of its own that .*:3 allows' $tmp/create.* | wc -l)"
 check parallel-settled wait_for 60 settled
 
+# What a user is in user namespaces is somebody in the policy's eyes, and there are thousands of them.
+world_policy "allow all
+own networks=3"
+echo "carol:100000:65536" >>/etc/subuid
+says subordinate 4 'uid 101000 may have no networks of its own: it is one that a user has in user namespaces' 101000 create x
+says subordinate-first 4 'uid 100000 may have no' 100000 create x
+says subordinate-last 4 'uid 165535 may have no' 165535 create x
+says not-subordinate 0 'is yours' 165536 create x
+check not-subordinate-removed client undefine 165536.x
+
 # --- A daemon dies, the machine starts anew -------------------------------------------------------
 netd_kill
 netd_start

@@ -321,6 +321,9 @@ static void own_dropins(void **state _unused_)
 		{ "4201.lab", "", "[Network]\nBridge=br0\n", "4201.lab.network.d/x.conf:2: Bridge=br0: gn-UID.NAME is the bridge of a user's own network" },
 		{ "lab", "[Network]\nBridge=gn-4201.lab\n", "", "lab.network:2: Bridge=gn-4201.lab: gn-UID.NAME is the bridge of a user's own" },
 		{ "lab", "[Network]\nBridge=gn-x.lab\n", "", "" },
+		{ "lab", "[Network]\nBridge=4201.lab\n", "", "lab.network:2: Bridge=4201.lab: gn-UID.NAME is" },
+		{ "lab", "[Network]\nAlternativeName=4201.lab\n", "", "lab.network:2: AlternativeName=4201.lab: UID.NAME and gn-UID.NAME are names of users' own" },
+		{ "lab", "[Network]\nAlternativeName=gn-4201.lab\n", "", "lab.network:2: AlternativeName=gn-4201.lab: UID.NAME" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
