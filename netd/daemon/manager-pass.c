@@ -121,9 +121,10 @@ static int make_plan(struct manager *manager, struct pass *pass, bool same_netwo
 		r = kernel_look_at_shapers(&manager->kernel, &pass->desired);
 	if (r == 0)
 		r = kernel_look_at_proxies(&manager->kernel, &pass->desired);
+	if (r == 0)
+		r = kernel_look_at_remotes(&manager->kernel, &pass->desired);
 	if (r < 0)
 		return r;
-	kernel_look_at_remotes(&manager->kernel, &pass->desired);
 	lend_snapshot(manager, pass);
 	if (pass->ports)
 		pass->snapshot.ports = pass->ports;

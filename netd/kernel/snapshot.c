@@ -1196,12 +1196,14 @@ int kernel_look_at_proxies(struct kernel *kernel, const struct netstate *desired
 
 /*
  * The same of whom tunnels lead to: they are looked at while there are tunnels of ours with a list, or @desired has such. It is to
- * be known what has become of the list, too: the monitor asks for events then.
+ * be known what has become of the list, too: the monitor asks for events then. And what the ways there take, for each of those
+ * that @desired has. Errors as the kernel has them.
  */
-void kernel_look_at_remotes(struct kernel *kernel, const struct netstate *desired)
+int kernel_look_at_remotes(struct kernel *kernel, const struct netstate *desired)
 {
 	kernel->remotes_wanted = desired->n_remotes > 0;
 	kernel->remotes_used |= kernel->remotes_wanted;
+	return kernel->remotes_wanted ? tunnels_look_at_ways(kernel, desired) : 0;
 }
 
 static int add_tap(struct netstate *fresh, const struct view *view, const struct view_link *link)
@@ -1303,7 +1305,8 @@ int kernel_snapshot(struct kernel *kernel, const struct netstate *desired, unsig
 		r = kernel_look_at_shapers(kernel, desired ?: &nothing);
 	if (r == 0)
 		r = kernel_look_at_proxies(kernel, desired ?: &nothing);
-	kernel_look_at_remotes(kernel, desired ?: &nothing);
+	if (r == 0)
+		r = kernel_look_at_remotes(kernel, desired ?: &nothing);
 	if (r == 0)
 		r = copy_state(&kernel->view.state, ret_state);
 	return r < 0 ? failure_set(failure, r, "%s", strerror(-r)) : 0;

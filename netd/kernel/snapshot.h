@@ -24,7 +24,7 @@ bool kernel_is_overlap(const struct kernel *kernel, const struct netstate_route 
 int kernel_look_at_sysctls(struct kernel *kernel, const struct netstate *desired);
 int kernel_look_at_shapers(struct kernel *kernel, const struct netstate *desired);
 int kernel_look_at_proxies(struct kernel *kernel, const struct netstate *desired);
-void kernel_look_at_remotes(struct kernel *kernel, const struct netstate *desired);
+int kernel_look_at_remotes(struct kernel *kernel, const struct netstate *desired);
 int kernel_look_at_taps(struct kernel *kernel, const struct netstate *desired);
 void kernel_note_sysctl(struct kernel *kernel, const char *path);
 int kernel_snapshot(struct kernel *kernel, const struct netstate *desired, unsigned int parts,

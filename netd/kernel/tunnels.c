@@ -100,6 +100,95 @@ static void put_address(struct nl_batch *batch, uint16_t v4, uint16_t v6, const 
 	nl_put(batch, ip_is_v6(ip) ? v6 : v4, ip->bytes_be, ip_length(ip));
 }
 
+/* The way to a remote. */
+struct way {
+	int ifindex;			/* 0: there is none */
+	uint32_t mtu;			/* of the route; 0: that of the interface */
+	char link[IFNAME_SIZE];
+};
+
+static int each_route(const struct nlmsghdr *message, uint32_t tag, void *data)
+{
+	const struct nlattr *table[RTA_MAX + 1], *metrics[RTAX_MAX + 1];
+	struct way *ways = data;
+
+	if (message->nlmsg_type != RTM_NEWROUTE || !nl_parse(message, sizeof(struct rtmsg), table, ARRAY_SIZE(table)))
+		return -EPROTO;
+	ways[tag].ifindex = (int)nl_get_u32(table[RTA_OIF], 0);
+	/* Also of one that was found to be narrower further on (RFC 1191). */
+	if (table[RTA_METRICS] && nl_parse_nested(table[RTA_METRICS], metrics, ARRAY_SIZE(metrics)))
+		ways[tag].mtu = nl_get_u32(metrics[RTAX_MTU], 0);
+	return 0;
+}
+
+static int each_device(const struct nlmsghdr *message, uint32_t tag, void *data)
+{
+	struct way *ways = data;
+	struct dump_link link;
+
+	if (dump_link(message, &link) < 0)
+		return -EPROTO;
+	memcpy(ways[tag].link, link.port.name, sizeof(ways[tag].link));
+	if (!ways[tag].mtu)
+		ways[tag].mtu = link.port.mtu;
+	return 0;
+}
+
+/* Which interfaces the host reaches its remotes by, and what they take. */
+static int ask_ways(struct kernel *kernel, const struct netstate *desired, struct way *ways)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch routes = NL_BATCH_NULL, devices = NL_BATCH_NULL;
+	int r;
+
+	for (size_t i = 0; i < desired->n_remotes; i++) {
+		const struct ip *remote = &desired->remotes[i].address;
+		const struct rtmsg header = { .rtm_family = remote->family, .rtm_dst_len = (uint8_t)ip_bits(remote) };
+
+		nl_begin(&routes, RTM_GETROUTE, 0, (uint32_t)i, &header, sizeof(header));
+		put_address(&routes, RTA_DST, RTA_DST, remote);
+	}
+	r = nl_transact(&kernel->rtnl, &routes, each_route, ways);
+	for (size_t i = 0; r == 0 && i < desired->n_remotes; i++) {
+		const struct ifinfomsg header = { .ifi_index = ways[i].ifindex };
+
+		if (!ways[i].ifindex)
+			continue;
+		nl_begin(&devices, RTM_GETLINK, 0, (uint32_t)i, &header, sizeof(header));
+		nl_put_u32(&devices, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	}
+	return r == 0 && devices.n_entries > 0 ? nl_transact(&kernel->rtnl, &devices, each_device, ways) : r;
+}
+
+/*
+ * Says of the tunnels in the view how large a packet may be on its way to the remotes that @desired has for them, of which the
+ * smallest counts, and to which of them there is no way. Errors as nl_transact() has them.
+ */
+int tunnels_look_at_ways(struct kernel *kernel, const struct netstate *desired)
+{
+	_cleanup_(freep) struct way *ways = calloc(desired->n_remotes + 1, sizeof(*ways));
+	struct netstate *state = &kernel->view.state;
+	int r = ways ? ask_ways(kernel, desired, ways) : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < state->n_tunnels; i++) {
+		struct netstate_tunnel *tunnel = &state->tunnels[i];
+
+		tunnel->way_mtu = 0;
+		memset(tunnel->way, 0, sizeof(tunnel->way));
+		memset(&tunnel->lost, 0, sizeof(tunnel->lost));
+		for (size_t j = 0; j < desired->n_remotes; j++) {
+			if (strcmp(desired->remotes[j].link, tunnel->name) != 0)
+				continue;
+			if (!ways[j].ifindex)
+				tunnel->lost = desired->remotes[j].address;
+			if (!ways[j].mtu || (tunnel->way_mtu && tunnel->way_mtu <= ways[j].mtu))
+				continue;
+			tunnel->way_mtu = ways[j].mtu;
+			memcpy(tunnel->way, ways[j].link, sizeof(tunnel->way));
+		}
+	}
+	return r;
+}
+
 /* The device by its index, or by its name where it is made by a message before. */
 static void begin(struct nl_batch *batch, uint16_t type, const struct netstate_tunnel *tunnel, int ifindex, bool up, uint32_t tag)
 {

@@ -357,6 +357,9 @@ struct netstate_tunnel {
 	uint32_t vni;			/* 0: it is of another kind */
 	uint32_t mtu;
 	struct ip local;		/* no family: by the route */
+	char way[IFNAME_SIZE];		/* snapshot only: the interface of the host that takes the smallest packets of those to its remotes */
+	uint32_t way_mtu;		/* which are of this size; 0: not known */
+	struct ip lost;			/* snapshot only: a remote that the host has no route to; no family: none */
 };
 
 /*

@@ -161,6 +161,19 @@ static void tunnel_foreign(const struct plan_note *note, struct text *text, stru
 	text_add(fix, "ip link delete %s", STR_ESCAPED(note->link));
 }
 
+static void tunnel_lost(const struct plan_note *note, struct text *text, struct text *fix)
+{
+	text_add(text, "the host has no route to %s, a Remote= of section [Tunnel]: guests there are not reached", IP_TEXT(&note->address));
+	text_add(fix, "ip route get %s", IP_TEXT(&note->address));
+}
+
+static void tunnel_tight(const struct plan_note *note, struct text *text, struct text *fix)
+{
+	text_add(text, "packets of up to %u bytes are to reach guests on other hosts, and %u is what passes by %s: larger ones arrive in pieces, or not at all; say MTU=%u on all hosts of the network, or let %s take more",
+		 note->mtu, note->fitting_mtu, STR_ESCAPED(note->link), note->fitting_mtu, STR_ESCAPED(note->link));
+	text_add(fix, "guestnet edit %s", note->network);
+}
+
 static const struct row {
 	enum note_weight weight;
 	void (*print)(const struct plan_note *note, struct text *text, struct text *fix);
@@ -182,6 +195,8 @@ static const struct row {
 	[PLAN_NOTE_SHAPER_FOREIGN] = { NOTE_DEGRADING, shaper_foreign },
 	[PLAN_NOTE_PROXY_ASIDE] = { NOTE_DEGRADING, proxy_aside },
 	[PLAN_NOTE_PROXY_TAKEN] = { NOTE_FAILING, proxy_taken },
+	[PLAN_NOTE_TUNNEL_LOST] = { NOTE_DEGRADING, tunnel_lost },
+	[PLAN_NOTE_TUNNEL_TIGHT] = { NOTE_DEGRADING, tunnel_tight },
 	[PLAN_NOTE_TUNNEL_FOREIGN] = { NOTE_DEGRADING, tunnel_foreign },
 	[PLAN_NOTE_TABLE_OWNED] = { NOTE_FAILING, table_owned },
 };

@@ -12,6 +12,8 @@
 
 #include <string.h>
 
+#include "tunnel.h"
+
 /* No address cannot be said of a tunnel that has one. */
 static bool has_to_be_made_anew(const struct netstate_tunnel *want, const struct netstate_tunnel *have)
 {
@@ -48,6 +50,24 @@ static void remove_remotes(struct planner *planner, const struct netstate_tunnel
 	}
 }
 
+/* Nobody is reached by no route. Packets that are too large are taken apart, and put together again by the other host; or they are lost. */
+static void note_way(struct planner *planner, const struct netstate_tunnel *want, const struct netstate_tunnel *have)
+{
+	const struct netstate_address lost = { .address = have->lost, .prefix_length = (uint8_t)ip_bits(&have->lost) };
+	struct plan_note *note;
+
+	if (lost.address.family)
+		planner_add_note(planner, PLAN_NOTE_TUNNEL_LOST, want->network, want->name, &lost);
+	if (!have->way_mtu || want->mtu + tunnel_overhead(want->v6) <= have->way_mtu)
+		return;
+	planner_add_note(planner, PLAN_NOTE_TUNNEL_TIGHT, want->network, have->way, NULL);
+	if (planner->error < 0)
+		return;
+	note = &planner->plan.notes[planner->plan.n_notes - 1];
+	note->mtu = want->mtu;
+	note->fitting_mtu = have->way_mtu - tunnel_overhead(want->v6);
+}
+
 static void plan_tunnel(struct planner *planner, const struct netstate_tunnel *want)
 {
 	const struct netstate_tunnel *have = netstate_find_tunnel(planner->snapshot, want->name);
@@ -59,6 +79,8 @@ static void plan_tunnel(struct planner *planner, const struct netstate_tunnel *w
 		planner_add_note(planner, PLAN_NOTE_TUNNEL_FOREIGN, want->network, want->name, NULL);
 		return;
 	}
+	if (have)
+		note_way(planner, want, have);
 	if (planner->memory->no_taps)
 		return;
 	if (!have || has_to_be_made_anew(want, have)) {

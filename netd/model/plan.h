@@ -130,6 +130,8 @@ enum plan_note_kind {
 	PLAN_NOTE_PROXY_ASIDE,		/* ProxyARP=, and the interface is not on a LAN that the network is a part of */
 	PLAN_NOTE_PROXY_TAKEN,		/* ProxyARP=, and an address of the network is the host's there, or its gateway's */
 	PLAN_NOTE_TUNNEL_FOREIGN,	/* somebody else's interface has the name of a network's tunnel */
+	PLAN_NOTE_TUNNEL_LOST,		/* the host has no route to one of the others */
+	PLAN_NOTE_TUNNEL_TIGHT,		/* what is sent to other hosts is larger than what the way there takes */
 	PLAN_NOTE_TABLE_OWNED,		/* another process owns the table: nothing at all can be done */
 	PLAN_NOTE_MAX_,
 };
@@ -148,11 +150,12 @@ struct plan_note {
 	bool harmless;			/* GUEST_ROUTE_FOREIGN: it leads the same way */
 	char network[NETWORK_NAME_SIZE];
 	char link[IFNAME_SIZE];
-	struct ip address;		/* ADDRESS_FOREIGN, ROUTE_*, GUEST_ROUTE_*: the destination; PROXY_TAKEN: that one */
+	struct ip address;		/* ADDRESS_FOREIGN, ROUTE_*, GUEST_ROUTE_*: the destination; PROXY_TAKEN, TUNNEL_LOST: that one */
 	uint8_t prefix_length;
 	struct ip own;			/* ROUTE_*, PROXY_*: the network's address that it is about */
 	uint8_t own_length;
 	uint32_t table;			/* ROUTE_TABLE */
+	uint32_t mtu, fitting_mtu;	/* TUNNEL_TIGHT: the network's, and what it may be */
 };
 
 struct plan {

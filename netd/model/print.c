@@ -302,6 +302,10 @@ static void print_tunnel(FILE *file, const struct netstate_tunnel *tunnel)
 	print_flag(file, "learning", tunnel->learning);
 	print_flag(file, "port-learning", tunnel->port_learning);
 	print_flag(file, "isolated", tunnel->isolated);
+	print_string(file, "way", tunnel->way);
+	print_number(file, "way-mtu", tunnel->way_mtu);
+	if (tunnel->lost.family)
+		fprintf(file, " lost=%s", IP_TEXT(&tunnel->lost));
 }
 
 static void print_remote(FILE *file, const struct netstate_remote *remote)
@@ -974,6 +978,12 @@ static void parse_tunnel(struct line *line, struct netstate_tunnel *tunnel)
 			tunnel->ttl = (uint8_t)read_number(line, value, 10, UINT8_MAX);
 		else if (is_key(word, "local", &value))
 			line->bad |= ip_parse(value, &tunnel->local) < 0;
+		else if (is_key(word, "lost", &value))
+			line->bad |= ip_parse(value, &tunnel->lost) < 0;
+		else if (is_key(word, "way", &value))
+			read_name(line, value, tunnel->way);
+		else if (is_key(word, "way-mtu", &value))
+			tunnel->way_mtu = (uint32_t)read_number(line, value, 10, UINT32_MAX);
 		else
 			line->bad = true;
 	}

@@ -32,6 +32,7 @@ host_at() {	# NAMESPACE NUMBER: its interface under0
 host_at host 1
 host_at hostb 2
 host_at hostc 3
+fails() { ! "$@"; }
 sees() { in_ns host busybox ping -c 1 -W 1 "$1" >/dev/null 2>&1; }
 wait_for 20 sees 192.0.2.2
 wait_for 20 sees 2001:db8::3
@@ -163,6 +164,25 @@ foreign() { [[ $(report lab problem) == *"interface gv-lab already that is not t
 if wait_for 10 foreign; then ip link del gv-lab; fi	# else it was quicker, and the second command failed
 repaired foreign
 
+# --- what the way takes -----------------------------------------------------------------------------------
+ip link set under0 mtu 1400
+tight() { [[ $(report lab problem) == *'packets of up to 1450 bytes'*'1350 is what passes by under0'*'say MTU=1350 on all hosts'* ]]; }
+check tight wait_for 30 tight
+equal tight-state degraded "$(state lab)"
+ip link set under0 mtu 1500
+check tight-no-more wait_for 30 settled
+equal tight-no-problem '' "$(report lab problem)"
+ip route add 192.0.2.2/32 dev under0 mtu 1300
+check tight-route wait_for 30 eval '[[ $(report lab problem) == *"1250 is what passes by under0"* ]]'
+ip route del 192.0.2.2/32
+check tight-route-no-more wait_for 30 settled
+ip addr del 192.0.2.1/24 dev under0
+lost() { [[ $(report lab problem) == *'no route to 192.0.2.2'* ]]; }
+check lost wait_for 30 lost
+ip addr add 192.0.2.1/24 dev under0
+check lost-no-more wait_for 30 settled
+check lost-no-more-through wait_for 30 through
+
 # --- it stays while nobody looks after it, and is taken up again -------------------------------------------
 ifindex=$(link gv-lab .ifindex)
 netd_stop
@@ -213,6 +233,28 @@ exec 7>&-
 for phase in more fewer; do
 	matches "live-uncut-$phase" "$phase sent [1-9][0-9]* lost 0 connects [1-9][0-9]* failed 0" "$(grep "^$phase " $tmp/out)"
 done
+
+# --- rules for guests' ports are about guests here ----------------------------------------------------------
+guard=('[Port]' DHCPGuard=yes RAGuard=yes)
+network lab '[Network]' Mode=nat 'Ports=p-*' '[Address]' Address=10.61.0.1/24 Address=fd61::1/64 '[Tunnel]' VNI=61 Remote=$over.2 Remote=$over.3 "${guard[@]}" MACBinding=yes
+there_network hostb lab '[Network]' Mode=bridge '[Tunnel]' VNI=61 Remote=$over.1 Remote=$over.3 "${guard[@]}"
+netd_reload
+there_client hostb reload >/dev/null
+guarded() { [ "$(in_ns "$1" ip -d -j link show dev "$2" | jq -r '.[0].group')" != default ]; }
+check guards-here wait_for 30 guarded host p-a1
+check guards-there wait_for 30 there_runs hostb
+check guards-not-tunnel fails guarded host gv-lab
+check guards-not-tunnel-there fails guarded hostb gv-lab
+# Leases and advertisements of the first host pass by the tunnel, and two Ethernet addresses are behind it.
+ip -n b1 addr flush dev eth0 scope global
+matches guards-lease '^10\.61\.0\.[0-9]+ 1450$' "$(lease_of b1)"
+in_ns b1 sh -c 'ip link set eth0 down; ip link set eth0 up'
+check guards-advertised wait_for 20 has6 b1
+ip -n b1 addr replace "$b1/24" dev eth0
+check guards-through wait_for 20 pings a1 "$b1"
+check guards-through-third wait_for 20 pings a1 "${c1% *}"
+here Remote=$over.2
+netd_reload
 
 # --- over IPv6 ---------------------------------------------------------------------------------------------
 over=2001:db8:

@@ -187,7 +187,7 @@ static void round_trip(void **state _unused_)
 		"service a gn-a hash=00000000deadbeef running\n"
 		"proxy wlan0 192.168.1.195 index=9 ours\n"
 		"proxy wlan0 fd00::5\n"
-		"tunnel gv-a index=7 net=a master=4 up vni=61 port=4789 mtu=1430 ttl=5 local=2001:db8::1 v6 listed learning port-learning isolated\n"
+		"tunnel gv-a index=7 net=a master=4 up vni=61 port=4789 mtu=1430 ttl=5 local=2001:db8::1 v6 listed learning port-learning isolated way=eth0 way-mtu=1500 lost=2001:db8::3\n"
 		"remote gv-a 2001:db8::2 index=7\n"
 		"remote gv-a 2001:db8::3 net=a\n"
 		"table different owned orphan foreign-owner handle=9 fingerprint=12 prefixes4=8,24 prefixes6=64,128\n";
@@ -207,7 +207,7 @@ static void bad_text(void **state _unused_)
 		"bridges x", "bridge", "bridge a-name-that-is-too-long", "bridge x frob", "bridge x index=", "bridge x mac=1",
 		"port x", "address gn-a", "address gn-a 10.0.0.1", "address gn-a 10.0.0.1/33", "element", "element source4/24 gn-a",
 		"element source4/24 gn-a fd00::", "element foo gn-a", "checksum gn-a", "checksum gn-a frob", "sysctl a", "sysctl a 1 2",
-		"proxy wlan0", "proxy wlan0 1.2.3", "proxy wlan0 1.2.3.4 frob", "tunnel", "tunnel a frob", "tunnel a vni=x", "tunnel a local=x", "remote a", "remote a 1.2.3", "remote a 1.2.3.4 frob", "shaper", "shaper a b", "shaper a rate=x", "element rate gn-a", "element rate gn-a : 5", "table", "table foo", "table equal prefixes4=33", "table equal prefixes6=129", "service a", "route 1.2.3.4",
+		"proxy wlan0", "proxy wlan0 1.2.3", "proxy wlan0 1.2.3.4 frob", "tunnel", "tunnel a frob", "tunnel a vni=x", "tunnel a local=x", "tunnel a lost=x", "remote a", "remote a 1.2.3", "remote a 1.2.3.4 frob", "shaper", "shaper a b", "shaper a rate=x", "element rate gn-a", "element rate gn-a : 5", "table", "table foo", "table equal prefixes4=33", "table equal prefixes6=129", "service a", "route 1.2.3.4",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {

@@ -462,7 +462,7 @@ static bool plan(struct machine *machine, size_t i, size_t last_act)
 	assert_int_equal(kernel_look_at_sysctls(&machine->kernel, &desired), 0);
 	assert_int_equal(kernel_look_at_shapers(&machine->kernel, &desired), 0);
 	assert_int_equal(kernel_look_at_proxies(&machine->kernel, &desired), 0);
-	kernel_look_at_remotes(&machine->kernel, &desired);
+	assert_int_equal(kernel_look_at_remotes(&machine->kernel, &desired), 0);
 	snapshot = machine->kernel.view.state;
 	snapshot.services = then.services;
 	snapshot.n_services = then.n_services;
