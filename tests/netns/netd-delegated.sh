@@ -180,16 +180,16 @@ client reload >/dev/null
 check one-again wait_for 30 waits
 
 # --- a real router, and real clients ------------------------------------------------------------------
-upstream() {	# PREFIX/LENGTH
+upstream() {	# PREFIX/LENGTH [INTERFACE PREFIX-THERE]
 	cat >$root/dhcpd.conf <<-S
 		default-lease-time 600;
 		preferred-lifetime 300;
-		subnet6 2001:db8:51::/64 { prefix6 ${1%/*} ${1%/*} /${1#*/}; }
+		subnet6 ${3-2001:db8:51::}/64 { prefix6 ${1%/*} ${1%/*} /${1#*/}; }
 	S
 	: >$root/dhcpd.leases
 	# A copy: a profile of AppArmor is for the path, and knows no such folders.
 	cp "$(command -v dhcpd)" $root/dhcpd
-	in_ns internet $root/dhcpd -6 -f -q -cf $root/dhcpd.conf -lf $root/dhcpd.leases -pf $root/dhcpd.pid --no-pid eth0 >>$root/dhcpd.log 2>&1 &
+	in_ns internet $root/dhcpd -6 -f -q -cf $root/dhcpd.conf -lf $root/dhcpd.leases -pf $root/dhcpd.pid --no-pid "${2-eth0}" >>$root/dhcpd.log 2>&1 &
 	upstream_pid=$!
 	wait_for 20 eval 'in_ns internet ss -Hlun "sport = :547" | grep -q .'
 }
@@ -219,6 +219,29 @@ if need real-dhcpcd dhcpd dhcpcd; then
 	dhcpcd -f $root/dhcpcd.conf -k up0 >>$root/dhcpcd.log 2>&1
 	check real-dhcpcd-over wait_for 30 waits
 	ended $dhcpcd_pid
+	ended $upstream_pid
+fi
+
+# systemd-networkd thinks that what it finds on a card of its own is its own: this one has nothing else to do. Without udev it starts
+# where /sys cannot be written.
+networkd=/usr/lib/systemd/systemd-networkd
+[ -x $networkd ] || networkd=/lib/systemd/systemd-networkd
+if need real-networkd dhcpd $networkd; then
+	ip link add wan0 type veth peer name eth1 netns internet
+	ip -n internet addr add 2001:db8:52::1/64 dev eth1 nodad
+	ip -n internet link set eth1 up
+	ip link set wan0 up
+	wait_for 30 eval 'ip -n internet link show dev eth1 | grep -q "state UP"'
+	upstream 2001:db8:1900::/56 eth1 2001:db8:52::
+	mkdir -p /run/systemd/network /run/systemd/netif
+	printf '%s\n' '[Match]' Name=wan0 '[Network]' DHCP=ipv6 IPv6AcceptRA=no '[DHCPv6]' WithoutRA=solicit UseAddress=no >/run/systemd/network/wan0.network
+	unshare --mount sh -c 'mount --bind /sys /sys && mount -o remount,ro,bind /sys && exec "$0"' $networkd >$root/networkd.log 2>&1 &
+	networkd_pid=$!
+	check real-networkd-comes wait_for 60 is_delegated 2001:db8:19
+	check real-networkd-made wait_for 30 made
+	check real-networkd-way-out wait_for 20 eval '[[ $(seen guest 2001:db8:51::1 7777) == 2001:db8:19* ]]'
+	ended $networkd_pid
+	check real-networkd-over wait_for 30 waits
 	ended $upstream_pid
 fi
 
