@@ -521,15 +521,15 @@ static void delegated_is_divided(void **state _unused_)
 	struct text text;
 
 	world_add(&world, "a", ASK);
-	world_add(&world, "b", ASK ":2");
+	world_add(&world, "b", ASK ":0");
 	world_add(&world, "c", "[Address]\nAddress=2001:db8:1:1::1/64\nAddress=delegated\n");
 	world_add(&world, "d", ASK ":4");
 	world_add(&world, "e", ASK);
 	/* Of four, one is written, one is asked for by number, and one is the host's other business. */
 	read_routes(DELEGATED("2001:db8:1::/62") "route 2001:db8:1:3::/64 table=254 dev=lan0\n", &snapshot);
 	world_build(&world, &snapshot);
-	check_delegated("the one that is left", &world, 0, "2001:db8:1::1");
-	check_delegated("by number", &world, 1, "2001:db8:1:2::1");
+	check_delegated("the one that is left", &world, 0, "2001:db8:1:2::1");
+	check_delegated("by number", &world, 1, "2001:db8:1::1");
 	for (size_t i = 2; i < 5; i++)
 		check_delegated("no place", &world, i, "-");
 	text_init(&text, buffer, sizeof(buffer));
@@ -548,7 +548,7 @@ static void delegated_is_divided(void **state _unused_)
 	read_routes(DELEGATED("2001:db8:1::/56"), &snapshot);
 	world_build(&world, &snapshot);
 	check_delegated("another number", &world, 1, "2001:db8:1:f::1");
-	check_delegated("the others stay", &world, 0, "2001:db8:1::1");
+	check_delegated("the others stay", &world, 0, "2001:db8:1:2::1");
 	check_delegated("there is one now", &world, 3, "2001:db8:1:4::1");
 	world_deinit(&world);
 }
