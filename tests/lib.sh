@@ -44,6 +44,28 @@ wait_for() {
 	done
 }
 
+# reap PID...: waits until these have ended, each for 120 s at the most ($reap_s), and returns the status of the last. What has not
+# ended by then hangs: that is said, and it is killed. The shell's own wait has no bound, so no suite uses it. Likewise a pipe with a
+# name is opened for both directions (<>): for one, that waits for whoever opens it for the other one.
+reap() {
+	local pid end pause status=0
+	for pid; do
+		end=$((SECONDS + ${reap_s:-120})) pause=0.001
+		while kill -0 "$pid"; do
+			if [ "$SECONDS" -ge "$end" ]; then
+				fail "hung-$(cat "/proc/$pid/comm")" "process $pid had not ended after ${reap_s:-120} s: $(tr '\0' ' ' <"/proc/$pid/cmdline")"
+				kill -KILL "$pid"
+				break
+			fi
+			read -rt $pause <> <(:)
+			pause=0.01
+		done
+		wait "$pid"
+		status=$?
+	done 2>/dev/null
+	return $status
+}
+
 # ended PID: ends a process that this suite started, and waits for it. A function that runs in the background is a copy
 # of this shell, with the program as its child: then both.
 ended() {
@@ -51,6 +73,6 @@ ended() {
 		pkill -P "$1"
 	fi
 	kill "$1" 2>/dev/null
-	wait "$1" 2>/dev/null
+	reap "$1"
 	:
 }

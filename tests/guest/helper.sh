@@ -90,7 +90,7 @@ capture_stop $tap_capture
 # A third user, whom no file allows: QEMU must fail, say why, and leave nothing.
 guest_start three 4203 virtio-net-pci 52:54:00:77:13:13 "$netdev_bridge"
 if wait_for 60 guest_ended three; then
-	wait "${guest_pid[three]}"
+	reap "${guest_pid[three]}"
 	equal refused-status 1 $?
 else
 	fail refused-status 'QEMU runs'

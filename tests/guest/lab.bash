@@ -207,7 +207,7 @@ guest_powerless() {
 
 guest_gone() {	# NAME: after its end
 	local fd=${guest_fd[$1]-}
-	wait "${guest_pid[$1]}" 2>/dev/null
+	reap "${guest_pid[$1]}"
 	[ -z "$fd" ] || exec {fd}<&-
 	unset "guest_pid[$1]" "guest_fd[$1]"
 }

@@ -52,7 +52,7 @@ netd_start() {
 }
 netd_kill() {
 	kill -9 $netd_pid
-	wait $netd_pid 2>/dev/null
+	reap $netd_pid
 }
 netd_state() { "$BIN/guestnet" status "${1:-default}" --json 2>/dev/null | jq -r '.[0].state'; }
 netd_running() { [ "$(netd_state "$@")" = running ]; }

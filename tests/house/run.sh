@@ -37,7 +37,7 @@ for kind in plain world; do
 		check $kind-$signal-started wait_for 20 test -e "$work/started"
 		check $kind-$signal-runs is_on
 		kill -$signal $pid
-		wait $pid 2>/dev/null
+		reap $pid
 		check $kind-$signal wait_for 30 is_over
 	done
 done

@@ -143,6 +143,12 @@ for option in $(grep -oE '"--[a-z-]+' helper/request.c | tr -d '"' | sort -u); d
 	check "manual-option$option" grep -q -- "$(sed 's/-/\\\\-/g' <<<"$option")" man/guestnet-bridge-helper.8
 done
 
+# --- No test hangs: the shell's own wait has no bound (reap has), nor has a pipe that is opened for one direction.
+suites=(tests/lib.sh tests/{netns,guest,vm,ctl,house}/*.{sh,bash})
+equal no-bare-wait '' "$(grep -snE '(^|[;&|{(]|do|then|else)[[:space:]]*wait([[:space:]);]|$)' "${suites[@]}" |
+	grep -vE '^tests/(lib.sh:.*wait "\$pid"$|vm/system.bash:.*wait \$qemu)')"
+equal no-one-way-pipes '' "$(grep -snE 'exec ([0-9]|\{[a-z_]+\})>"?\$?[^&]*(\.in|phases|say|talk|hold|watch)' "${suites[@]}")"
+
 # --- The README: first line, the two commands, files that exist.
 matches readme-first-line 'for virtual machines' "$(grep -m 1 . README.md)"
 for target in $(grep -ohE '(^ *(sudo )?|`(sudo )?|&& (sudo )?)make [a-z-]+' README.md SECURITY.md doc/*.md | sed 's/.*make //' | sort -u); do

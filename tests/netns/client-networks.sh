@@ -116,7 +116,7 @@ lease_line() { echo "$(($(date +%s) + 3600)) 52:54:00:00:00:0$1 10.91.0.7$1 $2 *
 timeout 60 $client leases lab --wait web >$tmp/waited & waiter=$!
 lease_line 1 db >>$root/state/dnsmasq/lab.leases
 lease_line 2 web >>$root/state/dnsmasq/lab.leases
-wait $waiter
+reap $waiter
 equal wait_status 0 $?
 equal wait_address 10.91.0.72 "$(cat $tmp/waited)"
 says wait_there 0 '^10.91.0.71$' leases --wait 52:54:00:00:00:01
@@ -165,7 +165,7 @@ undocumented=$(jq -r 'keys[]' $tmp/monitor.json | sort -u | comm -23 - <(documen
 equal monitor_documented '' "$undocumented"
 ip link del v0
 says repairs 0 'repairs +[1-9][0-9]* \(.*bridge-set [1-9]' status lab
-kill $text_pid $json_pid $one_pid 2>/dev/null; wait $text_pid $json_pid $one_pid 2>/dev/null
+kill $text_pid $json_pid $one_pid 2>/dev/null; reap $text_pid $json_pid $one_pid
 
 # --- Declaring: what is wrong changes nothing
 snapshot() { find $root/etc ! -name '*~' ! -path '*~/*' -type f | sort | xargs md5sum 2>/dev/null; }
@@ -339,7 +339,7 @@ before=$(rss)
 pids=()
 for ((i = 0; i < 200; i++)); do timeout 100 $client list --json >$tmp/many.$i 2>&1 & pids+=($!); done
 bad=0
-for pid in "${pids[@]}"; do wait $pid || bad=$((bad + 1)); done
+for pid in "${pids[@]}"; do reap $pid || bad=$((bad + 1)); done
 equal many 0 $bad
 equal many_same 1 "$(cat $tmp/many.* | jq -c '[.[].name]' | sort -u | wc -l)"
 cat >$tmp/mute.py <<'PY'
@@ -380,7 +380,7 @@ end.register(peer, 0)		# the end of the connection, which is seen without readin
 sys.exit(0 if end.poll(90000) else "not cut off")
 PY
 timeout 100 python3 $tmp/mute.py $root/run/bus.sock GetManagedObjects org.freedesktop.DBus.ObjectManager >$tmp/mute.out 2>&1 & mute=$!
-wait $mute
+reap $mute
 equal mute_cut_off '0 answered' "$? $(cat $tmp/mute.out)"
 timeout 100 python3 $tmp/mute.py $root/run/bus.sock Subscribe org.guestnet1.Manager >$tmp/mute.sub 2>&1 & mute=$!
 wait_for 20 test -s $tmp/mute.sub
@@ -402,5 +402,5 @@ bound=16384
 [[ ${SUITE_PREFIX-} != asan* ]] || bound=524288
 check small test $(($(rss) - before)) -lt $bound
 
-kill $netd_pid; wait $netd_pid
+kill $netd_pid; reap $netd_pid
 equal clean-exit 0 $?

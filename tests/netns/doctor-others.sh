@@ -39,7 +39,7 @@ equal dns-printed "kill $holder" "$(printed networks)"
 check dns-lease-meanwhile wait_for 20 gets_lease
 # The command it prints.
 do_printed networks
-wait $holder 2>/dev/null
+reap $holder
 passes dns-mended resolves
 # The three lines.
 client stop default

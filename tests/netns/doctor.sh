@@ -275,7 +275,7 @@ check broken-file-mended healthy_again
 
 # Without the daemon, what it would say is missing, and nothing else is wrong with a host that it has left alone.
 kill -9 $netd_pid
-wait $netd_pid 2>/dev/null
+reap $netd_pid
 asks=(card-loop card-lost card-owner card-trial checksum delegated dhcp-answer firewalls networks stray-card)
 equal unknown "${asks[*]/%/:skipped} " "$(found | tr ' ' '\n' | grep :skipped | tr '\n' ' ')"
 matches unknown-evidence '^every network is as its file says. guestnetd does not answer$' "$(evidence networks)"

@@ -726,7 +726,7 @@ test_daemon() {
 	done
 	refused daemon_deaf "$none" --uid $alice $helper_plain --br=br0
 	kill "${fillers[@]}" 2>/dev/null
-	wait "${fillers[@]}"
+	reap "${fillers[@]}"
 	daemon_stop
 }
 

@@ -165,7 +165,7 @@ qemu() {
 	setpriv "${as[@]}" -- qemu-system-x86_64 -machine none -nodefaults -display none -S -qmp stdio -netdev "$2" \
 		<$tmp/qmp.in >$tmp/qmp.out 2>$tmp/err &
 	qemu=$!
-	exec {qmp}>$tmp/qmp.in
+	exec {qmp}<>$tmp/qmp.in
 	echo '{"execute": "qmp_capabilities"}' >&$qmp
 	wait_for 60 answered_or_gone
 }
@@ -175,7 +175,7 @@ answered() { grep -q '"return"' $tmp/qmp.out || { cat $tmp/err; false; }; }
 # qemu_quit: has it end in order; $status is its exit status.
 qemu_quit() {
 	echo '{"execute": "quit"}' >&$qmp
-	wait $qemu
+	reap $qemu
 	status=$?
 	exec {qmp}>&-
 }
@@ -206,14 +206,14 @@ if need qemu qemu-system-x86_64; then
 	qemu --no-new-privs -- tap,id=n0,ifname=tap1,script=$ifup,downscript=$ifdown
 	equal qemu_killed_up "br7 up 1400 none fe 0" "$(state tap1)"
 	kill -KILL $qemu
-	wait $qemu 2>/dev/null
+	reap $qemu
 	exec {qmp}>&-
 	check qemu_killed_gone wait_for 20 no_taps
 
 	# The user owns the tap but may not put it anywhere: QEMU does not start, and says why.
 	tap tap0 user $alice
 	qemu --reuid $alice --regid $alice --clear-groups -- tap,id=n0,ifname=tap0,script=$ifup,downscript=no
-	wait $qemu
+	reap $qemu
 	equal qemu_refused_status 1 $?
 	exec {qmp}>&-
 	matches qemu_refused 'guestnet-ifup: failed to add interface tap0.*CAP_NET_ADMIN.*network script .* failed' "$(<$tmp/err)"

@@ -248,7 +248,7 @@ check bus-back wait_for 60 served
 check bus-back-works state_is lab running
 equal alive "$netd_pid" "$(busctl --json=short call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus GetConnectionUnixProcessID s org.guestnet1 | jq '.data[0]')"
 
-kill $netd_pid; wait $netd_pid
+kill $netd_pid; reap $netd_pid
 equal clean-exit 0 $?
 stop_bus
 

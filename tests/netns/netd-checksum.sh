@@ -115,7 +115,7 @@ for way in nft tc queue; do
 	for other in nft tc queue; do [ $other = $way ] || check $way-nothing-of-$other nothing_of $other; done
 	all_strict $way
 	# The daemon goes and comes.
-	kill -9 $netd_pid; wait $netd_pid 2>/dev/null
+	kill -9 $netd_pid; reap $netd_pid
 	check $way-killed-tolerant tolerant
 	start_netd
 	check_settled $way-restarted
@@ -242,7 +242,7 @@ check wrong-word wait_for 20 wrong
 # Down: nothing is left.
 network auto; reload
 check_settled back
-kill $netd_pid; wait $netd_pid
+kill $netd_pid; reap $netd_pid
 
 # What the kernel has refused is asked for again: by a pass that something else is the reason for, once a while has passed.
 read -r first second _ <<<"$offered"
@@ -261,7 +261,7 @@ if [ "$first" = nft ] && [ -n "$second" ]; then
 	equal again-reason-gone '' "$(status checksum_reason)"
 	check again-nothing-else nothing_of $second
 	check_settled again-settled
-	kill $netd_pid; wait $netd_pid
+	kill $netd_pid; reap $netd_pid
 	BIN=$complete
 fi
 check teardown netd --teardown

@@ -28,7 +28,7 @@ start_netd() {	# [OPTION...]: its messages are in $log
 	netd_pid=$!
 	wait_for 20 test -S $root/run/bus.sock
 }
-stop_netd() { kill $netd_pid; wait $netd_pid; }
+stop_netd() { kill $netd_pid; reap $netd_pid; }
 status() { client status "$1" --json 2>/dev/null | jq -r ".[0].$2 // \"\""; }
 is() { [ "$(status "$1" state)" = "$2" ]; }
 problem() { [[ "$(status "$1" problem)" == *"$2"* ]]; }
@@ -153,12 +153,12 @@ flow_begin() {
 	mkfifo $root/flow.in
 	ip netns exec guest python3 $root/flow.py <$root/flow.in >$root/flow.out &
 	flow_pid=$!
-	exec 9>$root/flow.in
+	exec 9<>$root/flow.in
 }
 flow_end() {
 	echo >&9
 	exec 9>&-
-	wait $flow_pid
+	reap $flow_pid
 	read -r lost sent <$root/flow.out
 	if [ "$lost" = 0 ] && [ "$sent" -gt 10 ]; then pass "$1"; else fail "$1" "lost $lost of $sent"; fi
 }
@@ -211,14 +211,14 @@ check exchanged wait_for 10 exchanged
 
 # Removed while it runs: rules, address and bridge go, the filter last. Then it comes again.
 extra_pid=$(cut -d' ' -f1 $root/run/dnsmasq/extra.pid)
-(ip -o monitor link address 9>&- >$root/monitor & echo $! >$root/monitor.pid; wait)&
-wait_for 5 test -s $root/monitor.pid
+ip -o monitor link address 9>&- >$root/monitor &
+monitor_pid=$!
 rm $etc/extra.network
 reload
 gone() { no_link br-extra && forgotten extra && ! nft list table inet guestnet | grep br-extra && plan_is_empty; }
 check removed wait_for 10 gone
 check removed-service sh -c "! kill -0 $extra_pid"
-kill "$(cat $root/monitor.pid)"
+ended $monitor_pid
 if grep -nE 'br-extra' $root/monitor | awk '/Deleted/ && /inet / { address = NR } /Deleted/ && !/inet/ { deleted = NR } END { exit !(deleted && (!address || address < deleted)) }'; then
 	pass removed-order
 else
@@ -288,7 +288,7 @@ start_netd_any() { log=$root/log.$((++n_start)); "$BIN/guestnetd" "${roots[@]}" 
 start_netd_any
 ro_said() { grep -qE "$root/state.*Read-only" $log || { client status n01 --json | grep -q "Read-only"; }; }
 check read-only-said wait_for 10 ro_said
-kill $netd_pid 2>/dev/null; wait $netd_pid 2>/dev/null
+kill $netd_pid 2>/dev/null; reap $netd_pid
 umount $root/state
 
 # No dnsmasq; one that ends at once; one that comes later. The rest of the network is up.

@@ -111,7 +111,7 @@ check live-restarted eval '[ "$(pid)" != "$before" ]'
 leases_has_web() { client leases lab --json | jq -e '.[] | select(.name == "web")'; }
 check leases-stay wait_for 20 leases_has_web
 before=$(pid)
-kill -9 $netd_pid; wait $netd_pid 2>/dev/null; rm -f $root/run/bus.sock
+kill -9 $netd_pid; reap $netd_pid; rm -f $root/run/bus.sock
 netd_start
 check restarted-settled wait_for 30 settled
 equal restarted-adopted "$before" "$(pid)"

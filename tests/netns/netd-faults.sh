@@ -55,14 +55,14 @@ check_works() { if wait_for 45 works; then pass "$1"; else fail "$1" "$(describe
 # beginning. The last round is one that the daemon lives through.
 nothing() { [ "$(services)" = 0 ] && [ "$(bridges)" = 0 ] && ! nft list tables | grep -q 'inet guestnet'; }
 clear_all() { netd --teardown >/dev/null 2>&1; nothing; }
-end_netd() { kill $netd_pid 2>/dev/null; wait $netd_pid 2>/dev/null; }
+end_netd() { kill $netd_pid 2>/dev/null; reap $netd_pid; }
 # LeakSanitizer does not work below ptrace.
 trace=(env "ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" strace -qq -o /dev/null -e)
 tracee() { cat /proc/$1/task/$1/children 2>/dev/null; }
 end_traced() {	# PID: of the tracer
 	local child=$(tracee $1)
 	[ -z "$child" ] || kill -9 $child
-	wait $1 2>/dev/null
+	reap $1
 }
 exec 3>&2 2>/dev/null		# the shell tells of each that was killed
 bad=0 rounds=0 killed=0
@@ -109,7 +109,7 @@ for n in 7 9 11 13 15 17 19 21 24; do
 	clear_all
 	start_netd "${trace[@]}" "inject=sendto:error=EPERM:when=$n"
 	if ! kill -0 $netd_pid 2>/dev/null; then	# it could not begin: what a service manager does then
-		wait $netd_pid
+		reap $netd_pid
 		start_netd
 	fi
 	# A way to complete checksums whose probe was refused is asked for again by a pass that something else is the reason for.
@@ -194,7 +194,7 @@ disturb() {
 	17) ip addr add 172.31.7.1/24 dev $bridge ;;
 	18) ip addr del 172.31.7.1/24 dev $bridge ;;
 	19) kill -HUP $netd_pid ;;
-	20) count_drops; kill -9 $netd_pid; wait $netd_pid; start_netd ;;
+	20) count_drops; kill -9 $netd_pid; reap $netd_pid; start_netd ;;
 	21) mv $etc/second.network $other ;;
 	22) mv $other $etc/second.network ;;
 	23)	# only the first of these events has room

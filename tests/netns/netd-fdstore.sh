@@ -46,5 +46,5 @@ no_bridge() { ! ip link show dev gn-default; }
 check still-works wait_for 10 no_bridge
 equal log '' "$(grep -iE 'error|owned|permitted' $root/log)"
 kill $keeper
-wait $keeper
+reap $keeper
 equal end 0 $?

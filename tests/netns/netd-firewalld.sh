@@ -28,7 +28,7 @@ start_firewalld() {
 	firewalld_pid=$!
 	wait_for 60 firewall-cmd --state
 }
-stop_firewalld() { kill $firewalld_pid; wait $firewalld_pid; }
+stop_firewalld() { kill $firewalld_pid; reap $firewalld_pid; }
 zone_of() { firewall-cmd --get-zone-of-interface=$bridge 2>&1; }
 in_zone() { [ "$(zone_of)" = "$1" ]; }
 

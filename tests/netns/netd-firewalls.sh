@@ -318,7 +318,7 @@ nft delete table inet closed
 check blocked-end wait_for 10 is running
 
 if [ -n "$idle_pid" ]; then
-	wait $idle_pid || fail idle "$(tail -n 3 $root/idle.log)"
+	reap_s=400 reap $idle_pid || fail idle "$(tail -n 3 $root/idle.log)"
 	cat $root/idle.log
 	cat "$RESULTS.idle" >>"$RESULTS"
 	rm -f "$RESULTS.idle"

@@ -40,7 +40,7 @@ open_flow() {	# NAME NAMESPACE PROTOCOL ADDRESS PORT
 		- "$3" "$4" "$5" "$tmp/$1" <>"$tmp/$1.in" 2>/dev/null &
 	flow_pid[$1]=$!
 }
-say() { printf '%s\n' "$2" >"$tmp/$1.in"; }				# NAME TEXT
+say() { printf '%s\n' "$2" 1<>"$tmp/$1.in"; }				# NAME TEXT
 heard() { grep -qx "$2" "$tmp/$1.got"; }				# NAME TEXT
 # What the server sees: "SOURCE > DESTINATION" and the payload of every packet.
 ip netns exec internet tcpdump -lnA -i eth0 'udp port 7778' >$root/wire 2>/dev/null &

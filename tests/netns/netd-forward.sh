@@ -191,7 +191,7 @@ ended $flow_pid
 # A restarted daemon takes the forwards over as they are.
 handle() { nft -j list tables | jq -r '.nftables[].table? | select(.name == "guestnet") | .handle'; }
 before=$(handle)
-kill -9 $netd_pid; wait $netd_pid 2>/dev/null; rm -f $root/run/bus.sock
+kill -9 $netd_pid; reap $netd_pid; rm -f $root/run/bus.sock
 netd_start
 check restarted wait_for 30 settled
 equal restarted-adopted "$before" "$(handle)"

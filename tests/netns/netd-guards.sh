@@ -84,7 +84,7 @@ wait_for 20 listens internet 7779
 mkfifo $root/phases
 in_ns web $flow flow 198.51.100.1 7779 <>$root/phases >$root/flow &
 flow_client=$!
-phase() { echo "$1" >$root/phases; }
+phase() { echo "$1" 1<>$root/phases; }
 reported() { grep -q "^$1 " $root/flow; }
 # What was forged before these guards were there has moved the host's idea of where the guest is.
 in_ns web busybox ping -c 1 -W 5 10.91.1.1 >/dev/null
@@ -205,7 +205,7 @@ check released wait_for 20 no_element address4 "${mac[evil]} . $evil"
 check released-one-element wait_for 20 grep -q 'delete element bridge guestnet address4' $root/monitor
 equal released-nothing-else "" "$(grep -vE 'element bridge guestnet (address4|address6)|probe|^# new generation' $root/monitor | grep guestnet)"
 kill $udhcpc $monitor 2>/dev/null
-wait $udhcpc $monitor 2>/dev/null
+reap $udhcpc $monitor
 drops released-source evil web udp ${mac[evil]} "$evil" 9 255.255.255.255 9
 ip -n evil addr flush dev eth0 scope global
 
@@ -219,7 +219,7 @@ ip link set port-evil group 0
 check group wait_for 20 as_planned
 drops group-source evil web udp ${mac[evil]} "$web" 9 255.255.255.255 9
 kill -KILL $netd_pid
-wait $netd_pid 2>/dev/null
+reap $netd_pid
 drops killed-source evil web udp ${mac[evil]} "$web" 9 255.255.255.255 9
 netd_start
 check restarted wait_for 30 as_planned

@@ -132,13 +132,13 @@ if driver apply "${nets[@]}" | grep -q owner=1; then
 	mkfifo $tmp/hold
 	driver hold "${nets[@]}" <$tmp/hold >$tmp/held & holder=$!
 	started+=($holder)
-	exec 9>$tmp/hold
+	exec 9<>$tmp/hold
 	check hold wait_for 10 grep -q passes= $tmp/held
 	nft flush ruleset 2>/dev/null
 	check owned-survives-flush nft list chain inet guestnet forward
 	nft insert rule inet guestnet forward accept 2>$tmp/error && fail owned-is-closed || pass owned-is-closed
 	matches second-owner 'table.owned' "$(driver plan "${nets[@]}" 2>&1)"
-	kill -9 $holder; wait $holder 2>/dev/null
+	kill -9 $holder; reap $holder
 	exec 9>&-
 	check orphan-stays nft list chain inet guestnet forward
 	matches adopted table-adopt "$(driver plan "${nets[@]}")"
@@ -163,7 +163,7 @@ fi
 # --- events -----------------------------------------------------------------------------------------
 mkfifo $tmp/watch
 driver watch <$tmp/watch >$tmp/events & started+=($!)
-exec 8>$tmp/watch
+exec 8<>$tmp/watch
 check watch wait_for 10 grep -q ready $tmp/events
 ip link add gn-z type bridge
 check event-link wait_for 10 grep -q 'dirty=[0-9a-f]*[13579bdf] ' $tmp/events
@@ -177,7 +177,7 @@ exec 8>&-
 mkfifo $tmp/watch2
 QUEUE=2304 driver watch <$tmp/watch2 >$tmp/lost & watcher=$!
 started+=($watcher)
-exec 8>$tmp/watch2
+exec 8<>$tmp/watch2
 wait_for 10 grep -q ready $tmp/lost
 kill -STOP $watcher
 for n in 1 2 3 4 5 6 7 8 9 10 11 12; do ip link add gn-z type bridge; ip link del gn-z; done
@@ -187,7 +187,7 @@ exec 8>&-
 # The queue has been full: what was dropped is known when it has been read to the end, however often it is read until then.
 mkfifo $tmp/watch3
 driver congest <$tmp/watch3 >$tmp/congested & started+=($!)
-exec 8>$tmp/watch3
+exec 8<>$tmp/watch3
 wait_for 10 grep -q ready $tmp/congested
 for n in $(seq 1000); do echo "addr add 10.70.0.1/32 dev lo"; echo "addr del 10.70.0.1/32 dev lo"; done | ip -batch -
 echo >&8

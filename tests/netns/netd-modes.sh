@@ -102,7 +102,7 @@ wait_for 20 listens internet 7778
 mkfifo $tmp/flow.in
 in_ns gn "$world/tools/netd-flow" flow 198.51.100.1 7778 <>$tmp/flow.in >$tmp/flow.out 2>&1 &
 flow_pid=$!
-phase() { echo "$1" >$tmp/flow.in; }
+phase() { echo "$1" 1<>$tmp/flow.in; }
 phase quiet
 check uplink-before reaches gr 198.51.100.1 7777
 phase uplink

@@ -90,7 +90,7 @@ bus_start
 start_resolved
 check bus-back wait_for 60 told_all
 
-kill $netd_pid; wait $netd_pid 2>/dev/null
+kill $netd_pid; reap $netd_pid
 ended $resolved_pid
 ended $bus_pid
 grep -E 'ERROR: |runtime error' $root/log && fail log "$(grep -E 'ERROR: |runtime error' $root/log | head -3)"

@@ -148,7 +148,7 @@ for ((i = 0; i < 64; i++)); do
 	as $carol create n$i >"$tmp/create.$i" 2>&1 &
 	pids+=($!)
 done
-wait "${pids[@]}"
+reap "${pids[@]}"
 equal parallel 3 "$(there $carol)"
 equal parallel-files 3 "$(ls $own/$carol.*.network | wc -l)"
 equal parallel-told '3 61' "$(grep -l 'is yours' $tmp/create.* | wc -l) $(grep -l 'has all the 3 networks of its own that .*:3 allows' $tmp/create.* | wc -l)"

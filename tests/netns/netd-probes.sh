@@ -80,7 +80,7 @@ for address in $(link_local); do
 	sweeps+="$! "
 done
 # shellcheck disable=SC2086 # a list
-wait $sweeps
+reap $sweeps
 equal link-local-sweep '' "$(cat $root/sweep)"
 equal link-local-refused refused "$(in_ns a1 $probe ask tcp - 0 "$own%eth0" 2222 x)"
 equal link-local-udp refused "$(in_ns a1 $probe ask udp - 0 "$own%eth0" 2222 x)"

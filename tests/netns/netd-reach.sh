@@ -239,7 +239,7 @@ open_flow() {	# NAME NAMESPACE PROTOCOL ADDRESS PORT
 		while IFS= read -r line; do printf "%s\n" "$line" >&5; done' \
 		- "$3" "$4" "$5" "$tmp/$1" <>"$tmp/$1.in" >/dev/null 2>&1 3>&- 7>&- &
 }
-say() { printf '%s\n' "$2" >"$tmp/$1.in"; }
+say() { printf '%s\n' "$2" 1<>"$tmp/$1.in"; }
 heard() { grep -qx "$2" "$tmp/$1.got"; }
 talks() { say "$1" "$2"; wait_for 2 heard "$1" "$2"; }
 flows=(one one6 one-lan two two6 in in6 out-of-far forward)

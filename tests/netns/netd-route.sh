@@ -141,7 +141,7 @@ check bridge-gone-works wait_for 20 reaches behind 198.51.100.1 7777
 ip addr flush dev gn-f scope global
 check addresses-gone wait_for 20 whole
 equal addresses-gone-works 10.50.0.9 "$(seen behind 10.97.1.5 7777)"
-kill -9 $netd_pid; wait $netd_pid 2>/dev/null; rm -f $root/run/bus.sock
+kill -9 $netd_pid; reap $netd_pid; rm -f $root/run/bus.sock
 ip monitor route >$tmp/events &
 events_pid=$!
 netd_start

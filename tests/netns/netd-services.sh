@@ -28,7 +28,7 @@ end_all() {
 	local pid
 	pid=$(service_pid)
 	kill $netd_pid
-	wait $netd_pid 2>/dev/null
+	reap $netd_pid
 	kill "$pid"
 	wait_for 20 test ! -d "/proc/$pid"
 }

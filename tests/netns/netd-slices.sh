@@ -152,7 +152,7 @@ sent_first() {	# ID NETWORK TYPES COMMAND...
 		wait_for 30 traced
 		if [ $try = 1 ]; then mended "$id" "$2" "${@:4}"; else "${@:4}" && wait_for 30 whole; fi
 		kill $tracer
-		wait $tracer 2>/dev/null
+		reap $tracer
 		first=$(grep -o 'nlmsg_type=[A-Z_0-9]*' $root/sent | head -n 1)
 		[[ $first =~ ^nlmsg_type=($types)$ ]] && break
 	done
@@ -314,7 +314,7 @@ slowly() {	# COMMAND...
 	traced() { [ "$(awk '/^TracerPid/ { print $2 }' /proc/$netd_pid/status)" = $tracer ]; }
 	wait_for 30 traced && "$@"
 	kill $tracer
-	wait $tracer 2>/dev/null
+	reap $tracer
 	:
 }
 while_it_looks() {
@@ -362,7 +362,7 @@ under_noise() {
 			wait_for 30 has_address gn-wy 10.69.1.1 && wait_for 30 has_address gn-p2 10.66.1.1 || break
 	done
 	kill $noise
-	wait $noise 2>/dev/null
+	reap $noise
 	ip addr flush dev up0 to 203.0.113.0/24
 }
 mended during-noise rt slowly under_noise
@@ -378,7 +378,7 @@ refused_once() {	# N COMMAND...
 	wait_for 30 traced && "$@"
 	wait_for 30 idle
 	kill $tracer
-	wait $tracer 2>/dev/null
+	reap $tracer
 	:
 }
 names=(rt is p1 wy fw pt)

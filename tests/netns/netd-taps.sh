@@ -89,7 +89,7 @@ check taken-back wait_for 30 kept tap0 'alice  true'
 check taken-settled wait_for 30 settled
 # The daemon dies in between; what was done meanwhile is undone by the next one.
 kill -9 $netd_pid
-wait $netd_pid 2>/dev/null
+reap $netd_pid
 ip link del tap1
 ip link set tap0 nomaster down
 netd_start

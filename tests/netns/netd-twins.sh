@@ -84,7 +84,7 @@ ip link del port-two
 check ip-over wait_for 20 is running
 equal ip-over-problem '' "$(status problem)"
 
-kill $netd_pid; wait $netd_pid 2>/dev/null
+kill $netd_pid; reap $netd_pid
 ended $journal_pid
 grep -E 'ERROR: |runtime error' $root/log && fail log "$(grep -E 'ERROR: |runtime error' $root/log | head -3)"
 exit 0

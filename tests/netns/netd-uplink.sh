@@ -47,7 +47,7 @@ netd_start
 mkfifo $root/phases
 "$world/tools/netd-flow" flow 192.0.2.1 7000 <$root/phases >$root/flow &
 flow_pid=$!
-exec 7>$root/phases
+exec 7<>$root/phases
 echo before >&7
 busybox usleep 100000
 echo move >&7
@@ -103,7 +103,7 @@ ip link set eth1 up; ip link set other up
 ip link set eth1 master br0
 
 # The daemon comes and goes; then everything goes back.
-kill -9 $netd_pid; wait $netd_pid 2>/dev/null
+kill -9 $netd_pid; reap $netd_pid
 equal left-alone-when-killed kept "$(phase)"
 check left-bridged bridged
 netd_start 7>&-
@@ -117,7 +117,7 @@ check stop-flow wait_for 10 ping4
 check stop-ra wait_for 20 has_ra
 echo end >&7
 exec 7>&-
-wait $flow_pid
+reap $flow_pid
 cat $root/flow
 
 # On trial: somebody has to say that it is good.
@@ -165,7 +165,7 @@ fi
 
 # Killed at each step of the move; what comes after completes it.
 lan ConfirmTimeout=10s Autostart=yes
-end_netd() { kill $netd_pid 2>/dev/null; wait $netd_pid 2>/dev/null; }
+end_netd() { kill $netd_pid 2>/dev/null; reap $netd_pid; }
 end_netd
 clear_all() { "$BIN/guestnetd" "${roots[@]}" --teardown >>$root/log 2>&1; wait_for 10 restored; }
 trace=(env "ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" strace -f -qq -o /dev/null -e)
@@ -184,7 +184,7 @@ for point in openat:lan.card.new rename:1 sendto:12 sendto:18 sendto:24 sendto:3
 	kill -0 $pid || killed=$((killed + 1))
 	child=$(cat /proc/$pid/task/$pid/children)
 	[ -z "$child" ] || kill -9 $child
-	wait $pid
+	reap $pid
 	[ -e $root/run/lan.card ] && between=$((between + 1))
 	rm -f $root/run/bus.sock
 	netd_start
@@ -210,7 +210,7 @@ for n in 20 26 32 38 44 50; do
 	over() { ! kill -0 $pid || [ -S $root/run/bus.sock ]; }
 	wait_for 20 over
 	if ! kill -0 $pid; then
-		wait $pid
+		reap $pid
 		rm -f $root/run/bus.sock
 		"${trace[@]}" "trace=none" "$BIN/guestnetd" "${roots[@]}" >>$root/log 2>&1 &
 		pid=$!
@@ -221,7 +221,7 @@ for n in 20 26 32 38 44 50; do
 	fi
 	child=$(cat /proc/$pid/task/$pid/children)
 	[ -z "$child" ] || kill $child
-	wait $pid
+	reap $pid
 done
 exec 2>&8 8>&-
 equal refused-converges 0 $bad
@@ -239,7 +239,7 @@ begin_trial() {
 }
 begin_trial
 check trial-begun bridged
-kill -9 $netd_pid; wait $netd_pid 2>/dev/null
+kill -9 $netd_pid; reap $netd_pid
 rm -f $root/run/bus.sock
 wait_for 5 eval "[ \$(cut -d. -f1 /proc/uptime) -gt $(($(cut -d. -f1 /proc/uptime) + 1)) ]"
 netd_start

@@ -67,7 +67,7 @@ netd_start() {
 netd_stop() { ended $netd_pid; }
 netd_kill() {
 	kill -9 $netd_pid
-	wait $netd_pid 2>/dev/null
+	reap $netd_pid
 	:
 }
 netd_reload() {
@@ -85,7 +85,7 @@ bus_start() {
 }
 bus_stop() {
 	kill -9 $bus_pid
-	wait $bus_pid 2>/dev/null
+	reap $bus_pid
 	rm -f $root/bus
 }
 guest() {

@@ -208,7 +208,7 @@ part_queues() {
 	check queues-each-works wait_for 20 learned
 	# Nobody else gets a queue of it.
 	equal queues-not-stolen EPERM "$(setpriv --reuid=$bob --regid=$bob --clear-groups $world/tools/fake-vmm steal "$tap")"
-	kill $holder; wait $holder 2>/dev/null
+	kill $holder; reap $holder
 	check queues-gone wait_for 20 no_taps
 	# One that is no more than one is an ordinary tap.
 	matches queues-one '"queues":1,"flags":20482' "$($as $world/tools/guestnet exec default --queues 1 --mac $mac -- \
@@ -332,7 +332,7 @@ part_cold() {
 	equal cold-socket '0 gn-default' "$reply_status $(master "$reply_tap")"
 	release cold; release cold-socket
 	# The socket is the service manager's, and stays.
-	kill $netd_pid; wait $netd_pid 2>/dev/null
+	kill $netd_pid; reap $netd_pid
 	check cold-socket-stays test -S $tap_socket
 	rm -f $tap_socket $run/bus.sock
 }
@@ -358,7 +358,7 @@ part_parallel() {
 		equal "$id-refused" 56 "$(cat $tmp/many.*.out | grep -c 'has all the 8 taps')"
 		equal "$id-taps" 8 "$(taps | wc -l)"
 		kill "${pids[@]}" 2>/dev/null
-		wait "${pids[@]}" 2>/dev/null
+		reap "${pids[@]}"
 		check "$id-gone" wait_for 60 no_taps
 	}
 	many parallel-socket $helper_plain
@@ -408,7 +408,7 @@ part_hostile() {
 	served hostile-idle-others --uid $bob $helper_plain --br=default
 	all_closed() { [ "$(grep -c closed $tmp/idle.out)" = 96 ]; }
 	check hostile-idle-ends wait_for 60 all_closed
-	kill $idle; wait $idle 2>/dev/null
+	kill $idle; reap $idle
 	after hostile-idle
 	# One that is stopped in the middle holds its place, and its helper, no longer than any.
 	"$launch" --uid $alice $helper_plain --br=default <>$tmp/idle.in >/dev/null 2>&1 &
@@ -417,7 +417,7 @@ part_hostile() {
 	hold hostile --uid $bob $helper_plain --br=default
 	equal hostile-stopped-others '0 true' "$reply_status $reply_fd"
 	release hostile
-	kill -KILL $i; wait $i 2>/dev/null
+	kill -KILL $i; reap $i
 	after hostile-stopped
 	check hostile-daemon-lives kill -0 $netd_pid
 	stop_netd

@@ -32,7 +32,7 @@ netd_pid=$!
 running() { [ "$("$BIN/guestnet" status --json 2>/dev/null | jq -r '[.[].state] | unique | join(" ")' 2>/dev/null)" = running ]; }
 wait_for 30 running || { fail daemon "$(tail -n 3 $root/log)"; exit 1; }
 kill -9 $netd_pid
-wait $netd_pid 2>/dev/null
+reap $netd_pid
 
 mkdir -p /run/netns
 # Ports have shorter names than bridges: what is left of a longer one must not be compared.

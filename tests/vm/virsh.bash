@@ -160,7 +160,7 @@ twins_run() {
 	row net-port-dumpxml
 	theirs net-port-delete theirs 5d744f21-ba4a-4d6e-bdb2-30a35ff3207d
 	instead net-port-delete
-	kill $holder; wait $holder 2>/dev/null
+	kill $holder; reap $holder
 	wait_for 20 no_ports
 	theirs net-port-list theirs
 	their_more=$(grep -c . $work/theirs.out) our_more=$(our_ports)
@@ -189,7 +189,7 @@ twins_run() {
 	our_turn() { ours net-destroy ours; ours net-start ours; both_events $work/ours.events; }
 	wait_for 60 their_turn
 	wait_for 60 our_turn
-	kill $waiter $follower; wait $waiter $follower 2>/dev/null
+	kill $waiter $follower; reap $waiter $follower
 	their_more=$(events $work/theirs.events) our_more=$(events $work/ours.events)
 	row net-event
 	theirs net-destroy theirs

@@ -17,4 +17,4 @@ pid=$!
 own() { [ "$(readlink /proc/$pid/ns/net)" != "$(readlink /proc/self/ns/net)" ]; }
 wait_for 60 own
 for phy in phy0 phy1; do iw phy $phy set netns $pid; done
-wait $pid
+reap_s=600 reap $pid
