@@ -407,8 +407,8 @@ static void check_checksum(struct doctor *doctor)
 	for (size_t i = 0; i < doctor->reports.n; i++) {
 		const struct report *report = &doctor->reports.items[i];
 
-		/* Where no addresses are given out there is nothing to complete, and the daemon says so. */
-		if (is_running(report) && strcmp(report->checksum, "off") == 0 && strncmp(report->checksum_reason, "no IPv4", 7) != 0)
+		/* "none" where no addresses are given out: there is nothing to complete. */
+		if (is_running(report) && strcmp(report->checksum, "off") == 0)
 			doctor_add(doctor, VERDICT_PROBLEM,
 				"network %s: nothing completes the checksums of DHCP replies here; a guest on vhost or veth "
 			    "whose client reads raw frames gets no lease", report->name);

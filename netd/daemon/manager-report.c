@@ -136,7 +136,9 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 	report_addresses(&managed->network, choice, ret_report);
 	print_names(manager, managed, ret_report->names, sizeof(ret_report->names));
 	ret_report->forwarding = needed_forwarding(managed, choice);
-	ret_report->checksum = checksum_strategy_name(checksums_in_force(&manager->checksums, &managed->network, choice));
+	/* Where nothing has to be done that is no lack. */
+	ret_report->checksum = !desired_needs_checksum(&managed->network, choice) ? "none" :
+			       checksum_strategy_name(checksums_in_force(&manager->checksums, &managed->network, choice));
 	checksums_explain(&manager->checksums, &managed->network, choice, ret_report->checksum_reason,
 			  sizeof(ret_report->checksum_reason));
 }

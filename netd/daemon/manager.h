@@ -33,7 +33,7 @@ struct network_report {
 	const char (*uplinks)[IFNAME_SIZE];	/* the ways out that its file names; none: all */
 	size_t n_uplinks;
 	const char *uplink_state;	/* how its network card is; "" without one, or when it is not to be up */
-	const char *checksum;		/* the strategy in force; "" for a network that cannot be */
+	const char *checksum;		/* the strategy in force, "none" where none is needed; "" for a network that cannot be */
 	const char *forwarding;		/* what the host must forward for it: "ipv4", "ipv6", "ipv4 ipv6" or "" */
 	char bandwidth[128];		/* the rates of its file, in words; "" for none */
 	char tunnel[256];		/* its way to other hosts, in words; "" for none */

@@ -227,6 +227,11 @@ mkdir -p $root/etc/networks/default.network.d
 printf '[Network]\nDHCPChecksum=off\n' >$root/etc/networks/default.network.d/off.conf
 "$BIN/guestnet" reload
 planted checksum checksum:problem 'nothing completes the checksums of DHCP replies here; a guest on vhost or veth'
+# Where no addresses are given out there are no replies.
+printf '[Network]\nDHCPChecksum=off\n[DHCP]\nEnable=no\n' >$root/etc/networks/default.network.d/off.conf
+"$BIN/guestnet" reload
+equal checksum-unneeded none "$("$BIN/guestnet" status default --json | jq -r '.[0].checksum')"
+check checksum-unneeded-well healthy_again
 rm -r $root/etc/networks/default.network.d
 "$BIN/guestnet" reload
 check checksum-mended healthy_again
