@@ -84,5 +84,5 @@ $(NETD_FILE_TESTS:%=$(OBJ)/tests/unit/%): $(OBJ)/tests/unit/%: $(OBJ)/tests/unit
 # The system bus, with a real one.
 NETD_BUS_TESTS := test-systembus
 $(NETD_BUS_TESTS:%=$(OBJ)/tests/unit/%): $(OBJ)/tests/unit/%: $(OBJ)/tests/unit/%.o \
-		$(call objects,netd/daemon/systembus.c $(LIB_SOURCES))
+		$(call objects,netd/daemon/systembus.c netd/daemon/log.c $(LIB_SOURCES))
 	$(link) -pie $(call pkg_flags,--libs,cmocka libsystemd)

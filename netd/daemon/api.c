@@ -19,7 +19,6 @@
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-id128.h>
-#include <systemd/sd-journal.h>
 #include <unistd.h>
 
 #include "../../lib/fd.h"
@@ -28,6 +27,7 @@
 #include "activation.h"
 #include "dryrun.h"
 #include "gate.h"
+#include "log.h"
 #include "news.h"
 #include "objects.h"
 
@@ -121,9 +121,8 @@ static int verify_change(struct peer *peer, sd_bus_message *message, enum access
 					 "network %s is uid %u's own: uid %u may not do what action " ACTION_PREFIX "%s is about, root and members of the group guestnet may",
 					 STR_ESCAPED(network), owner, peer->uid, objects_access_name(access));
 	r = own_verify(&peer->api->own, sd_bus_get_fd(peer->bus), network, act, &failure);
-	sd_journal_send("MESSAGE=uid %u %s do %s to network %s of its own%s%s", peer->uid, r < 0 ? "may not" : "may",
-			sd_bus_message_get_member(message), network, r < 0 ? ": " : "", failure.text, "PRIORITY=%d", r < 0 ? 4 : 6,
-			"NETWORK=%s", network, NULL);
+	log_say(r < 0 ? 4 : 6, network, NULL, "uid %u %s do %s to network %s of its own%s%s", peer->uid, r < 0 ? "may not" : "may",
+		sd_bus_message_get_member(message), network, r < 0 ? ": " : "", failure.text);
 	return r < 0 ? sd_bus_error_setf(error, API_DENIED, "%s", failure.text) : 0;
 }
 

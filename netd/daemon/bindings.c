@@ -13,12 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-journal.h>
 
 #include "../../lib/str.h"
 #include "../kernel/dump.h"
 #include "../kernel/neighbours.h"
 #include "../model/siphash.h"
+#include "log.h"
 #include "replace.h"
 
 void bindings_deinit(struct bindings *bindings)
@@ -158,8 +158,7 @@ static int add_learnt(struct kernel *kernel, struct bindings *fresh, const struc
 		return 0;
 	if (r < 0)
 		return r;
-	sd_journal_send("MESSAGE=port %s of %s is bound to " MAC_FORMAT, port->name, port->bridge, MAC_BYTES(mac), "PRIORITY=6",
-			"BRIDGE=%s", port->bridge, NULL);
+	log_say(6, NULL, port->bridge, "port %s of %s is bound to " MAC_FORMAT, port->name, port->bridge, MAC_BYTES(mac));
 	return add(fresh, port->ifindex, port->name, port->bridge, &mac);
 }
 
@@ -211,7 +210,7 @@ int bindings_update(struct bindings *bindings, struct kernel *kernel, const stru
 		return 0;
 	}
 	if (!only_look && save(&fresh, options) < 0)
-		sd_journal_send("MESSAGE=cannot write %s/bindings: %m", options->run_root, "PRIORITY=4", NULL);
+		log_say(4, NULL, NULL, "cannot write %s/bindings: %m", options->run_root);
 	bindings_deinit(bindings);
 	*bindings = fresh;
 	return 0;

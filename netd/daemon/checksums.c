@@ -17,7 +17,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <systemd/sd-journal.h>
 
 #include "../../lib/clock.h"
 #include "../../lib/str.h"
@@ -25,6 +24,7 @@
 #include "../kernel/queue.h"
 #include "../model/desired.h"
 #include "../model/print.h"
+#include "log.h"
 
 #define STRICT_CLIENTS	"DHCP replies leave with unfinished checksums: guests behind veth or vhost whose DHCP client reads raw frames and verifies them get no address"
 
@@ -72,8 +72,7 @@ static void ask_again(struct checksums *checksums)
 static void rule_out(struct checksums *checksums, enum checksum_strategy strategy, const char *reason)
 {
 	if (strcmp(checksums->reasons[strategy], reason) != 0)
-		sd_journal_send("MESSAGE=checksums of DHCP replies: %s is not possible: %s", checksum_strategy_name(strategy),
-				reason, "PRIORITY=5", NULL);
+		log_say(5, NULL, NULL, "checksums of DHCP replies: %s is not possible: %s", checksum_strategy_name(strategy), reason);
 	snprintf(checksums->reasons[strategy], sizeof(checksums->reasons[strategy]), "%s", reason);
 	checksums->states[strategy] = CHECKSUM_IMPOSSIBLE;
 	checksums->ask_at_us[strategy] = clock_us() + backoff_us(ASK_AGAIN_US, checksums->n_refusals[strategy]);

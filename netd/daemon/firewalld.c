@@ -18,10 +18,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-journal.h>
 
 #include "../../lib/str.h"
 #include "../../lib/util.h"
+#include "log.h"
 
 #define BUS_NAME	"org.fedoraproject.FirewallD1"
 #define BUS_PATH	"/org/fedoraproject/FirewallD1"
@@ -80,7 +80,7 @@ static void say_problem(struct binding *binding, const char *text)
 	free(binding->problem);
 	binding->problem = *text ? strdup(text) : NULL;
 	if (binding->problem)
-		sd_journal_send("MESSAGE=%s", binding->problem, "PRIORITY=4", "BRIDGE=%s", binding->bridge, NULL);
+		log_say(4, NULL, binding->bridge, "%s", binding->problem);
 	binding->firewalld->changed(binding->firewalld->data);
 }
 
@@ -99,8 +99,8 @@ static int on_added(sd_bus_message *message, void *data, sd_bus_error *error _un
 	}
 	if (strstr(wrong->message ?: "", "INVALID_ZONE") && !binding->fallback) {
 		if (!binding->firewalld->said_fallback)
-			sd_journal_send("MESSAGE=firewalld knows no zone " ZONE " (firewall-cmd --reload lets it look for new ones): " ZONE_FALLBACK " is used instead",
-					"PRIORITY=5", NULL);
+			log_say(5, NULL, NULL,
+				"firewalld knows no zone " ZONE " (firewall-cmd --reload lets it look for new ones): " ZONE_FALLBACK " is used instead");
 		binding->firewalld->said_fallback = true;
 		binding->fallback = true;
 		binding->told = false;
@@ -148,7 +148,7 @@ static void settle(struct binding *binding)
 		r = sd_bus_call_async(bus, &binding->slot, message, binding->wanted ? on_added : on_removed, binding,
 				      TIMEOUT_US);
 	if (r < 0)
-		sd_journal_send("MESSAGE=cannot ask firewalld about %s: %s", binding->bridge, strerror(-r), "PRIORITY=4", NULL);
+		log_say(4, NULL, NULL, "cannot ask firewalld about %s: %s", binding->bridge, strerror(-r));
 }
 
 static void drop_unwanted(struct firewalld *firewalld)
@@ -190,7 +190,7 @@ static void on_connected(void *data, sd_bus *bus)
 					  on_reloaded, NULL, firewalld);
 
 	if (r < 0)
-		sd_journal_send("MESSAGE=cannot watch firewalld: %s", strerror(-r), "PRIORITY=4", NULL);
+		log_say(4, NULL, NULL, "cannot watch firewalld: %s", strerror(-r));
 }
 
 static void on_disconnected(void *data)

@@ -16,10 +16,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-journal.h>
 
 #include "../../lib/limits.h"
 #include "../../lib/util.h"
+#include "log.h"
 #include "objects.h"
 
 #define POLKIT			"org.freedesktop.PolicyKit1"
@@ -282,10 +282,9 @@ static int on_name(sd_bus_message *message, void *data _unused_, sd_bus_error *e
 	uint32_t answer = 0;
 
 	if (why)
-		sd_journal_send("MESSAGE=the system bus does not give us the name " API_NAME ": %s", why->message ?: why->name,
-				"PRIORITY=4", NULL);
+		log_say(4, NULL, NULL, "the system bus does not give us the name " API_NAME ": %s", why->message ?: why->name);
 	else if (sd_bus_message_read(message, "u", &answer) >= 0 && answer != 1 && answer != 4)
-		sd_journal_send("MESSAGE=another process has the name " API_NAME " on the system bus", "PRIORITY=4", NULL);
+		log_say(4, NULL, NULL, "another process has the name " API_NAME " on the system bus");
 	return 0;
 }
 
@@ -297,7 +296,7 @@ static void on_connected(void *data, sd_bus *bus)
 	if (r >= 0)
 		r = sd_bus_request_name_async(bus, &gate->name_slot, API_NAME, 0, on_name, gate);
 	if (r < 0)
-		sd_journal_send("MESSAGE=cannot serve " API_NAME " on the system bus: %s", strerror(-r), "PRIORITY=4", NULL);
+		log_say(4, NULL, NULL, "cannot serve " API_NAME " on the system bus: %s", strerror(-r));
 }
 
 static void on_disconnected(void *data)

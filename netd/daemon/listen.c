@@ -18,11 +18,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <systemd/sd-journal.h>
 
 #include "../model/dnsmasq.h"
 #include "../model/ip.h"
 #include "holder.h"
+#include "log.h"
 
 #define PORT_DNS	53
 #define PORT_DHCP	67
@@ -213,10 +213,8 @@ void listen_try(struct managed *managed, const struct subnet_choice *choice, uns
 		if (before & part)
 			continue;
 		tell_taken(managed, &taken, part);
-		sd_journal_send("MESSAGE=network %s: %s", network->name, managed->withheld_problem, "PRIORITY=4",
-				"NETWORK=%s", network->name, "BRIDGE=%s", network->bridge, NULL);
+		log_say(4, network->name, network->bridge, "network %s: %s", network->name, managed->withheld_problem);
 	}
 	if (before && !managed->withheld)
-		sd_journal_send("MESSAGE=network %s: the ports of its services are free again", network->name, "PRIORITY=5",
-				"NETWORK=%s", network->name, "BRIDGE=%s", network->bridge, NULL);
+		log_say(5, network->name, network->bridge, "network %s: the ports of its services are free again", network->name);
 }

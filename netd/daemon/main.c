@@ -25,6 +25,7 @@
 #include "activation.h"
 #include "api.h"
 #include "child.h"
+#include "log.h"
 #include "manager.h"
 #include "paths.h"
 #include "systembus.h"
@@ -194,7 +195,7 @@ static int be_alone(uid_t service_uid)
 		other = (struct ucred){ .uid = UINT32_MAX };
 	close(fd);
 	if (other.uid != 0 && other.uid != geteuid() && other.uid != service_uid) {
-		fprintf(stderr, "<4>guestnetd: uid %d, pid %d holds the name of this daemon's lock\n", (int)other.uid, (int)other.pid);
+		log_say(4, NULL, NULL, "uid %d, pid %d holds the name of this daemon's lock", (int)other.uid, (int)other.pid);
 		return -ENOENT;
 	}
 	fprintf(stderr, "guestnetd: another one, pid %d, keeps the networks of this network namespace\n", (int)other.pid);
@@ -234,7 +235,7 @@ static int on_reload(sd_event_source *source _unused_, const struct signalfd_sig
 
 	sd_notify(0, "RELOADING=1");
 	if (manager_reload(data, &failure) < 0)
-		fprintf(stderr, "<3>reload: %s\n", failure.text);
+		log_say(3, NULL, NULL, "reload: %s", failure.text);
 	sd_notifyf(0, "READY=1\nSTATUS=%s", manager_status_text(data));
 	return 0;
 }

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-journal.h>
 
 #include "../../lib/util.h"
 #include "../kernel/snapshot.h"
@@ -17,6 +16,7 @@
 #include "../model/forwards.h"
 #include "../model/reach.h"
 #include "forwardfiles.h"
+#include "log.h"
 #include "services.h"
 
 /* Which networks should be up, and which are left out of this pass; the pass owns both lists. -ENOMEM only. */
@@ -68,7 +68,7 @@ int manager_choose_subnets(struct manager *manager, struct pass *pass)
 	if (changed)
 		manager_tell_moves(manager, before, n_before);
 	if (changed && manager_save_choices(manager) < 0)
-		sd_journal_send("MESSAGE=cannot write %s/subnets: %m", manager->options.state_root, "PRIORITY=4", NULL);
+		log_say(4, NULL, NULL, "cannot write %s/subnets: %m", manager->options.state_root);
 	return 0;
 }
 
@@ -267,7 +267,7 @@ int manager_update_forwarding(struct manager *manager, const struct netstate *sn
 		forwarding->found6 = value ? FORWARDING_ON : FORWARDING_OFF;
 	r = forwarding_update(forwarding, snapshot, &changed);
 	if (changed && forwardfiles_save_uplinks(&manager->options, forwarding) < 0)
-		sd_journal_send("MESSAGE=cannot write %s/uplinks: %m", manager->options.state_root, "PRIORITY=4", NULL);
+		log_say(4, NULL, NULL, "cannot write %s/uplinks: %m", manager->options.state_root);
 	return r;
 }
 
@@ -281,12 +281,12 @@ void manager_keep_forwarding(struct manager *manager, const struct netstate *des
 		forwarding->kept4 |= need.v4;
 		forwarding->kept6 |= need.v6;
 		if (forwardfiles_save_found(&manager->options, forwarding) < 0)
-			sd_journal_send("MESSAGE=cannot write %s/forwarding: %m", manager->options.run_root, "PRIORITY=4", NULL);
+			log_say(4, NULL, NULL, "cannot write %s/forwarding: %m", manager->options.run_root);
 	}
 	if (manager->snippet_written && need.v4 == manager->snippet.v4 && need.v6 == manager->snippet.v6)
 		return;
 	if (forwardfiles_write_snippet(&manager->options, &need) < 0)
-		sd_journal_send("MESSAGE=cannot write %s/sysctl.conf: %m", manager->options.run_root, "PRIORITY=4", NULL);
+		log_say(4, NULL, NULL, "cannot write %s/sysctl.conf: %m", manager->options.run_root);
 	manager->snippet = need;
 	manager->snippet_written = true;
 }

@@ -6,7 +6,7 @@
 #include "manager-internal.h"
 
 #include <string.h>
-#include <systemd/sd-journal.h>
+#include "log.h"
 
 /* So many passes with something to repair of one network within so long are a fight with another program. */
 #define FIGHT_PASSES	16
@@ -43,7 +43,7 @@ void manager_want_pass_at(struct manager *manager, uint64_t when_us)
 bool manager_fight_goes_on(struct manager *manager, uint64_t now_us)
 {
 	if (manager->fight && now_us - manager->last_repair_us >= FIGHT_OVER_US) {
-		sd_journal_send("MESSAGE=nothing undoes the repairs any more", "PRIORITY=5", NULL);
+		log_say(5, NULL, NULL, "nothing undoes the repairs any more");
 		manager->fight = false;
 		manager->window_start_us = 0;
 	}
@@ -83,11 +83,10 @@ bool manager_in_a_fight(struct manager *manager, const struct pass *pass)
 		return true;
 	if (!manager->disputed)
 		return false;
-	sd_journal_send("MESSAGE=something undoes what is repaired%s%s, again and again: repairing once a second (the last to change the firewall was %s, pid %u)",
-			manager->disputed_network[0] ? " of network " : "", manager->disputed_network,
-			manager->culprit.committer_name[0] ? manager->culprit.committer_name : "nobody else",
-			manager->culprit.committer_pid, "PRIORITY=4",
-			manager->disputed_network[0] ? "NETWORK=%s" : NULL, manager->disputed_network, NULL);
+	log_say(4, manager->disputed_network, NULL,
+		"something undoes what is repaired%s%s, again and again: repairing once a second (the last to change the firewall was %s, pid %u)",
+		manager->disputed_network[0] ? " of network " : "", manager->disputed_network,
+		manager->culprit.committer_name[0] ? manager->culprit.committer_name : "nobody else", manager->culprit.committer_pid);
 	manager->fight = true;
 	return true;
 }

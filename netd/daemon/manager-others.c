@@ -9,13 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-journal.h>
 
 #include "../../lib/clock.h"
 #include "../kernel/conntrack.h"
 #include "../kernel/neighbours.h"
 #include "../model/flows.h"
 #include "firewalld.h"
+#include "log.h"
 #include "resolved.h"
 
 static bool is_unwanted(const struct flow *flow, void *data)
@@ -64,11 +64,10 @@ int manager_sweep_flows(struct manager *manager, const struct pass *pass)
 		r = conntrack_sweep(&manager->kernel, is_unwanted, &rules, &n_deleted);
 	flow_rules_deinit(&rules);
 	if (n_deleted > 0)
-		sd_journal_send("MESSAGE=ended %zu flows that the rules do not allow", n_deleted, "PRIORITY=6", NULL);
+		log_say(6, NULL, NULL, "ended %zu flows that the rules do not allow", n_deleted);
 	/* A kernel that keeps no flows has none to end. */
 	if (r < 0 && r != -EINVAL && r != -EOPNOTSUPP)
-		sd_journal_send("MESSAGE=cannot look at the flows that the rules do not allow: %s", strerror(-r),
-				"PRIORITY=4", NULL);
+		log_say(4, NULL, NULL, "cannot look at the flows that the rules do not allow: %s", strerror(-r));
 	return 0;
 }
 
@@ -159,11 +158,9 @@ int manager_coexist(struct manager *manager, const struct pass *pass)
 	if (r == -EINTR || r == -ENOENT)
 		manager_want_pass_at(manager, clock_us() + RETRY_US);
 	else if (r < 0)
-		sd_journal_send("MESSAGE=cannot look at the rules of other firewalls or add to them: %s", strerror(-r),
-				"PRIORITY=4", NULL);
+		log_say(4, NULL, NULL, "cannot look at the rules of other firewalls or add to them: %s", strerror(-r));
 	else if (result.n_changes > 0)
-		sd_journal_send("MESSAGE=changed %zu rules of ours in the chains of other firewalls", result.n_changes,
-				"PRIORITY=6", NULL);
+		log_say(6, NULL, NULL, "changed %zu rules of ours in the chains of other firewalls", result.n_changes);
 	/* Who takes them away again and again is answered more slowly. */
 	if (r == 0 && result.n_changes > 0 && pass->plan.n_steps == 0) {
 		manager_count_repair(manager, pass, NULL);

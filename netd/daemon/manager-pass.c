@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-journal.h>
 
 #include "../../lib/clock.h"
 #include "../../lib/pages.h"
@@ -25,6 +24,7 @@
 #include "../kernel/rules.h"
 #include "../kernel/snapshot.h"
 #include "../model/print.h"
+#include "log.h"
 #include "recorded.h"
 #include "services.h"
 #include "twins.h"
@@ -407,7 +407,7 @@ static void want_next_pass(struct manager *manager, const struct pass *pass, con
 {
 	if (manager->shared_problem[0]) {
 		if (strcmp(manager->shared_problem, problem_before) != 0)
-			sd_journal_send("MESSAGE=%s", manager->shared_problem, "PRIORITY=3", NULL);
+			log_say(3, NULL, NULL, "%s", manager->shared_problem);
 		manager_want_pass_at(manager, clock_us() + backoff_us(RETRY_US, manager->n_shared_failures++));
 		return;
 	}
@@ -460,7 +460,7 @@ int manager_run_pass(struct manager *manager)
 		r = manager_sweep_flows(manager, &pass);
 	if (r < 0) {
 		manager->dirty.marks.all = true;
-		sd_journal_send("MESSAGE=cannot look at the network or change it: %s", strerror(-r), "PRIORITY=3", NULL);
+		log_say(3, NULL, NULL, "cannot look at the network or change it: %s", strerror(-r));
 		manager_want_pass_at(manager, clock_us() + RETRY_US);
 		return r == -ENOMEM ? r : 0;
 	}

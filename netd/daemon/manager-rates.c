@@ -8,10 +8,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-journal.h>
 
 #include "../../lib/util.h"
 #include "../kernel/nft.h"
+#include "log.h"
 
 static const struct network *find_rated(const struct manager *manager, const char *bridge)
 {
@@ -81,7 +81,7 @@ void manager_miss_rates(struct manager *manager, uint8_t means)
 	manager->rates.missing |= means;
 	text_init(&text, buffer, sizeof(buffer));
 	rates_explain(means, &text);
-	sd_journal_send("MESSAGE=%s", buffer, "PRIORITY=4", NULL);
+	log_say(4, NULL, NULL, "%s", buffer);
 	manager_want_pass(manager);
 }
 

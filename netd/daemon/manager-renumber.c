@@ -11,11 +11,11 @@
 
 #include <errno.h>
 #include <string.h>
-#include <systemd/sd-journal.h>
 
 #include "../../lib/util.h"
 #include "../kernel/farewell.h"
 #include "../model/ip.h"
+#include "log.h"
 
 static struct subnet_choice *find_choice(struct manager *manager, const char *network)
 {
@@ -40,8 +40,7 @@ static void tell_move(const char *network, const struct ip *from, const struct i
 {
 	const struct ip before = ip_mask(from, length), after = ip_mask(to, length);
 
-	sd_journal_send("MESSAGE=network %s moves from %s/%u to %s/%u", network, IP_TEXT(&before), length, IP_TEXT(&after), length,
-			"PRIORITY=5", "NETWORK=%s", network, NULL);
+	log_say(5, network, NULL, "network %s moves from %s/%u to %s/%u", network, IP_TEXT(&before), length, IP_TEXT(&after), length);
 }
 
 /* The network's part of what is delegated to the host has come, or is another one, or is over. */
@@ -56,8 +55,8 @@ static void follow_delegated(struct managed *managed, const struct ip *from, con
 	if (from->family && to->family)
 		tell_move(network, from, to, SUBNET_LENGTH6);
 	else
-		sd_journal_send("MESSAGE=network %s %s %s/%d, of a delegated prefix", network, to->family ? "has" : "loses",
-				IP_TEXT(to->family ? to : from), SUBNET_LENGTH6, "PRIORITY=5", "NETWORK=%s", network, NULL);
+		log_say(5, network, NULL, "network %s %s %s/%d, of a delegated prefix", network, to->family ? "has" : "loses",
+			IP_TEXT(to->family ? to : from), SUBNET_LENGTH6);
 }
 
 /* What has been delegated to the host may be something else now: networks that have a part of it have theirs chosen anew. */
@@ -110,8 +109,8 @@ void manager_end_prefix(struct manager *manager, struct managed *managed)
 		r = farewell_send(&manager->kernel, network->bridge, left, SUBNET_LENGTH6,
 				  network->mode == NETWORK_ISOLATED ? 0 : ROUTER_LIFETIME_S);
 		if (r < 0)
-			sd_journal_send("MESSAGE=network %s: cannot tell guests that %s/%d is over: %s", network->name, IP_TEXT(left),
-					SUBNET_LENGTH6, strerror(-r), "PRIORITY=4", "NETWORK=%s", network->name, NULL);
+			log_say(4, network->name, NULL, "network %s: cannot tell guests that %s/%d is over: %s", network->name,
+				IP_TEXT(left), SUBNET_LENGTH6, strerror(-r));
 		*left = (struct ip){ 0 };
 	}
 }

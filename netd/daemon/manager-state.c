@@ -9,12 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-journal.h>
 
 #include "../../lib/clock.h"
 #include "../../lib/str.h"
 #include "../model/notes.h"
 #include "firewalld.h"
+#include "log.h"
 #include "services.h"
 #include "taken.h"
 
@@ -35,8 +35,7 @@ void manager_note_failure(struct manager *manager, const char *network, const ch
 	if (managed->retry_at_us)
 		return;		/* the first failed step of a pass is the reason, and counts */
 	if (strcmp(managed->problem, text) != 0)
-		sd_journal_send("MESSAGE=network %s: %s", network, text, "PRIORITY=3", "NETWORK=%s", network,
-				"BRIDGE=%s", managed->network.bridge, NULL);
+		log_say(3, network, managed->network.bridge, "network %s: %s", network, text);
 	managed_set_problem(managed, PROBLEM_OTHER, text);
 	managed->retry_at_us = clock_us() + backoff_us(RETRY_US, managed->n_failures++);
 	managed_set_state(managed, NETWORK_FAILED);
@@ -49,7 +48,7 @@ void manager_note_tap_failure(struct manager *manager, const char *network, cons
 	struct managed *managed = managed_find(&manager->networks, network);
 
 	if (manager->n_tap_failures == 0)
-		sd_journal_send("MESSAGE=network %s: %s", network, text, "PRIORITY=4", "NETWORK=%s", network, NULL);
+		log_say(4, network, NULL, "network %s: %s", network, text);
 	if (managed)
 		managed_set_text(&managed->taps_failure, text);
 }
@@ -167,9 +166,9 @@ void manager_watch_idle(struct manager *manager, const struct pass *pass)
 			manager_want_pass_at(manager, idle_end_us(managed));
 			continue;
 		}
-		sd_journal_send("MESSAGE=network %s has had no port for %u s: it goes until a guest asks for it", managed->network.name,
-				managed->network.idle_timeout_s, "PRIORITY=6", "NETWORK=%s", managed->network.name,
-				"BRIDGE=%s", managed->network.bridge, NULL);
+		log_say(6, managed->network.name, managed->network.bridge,
+			"network %s has had no port for %u s: it goes until a guest asks for it", managed->network.name,
+			managed->network.idle_timeout_s);
 		managed->wanted = false;
 		managed->idle_since_us = 0;
 		(void)managed_remember_wanted(managed, &manager->options);
@@ -332,11 +331,10 @@ static void note_repairs(const struct manager *manager, const struct pass *pass,
 		const struct network *network = &manager->networks.items[i]->network;
 
 		if (repair_of(manager, list, i))
-			sd_journal_send("MESSAGE=network %s repaired (plan %llu)", network->name, plan, "PRIORITY=5",
-					"NETWORK=%s", network->name, "BRIDGE=%s", network->bridge, NULL);
+			log_say(5, network->name, network->bridge, "network %s repaired (plan %llu)", network->name, plan);
 	}
 	if (n > REPAIRS_TOLD)
-		sd_journal_send("MESSAGE=%zu networks repaired (plan %llu)", n, plan, "PRIORITY=5", NULL);
+		log_say(5, NULL, NULL, "%zu networks repaired (plan %llu)", n, plan);
 }
 
 /* Is the pass about this network? Of the others its plan has nothing to say. */

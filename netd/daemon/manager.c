@@ -10,7 +10,6 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-id128.h>
-#include <systemd/sd-journal.h>
 #include <unistd.h>
 
 #include "../../lib/clock.h"
@@ -20,6 +19,7 @@
 #include "bootfiles.h"
 #include "firewalld.h"
 #include "forwardfiles.h"
+#include "log.h"
 #include "paths.h"
 #include "resolved.h"
 #include "services.h"
@@ -121,7 +121,7 @@ static void find_tap_owners(struct managed *managed)
 
 	text_init(&text, buffer, sizeof(buffer));
 	if (!taps_find_owners(&managed->network, PATH_LOOKUP, &text))
-		sd_journal_send("MESSAGE=%s", buffer, "PRIORITY=4", "NETWORK=%s", managed->network.name, NULL);
+		log_say(4, managed->network.name, NULL, "%s", buffer);
 	managed_set_text(&managed->taps_problem, buffer);
 }
 
@@ -145,8 +145,7 @@ int manager_reload(struct manager *manager, struct failure *failure)
 			look_at_boot_files(manager, managed);
 		find_tap_owners(managed);
 		if (managed->config_problem[0])
-			sd_journal_send("MESSAGE=%s", managed->config_problem, "PRIORITY=3", "NETWORK=%s",
-					managed->network.name, NULL);
+			log_say(3, managed->network.name, NULL, "%s", managed->config_problem);
 		if (managed->config_problem[0] && !managed->network.bridge[0])
 			managed_set_state(managed, NETWORK_FAILED);
 	}
@@ -155,7 +154,7 @@ int manager_reload(struct manager *manager, struct failure *failure)
 	manager->remembered = UINT64_MAX;	/* which ports are kept is for the networks to say */
 	manager->settling = true;	/* what the next pass changes was asked for: it is no repair */
 	for (const char *line = manager->file_problems; *line; line += strcspn(line, "\n"), line += *line == '\n')
-		sd_journal_send("MESSAGE=%.*s", (int)strcspn(line, "\n"), line, "PRIORITY=3", NULL);
+		log_say(3, NULL, NULL, "%.*s", (int)strcspn(line, "\n"), line);
 	manager->kernel.dirt = DIRT_EVERYTHING;
 	manager->taps_retry_at_us = 0;
 	manager_want_pass(manager);
@@ -210,8 +209,9 @@ static void read_machine_id(struct manager *manager)
 
 	r = sd_id128_get_machine_app_specific(SD_ID128_MAKE(6f,ab,2b,1c,3d,b4,4e,6a,9d,61,0c,85,4f,1e,88,37), &id);
 	if (r < 0)
-		sd_journal_send("MESSAGE=no machine id in /etc/machine-id: %s: Address=auto chooses what other hosts without one choose, too",
-				strerror(-r), "PRIORITY=4", NULL);
+		log_say(4, NULL, NULL,
+			"no machine id in /etc/machine-id: %s: Address=auto chooses what other hosts without one choose, too",
+			strerror(-r));
 	else
 		memcpy(manager->machine_id, id.bytes, sizeof(manager->machine_id));
 }

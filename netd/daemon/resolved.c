@@ -20,10 +20,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-journal.h>
 
 #include "../../lib/str.h"
 #include "../model/ip.h"
+#include "log.h"
 
 #define BUS_NAME	"org.freedesktop.resolve1"
 #define BUS_PATH	"/org/freedesktop/resolve1"
@@ -121,8 +121,8 @@ static void say_problem(struct telling_link *link, const char *text)
 		return;
 	snprintf(link->problem, sizeof(link->problem), "%s", text);
 	if (text[0])
-		sd_journal_send("MESSAGE=systemd-resolved does not take %s as the way to %s: %s", link->link.bridge,
-				link->link.domain, text, "PRIORITY=5", "BRIDGE=%s", link->link.bridge, NULL);
+		log_say(5, NULL, link->link.bridge, "systemd-resolved does not take %s as the way to %s: %s", link->link.bridge,
+			link->link.domain, text);
 }
 
 static int on_told(sd_bus_message *message, void *data, sd_bus_error *error _unused_)

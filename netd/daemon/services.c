@@ -13,13 +13,13 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
-#include <systemd/sd-journal.h>
 #include <unistd.h>
 
 #include "../../lib/clock.h"
 #include "../../lib/fd.h"
 #include "../../lib/str.h"
 #include "listen.h"
+#include "log.h"
 #include "replace.h"
 
 /* How long a child that ends at once is left alone: doubled each time, from this to 64 times as long. */
@@ -149,9 +149,8 @@ static void end_child(struct services *services, struct managed *managed)
 		 words[0] ? ": " : "", STR_ESCAPED(words));
 	note_child_failures(managed, n_failures, text);
 	if (managed->wanted)
-		sd_journal_send("MESSAGE=dnsmasq of network %s %s%s%s: starting it again", managed->network.name, how,
-				words[0] ? ": " : "", STR_ESCAPED(words),
-				"PRIORITY=4", "NETWORK=%s", managed->network.name, "BRIDGE=%s", managed->network.bridge, NULL);
+		log_say(4, managed->network.name, managed->network.bridge, "dnsmasq of network %s %s%s%s: starting it again",
+			managed->network.name, how, words[0] ? ": " : "", STR_ESCAPED(words));
 	services->changed(managed, services->data);
 }
 
@@ -287,8 +286,7 @@ static void note_deafness(struct managed *managed)
 
 	snprintf(text, sizeof(text), "dnsmasq of network %s does not listen on %s", managed->network.name,
 		 STR_ESCAPED(managed->network.bridge));
-	sd_journal_send("MESSAGE=%s: starting it again", text, "PRIORITY=4", "NETWORK=%s", managed->network.name,
-			"BRIDGE=%s", managed->network.bridge, NULL);
+	log_say(4, managed->network.name, managed->network.bridge, "%s: starting it again", text);
 	note_child_failures(managed, settled ? 1 : managed->n_child_failures + 1, text);
 }
 
@@ -529,8 +527,7 @@ static void cannot_start(struct managed *managed, const char *text)
 	unsigned int n = managed->n_child_failures + 1;
 
 	if (strcmp(managed->child_problem, text) != 0)
-		sd_journal_send("MESSAGE=network %s: %s", managed->network.name, text, "PRIORITY=3", "NETWORK=%s",
-				managed->network.name, "BRIDGE=%s", managed->network.bridge, NULL);
+		log_say(3, managed->network.name, managed->network.bridge, "network %s: %s", managed->network.name, text);
 	note_child_failures(managed, n < 2 ? 2 : n, text);
 }
 

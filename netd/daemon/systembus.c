@@ -12,11 +12,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <systemd/sd-journal.h>
 
 #include "../../lib/clock.h"
 #include "../../lib/str.h"
 #include "../../lib/util.h"
+#include "log.h"
 
 #define SYSTEM_BUS	"unix:path=/run/dbus/system_bus_socket"
 
@@ -88,8 +88,7 @@ static void ask_owner(struct systembus_listener *listener, sd_bus *bus)
 					     "org.freedesktop.DBus", "GetNameOwner", on_owner_reply, listener, "s",
 					     listener->name);
 	if (r < 0)
-		sd_journal_send("MESSAGE=cannot ask the system bus for %s: %s", listener->name, strerror(-r), "PRIORITY=4",
-				NULL);
+		log_say(4, NULL, NULL, "cannot ask the system bus for %s: %s", listener->name, strerror(-r));
 }
 
 static void say_connected(struct systembus_listener *listener, sd_bus *bus)
@@ -186,7 +185,7 @@ static int on_timer(sd_event_source *source _unused_, uint64_t when_us _unused_,
 
 	/* Said once: a bus that does not want us will not want us later either. */
 	if (r < 0 && systembus->n_failures == 1)
-		sd_journal_send("MESSAGE=cannot connect to the system bus: %s", strerror(-r), "PRIORITY=4", NULL);
+		log_say(4, NULL, NULL, "cannot connect to the system bus: %s", strerror(-r));
 	if (r < 0)
 		retry_later(systembus);
 	return 0;

@@ -26,7 +26,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <systemd/sd-daemon.h>
-#include <systemd/sd-journal.h>
 #include <unistd.h>
 
 #include "../../lib/clock.h"
@@ -36,6 +35,7 @@
 #include "../../lib/tapsocket.h"
 #include "../model/network.h"
 #include "activation.h"
+#include "log.h"
 #include "process.h"
 
 /* Connections, and helpers that run at one time: in all, and for one uid. */
@@ -354,8 +354,7 @@ static void unanswered(struct client *client, const siginfo_t *info)
 	else
 		snprintf(text, sizeof(text), "failed to create tun device: %s, started by guestnetd, ended by %s %d (its log says why: journalctl -u guestnetd)",
 			 client->server->helper, info->si_code == CLD_EXITED ? "exit status" : "signal", info->si_status);
-	sd_journal_send("MESSAGE=tap for uid %u on %s: %s", (unsigned int)client->uid, STR_ESCAPED(client->request.bridge), text,
-			"PRIORITY=4", NULL);
+	log_say(4, NULL, NULL, "tap for uid %u on %s: %s", (unsigned int)client->uid, STR_ESCAPED(client->request.bridge), text);
 	refuse(client, client->late ? -ETIMEDOUT : -EIO, text);
 }
 

@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>
-#include <systemd/sd-journal.h>
 
 #include "../../lib/clock.h"
 #include "../../lib/nl/socket.h"
@@ -17,6 +16,7 @@
 #include "../kernel/neighbours.h"
 #include "../model/doubles.h"
 #include "../model/ip.h"
+#include "log.h"
 
 /* A guest that invents addresses makes events as fast as it can send; more of them are not worth the time. */
 #define RATE_INTERVAL_US	1000000
@@ -98,8 +98,8 @@ static void tell(const struct twins *twins, const struct double_entry *entry, bo
 
 	text_init(&text, buffer, sizeof(buffer));
 	print_double(entry, &text);
-	sd_journal_send("MESSAGE=network %s: %s%s", managed ? managed->network.name : "?", over ? "it is over that " : "", buffer,
-			"PRIORITY=%d", over ? 5 : 4, "NETWORK=%s", managed ? managed->network.name : "", NULL);
+	log_say(over ? 5 : 4, managed ? managed->network.name : "", NULL, "network %s: %s%s", managed ? managed->network.name : "?",
+		over ? "it is over that " : "", buffer);
 }
 
 static void see(const struct neighbour *neighbour, void *data)

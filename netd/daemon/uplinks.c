@@ -26,7 +26,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <systemd/sd-journal.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,6 +37,7 @@
 #include "../kernel/uplink.h"
 #include "../model/ip.h"
 #include "cardowner.h"
+#include "log.h"
 #include "replace.h"
 
 #define SUFFIX		".card"
@@ -142,7 +142,7 @@ static void forget_file(const struct uplinks *uplinks, const struct uplink *upli
 
 	card_path(uplinks, uplink, path);
 	if (unlink(path) < 0 && errno != ENOENT)
-		sd_journal_send("MESSAGE=cannot remove %s: %m", path, "PRIORITY=3", NULL);
+		log_say(3, NULL, NULL, "cannot remove %s: %m", path);
 }
 
 static void load_card(struct uplinks *uplinks, int directory_fd, const char *name)
@@ -159,8 +159,9 @@ static void load_card(struct uplinks *uplinks, int directory_fd, const char *nam
 	else if (r >= 0)
 		r = -EINVAL;
 	if (r < 0)
-		sd_journal_send("MESSAGE=%s/%s cannot be read (%s): what was on a network card is in there; what is on its bridge now is given back in its place",
-				uplinks->options->run_root, name, failure.text[0] ? failure.text : strerror(-r), "PRIORITY=3", NULL);
+		log_say(3, NULL, NULL,
+			"%s/%s cannot be read (%s): what was on a network card is in there; what is on its bridge now is given back in its place",
+			uplinks->options->run_root, name, failure.text[0] ? failure.text : strerror(-r));
 	else if (card.uplink.bare ? uplinks_find_second(uplinks, card.uplink.network, card.uplink.nic) :
 				   uplinks_find(uplinks, card.uplink.network))
 		card_deinit(&card);
@@ -189,15 +190,15 @@ static void adopt_card(struct uplinks *uplinks, const struct netstate_bridge *br
 		r = uplink_adopt(uplink, &look);
 	if (r < 0) {
 		card_deinit(&card);
-		sd_journal_send("MESSAGE=network %s: cannot look at what is on %s: %s", bridge->network, bridge->name, strerror(-r),
-				"PRIORITY=3", "NETWORK=%s", bridge->network, NULL);
+		log_say(3, bridge->network, NULL, "network %s: cannot look at what is on %s: %s", bridge->network, bridge->name,
+			strerror(-r));
 		return;
 	}
 	uplink_read_values(uplinks->kernel, bridge->name, &values);
 	uplink_read_values(uplinks->kernel, "default", &usual);
 	uplink_read_backwards(uplink, &values, &usual);
-	sd_journal_send("MESSAGE=network %s: there is no file of what was on %s; %s gets back what is on %s now", bridge->network, port->name,
-			port->name, bridge->name, "PRIORITY=4", "NETWORK=%s", bridge->network, NULL);
+	log_say(4, bridge->network, NULL, "network %s: there is no file of what was on %s; %s gets back what is on %s now", bridge->network,
+		port->name, port->name, bridge->name);
 	(void)add_card(uplinks, &card);
 }
 
@@ -423,8 +424,7 @@ static bool has_due_second(const struct uplinks *uplinks, const char *name)
 
 static void give_reason(struct managed *managed, const char *reason)
 {
-	sd_journal_send("MESSAGE=network %s: %s", managed->network.name, reason, "PRIORITY=3", "NETWORK=%s",
-			managed->network.name, NULL);
+	log_say(3, managed->network.name, NULL, "network %s: %s", managed->network.name, reason);
 	managed_set_text(&managed->card_problem, reason);
 	managed->card_failed = true;
 }
@@ -462,12 +462,11 @@ static void keep_card(struct uplinks *uplinks, struct card *card)
 	r = save_card(uplinks, uplink);
 	if (r < 0) {		/* with the file as it is, the next daemon would go on with the trial */
 		uplink->phase = UPLINK_TRIAL;
-		sd_journal_send("MESSAGE=cannot write %s/%s" SUFFIX ": %s", uplinks->options->run_root, uplink->network, strerror(-r),
-				"PRIORITY=3", NULL);
+		log_say(3, NULL, NULL, "cannot write %s/%s" SUFFIX ": %s", uplinks->options->run_root, uplink->network, strerror(-r));
 		return;
 	}
-	sd_journal_send("MESSAGE=network %s: %s is a port of %s, and what was on it is on that", uplink->network, uplink->nic,
-			uplink->bridge, "PRIORITY=5", "NETWORK=%s", uplink->network, NULL);
+	log_say(5, uplink->network, NULL, "network %s: %s is a port of %s, and what was on it is on that", uplink->network, uplink->nic,
+		uplink->bridge);
 }
 
 /* Returns when to look again, CLOCK_MONOTONIC; 0: not for this card's sake. */
@@ -663,8 +662,8 @@ static int back(struct uplinks *uplinks, const struct uplink *uplink, struct fai
 	if (r < 0)
 		return failure_set(failure, r, "%s: %s", uplink->nic, strerror(-r));
 	if (!look.nic)
-		sd_journal_send("MESSAGE=network %s: the network card %s is gone: what was on it cannot be given back", uplink->network,
-				uplink->nic, "PRIORITY=4", "NETWORK=%s", uplink->network, NULL);
+		log_say(4, uplink->network, NULL, "network %s: the network card %s is gone: what was on it cannot be given back",
+			uplink->network, uplink->nic);
 	return uplink_apply(uplinks->kernel, &steps, uplink->nic, uplink->bridge, failure);
 }
 
@@ -702,8 +701,7 @@ static int release(struct uplinks *uplinks, const char *network, struct failure 
 	if (r < 0)
 		return r;
 	forget_file(uplinks, &card->uplink);
-	sd_journal_send("MESSAGE=network %s: %s has back what was on it", network, card->uplink.nic, "PRIORITY=5",
-			"NETWORK=%s", network, NULL);
+	log_say(5, network, NULL, "network %s: %s has back what was on it", network, card->uplink.nic);
 	remove_card(uplinks, card);
 	return 0;
 }
@@ -874,6 +872,6 @@ void uplinks_give_up(struct uplinks *uplinks)
 			continue;
 		memcpy(network, card->uplink.network, sizeof(network));
 		if (release(uplinks, network, &failure) < 0)
-			sd_journal_send("MESSAGE=network %s: %s", network, failure.text, "PRIORITY=3", NULL);
+			log_say(3, network, NULL, "network %s: %s", network, failure.text);
 	}
 }

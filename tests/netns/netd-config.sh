@@ -279,7 +279,48 @@ rm -f $root/state/subnets
 start_netd
 check machine-id-up wait_for 10 all_running default n01
 check machine-id-said wait_for 5 in_journal 'no machine id in /etc/machine-id'
+
+# What it says is on standard error, too, unless that is the journal's; where there is no journal, there is nothing else.
+speaks() { grep -aq 'guestnetd: no machine id in /etc/machine-id' "$1"; }
+check stderr-beside speaks $log
 stop_netd
+touch $root/log.$((n_start + 1))
+before=$(grep -c 'no machine id' $root/journal)
+JOURNAL_STREAM=$(stat -c %d:%i $root/log.$((n_start + 1))) start_netd
+said_again() { [ "$(grep -c 'no machine id' $root/journal)" -gt "$before" ]; }
+check stderr-journal wait_for 10 said_again
+equal stderr-journal-once '' "$(grep 'machine id' $log)"
+stop_netd
+ended $journal_pid
+rm /run/systemd/journal/socket
+start_netd
+check stderr-file speaks $log
+stop_netd
+mkfifo $root/pipe $root/full
+cat $root/pipe >$root/piped &
+start_any() { "$BIN/guestnetd" "${roots[@]}" & netd_pid=$!; wait_for 20 all_running default n01; }
+start_any 2>$root/pipe
+check stderr-pipe-up all_running default n01
+check stderr-pipe wait_for 10 speaks $root/piped
+stop_netd
+if need stderr-terminal script && mkdir /dev/pts && mount -t devpts -o newinstance,ptmxmode=0666 devpts /dev/pts && ln -s pts/ptmx /dev/ptmx; then
+	script -qfec "exec $BIN/guestnetd ${roots[*]}" $root/typed >/dev/null 2>&1 </dev/null &
+	netd_pid=$!
+	check stderr-terminal wait_for 20 speaks $root/typed
+	stop_netd
+	no_netd() { ! ss -Hxl | grep -q '@guestnetd'; }
+	wait_for 10 no_netd
+fi
+# Nobody reads, and there is no room for a word.
+exec 8<>$root/full
+dd if=/dev/zero of=$root/full bs=4096 oflag=nonblock >/dev/null 2>&1
+start_any 2>&8
+check stderr-full-up all_running default n01
+ip link set gn-n01 down
+is_up() { [ "$(link gn-n01 '.flags | index("UP") != null')" = true ]; }
+check stderr-full-repairs wait_for 10 is_up
+stop_netd
+exec 8>&-
 netd --teardown
 
 # A state directory that cannot be written.
@@ -332,6 +373,5 @@ stop_netd
 check teardown netd --teardown
 equal teardown-links '' "$(ip -o link | grep -o 'gn-[^:@]*')"
 ended $echo_pid
-ended $journal_pid
 grep -hE 'ERROR: |runtime error' $root/log.* && fail log "$(grep -hE 'ERROR: |runtime error' $root/log.* | head -3)"
 exit 0
