@@ -696,6 +696,7 @@ const struct check checks[] = {
 	  "internal error: Network is already in use by interface\n"
 	  "failed to create listening socket for port 53: Address already in use\n"
 	  "dnsmasq: failed to bind DHCP server socket: Address already in use\n"
+	  "PXE-E16: No valid offer received.\n"
 	  "the host has a route to 192.168.1.0/24 by wlan0, which is inside 192.168.1.0/24\n",
 	  "`guestnet status NETWORK` says what is wrong with it and since when, with the command that mends it. A system-wide dnsmasq "
 	  "that listens on every address holds ports 53 and 67; three lines in its configuration (`bind-interfaces`, "

@@ -272,6 +272,14 @@ static void tell_peers(const struct manager *manager, struct managed *managed)
 	}
 }
 
+/* Firmware says nothing but that nobody answers. */
+static void tell_boot(struct managed *managed)
+{
+	if (dnsmasq_boots_nobody(&managed->network))
+		managed_set_problem(managed, PROBLEM_OTHER,
+				    "[Boot] File=: over IPv6 UEFI boots with an address of DHCPv6 alone, and nobody gets one here: write a Range= of IPv6 in section [DHCP], or a [Host] with an IPv6 Address=");
+}
+
 /* A network card that is its port. True when there is nothing more to say. */
 static bool tell_card(const struct manager *manager, struct managed *managed)
 {
@@ -412,6 +420,8 @@ int manager_update_states(struct manager *manager, const struct pass *pass)
 				tell_taken(managed);
 			if (!managed->problem[0])
 				tell_peers(manager, managed);
+			if (!managed->problem[0])
+				tell_boot(managed);
 			managed_set_state(managed, managed->config_problem[0] || block[0] || is_unrated(manager, managed) ||
 					  is_undelegated(manager, managed) || is_unchecked(manager, managed) ?
 					  NETWORK_DEGRADED : NETWORK_RUNNING);

@@ -305,6 +305,45 @@ static void add_boot_file(const struct network *network, enum boot_client client
 	add_boot_file_v6(network, &v6->ip, file, tags, text);
 }
 
+/* Does anybody get an address by DHCPv6? */
+static bool has_dhcp_v6(const struct network *network)
+{
+	for (size_t i = 0; !network->only_hosts && i < network->n_ranges; i++)
+		if (ip_is_v6(&network->ranges[i].first))
+			return true;
+	return has_hosts_v6(network);
+}
+
+/* Scripts of iPXE, which makes its address itself. */
+static bool is_script(const char *file)
+{
+	const size_t n = strlen(file);
+
+	return n > 5 && strcmp(file + n - 5, ".ipxe") == 0;
+}
+
+/*
+ * Is there a file for UEFI that only IPv6 leads to, while nobody gets an address by DHCPv6? UEFI asks for both at once, and
+ * boots with both or not at all; iPXE makes do with what router advertisements say. Which addresses are chosen does not matter: where
+ * any are, both families have one.
+ */
+bool dnsmasq_boots_nobody(const struct network *network)
+{
+	const bool v4 = network->address_auto || find_family(network->addresses, network->n_addresses, false);
+	const bool files_v4 = v4 && (network->boot_servers[0].family || !network->boot_servers[1].family);
+
+	if (files_v4 || !network->dhcp || has_dhcp_v6(network))
+		return false;
+	for (enum boot_client i = 0; i < BOOT_CLIENT_MAX_; i++) {
+		const char *file = i == BOOT_BIOS || i == BOOT_IPXE ? NULL : network->boot_files[i];
+
+		if (file && !is_script(file) &&
+		    (records_boot_is_url(file) ? !v4 : network->boot_root || network->boot_servers[1].family))
+			return true;
+	}
+	return false;
+}
+
 static void add_boot(const struct network *network, const struct network_address *v6, struct text *text)
 {
 	/* A folder that is not there is told by guestnetd; leases are given out in any case. */

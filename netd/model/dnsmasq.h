@@ -27,6 +27,7 @@ struct dnsmasq_options {
 };
 
 bool dnsmasq_is_wanted(const struct network *network);
+bool dnsmasq_boots_nobody(const struct network *network);
 int dnsmasq_build(const struct network *network, const struct subnet_choice *choice,
 		  const struct dnsmasq_options *options, struct text *text);
 uint64_t dnsmasq_hash(const struct text *text);

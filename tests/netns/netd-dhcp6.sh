@@ -167,4 +167,12 @@ option dhcp6.client-arch-type code 61 = array of unsigned integer 16;\n&/' $root
 sed -i 's/ site=/ url=$new_dhcp6_bootfile_url&/' $root/dhclient-script
 ask -S
 matches boot-stateless ' url=tftp://\[2001:db8::69\]/there.efi ' "$told"
+# UEFI takes no file without an address: where IPv4 does not lead there, nothing would boot, and that is said.
+network lab '[Address]' Address=fd85::1/64 '[Boot]' TFTPRoot=$folder File=uefi-x86_64:efi/x.efi
+check boot-nobody netd_reload
+matches boot-nobody-said 'UEFI boots with an address of DHCPv6 alone' "$(report lab problem)"
+matches boot-nobody-doctor 'network lab is running: .*write a Range= of IPv6' "$(client doctor | grep 'network lab')"
+network lab '[Address]' Address=fd85::1/64 '[Boot]' TFTPRoot=$folder File=uefi-x86_64:efi/x.efi '[DHCP]' Range=fd85::100-fd85::1ff
+check boot-somebody netd_reload
+equal boot-somebody-said '' "$(report lab problem)"
 nets_done

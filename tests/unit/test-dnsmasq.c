@@ -148,6 +148,47 @@ static void hash_follows_the_text(void **state _unused_)
 	}
 }
 
+/* Files for UEFI that IPv6 alone leads to, and no address for whoever wants one. */
+static void boots_nobody(void **state _unused_)
+{
+#define V6 "[Address]\nAddress=fd00:1::1/64\n"
+#define BOTH V6 "Address=10.1.0.1/24\n"
+#define RANGE "[DHCP]\nRange=fd00:1::100-fd00:1::1ff\n"
+#define ROOT "[Boot]\nTFTPRoot=/srv/tftp\n"
+	static const struct {
+		const char *text;
+		bool nobody;
+	} cases[] = {
+		{ V6, false },
+		{ V6 ROOT "File=uefi-x86_64:x.efi\n", true },
+		{ V6 ROOT "File=uefi-arm64:x.efi\n", true },
+		{ V6 ROOT "File=x.efi\n", true },
+		{ V6 "[Boot]\nFile=http-x86_64:http://[fd00:1::1]/x.efi\n", true },
+		{ V6 "[Boot]\nServer=fd00:1::9\nFile=x.efi\n", true },
+		/* iPXE and what BIOS starts need no address of DHCPv6. */
+		{ V6 ROOT "File=ipxe:boot.ipxe\nFile=bios:pxelinux.0\n", false },
+		{ V6 ROOT "File=boot.ipxe\n", false },
+		{ V6 ROOT "File=x.efi\n" RANGE, false },
+		{ V6 ROOT "File=x.efi\n" RANGE "OnlyHosts=yes\n", true },
+		{ V6 ROOT "File=x.efi\n[Host]\nMACAddress=52:54:00:00:00:01\nAddress=fd00:1::7\n", false },
+		{ V6 ROOT "File=x.efi\n[Host]\nMACAddress=52:54:00:00:00:01\nName=a\n", true },
+		/* Over IPv4 it boots; where the server is one of IPv6, only by an address of the web. */
+		{ BOTH ROOT "File=x.efi\n", false },
+		{ ROOT "File=x.efi\n", false },
+		{ BOTH "[Boot]\nServer=fd00:1::9\nFile=x.efi\n", true },
+		{ BOTH "[Boot]\nServer=fd00:1::9\nServer=10.1.0.9\nFile=x.efi\n", false },
+		{ BOTH "[Boot]\nServer=fd00:1::9\nFile=http://10.1.0.9/x.efi\n", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct world world = { .n = 0 };
+
+		world_add(&world, "a", cases[i].text);
+		check_int(cases[i].text, dnsmasq_boots_nobody(world.pointers[0]), cases[i].nobody);
+		world_deinit(&world);
+	}
+}
+
 static void too_long(void **state _unused_)
 {
 	struct world world = { .n = 0 };
@@ -166,6 +207,7 @@ int main(void)
 		cmocka_unit_test(cases),
 		cmocka_unit_test(dnsmasq_understands),
 		cmocka_unit_test(hash_follows_the_text),
+		cmocka_unit_test(boots_nobody),
 		cmocka_unit_test(too_long),
 	};
 
