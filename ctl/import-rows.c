@@ -100,6 +100,20 @@ static bool is_mode(const struct import_build *build, const char *mode)
 	return strcmp(forward_mode(build, buffer), mode) == 0;
 }
 
+/* The kernel and systemd call them wlan0, wlp3s0, wlx525400123456; a document may be of another host, which cannot be asked. */
+static bool is_wireless(const xmlNode *element)
+{
+	char name[32];
+
+	return element && import_attribute(element, "dev", name, sizeof(name)) && strncmp(name, "wl", 2) == 0;
+}
+
+/* Is a card that the guests of this <forward> leave by a wireless one? */
+static bool has_wireless(const xmlNode *forward)
+{
+	return is_wireless(forward) || is_wireless(import_child(forward, "interface")) || is_wireless(import_child(forward, "pf"));
+}
+
 /* For <forward/> and its mode; a file that says something else than the document is worse than none. */
 static bool mode(struct import_build *build, xmlNode *forward, char words[static IMPORT_WORDS_SIZE])
 {
@@ -112,8 +126,10 @@ static bool mode(struct import_build *build, xmlNode *forward, char words[static
 	}
 	if (is_direct(build)) {
 		say(words, "guests have devices of their own on a network card (macvtap or SR-IOV), and no bridge");
-		import_problem(build, "in mode %s each guest has a device of its own on a network card (macvtap or SR-IOV): a network here is a bridge, such as one with Mode=bridge",
-			       STR_ESCAPED(value));
+		import_problem(build, "in mode %s each guest has a device of its own on a network card (macvtap or SR-IOV): a network here is a bridge, such as one with %s",
+			       STR_ESCAPED(value), has_wireless(forward) ?
+			       "Mode=route and ProxyARP=yes, which has guests in the LAN of a wireless card" :
+			       "Mode=bridge and the card as its Uplink=");
 		return false;
 	}
 	if (import_emit(build, 0, 0, "Network", "Mode", value, words) == 0)
@@ -857,6 +873,8 @@ void import_rows_finish(struct import_build *build)
 	if (is_mode(build, "bridge"))
 		return;
 	finish_addresses(build, &families);
+	if (is_mode(build, "route") && has_wireless(import_child(build->network, "forward")))
+		import_remark(build, "the router of that LAN needs a route to the guests, as before; with ProxyARP=yes, and a part of the LAN's own prefix as Address=, it needs none");
 	/* libvirt translates IPv6 where it is asked to; here it is done unless it is asked not to. */
 	if (is_mode(build, "nat") && families.v6) {
 		const xmlNode *nat = import_child(import_child(build->network, "forward"), "nat");

@@ -44,6 +44,13 @@ equal format-covered '' "$unseen"
 equal format-known '' "$(jq -r 'select(.name) | .items[] | select(.words == "not known in libvirt'\''s format") | .path' "$work"/*.json |
 	grep -vE 'colour|quantum|stq|teleport|@size|/pool|^network$' | sort -u | tr '\n' ' ')"
 
+# --- Behind a wireless card, where no bridge can be.
+why() { jq -r '.problem // "", .remarks[]' "$work/$1.json"; }
+matches wireless-macvtap 'Mode=route and ProxyARP=yes' "$(why macvtap-wireless)"
+matches wireless-routed 'with ProxyARP=yes, and a part of the LAN' "$(why routed-wireless)"
+equal wireless-none '' "$(why macvtap-bridge | grep ProxyARP; why routed | grep ProxyARP)"
+matches card-macvtap 'Mode=bridge and the card as its Uplink=' "$(why macvtap-bridge)"
+
 # --- What is written, without the comments.
 for file in "$data"/*.xml; do
 	name=$(basename "$file" .xml)
