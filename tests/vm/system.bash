@@ -10,8 +10,8 @@
 #
 # PREPARE=1: makes what takes long and can be kept, and ends.
 #
-# Outside: builds for prefix=/usr, makes the system (its packages once for each list of packages, below build/debian), and
-# starts QEMU without KVM on it. Inside, a service runs the script at each boot, until `finish`; the source tree's tools
+# Outside: builds for prefix=/usr, makes the system (once for each list of packages, below build/debian, and suites with the same
+# list share it), and starts QEMU without KVM on it. Inside, a service runs the script at each boot, until `finish`; the source tree's tools
 # and files are in /guestnet, which is also the working folder.
 #
 #   install_guestnet         as the README says; what it printed is in /guestnet/out
@@ -87,7 +87,7 @@ system_make() {
 }
 
 system_outside() {
-	local program missing='' reason
+	local program missing='' reason base
 	[ "$(id -u)" = 0 ] || { skip all 'needs root to make a system and to share it with the machine'; exit 0; }
 	for program in mmdebstrap qemu-system-x86_64 busybox cpio tar flock make; do
 		command -v $program >/dev/null || missing+=" $program"
@@ -95,7 +95,8 @@ system_outside() {
 	[ -z "$missing" ] || { skip all "not installed:$missing"; exit 0; }
 	qemu-system-x86_64 -device help 2>/dev/null | grep -q '"virtio-9p-pci"' || { skip all 'QEMU cannot share folders (virtio-9p)'; exit 0; }
 	reason=$("$top/tools/fetch-kernel" 2>&1) || { skip all "no kernel for test machines: $reason"; exit 0; }
-	reason=$(system_base "$top/build/debian/${suite#*.}.tar") || { skip all "no system for the test machine: $reason"; exit 0; }
+	base=build/debian/$(cksum <<<"$packages" | cut -d" " -f1).tar
+	reason=$(system_base "$top/$base") || { skip all "no system for the test machine: $reason"; exit 0; }
 
 	cd "$top" || exit 1
 	unset MAKEFLAGS MFLAGS MAKELEVEL
@@ -108,7 +109,7 @@ system_outside() {
 	trap 'rm -rf "$work"' EXIT
 	trap 'exit 143' TERM INT HUP
 	root=$work/root
-	system_make "build/debian/${suite#*.}.tar"
+	system_make "$base"
 	! declare -F prepare >/dev/null || prepare
 
 	cat >"$work/init" <<-END

@@ -5,7 +5,7 @@
 #
 # It installs at the first boot, and tests after a reboot.
 suite=vm.systemd
-packages=dbus,polkitd,systemd-resolved,libnss-resolve
+packages=dbus,make,polkitd,sudo,systemd-resolved,libnss-resolve	# as readme.sh, which shares the system
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/system.bash"
 system_enter
@@ -121,7 +121,7 @@ equal lease-file 'guestnet guestnet' "$(stat -c '%U %G' /var/lib/guestnet/dnsmas
 # A connection that stays open over all that follows.
 mkfifo /run/say
 (ip netns exec guest busybox nc 198.51.100.1 7777 </run/say >/run/heard 2>&1) &
-exec 7>/run/say
+exec 7<>/run/say
 goes_on() { echo "$1" >&7; wait_for 10 grep -qx "$1" /run/heard; }
 check long-flow goes_on before
 
