@@ -347,8 +347,11 @@ static void add_forward_elements(struct build *build)
 static void add_reach_elements(struct build *build)
 {
 	const struct desired_options *options = build->options;
-	const struct leases *leases = options->leases ? options->leases(build->network->name, options->leases_data) : NULL;
+	const struct leases *leases;
 
+	if (build->network->n_reach == 0)
+		return;
+	leases = options->leases ? options->leases(build->network->name, options->leases_data) : NULL;
 	latch(build, reach_add(build->network, leases, build->state));
 }
 
@@ -439,7 +442,6 @@ static void add_elements(struct build *build)
 	}
 	add_uplink_elements(build);
 	add_forward_elements(build);
-	add_reach_elements(build);
 	if (network->host_access == HOST_ACCESS_ALL)
 		add_name_element(build, NETSTATE_SET_HOSTOPEN);
 	if (network->host_access == HOST_ACCESS_NONE)
@@ -678,6 +680,7 @@ int desired_build_part(const struct network *const networks[], size_t n_networks
 			add_elements(&build);
 			add_peer_elements(&build, networks, n_networks);
 		}
+		add_reach_elements(&build);
 		add_guard_elements(&build);
 		latch(&build, rates_add(networks[i], options->rates, options->rated_ports, options->n_rated_ports, &state));
 		if (networks[i]->tunnel)

@@ -19,6 +19,7 @@
 #include "../../lib/util.h"
 #include "ip.h"
 #include "reach.h"
+#include "ruleset.h"
 
 #define PORT_DNS		53
 #define PORT_DHCP_SERVER	67
@@ -326,13 +327,17 @@ bool flow_is_unwanted(const struct flow_rules *rules, const struct flow *flow)
 	if ((from && from->gone) || (to && to->gone))
 		return true;
 	if (is_host(rules, &flow->reply.source))
-		return from && !may_reach_host(rules, flow, from);
+		return from && !from->open && !may_reach_host(rules, flow, from);
 	if (!from && !to)
 		return false;
 	if (from && to && strcmp(from->bridge, to->bridge) == 0)
 		return false;
 	if (is_denied(rules, flow, from, to))
 		return true;
+	from = from && from->open ? NULL : from;
+	to = to && to->open ? NULL : to;
+	if (!from && !to)
+		return false;
 	/* To a guest from elsewhere: a forward made it, or another flow that is allowed announced it. */
 	if (to && flow->status & (IPS_DST_NAT | IPS_EXPECTED))
 		return false;
@@ -431,6 +436,24 @@ static void add_gone(struct flow_rules *rules, size_t n_present, const struct ne
 	rules->prefixes[rules->n_prefixes++].gone = true;
 }
 
+/* A network with Mode=open has no elements but these, so its addresses say which flows they are about. */
+static void add_open(struct flow_rules *rules, size_t n_present, const struct netstate *desired)
+{
+	for (size_t i = 0; desired->table.features & (RULESET_OPEN_OUT | RULESET_OPEN_IN) && i < desired->n_addresses; i++) {
+		const struct netstate_address *address = &desired->addresses[i];
+		struct flow_prefix prefix = { .prefix_length = address->prefix_length, .open = true };
+		const struct netstate_bridge *bridge = netstate_find_bridge(desired, address->link);
+
+		if (!bridge || !bridge->open ||
+		    (!find_named(desired, NETSTATE_SET_OUT, address->link) && !find_named(desired, NETSTATE_SET_IN, address->link)))
+			continue;
+		prefix.prefix = ip_mask(&address->address, address->prefix_length);
+		memcpy(prefix.bridge, address->link, IFNAME_SIZE);
+		if (!is_present(rules, n_present, &prefix))
+			rules->prefixes[rules->n_prefixes++] = prefix;
+	}
+}
+
 static void add_host(struct flow_rules *rules, const struct ip *address, const char bridge[IFNAME_SIZE], bool service)
 {
 	struct flow_host *host = &rules->hosts[rules->n_hosts++];
@@ -466,7 +489,7 @@ int flow_rules_build(const struct netstate *desired, const struct netstate *snap
 	struct flow_prefix prefix;
 	size_t n_present;
 
-	rules.prefixes = calloc(desired->n_elements + snapshot->n_elements + n_previous + 1, sizeof(*rules.prefixes));
+	rules.prefixes = calloc(desired->n_elements + desired->n_addresses + snapshot->n_elements + n_previous + 1, sizeof(*rules.prefixes));
 	rules.hosts = calloc(desired->n_elements + snapshot->n_addresses + 1, sizeof(*rules.hosts));
 	if (!rules.prefixes || !rules.hosts) {
 		flow_rules_deinit(&rules);
@@ -489,6 +512,7 @@ int flow_rules_build(const struct netstate *desired, const struct netstate *snap
 		if (!netstate_find_address(desired, &previous[i]))
 			add_gone(&rules, n_present, snapshot, &prefix);
 	}
+	add_open(&rules, n_present, desired);
 	qsort(rules.prefixes, rules.n_prefixes, sizeof(*rules.prefixes), compare_prefixes);
 	add_hosts(&rules, desired, snapshot);
 	qsort(rules.hosts, rules.n_hosts, sizeof(*rules.hosts), compare_hosts);

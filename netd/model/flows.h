@@ -30,6 +30,7 @@ struct flow_prefix {
 	struct ip prefix;
 	uint8_t prefix_length;
 	bool gone;			/* of a network that is no longer there */
+	bool open;			/* of one with Mode=open: only what guests may not begin, or be reached by, is asked of it */
 	bool inside;			/* of a network without a way out */
 	bool nat;
 	bool routed;			/* can be reached from outside */

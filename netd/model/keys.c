@@ -627,6 +627,7 @@ static int parse_dns_domain(struct network *network, const char *value, char why
 #define OURS	(1 << NETWORK_NAT | 1 << NETWORK_ISOLATED | 1 << NETWORK_ROUTE | 1 << NETWORK_OPEN)
 #define RULED	(OURS & ~(1 << NETWORK_OPEN))
 #define OUTWARD	(1 << NETWORK_NAT | 1 << NETWORK_ROUTE)
+#define REACHING (OUTWARD | 1 << NETWORK_OPEN)
 #define NAT	(1 << NETWORK_NAT)
 #define ROUTED	(1 << NETWORK_ROUTE)
 #define LAN	(1 << NETWORK_BRIDGE)
@@ -752,25 +753,25 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_DENY_OUT] = {
 		"Network", "DenyOut", reach_parse_deny_out, reach_reset_deny_out, true, "none", "", WANT_REACH,
 		"Where guests may not begin anything: that prefix, or that protocol or these ports of it, beyond the network. They reach each other and the host as before, and answer what others have begun. Of icmp, what belongs to a flow that is there passes all the same. See RULES FOR GUESTS. Can be given several times.",
-		.only = OUTWARD,
+		.only = REACHING,
 		.own = "",
 	},
 	[KEY_ALLOW_OUT] = {
 		"Network", "AllowOut", reach_parse_allow_out, reach_reset_allow_out, true, "none", "", WANT_REACH,
 		"An exception from DenyOut=. Can be given several times.",
-		.only = OUTWARD,
+		.only = REACHING,
 		.own = "",
 	},
 	[KEY_DENY_IN] = {
 		"Network", "DenyIn", reach_parse_deny_in, reach_reset_deny_in, true, "none", "", WANT_REACH,
 		"From where, and with what ports of theirs, guests may not be reached by others than the host and each other. The prefix is the one that it comes from; the ports are the guests' own, also where a [Forward] leads to them. See RULES FOR GUESTS. Can be given several times.",
-		.only = OUTWARD,
+		.only = REACHING,
 		.own = "",
 	},
 	[KEY_ALLOW_IN] = {
 		"Network", "AllowIn", reach_parse_allow_in, reach_reset_allow_in, true, "none", "", WANT_REACH,
 		"An exception from DenyIn=. It opens nothing that the mode keeps closed. Can be given several times.",
-		.only = OUTWARD,
+		.only = REACHING,
 		.own = "",
 	},
 	[KEY_ADDRESS] = {
@@ -913,25 +914,25 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_HOST_DENY_OUT] = {
 		"Host", "DenyOut", reach_parse_host_deny_out, reach_reset_host_deny_out, true, "none", "", WANT_REACH,
 		"The same for this guest alone, and before what is said in section [Network]. It needs a MACAddress=, and is for whatever has that: MACBinding=yes in section [Port] keeps the guest from taking another one.",
-		.only = OUTWARD,
+		.only = REACHING,
 		.own = "",
 	},
 	[KEY_HOST_ALLOW_OUT] = {
 		"Host", "AllowOut", reach_parse_host_allow_out, reach_reset_host_allow_out, true, "none", "", WANT_REACH,
 		"An exception from this guest's DenyOut=, and from the one in section [Network].",
-		.only = OUTWARD,
+		.only = REACHING,
 		.own = "",
 	},
 	[KEY_HOST_DENY_IN] = {
 		"Host", "DenyIn", reach_parse_host_deny_in, reach_reset_host_deny_in, true, "none", "", WANT_REACH,
 		"The same for this guest alone, and before what is said in section [Network]. It is for the addresses of its [Host] or its lease, once they are known: those of IPv6 that a guest makes by itself are none of them.",
-		.only = OUTWARD,
+		.only = REACHING,
 		.own = "",
 	},
 	[KEY_HOST_ALLOW_IN] = {
 		"Host", "AllowIn", reach_parse_host_allow_in, reach_reset_host_allow_in, true, "none", "", WANT_REACH,
 		"An exception from this guest's DenyIn=, and from the one in section [Network].",
-		.only = OUTWARD,
+		.only = REACHING,
 		.own = "",
 	},
 	[KEY_FORWARD_LISTEN] = {

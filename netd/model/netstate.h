@@ -194,6 +194,8 @@ enum netstate_set {
 	NETSTATE_SET_IN_ALLOW6,		/* ifname . ipv6 . protocols . ports */
 	NETSTATE_SET_IN_DENY4,
 	NETSTATE_SET_IN_DENY6,
+	NETSTATE_SET_OPEN_OUT,		/* ifname: one of OUT with Mode=open, of which no other rule speaks */
+	NETSTATE_SET_OPEN_IN,		/* ifname: one of IN, likewise */
 	/* Those of [Port], in a table of the bridge family. A network's ports are known by their group. */
 	NETSTATE_SET_PORT_GUARDED,	/* group: anything of the following */
 	NETSTATE_SET_PORT_RA,		/* group: RAGuard= */

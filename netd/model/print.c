@@ -43,6 +43,7 @@ static const char *const set_names[] = {
 	[NETSTATE_SET_IN_GUEST_DENY4] = "in-guest-deny4", [NETSTATE_SET_IN_GUEST_DENY6] = "in-guest-deny6",
 	[NETSTATE_SET_IN_ALLOW4] = "in-allow4", [NETSTATE_SET_IN_ALLOW6] = "in-allow6",
 	[NETSTATE_SET_IN_DENY4] = "in-deny4", [NETSTATE_SET_IN_DENY6] = "in-deny6",
+	[NETSTATE_SET_OPEN_OUT] = "open-out", [NETSTATE_SET_OPEN_IN] = "open-in",
 	[NETSTATE_SET_PORT_GUARDED] = "port-guarded", [NETSTATE_SET_PORT_RA] = "port-ra",
 	[NETSTATE_SET_PORT_DHCP] = "port-dhcp", [NETSTATE_SET_PORT_BPDU] = "port-bpdu", [NETSTATE_SET_PORT_LEASED] = "port-leased",
 	[NETSTATE_SET_PORT_BOUND] = "port-bound", [NETSTATE_SET_PORT_MAC] = "port-mac", [NETSTATE_SET_PORT_TAKEN] = "port-taken",

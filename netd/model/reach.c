@@ -438,6 +438,28 @@ static int add_host(const struct network *network, const struct lines *lines, co
 	return r;
 }
 
+static int add_name(const struct network *network, enum netstate_set set, struct netstate *state)
+{
+	const struct netstate_element element = begin(network, set);
+
+	state->table.features |= ruleset_set_feature(set);
+	return netstate_add_element(state, &element);
+}
+
+/* A network that is open is in no other set: what asks for these lists is, and that its guests reach each other. */
+static int add_open(const struct network *network, const bool ways[2], struct netstate *state)
+{
+	struct netstate_element same = begin(network, NETSTATE_SET_SAME);
+	int r;
+
+	put(&same, network->bridge, IFNAME_SIZE, IFNAME_SIZE);
+	r = netstate_add_element(state, &same);
+	for (int in = 0; r == 0 && in < 2; in++)
+		if (ways[in])
+			r = add_name(network, in ? NETSTATE_SET_OPEN_IN : NETSTATE_SET_OPEN_OUT, state);
+	return r;
+}
+
 /* Adds the elements of a network's lists, and the features that they belong to. -ENOMEM only. */
 int reach_add(const struct network *network, const struct leases *leases, struct netstate *state)
 {
@@ -446,14 +468,11 @@ int reach_add(const struct network *network, const struct leases *leases, struct
 	int r = 0;
 
 	find_ways(&all, &ways[0], &ways[1]);
-	for (int in = 0; r == 0 && in < 2; in++) {
-		const struct netstate_element element = begin(network, in ? NETSTATE_SET_IN : NETSTATE_SET_OUT);
-
-		if (!ways[in])
-			continue;
-		state->table.features |= ruleset_set_feature(element.set);
-		r = netstate_add_element(state, &element);
-	}
+	if (network->mode == NETWORK_OPEN)
+		r = add_open(network, ways, state);
+	for (int in = 0; r == 0 && in < 2; in++)
+		if (ways[in])
+			r = add_name(network, in ? NETSTATE_SET_IN : NETSTATE_SET_OUT, state);
 	for (unsigned int list = 0; r == 0 && all.n > 0 && list < REACH_LIST_MAX_; list++)
 		for (int v6 = 0; r == 0 && v6 < 2; v6++)
 			r = add_list(network, &all, list, v6, NULL, state);

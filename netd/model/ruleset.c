@@ -99,6 +99,8 @@ static const struct {
 	{ "output", ONCE, "fib daddr type local dnat ip6 to meta l4proto . th dport map @forward6", RULESET_FORWARD },
 
 	{ "forward", ONCE, "meta iifkind \"bridge\" goto from_bridge" },
+	/* Of a network that is open only this is asked, and nothing that is a part of a flow. */
+	{ "forward", ONCE, "ct state invalid,new,untracked oifname @openin jump rules_in", RULESET_OPEN_IN },
 	{ "forward", ONCE, "oifname @open accept", RULESET_OPEN },
 	{ "forward", ONCE, "oifname @bridges goto to_guest", RULESET_GUARD },
 	{ "forward", ONCE, "meta nfproto @guard drop", RULESET_GUARD },
@@ -108,8 +110,11 @@ static const struct {
 	{ "from_bridge", PREFIX4, "iifname . ip saddr & %m @source%l goto from_guest" },
 	{ "from_bridge", PREFIX6, "iifname . ip6 saddr & %m @source6_%l goto from_guest" },
 	{ "from_bridge", ONCE, "iifname @bridges goto stray" },
-	/* A bridge that is none of ours. */
+	/* A bridge that is none of ours, or of a network that is open. */
+	{ "from_bridge", ONCE, "iifname . oifname @same accept", RULESET_OPEN_OUT | RULESET_OPEN_IN },
+	{ "from_bridge", ONCE, "ct state invalid,new,untracked iifname @openout jump rules_out", RULESET_OPEN_OUT },
 	{ "from_bridge", ONCE, "oifname @bridges goto to_guest" },
+	{ "from_bridge", ONCE, "ct state invalid,new,untracked oifname @openin jump rules_in", RULESET_OPEN_IN },
 	{ "from_bridge", ONCE, "iifname @open accept", RULESET_OPEN },
 	{ "from_bridge", ONCE, "oifname @open accept", RULESET_OPEN },
 	/* The last one: only what is none of ours comes so far. */
@@ -125,6 +130,7 @@ static const struct {
 	{ "from_guest", ONCE, "ct status assured accept" },
 	{ "from_guest", ONCE, "meta oifkind \"bridge\" oifname @bridges goto between" },
 	{ "from_guest", ONCE, "ct state new,untracked iifname @out jump rules_out", RULESET_OUT },
+	{ "from_guest", ONCE, "ct state invalid,new,untracked oifname @openin jump rules_in", RULESET_OPEN_IN },
 	/* The nat hooks never see these: they would leave with the guest's own address. */
 	{ "from_guest", ONCE, "ct state invalid drop" },
 	/* A smaller MTU further on is often never told: what others send is made to fit. */

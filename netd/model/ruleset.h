@@ -45,7 +45,9 @@ enum ruleset_feature {
 	RULESET_BRIDGED		= RULESET_PORT | RULESET_PORT_RATE,
 	RULESET_OUT		= 1 << 11,	/* DenyOut= */
 	RULESET_IN		= 1 << 12,	/* DenyIn= */
-	RULESET_FEATURES_ALL	= (1 << 13) - 1,
+	RULESET_OPEN_OUT	= 1 << 13,	/* DenyOut= with Mode=open, beside RULESET_OUT */
+	RULESET_OPEN_IN		= 1 << 14,	/* DenyIn= with Mode=open, beside RULESET_IN */
+	RULESET_FEATURES_ALL	= (1 << 15) - 1,
 };
 
 /* What of a packet a statement looks at. */

@@ -309,4 +309,78 @@ ip -n one link set eth0 address 52:54:00:86:00:01
 refused_again() { refused one 198.51.100.1 443 && reaches one 192.168.7.1 80; }
 check own-mac-again wait_for 20 refused_again
 
+# --- with Mode=open, of which no other rule speaks ---------------------------------------------------------------
+network f "${f[@]}" "${one[@]}" "${two[@]}"
+network g
+h=('[Network]' Mode=open)
+wide=('[Address]' Address=10.88.1.1/24 Address=fd88::1/64 '[Host]' MACAddress=52:54:00:88:00:01 Name=wide Address=10.88.1.5 Address=fd88::5)
+network h "${h[@]}" "${wide[@]}"
+check wide-reloaded netd_reload
+guest wide gn-h 10.88.1.5 fd88::5
+guest wider gn-h 10.88.1.6 fd88::6
+ip -n wide link set eth0 address 52:54:00:88:00:01
+ip -n internet route add 10.88.1.0/24 via 198.51.100.2
+ip -n internet -6 route add fd88::/64 via 2001:db8:51::2
+for ns in wide wider; do serve $ns 22; serve $ns 80; done
+wide_open() {
+	table "$1" <<'T'
+internet wide 192.168.7.1 80
+internet wide fd77::1 80
+internet wider 2001:db8:51::1 443
+wide internet 10.88.1.5 80
+wider internet fd88::6 80
+wide one 10.88.1.5 22
+T
+}
+wide_open wide-open
+equal wide-no-rules '' "$(nft list table inet guestnet | grep invalid,)"
+in_ns wide busybox nc -ll -p 7000 -e cat >/dev/null 2>&1 &
+wait_for 20 listens wide 7000
+open_flow wide wide tcp 192.168.7.1 7000
+open_flow wide-far wide tcp 198.51.100.1 7000
+open_flow wide-in internet tcp 10.88.1.5 7000
+for flow in wide wide-far wide-in; do check "begun-$flow" wait_for 20 talks $flow begun; done
+network h "${h[@]}" DenyOut=192.168.0.0/16 DenyOut=fd77::/16 DenyIn=any AllowIn=tcp:22 "${wide[@]}" DenyOut=udp 'AllowOut=192.168.7.1 tcp:443' 'AllowIn=198.51.100.0/24 tcp:7000'
+check wide-denied netd_reload
+table wide <<'T'
+- wide 192.168.7.1 80
+internet wide 192.168.7.1 443
+- wider 192.168.7.1 443
+- wider fd77::1 443
+internet wider 198.51.100.1 53 udp
+- wide 198.51.100.1 53 udp
+- wide 2001:db8:51::1 53 udp
+internet wide 198.51.100.1 443
+wider wide 10.88.1.6 80
+wider wide fd88::6 80
+wide internet 10.88.1.5 22
+- internet 10.88.1.5 80
+wide internet fd88::5 22
+- internet fd88::6 80
+wide one 10.88.1.5 22
+- one 10.88.1.5 80
+wide host 10.88.1.5 80
+T
+check wide-ping pings wide 198.51.100.1
+check wide-no-ping silent wide 192.168.7.1
+check wide-host pings wide 10.88.1.1
+equal wide-why "stopped: the packet is rejected: DenyOut= of all guests in the network h: DenyOut=192.168.0.0/16, $root/etc/networks/h.network:3" "$(why 10.88.1.6 192.168.7.1:80)"
+for flow in wide-far wide-in; do check "goes-on-$flow" talks $flow denied; done
+if talks wide again; then fail silent-wide 'it goes on'; else pass silent-wide; fi
+# Frames of one bridge, where the rules for IP are shown them, are among guests all the same.
+if [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then
+	echo 1 >/proc/sys/net/bridge/bridge-nf-call-iptables
+	row wide-bridged wider wide 10.88.1.6 80
+	echo 0 >/proc/sys/net/bridge/bridge-nf-call-iptables
+fi
+network h "${h[@]}" "${wide[@]}"
+check wide-again netd_reload
+wide_open wide-open-again
+# Nothing that these lists are about: no packet leaves an isolated network, and what a bridge passes on is no packet of the host's.
+for mode in isolated bridge; do
+	printf '%s\n' '[Network]' Mode=$mode Bridge=gn-x DenyOut=any >$root/etc/networks/x.network
+	matches mode-$mode "DenyOut.*Mode=$mode|Mode=$mode.*DenyOut" "$("$BIN/guestnetd" "${roots[@]}" --check 2>&1)"
+done
+network x
+
 nets_done

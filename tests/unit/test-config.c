@@ -82,7 +82,7 @@ static const struct {
 	{ "[Network]\nDenyIn=10.0.0.5:80\n", "lab.network:2: DenyIn=10.0.0.5:80: want any" },
 	{ "[Network]\nDenyIn=tcp:80 10.0.0.5\n", "lab.network:2: DenyIn=tcp:80 10.0.0.5: want any" },
 	{ "[Network]\nDenyIn=10.0.0.5 tcp:80 udp:80\n", "lab.network:2: DenyIn=10.0.0.5 tcp:80 udp:80: want any" },
-	{ "[Network]\nMode=open\nDenyIn=any\n", "lab.network:3: [Network] DenyIn= has no meaning with Mode=open" },
+	{ "[Network]\nMode=isolated\nDenyIn=any\n", "lab.network:3: [Network] DenyIn= has no meaning with Mode=isolated" },
 	{ "[Network]\nMode=isolated\n[Host]\nMACAddress=52:54:00:00:00:01\nDenyOut=any\n", "lab.network:5: [Host] DenyOut= has no meaning with Mode=isolated" },
 	{ "[Network]\nAllowOut=10.0.0.5\n", "lab.network:2: AllowOut= allows what is not denied: it is an exception from a DenyOut=, and there is none" },
 	{ "[Network]\nDenyOut=any\n[Host]\nMACAddress=52:54:00:00:00:01\nAllowIn=tcp:22\n", "lab.network:5: AllowIn= allows what is not denied: it is an exception from a DenyIn=, and there is none" },

@@ -119,6 +119,17 @@ static const struct flow_case flow_cases[] = {
 	/* Mode=open */
 	{ "open, out", false, IPPROTO_UDP, 0, "10.6.0.5 999", SERVER " 53" },
 	{ "open, in", false, IPPROTO_TCP, 0, SERVER " 999", "10.6.0.5 80" },
+	/* and with rules for its guests, as gn-h has: nothing else is asked of it */
+	{ "open, denied", true, IPPROTO_TCP, IPS_ASSURED, "10.13.0.5 999", SERVER " 443" },
+	{ "open, not denied", false, IPPROTO_TCP, 0, "10.13.0.5 999", "192.0.2.1 443" },
+	{ "open, translated by somebody", false, IPPROTO_TCP, SNAT, "10.13.0.5 999", "192.0.2.1 443", "192.0.2.1 443", UPLINK " 1999" },
+	{ "open, denied, the host", false, IPPROTO_TCP, 0, "10.13.0.5 999", UPLINK " 22" },
+	{ "open, denied, a neighbour", false, IPPROTO_TCP, 0, "10.13.0.5 999", "10.13.0.6 80" },
+	{ "open, denied in", true, IPPROTO_TCP, 0, SERVER " 999", "10.13.0.5 80" },
+	{ "open, allowed in", false, IPPROTO_TCP, 0, SERVER " 999", "10.13.0.5 22" },
+	{ "open, denied in, another network", true, IPPROTO_TCP, SNAT, "10.1.0.5 999", "10.13.0.5 80", "10.13.0.5 80", UPLINK " 1999" },
+	{ "open, allowed in, another network", false, IPPROTO_TCP, SNAT, "10.1.0.5 999", "10.13.0.5 22", "10.13.0.5 22", UPLINK " 1999" },
+	{ "open, allowed in, not masqueraded", true, IPPROTO_TCP, 0, "10.1.0.5 999", "10.13.0.5 22" },
 
 	/* to the host: gateway */
 	{ "gateway, DNS", false, IPPROTO_UDP, 0, "10.1.0.5 999", "10.1.0.1 53" },
@@ -270,6 +281,7 @@ static void build(struct world *world, struct flow_rules *rules)
 	world_add(world, "h", "[Network]\nBridge=gn-h\nDenyOut=203.0.113.0/24\nAllowOut=203.0.113.0/24 udp:53\nDenyIn=any\nAllowIn=tcp:22\n"
 		  "[Address]\nAddress=10.12.0.1/24\nAddress=fd12::1/64\n"
 		  "[Host]\nMACAddress=52:54:00:00:00:05\nDenyOut=any\nAllowOut=192.0.2.7 tcp:443\n");
+	world_add(world, "i", "[Network]\nBridge=gn-i\nMode=open\nDenyOut=203.0.113.0/24\nDenyIn=any\nAllowIn=tcp:22\n[Address]\nAddress=10.13.0.1/24\n");
 	world_build(world, NULL);
 
 	netstate_deinit(&snapshot);
