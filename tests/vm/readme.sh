@@ -100,6 +100,8 @@ out=$(questions)
 matches setup '\[Y/n\].*Done' "$(tr -d '\r\n' <<<"$out")"
 check setup-enabled enabled
 essential setup-running wait_for 60 running
+on_bus() { busctl --system --json=short call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus NameHasOwner s org.guestnet1 | grep -q true; }
+check setup-on-bus wait_for 20 on_bus
 equal setup-diverted /usr/local/libexec/guestnet-bridge-helper "$(readlink /usr/lib/qemu/qemu-bridge-helper)"
 matches setup-again 'Nothing to do' "$(questions)"
 
