@@ -243,6 +243,7 @@ enum netstate_table_state {
 	NETSTATE_TABLE_ABSENT,
 	NETSTATE_TABLE_EQUAL,		/* chains, rules and set definitions are those of `fingerprint` */
 	NETSTATE_TABLE_DIFFERENT,	/* there is a table of our name, and it is not like that */
+	NETSTATE_TABLE_MAX_,
 };
 
 struct netstate_table {
