@@ -33,12 +33,12 @@
 #define LOOKUP_SLOW_US	200000
 #define LOOKUP_PAUSE_US	60000000
 
-/* Is the network the own one of this user? A uid that stands for many is nobody's. */
+/* Is the network the own one of this user? */
 bool own_is_about(const char *network, uid_t uid)
 {
 	uint32_t owner;
 
-	return name_find_owner(network, &owner) && owner == uid && owner != process_overflow_uid();
+	return name_find_owner(network, &owner) && owner == uid;
 }
 
 /*
@@ -151,11 +151,15 @@ int own_verify(struct own *own, int peer_fd, const char *network, enum own_act a
 	pid_t pid;
 	int r;
 
-	if (act == OWN_END)
-		return 0;
 	r = policy_read_peer(peer_fd, &caller, &groups, &pid, failure);
 	if (r < 0)
 		return r;
+	if (caller.uid == process_overflow_uid())
+		return failure_set(failure, -EACCES,
+				   "you are uid %u here, which stands for everybody who has no uid where guestnetd runs (user_namespaces(7)): nothing can be your own",
+				   (unsigned int)caller.uid);
+	if (act == OWN_END)
+		return 0;
 	snprintf(bridge, sizeof(bridge), "gn-%s", network);
 	policy.reader = &caller;
 	policy.only = &device;

@@ -154,6 +154,7 @@ equal parallel-files 3 "$(ls $own/$carol.*.network | wc -l)"
 equal parallel-told '3 61' "$(grep -l 'is yours' $tmp/create.* | wc -l) $(grep -l 'has all the 3 networks of its own that .*:3 allows' $tmp/create.* | wc -l)"
 check parallel-settled wait_for 60 settled
 
+says nobody 4 'you are uid 65534 here, which stands for everybody who has no uid where guestnetd runs' 65534 create x
 # What a user is in user namespaces is somebody in the policy's eyes, and there are thousands of them.
 world_policy "allow all
 own networks=3"

@@ -238,7 +238,7 @@ own_runs() { [ "$(guestnet status "$own" --json | jq -r '.[0].state')" = running
 check own-created runuser -u alice -- guestnet create lab
 check own-up wait_for 20 own_runs
 equal own-file 'guestnet 644' "$(stat -c '%U %a' "/var/lib/guestnet/networks/$own.network")"
-out=$(runuser -u nobody -- guestnet create lab 2>&1 </dev/null); status=$?
+out=$(runuser -u daemon -- guestnet create lab 2>&1 </dev/null); status=$?
 equal own-denied 4 $status
 matches own-denied-says 'may have no networks of its own: no rule' "$out"
 check own-removed runuser -u alice -- guestnet undefine "$own"
