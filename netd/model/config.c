@@ -542,6 +542,9 @@ int config_parse(const char *name, const struct config_file *files, size_t n_fil
 		return failure_set(failure, r, "%s: out of memory", files[0].path);
 
 	keys_reset(&network);
+	/* A user's own network makes way for routes of the host's, whoever is kept on it. */
+	if (name_find_owner(name, &owner))
+		network.renumber = NETWORK_RENUMBER_ALWAYS;
 	for (size_t i = 0; i < n_files; i++) {
 		parse.place.file = (uint16_t)i;
 		/* Drop-ins are an administrator's. */

@@ -157,7 +157,8 @@ static void add_addresses(struct build *build)
 			.chosen = i >= build->network->n_addresses && !subnet_is_delegated(build->choice, &build->addresses[i]),
 		};
 
-		address.moves = address.chosen && build->network->renumber == NETWORK_RENUMBER_IDLE;
+		address.moves = address.chosen && build->network->renumber != NETWORK_RENUMBER_NEVER;
+		address.moves_guests = address.moves && build->network->renumber == NETWORK_RENUMBER_ALWAYS;
 		memcpy(address.link, build->network->bridge, sizeof(address.link));
 		latch(build, netstate_add_address(build->state, &address));
 	}

@@ -28,7 +28,7 @@ static const char *const checksum_names[] = {
 };
 static_assert(ARRAY_SIZE(checksum_names) == NETWORK_CHECKSUM_MAX_, "a name for each way");
 
-static const char *const renumber_names[] = { [NETWORK_RENUMBER_IDLE] = "idle", [NETWORK_RENUMBER_NEVER] = "never" };
+static const char *const renumber_names[] = { [NETWORK_RENUMBER_IDLE] = "idle", [NETWORK_RENUMBER_NEVER] = "never", [NETWORK_RENUMBER_ALWAYS] = "always" };
 static_assert(ARRAY_SIZE(renumber_names) == NETWORK_RENUMBER_MAX_, "a name for each time");
 
 /* [Network] */
@@ -782,8 +782,8 @@ const struct key keys[KEY_MAX_] = {
 		.own = "auto",
 	},
 	[KEY_RENUMBER] = {
-		"Address", "Renumber", parse_renumber, reset_renumber, false, "idle", "", "idle or never",
-		"When addresses that were chosen (Address=auto) make way for a route of the host's that leads where they are, or to more: a VPN or a LAN that the host has joined. idle: at once while no guest has a port on the network, and else when the last one has left; guestnet status says so meanwhile. never: only by guestnet renumber, which does it while guests are there, too. Default routes do not count, nor does one that is a part of them, such as 0.0.0.0/1. A network that has moved stays where it is when that route is gone, and keeps away from where such routes have led.",
+		"Address", "Renumber", parse_renumber, reset_renumber, false, "idle; always for networks of users' own", "", "idle, always or never",
+		"When addresses that were chosen (Address=auto) make way for a route of the host's that leads where they are, or to more: a VPN or a LAN that the host has joined. idle: at once while no guest has a port on the network, and else when the last one has left; guestnet status says so meanwhile. always: at once in any case; guests ask for another address when their leases end, and reach nobody until then. never: only by guestnet renumber, which does it while guests are there, too. Default routes do not count, nor does one that is a part of them, such as 0.0.0.0/1. A network that has moved stays where it is when that route is gone, and keeps away from where such routes have led.",
 		.only = OURS,
 	},
 	[KEY_DHCP_ENABLE] = {

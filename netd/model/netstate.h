@@ -102,6 +102,7 @@ struct netstate_address {
 	bool ours;			/* on a bridge of ours */
 	bool chosen;			/* desired only: by us (Address=auto) */
 	bool moves;			/* desired only: and another one is chosen where a route of others leads there (Renumber=) */
+	bool moves_guests;		/* desired only: though guests are there */
 	bool marked;			/* snapshot only: we have put it there, as the kernel says (Linux 5.18) */
 	bool no_route;			/* snapshot only: its bridge is up, and the route to its prefix is gone */
 };

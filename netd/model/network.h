@@ -53,6 +53,7 @@ enum network_host_access {
 enum network_renumber {
 	NETWORK_RENUMBER_IDLE,	/* while no guest has a port on the network */
 	NETWORK_RENUMBER_NEVER,
+	NETWORK_RENUMBER_ALWAYS,	/* and while guests are on it */
 	NETWORK_RENUMBER_MAX_,
 };
 

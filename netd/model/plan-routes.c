@@ -64,7 +64,7 @@ static const struct netstate_route *find_overlap(const struct planner *planner, 
 	return nowhere ? nowhere : wider;
 }
 
-/* How the network gets out of the way: by itself where nobody is cut off, and where there is somebody to make way for. */
+/* How the network gets out of the way: by itself where nobody is cut off who may not be, and where there is somebody to make way for. */
 static enum plan_way find_way(const struct planner *planner, const struct netstate_address *address,
 			      const struct netstate_route *route)
 {
@@ -74,7 +74,7 @@ static enum plan_way find_way(const struct planner *planner, const struct netsta
 		return PLAN_WAY_WRITTEN;
 	if (!address->moves || !route->link[0] || !bridge)
 		return PLAN_WAY_ASKED;
-	return netstate_is_used(planner->snapshot, bridge) ? PLAN_WAY_LATER : PLAN_WAY_NOW;
+	return netstate_is_used(planner->snapshot, bridge) && !address->moves_guests ? PLAN_WAY_LATER : PLAN_WAY_NOW;
 }
 
 static void note_overlaps_of_kind(struct planner *planner, const struct netstate_route *const routes[], size_t n,

@@ -116,10 +116,13 @@ static int collect_written(const struct network *const networks[], size_t n_netw
 	return r;
 }
 
+/* Of a user's own network (UID.NAME) the name is nothing: or it would be tried until the prefix is the one that was wished for. */
 static uint64_t hash_name(const char *purpose, const char *name, const uint8_t machine_id[static SIPHASH_KEY_SIZE])
 {
+	uint32_t owner;
 	char text[64];
-	int n = snprintf(text, sizeof(text), "%s %s", purpose, name);
+	int n = name_find_owner(name, &owner) ? snprintf(text, sizeof(text), "%s of %u", purpose, owner) :
+						snprintf(text, sizeof(text), "%s %s", purpose, name);
 
 	return siphash24(text, (size_t)n, machine_id);
 }
@@ -279,7 +282,8 @@ static bool is_in_use(const struct netstate *snapshot, const struct network *net
 	const struct netstate_bridge *bridge = netstate_find_bridge(snapshot, network->bridge);
 
 	return bridge && bridge->owner == NETSTATE_OURS && strcmp(bridge->network, network->name) == 0 &&
-	       (network->renumber == NETWORK_RENUMBER_NEVER || netstate_is_used(snapshot, bridge));
+	       (network->renumber == NETWORK_RENUMBER_NEVER ||
+		(network->renumber == NETWORK_RENUMBER_IDLE && netstate_is_used(snapshot, bridge)));
 }
 
 static int keep_previous(const struct network *const networks[], size_t n_networks, const struct netstate *snapshot,

@@ -184,6 +184,25 @@ plug
 check reboot-lease lease
 check reboot-way wait_for 30 reaches guest 198.51.100.1 7777
 
+# --- It makes way for the host's routes, whoever is on it ------------------------------------------
+hold tap --uid $alice $helper --br=$alice.lab
+before=$(report $alice.lab addresses)
+v4=$(sed 's,\.[0-9]*/.*,.0/24,' <<<"$before")
+ip link add vpn0 type veth peer name vpn1
+ip link set vpn1 up
+ip link set vpn0 up
+ip route add "$v4" dev vpn0 metric 5
+moved() { [ "$(report $alice.lab addresses | cut -d' ' -f1)" != "${before%% *}" ]; }
+check makes-way wait_for 30 moved
+check makes-way-settled wait_for 30 settled
+equal makes-way-route vpn0 "$(ip -j route get "${v4%.0/24}.77" | jq -r '.[0].dev')"
+equal makes-way-stays "gn-$alice.lab" "$(link "$reply_tap" .master)"
+release tap
+ip link del vpn0
+plug
+check makes-way-lease lease
+check makes-way-flow wait_for 30 reaches guest 198.51.100.1 7777
+
 # --- On demand, for its owner alone ---------------------------------------------------------------
 defines on-demand 0 '' $alice $alice.lab $'[Network]\nAutostart=on-demand\nIdleTimeout=1s'
 says on-demand-stopped 0 '' $alice stop $alice.lab

@@ -132,7 +132,7 @@ static const struct {
 	{ "[Network]\nAutostart=maybe\n", "lab.network:2: Autostart=maybe: want yes, no or on-demand" },
 	{ "[Network]\nIdleTimeout=0\n", "lab.network:2: IdleTimeout=0: want infinity, or a time of at least 1s" },
 	{ "[Network]\nHostAccess=gatway\n", "lab.network:2: HostAccess=gatway: want gateway, all or none, did you mean gateway?" },
-	{ "[Address]\nRenumber=idel\n", "lab.network:2: Renumber=idel: want idle or never, did you mean idle?" },
+	{ "[Address]\nRenumber=idel\n", "lab.network:2: Renumber=idel: want idle, always or never, did you mean idle?" },
 	{ "[Address]\nAddress=10.0.0.1/24\nRenumber=idle\n", "lab.network:3: [Address] Renumber= has no meaning without Address=auto" },
 	{ "[Address]\nAddress=10.0.0.1\n", "lab.network:2: Address=10.0.0.1: want auto, delegated, delegated:SUBNET, or an address of the host with its prefix length, such as 10.0.0.1/24 or fd00:1::1/64; the prefix length is missing, such as 10.0.0.1/24" },
 	{ "[Address]\nAddress=10.0.0.0/24\n", "lab.network:2: Address=10.0.0.0/24: want auto, delegated, delegated:SUBNET, or an address of the host with its prefix length, such as 10.0.0.1/24 or fd00:1::1/64; this is the network, want the host's address on it, such as 10.0.0.1/24" },

@@ -69,6 +69,37 @@ static void chosen_by_machine_and_name(void **state _unused_)
 	world_deinit(&two);
 }
 
+/* What a user calls a network does not say where it is: nobody gets a prefix by trying names. */
+static void not_by_users_names(void **state _unused_)
+{
+	static const char *const names[] = { "4201.a", "4201.lab", "4201.zzzzzzz" };
+	struct world first = { .n = 0 }, two = { .n = 0 }, other = { .n = 0 };
+
+	world_add(&first, "4201.b", "");
+	world_build(&first, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct world world = { .n = 0 };
+
+		world_add(&world, names[i], "");
+		world_build(&world, NULL);
+		assert_memory_equal(&world.choices[0].address4, &first.choices[0].address4, sizeof(struct ip));
+		assert_memory_equal(&world.choices[0].address6, &first.choices[0].address6, sizeof(struct ip));
+		world_deinit(&world);
+	}
+	/* The next one is beside it, and another user's elsewhere. */
+	world_add(&two, "4201.a", "");
+	world_add(&two, "4201.b", "");
+	world_build(&two, NULL);
+	assert_memory_equal(&two.choices[0].address4, &first.choices[0].address4, sizeof(struct ip));
+	assert_int_equal(ip_v4_value(&two.choices[1].address4), ip_v4_value(&two.choices[0].address4) + 256);
+	world_add(&other, "4202.b", "");
+	world_build(&other, NULL);
+	assert_memory_not_equal(&other.choices[0].address4, &first.choices[0].address4, sizeof(struct ip));
+	world_deinit(&first);
+	world_deinit(&two);
+	world_deinit(&other);
+}
+
 static void only_what_is_not_written(void **state _unused_)
 {
 	struct network_address addresses[SUBNET_ADDRESSES];
@@ -559,6 +590,7 @@ int main(void)
 		cmocka_unit_test(siphash_vectors),
 		cmocka_unit_test(masks_and_overlaps),
 		cmocka_unit_test(chosen_by_machine_and_name),
+		cmocka_unit_test(not_by_users_names),
 		cmocka_unit_test(only_what_is_not_written),
 		cmocka_unit_test(moved_on_when_taken),
 		cmocka_unit_test(never_libvirts),
