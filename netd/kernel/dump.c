@@ -250,6 +250,11 @@ static void read_tunnel(const char *kind, const struct nlattr *data, const struc
 		tunnel->local.family = AF_INET;
 	else if (nl_get(table[IFLA_VXLAN_LOCAL6], tunnel->local.bytes_be, 16))
 		tunnel->local.family = AF_INET6;
+	if (nl_get(table[IFLA_VXLAN_GROUP], tunnel->group.bytes_be, 4))
+		tunnel->group.family = AF_INET;
+	else if (nl_get(table[IFLA_VXLAN_GROUP6], tunnel->group.bytes_be, 16))
+		tunnel->group.family = AF_INET6;
+	tunnel->under_index = (int)nl_get_u32(table[IFLA_VXLAN_LINK], 0);
 	if (!dump_alias_has(port->alias, DUMP_TUNNEL) || !read_network(port->alias, tunnel->network))
 		return;
 	tunnel->v6 = dump_alias_has(port->alias, DUMP_TUNNEL_V6);

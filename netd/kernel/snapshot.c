@@ -319,6 +319,13 @@ int kernel_look_at_remotes(struct kernel *kernel, const struct netstate *desired
 {
 	kernel->remotes_wanted = desired->n_remotes > 0;
 	kernel->remotes_used |= kernel->remotes_wanted;
+	for (size_t i = 0; i < kernel->view.state.n_tunnels; i++) {
+		struct netstate_tunnel *tunnel = &kernel->view.state.tunnels[i];
+		const char *under = tunnel->under_index ? kernel_link_name(kernel, tunnel->under_index) : NULL;
+
+		memset(tunnel->under, 0, sizeof(tunnel->under));
+		snprintf(tunnel->under, sizeof(tunnel->under), "%s", under ?: "");
+	}
 	return kernel->remotes_wanted ? tunnels_look_at_ways(kernel, desired) : 0;
 }
 

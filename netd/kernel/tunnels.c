@@ -5,9 +5,9 @@
  *
  * What `ip` and `bridge` would write as
  *
- *	ip link add gv-NAME mtu MTU type vxlan id VNI dstport PORT [local ADDRESS] [ttl TTL] [nolearning]
+ *	ip link add gv-NAME mtu MTU type vxlan id VNI dstport PORT [local ADDRESS] [ttl TTL] [nolearning] [group ADDRESS dev INTERFACE]
  *	ip link set gv-NAME alias "guestnet net=NAME tunnel" addrgenmode none master BRIDGE up
- *	bridge fdb append 00:00:00:00:00:00 dev gv-NAME dst ADDRESS
+ *	bridge fdb append 00:00:00:00:00:00 dev gv-NAME dst ADDRESS [via INTERFACE]
  *
  * Safe because: what is made is called exactly so or not at all (NLM_F_EXCL), and is gone again when it could not be made
  * whole; what is changed or taken away carries our mark, or is the network's own by number and place. It comes up on its bridge,
@@ -40,8 +40,8 @@ struct reading {
 };
 
 /*
- * One of those that the file may name: to the device's own port and number. What another program has put beside them for
- * another port, number or interface is its own business.
+ * One of those that the file may name: to the device's own port and number, by the interface that it is bound to, or any. What
+ * another program has put beside them for another port, number or interface is its own business.
  */
 static int each_entry(const struct nlmsghdr *message, void *data)
 {
@@ -56,7 +56,7 @@ static int each_entry(const struct nlmsghdr *message, void *data)
 		return -EPROTO;
 	memcpy(&header, NLMSG_DATA(message), sizeof(header));
 	/* The bridge's own entries for this port are in the same list. */
-	if (header.ndm_ifindex != reading->tunnel->ifindex || table[NDA_MASTER] || table[NDA_PORT] || table[NDA_VNI] || table[NDA_IFINDEX] ||
+	if (header.ndm_ifindex != reading->tunnel->ifindex || table[NDA_MASTER] || table[NDA_PORT] || table[NDA_VNI] ||
 	    !nl_get(table[NDA_LLADDR], &mac, sizeof(mac)) || memcmp(&mac, &nobody, sizeof(mac)) != 0)
 		return 0;
 	memset(&remote, 0, sizeof(remote));
@@ -64,6 +64,9 @@ static int each_entry(const struct nlmsghdr *message, void *data)
 	if (!nl_get(table[NDA_DST], remote.address.bytes_be, ip_length(&remote.address)))
 		return 0;
 	remote.ifindex = header.ndm_ifindex;
+	remote.under_index = (int)nl_get_u32(table[NDA_IFINDEX], 0);
+	if (remote.under_index && remote.under_index != reading->tunnel->under_index)
+		return 0;
 	memcpy(remote.link, reading->tunnel->name, sizeof(remote.link));
 	return netstate_add_remote(reading->state, &remote);
 }
@@ -146,6 +149,8 @@ static int ask_ways(struct kernel *kernel, const struct netstate *desired, struc
 
 		nl_begin(&routes, RTM_GETROUTE, 0, (uint32_t)i, &header, sizeof(header));
 		put_address(&routes, RTA_DST, RTA_DST, remote);
+		if (desired->remotes[i].under[0])
+			nl_put_u32(&routes, RTA_OIF, (uint32_t)link_index(kernel, desired->remotes[i].under));
 	}
 	r = nl_transact(&kernel->rtnl, &routes, each_route, ways);
 	for (size_t i = 0; r == 0 && i < desired->n_remotes; i++) {
@@ -200,7 +205,7 @@ static void begin(struct nl_batch *batch, uint16_t type, const struct netstate_t
 }
 
 /* What the kernel changes of one that is there (drivers/net/vxlan/vxlan_core.c:vxlan_changelink()), and what it does not. */
-static void put_device(struct nl_batch *batch, const struct netstate_tunnel *tunnel, int ifindex, uint32_t tag)
+static void put_device(const struct kernel *kernel, struct nl_batch *batch, const struct netstate_tunnel *tunnel, int ifindex, uint32_t tag)
 {
 	const struct ifinfomsg header = { .ifi_index = ifindex };
 	const struct ip any6 = { .family = AF_INET6 };
@@ -220,8 +225,11 @@ static void put_device(struct nl_batch *batch, const struct netstate_tunnel *tun
 	if (!ifindex) {
 		nl_put_u32(batch, IFLA_VXLAN_ID, tunnel->vni);
 		nl_put(batch, IFLA_VXLAN_PORT, &port_be, sizeof(port_be));
-		/* Which family it is of; a tunnel of neither is of IPv4. */
-		if (tunnel->v6 && !tunnel->local.family)
+		/* A group, or which family it is of; a tunnel of neither is of IPv4. */
+		if (tunnel->group.family) {
+			put_address(batch, IFLA_VXLAN_GROUP, IFLA_VXLAN_GROUP6, &tunnel->group);
+			nl_put_u32(batch, IFLA_VXLAN_LINK, (uint32_t)link_index(kernel, tunnel->under));
+		} else if (tunnel->v6 && !tunnel->local.family)
 			put_address(batch, IFLA_VXLAN_GROUP, IFLA_VXLAN_GROUP6, &any6);
 	}
 	if (tunnel->local.family)
@@ -270,7 +278,7 @@ static void put_tunnel(struct kernel *kernel, struct nl_batch *batch, const stru
 
 	if (make && tunnel->ifindex)
 		link_put_delete(batch, tunnel->ifindex, tag);
-	put_device(batch, tunnel, ifindex, tag);
+	put_device(kernel, batch, tunnel, ifindex, tag);
 	put_mark(batch, tunnel, ifindex, tag);
 	put_place(batch, tunnel, ifindex, link_index(kernel, tunnel->bridge), tag);
 }
@@ -284,10 +292,14 @@ static void put_remote(const struct kernel *kernel, struct nl_batch *batch, bool
 		.ndm_state = NUD_PERMANENT,
 		.ndm_flags = NTF_SELF,
 	};
+	int under;
 
 	nl_begin(batch, add ? RTM_NEWNEIGH : RTM_DELNEIGH, add ? NLM_F_CREATE | NLM_F_APPEND : 0, tag, &header, sizeof(header));
 	nl_put(batch, NDA_LLADDR, &nobody, sizeof(nobody));
 	put_address(batch, NDA_DST, NDA_DST, &remote->address);
+	under = add && remote->under[0] ? link_index(kernel, remote->under) : remote->under_index;
+	if (under)
+		nl_put_u32(batch, NDA_IFINDEX, (uint32_t)under);
 }
 
 static bool is_harmless(const struct plan_step *step, int error)

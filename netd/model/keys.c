@@ -1015,6 +1015,16 @@ const struct key keys[KEY_MAX_] = {
 		"the address of another host, such as 192.0.2.2 or 2001:db8::2",
 		"Another host that has a part of the network, by its address outside of the network. Can be given several times, all of one family: each host names all others. What is broadcast, and what is for an Ethernet address that is not known yet, goes to each of them. More of them, or fewer, end no connection of guests. Entries for the address 00:00:00:00:00:00 in the interface's forwarding table are those of this key and no others. Without it, MacLearning=no says that another program fills the table, such as FRR with BGP EVPN; then nothing in it is touched.",
 	},
+	[KEY_TUNNEL_GROUP] = {
+		"Tunnel", "Group", tunnel_parse_group, tunnel_reset_group, false, "none", "",
+		"a multicast address, such as 239.1.1.61 or ff05::61",
+		"Instead of Remote=: an address that all hosts of the network hear, in a LAN or where routers carry multicast on. None of them has to be named then; TTL= is 1 unless it is said. What is sent to a single guest goes to its host alone.",
+	},
+	[KEY_TUNNEL_INTERFACE] = {
+		"Tunnel", "Interface", tunnel_parse_interface, tunnel_reset_interface, false, "none", "",
+		"the name of an interface",
+		"Where Group= is heard. The kernel takes the tunnel away together with this interface; it is made again when that is back.",
+	},
 	[KEY_TUNNEL_LOCAL] = {
 		"Tunnel", "Local", tunnel_parse_local, tunnel_reset_local, false, "as the host's routes say", "",
 		"an address of the host",

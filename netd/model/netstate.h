@@ -361,6 +361,9 @@ struct netstate_tunnel {
 	uint32_t vni;			/* 0: it is of another kind */
 	uint32_t mtu;
 	struct ip local;		/* no family: by the route */
+	struct ip group;		/* which the kernel has it in, and hears there; no family: none */
+	char under[IFNAME_SIZE];	/* the interface where that is, and that it is bound to; "": none */
+	int under_index;		/* snapshot only: of that */
 	char way[IFNAME_SIZE];		/* snapshot only: the interface of the host that takes the smallest packets of those to its remotes */
 	uint32_t way_mtu;		/* which are of this size; 0: not known */
 	struct ip lost;			/* snapshot only: a remote that the host has no route to; no family: none */
@@ -373,7 +376,9 @@ struct netstate_tunnel {
 struct netstate_remote {
 	char link[IFNAME_SIZE];
 	char network[NETWORK_NAME_SIZE];	/* desired only */
+	char under[IFNAME_SIZE];	/* desired only: of a group, where it is */
 	int ifindex;			/* snapshot only: of the link */
+	int under_index;		/* snapshot only */
 	struct ip address;
 };
 

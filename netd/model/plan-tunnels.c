@@ -18,7 +18,8 @@
 static bool has_to_be_made_anew(const struct netstate_tunnel *want, const struct netstate_tunnel *have)
 {
 	return want->vni != have->vni || want->port != have->port || want->v6 != have->v6 ||
-	       (!want->local.family && have->local.family);
+	       (!want->local.family && have->local.family) || memcmp(&want->group, &have->group, sizeof(want->group)) != 0 ||
+	       strcmp(want->under, have->under) != 0;
 }
 
 static bool is_same(const struct netstate_tunnel *want, const struct netstate_tunnel *have, int bridge)
@@ -81,6 +82,9 @@ static void plan_tunnel(struct planner *planner, const struct netstate_tunnel *w
 	}
 	if (have)
 		note_way(planner, want, have);
+	/* What is bound to an interface, the kernel lets have no more than what fits there (vxlan_change_mtu()). */
+	if (have && want->under[0] && have->way_mtu && want->mtu + tunnel_overhead(want->v6) > have->way_mtu)
+		tunnel.mtu = have->way_mtu - tunnel_overhead(want->v6);
 	if (planner->memory->no_taps)
 		return;
 	if (!have || has_to_be_made_anew(want, have)) {
@@ -90,7 +94,7 @@ static void plan_tunnel(struct planner *planner, const struct netstate_tunnel *w
 		return;
 	}
 	tunnel.ifindex = have->ifindex;
-	if (!bridge || !is_same(want, have, bridge))
+	if (!bridge || !is_same(&tunnel, have, bridge))
 		planner_add_tunnel_step(planner, PHASE_PORTS, PLAN_TUNNEL_SET, OUTCOME_UPDATE, want->network, &tunnel);
 	add_remotes(planner, want, false);
 	if (want->listed || have->listed)

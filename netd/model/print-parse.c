@@ -455,6 +455,12 @@ static void parse_tunnel(struct line *line, struct netstate_tunnel *tunnel)
 			tunnel->ttl = (uint8_t)read_number(line, value, 10, UINT8_MAX);
 		else if (is_key(word, "local", &value))
 			line->bad |= ip_parse(value, &tunnel->local) < 0;
+		else if (is_key(word, "group", &value))
+			line->bad |= ip_parse(value, &tunnel->group) < 0;
+		else if (is_key(word, "under", &value))
+			read_name(line, value, tunnel->under);
+		else if (is_key(word, "under-index", &value))
+			tunnel->under_index = (int)read_number(line, value, 10, INT32_MAX);
 		else if (is_key(word, "lost", &value))
 			line->bad |= ip_parse(value, &tunnel->lost) < 0;
 		else if (is_key(word, "way", &value))
@@ -477,6 +483,10 @@ static void parse_remote(struct line *line, struct netstate_remote *remote)
 			remote->ifindex = (int)read_number(line, value, 10, INT32_MAX);
 		else if (is_key(word, "net", &value))
 			read_name(line, value, remote->network);
+		else if (is_key(word, "under", &value))
+			read_name(line, value, remote->under);
+		else if (is_key(word, "under-index", &value))
+			remote->under_index = (int)read_number(line, value, 10, INT32_MAX);
 		else
 			line->bad = true;
 	}

@@ -294,6 +294,10 @@ static void print_tunnel(FILE *file, const struct netstate_tunnel *tunnel)
 	print_number(file, "ttl", tunnel->ttl);
 	if (tunnel->local.family)
 		fprintf(file, " local=%s", IP_TEXT(&tunnel->local));
+	if (tunnel->group.family)
+		fprintf(file, " group=%s", IP_TEXT(&tunnel->group));
+	print_string(file, "under", tunnel->under);
+	print_number(file, "under-index", (uint64_t)tunnel->under_index);
 	print_flag(file, "v6", tunnel->v6);
 	print_flag(file, "listed", tunnel->listed);
 	print_flag(file, "learning", tunnel->learning);
@@ -310,6 +314,8 @@ static void print_remote(FILE *file, const struct netstate_remote *remote)
 	fprintf(file, "remote %s %s", STR_ESCAPED(remote->link), IP_TEXT(&remote->address));
 	print_number(file, "index", (uint64_t)remote->ifindex);
 	print_string(file, "net", remote->network);
+	print_string(file, "under", remote->under);
+	print_number(file, "under-index", (uint64_t)remote->under_index);
 }
 
 static void print_sysctl(FILE *file, const struct netstate_sysctl *sysctl)

@@ -6,7 +6,8 @@
  * Theory of operation. The network's bridge has one more port, a device of the kind VXLAN (RFC 7348), which carries frames to
  * other hosts in UDP. To which of them, its forwarding table says: an entry for each Ethernet address, learnt from what
  * arrives, and for all that is not known, and for broadcast, a list of all hosts, under the address 0. That list is the
- * file's Remote=. Without any, the table is somebody else's (EVPN), and nothing in it is touched.
+ * file's Remote=, or its Group= alone, which all hosts hear. Without any, the table is somebody else's (EVPN), and nothing in it
+ * is touched.
  *
  * What arrives by the tunnel is not sent into it again, as by any port of a bridge: hosts that all know each other are no loop.
  * A second way between them is one; so a bridge with a tunnel has no network card.
@@ -78,6 +79,42 @@ void tunnel_reset_remote(struct network *network)
 {
 	if (network->tunnel)
 		network->tunnel->n_remotes = 0;
+}
+
+static bool is_multicast(const struct ip *ip)
+{
+	return ip_is_v4(ip) ? ip->bytes_be[0] >> 4 == 0xe : ip_is_v6(ip) && ip->bytes_be[0] == 0xff;
+}
+
+int tunnel_parse_group(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	struct ip ip;
+
+	if (ip_parse(value, &ip) < 0 || !is_multicast(&ip))
+		return -EINVAL;
+	network->tunnel->group = ip;
+	return 0;
+}
+
+void tunnel_reset_group(struct network *network)
+{
+	if (network->tunnel)
+		network->tunnel->group = (struct ip){ 0 };
+}
+
+int tunnel_parse_interface(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+{
+	if (!ifname_is_valid(value))
+		return -EINVAL;
+	memset(network->tunnel->interface, 0, IFNAME_SIZE);
+	memcpy(network->tunnel->interface, value, strlen(value));
+	return 0;
+}
+
+void tunnel_reset_interface(struct network *network)
+{
+	if (network->tunnel)
+		memset(network->tunnel->interface, 0, IFNAME_SIZE);
 }
 
 int tunnel_parse_local(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
@@ -193,6 +230,23 @@ static int verify_ways(const struct network *network, struct failure *failure)
 			      uplink ? "Uplink=" : "a Bridge= of others");
 }
 
+/* A group is heard on an interface; and who is in it, hears it there. It is the only remote then. */
+static int verify_group(struct network *network, struct failure *failure)
+{
+	struct network_tunnel *tunnel = network->tunnel;
+
+	if (!tunnel->group.family && tunnel->interface[0])
+		return tunnel_failure(network, network_find_place(network, KEY_TUNNEL_INTERFACE), failure, "[Tunnel] Interface= has no meaning without Group=");
+	if (!tunnel->group.family)
+		return 0;
+	if (tunnel->n_remotes > 0)
+		return tunnel_failure(network, network_find_place(network, KEY_TUNNEL_GROUP), failure, "[Tunnel] Group= and Remote= exclude each other");
+	if (!tunnel->interface[0])
+		return tunnel_failure(network, network_find_place(network, KEY_TUNNEL_GROUP), failure, "[Tunnel] Group= needs Interface=, where the other hosts hear it");
+	tunnel->remotes[tunnel->n_remotes++] = tunnel->group;
+	return 0;
+}
+
 /*
  * Does the section fit together, and with its network? -EINVAL with file and line. The network's MTU becomes what fits, where
  * nothing is said of it.
@@ -206,9 +260,12 @@ int tunnel_verify(struct network *network, struct failure *failure)
 		return 0;
 	if (!tunnel->vni)
 		return tunnel_failure(network, tunnel->place, failure, "this [Tunnel] has no VNI=, the number that the network has on all its hosts");
+	r = verify_group(network, failure);
+	if (r < 0)
+		return r;
 	if (tunnel->n_remotes == 0 && tunnel->mac_learning)
 		return tunnel_failure(network, tunnel->place, failure,
-				      "this [Tunnel] has no Remote=; with MacLearning=no another program says where the others are");
+				      "this [Tunnel] has no Remote= and no Group=; with MacLearning=no another program says where the others are");
 	r = verify_ways(network, failure);
 	for (size_t i = 0; r == 0 && i < tunnel->n_remotes; i++)
 		r = verify_remote(network, &tunnel->remotes[i], failure);
@@ -306,9 +363,12 @@ int tunnel_add(const struct network *network, uint32_t mtu, struct netstate *sta
 	item.vni = tunnel->vni;
 	item.mtu = mtu;
 	item.local = tunnel->local;
+	item.group = tunnel->group;
+	memcpy(item.under, tunnel->interface, sizeof(item.under));
 	r = netstate_add_tunnel(state, &item);
 	memcpy(remote.link, item.name, sizeof(remote.link));
 	memcpy(remote.network, network->name, sizeof(remote.network));
+	memcpy(remote.under, tunnel->interface, sizeof(remote.under));
 	for (size_t i = 0; r == 0 && i < tunnel->n_remotes; i++) {
 		remote.address = tunnel->remotes[i];
 		r = netstate_add_remote(state, &remote);

@@ -23,6 +23,8 @@ int tunnel_add(const struct network *network, uint32_t mtu, struct netstate *sta
 	void tunnel_reset_##name(struct network *network);
 TUNNEL_KEY(vni)
 TUNNEL_KEY(remote)
+TUNNEL_KEY(group)
+TUNNEL_KEY(interface)
 TUNNEL_KEY(local)
 TUNNEL_KEY(port)
 TUNNEL_KEY(mac_learning)

@@ -272,6 +272,32 @@ in_ns hostb ip link del gv-lab
 fixed() { on_bridge host && on_bridge hostb && [ "$(remotes host)" = "$over:2 " ] && [ "$(remotes hostb)" = "$over:1 " ]; }
 repaired v6
 
+# --- a group that all hosts hear ----------------------------------------------------------------------------
+for group in 239.1.1.61 ff05::61; do
+	family=${group//[!:]/}
+	id=group${family:+6}
+	here Group=$group Interface=under0
+	there_network hostb lab '[Network]' Mode=bridge '[Tunnel]' VNI=61 Group=$group Interface=under0
+	netd_reload
+	there_client hostb reload >/dev/null
+	check $id-there wait_for 30 there_runs hostb
+	equal $id-remotes "$group " "$(remotes host)"
+	matches $id-lease '^10\.61\.0\.[0-9]+ 14[35]0$' "$(lease_of b1)"
+	check $id-through wait_for 30 through
+	bridge fdb del 00:00:00:00:00:00 dev gv-lab dst $group via under0
+	fixed() { on_bridge host && [ "$(remotes host)" = "$group " ]; }
+	repaired $id-entry
+	ip link del gv-lab
+	repaired $id-deleted
+done
+ip link set under0 mtu 1400
+check group-tight wait_for 30 eval '[[ $(report lab problem) == *"1330 is what passes by under0"* ]]'
+no_steps() { [ -z "$(plan | grep -v '^note: tunnel-tight')" ]; }
+check group-tight-nothing-to-do wait_for 30 no_steps
+ip link set under0 mtu 1500
+check group-tight-no-more wait_for 30 settled
+equal group-mtu 1430 "$(link gv-lab .mtu)"
+
 # --- another program fills the forwarding table ------------------------------------------------------------
 here MacLearning=no Local=192.0.2.1
 netd_reload

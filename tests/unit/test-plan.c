@@ -187,9 +187,10 @@ static void round_trip(void **state _unused_)
 		"service a gn-a hash=00000000deadbeef running\n"
 		"proxy wlan0 192.168.1.195 index=9 ours\n"
 		"proxy wlan0 fd00::5\n"
-		"tunnel gv-a index=7 net=a master=4 up vni=61 port=4789 mtu=1430 ttl=5 local=2001:db8::1 v6 listed learning port-learning isolated way=eth0 way-mtu=1500 lost=2001:db8::3\n"
+		"tunnel gv-a index=7 net=a master=4 up vni=61 port=4789 mtu=1430 ttl=5 local=2001:db8::1 group=ff05::1 under=eth0 under-index=3 v6 listed learning port-learning isolated way=eth0 way-mtu=1500 lost=2001:db8::3\n"
 		"remote gv-a 2001:db8::2 index=7\n"
-		"remote gv-a 2001:db8::3 net=a\n"
+		"remote gv-a 2001:db8::3 net=a under=eth0\n"
+		"remote gv-a ff05::1 under-index=3\n"
 		"table different owned orphan foreign-owner handle=9 fingerprint=12 prefixes4=8,24 prefixes6=64,128\n";
 	_cleanup_(netstate_deinit) struct netstate parsed = NETSTATE_NULL;
 	_cleanup_(freep) char *printed = NULL;
