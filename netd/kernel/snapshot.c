@@ -19,6 +19,7 @@
 #include "snapshot.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../../lib/util.h"
