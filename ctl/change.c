@@ -85,6 +85,24 @@ enum exit_status networks_renumber(const struct options *options, struct failure
 	return STATUS_OK;
 }
 
+/* For so many seconds; for none it is over, and without a number it stays. */
+enum exit_status networks_delegate(const struct options *options, struct failure *failure)
+{
+	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	uint32_t seconds = UINT32_MAX;
+	int r;
+
+	if (options->n_operands > 1 && str_parse_u32(options->operands[1], UINT32_MAX, &seconds) < 0) {
+		(void)failure_set(failure, -EINVAL, "%s: want a number of seconds", STR_ESCAPED(options->operands[1]));
+		return STATUS_USAGE;
+	}
+	r = bus_open(&bus, failure);
+	if (r >= 0)
+		r = bus_call(bus, "Delegate", &reply, failure, "su", options->operands[0], seconds);
+	return r < 0 ? bus_exit_status(r) : STATUS_OK;
+}
+
 enum exit_status networks_adopt(const struct options *options, struct failure *failure)
 {
 	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;

@@ -74,6 +74,7 @@ enum exit_status policy_list(const struct options *options, struct failure *fail
 /* About networks: these ask guestnetd. */
 enum exit_status networks_list(const struct options *options, struct failure *failure);
 enum exit_status networks_status(const struct options *options, struct failure *failure);
+enum exit_status networks_delegate(const struct options *options, struct failure *failure);
 enum exit_status networks_adopt(const struct options *options, struct failure *failure);
 enum exit_status networks_start(const struct options *options, struct failure *failure);
 enum exit_status networks_confirm(const struct options *options, struct failure *failure);

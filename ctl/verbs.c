@@ -58,6 +58,10 @@ const struct verb verbs[] = {
 	  "FILE is called NAME.network, or \"-\" (standard input) with a name.\n" },
 	{ "define", NULL, "FILE [NETWORK]", "declare a network, or replace what declares it", 0, 1, 2, networks_define,
 	  "FILE is called NAME.network, or \"-\" (standard input) with a name. What is wrong changes nothing.\n" },
+	{ "delegate", NULL, "PREFIX [SECONDS]", "say that an IPv6 prefix was delegated to this host, and for how long", 0, 1, 2,
+	  networks_delegate,
+	  "For DHCPv6 clients that do not say so themselves: networks with Address=delegated have a part of it until the time is\n"
+	  "over. Said again, the time begins anew; 0 ends it at once. guestnet.network(5), DELEGATED PREFIXES.\n" },
 	{ "doctor", NULL, "", "look at everything that can be wrong, and say what mends it", JSON | BIT(FIX), 0, 0, doctor_verb,
 	  "What it finds stands in doc/TROUBLESHOOTING.md, too. As root it sees firewalls of others.\n"
 	  "Exit status: 0 all is well, 5 something is wrong.\n" },

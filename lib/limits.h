@@ -35,6 +35,9 @@
 /* Prefixes that networks with Address=auto keep away from, because routes of others have led there. */
 #define LIMIT_SUBNETS_AVOIDED	32
 
+/* Prefixes that the daemon was told were delegated to the host. */
+#define LIMIT_DELEGATIONS	8
+
 /* What may be on a network card that becomes a port of a bridge; more is no host's, but a router's. */
 #define LIMIT_UPLINK_ADDRESSES	256
 #define LIMIT_UPLINK_ROUTES	1024

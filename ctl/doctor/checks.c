@@ -336,7 +336,7 @@ static void check_delegated(struct doctor *doctor)
 
 		if (report_is_about(report, "not-delegated"))
 			doctor_fix(doctor_add(doctor, VERDICT_PROBLEM, "network %s is %s: %s", report->name, report->state, report->problem),
-				   false, "ip -6 route replace unreachable PREFIX proto dhcp");
+				   false, "guestnet delegate PREFIX SECONDS");
 	}
 }
 
@@ -742,7 +742,7 @@ const struct check checks[] = {
 	  "what was delegated to the host is a /64, and no /64 of it is left for this network\n",
 	  "A network with `Address=delegated` has a /64 of what the host's DHCPv6 client was delegated, and goes on without it. systemd-networkd "
 	  "and dhcpcd say what they were given by a route that leads nowhere (`ip -6 route show proto dhcp`); after others the command below "
-	  "says it, by hand or in a hook of theirs, as guestnet.network(5) shows. systemd-networkd has no such route for a /64, where nothing is left to "
+	  "says it, by hand or in a hook of theirs (guestnet.network(5), DELEGATED PREFIXES). systemd-networkd has no such route for a /64, where nothing is left to "
 	  "divide: there the command does it, too. Does the client ask (`PrefixDelegationHint=`, `ia_pd`, `-P`), and does the router upstream delegate?",
 	  check_delegated, .asks_daemon = true },
 	{ "stp", "no bridge keeps its new ports silent",

@@ -18,6 +18,7 @@
 #include "../model/subnet.h"
 #include "bindings.h"
 #include "checksums.h"
+#include "delegations.h"
 #include "managed.h"
 #include "manager.h"
 #include "services.h"
@@ -96,6 +97,7 @@ struct manager {
 	size_t n_choices;
 	struct subnet_avoided avoided;
 	bool renumbering;			/* some of the choices are to be made anew by the pass that is due, or what is delegated is another */
+	struct delegations delegations;		/* owned: prefixes that somebody told us of */
 	struct desire desire;			/* what should be, and what it was built of */
 	uint8_t machine_id[SIPHASH_KEY_SIZE];
 	struct checksums checksums;		/* owned */

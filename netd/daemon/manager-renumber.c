@@ -70,6 +70,20 @@ void manager_note_delegated(struct manager *manager)
 		}
 }
 
+/*
+ * Somebody says that a prefix was delegated to the host for so many seconds, or with 0 not any more. Returns when networks have
+ * followed. Errors as delegations_set() has them, or -EIO.
+ */
+int manager_delegate(struct manager *manager, const char *prefix, uint32_t seconds, struct failure *failure)
+{
+	int r = delegations_set(&manager->delegations, prefix, seconds, failure);
+
+	if (r < 0)
+		return r;
+	r = manager_settle(manager);	/* our own event is among those that it reads */
+	return r < 0 ? failure_set(failure, -EIO, "%s", strerror(-r)) : 0;
+}
+
 /* What became of the choices that were to be made anew, and of those that follow what is delegated. */
 void manager_tell_moves(struct manager *manager, const struct subnet_choice *before, size_t n_before)
 {

@@ -246,6 +246,8 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
 	if (r >= 0 && !options->only_check)
 		uplinks_init(&manager->uplinks, &manager->options, &manager->kernel, &manager->networks);
 	if (r >= 0 && !options->only_check)
+		delegations_load(&manager->delegations, event, &manager->kernel, &manager->options);
+	if (r >= 0 && !options->only_check)
 		r = add_sources(manager);
 	if (r >= 0)
 		r = manager_reload(manager, failure);
@@ -273,6 +275,7 @@ struct manager *manager_free(struct manager *manager)
 	monitor_free(manager->monitor);
 	checksums_deinit(&manager->checksums);
 	uplinks_deinit(&manager->uplinks);
+	delegations_deinit(&manager->delegations);
 	bindings_deinit(&manager->bindings);
 	free(manager->rates.ports);
 	kernel_deinit(&manager->kernel);
@@ -294,6 +297,7 @@ struct manager *manager_free(struct manager *manager)
 int manager_teardown(struct manager *manager)
 {
 	manager_leave_firewalld(manager);
+	delegations_end(&manager->delegations);
 	for (size_t i = 0; i < manager->networks.n; i++)
 		manager->networks.items[i]->wanted = false;
 	for (int i = 0; i < 8; i++) {

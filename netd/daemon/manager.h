@@ -85,6 +85,7 @@ int manager_stop(struct manager *manager, const char *network, void (*stopped)(v
 		 struct failure *failure);
 int manager_confirm(struct manager *manager, const char *network, struct failure *failure);
 int manager_renumber(struct manager *manager, const char *network, struct failure *failure);
+int manager_delegate(struct manager *manager, const char *prefix, uint32_t seconds, struct failure *failure);
 void manager_end_trials(struct manager *manager);
 const struct network *manager_find_declared(const struct manager *manager, const char *name);
 int manager_adopt(struct manager *manager, const char *network, const char *tap, struct failure *failure);

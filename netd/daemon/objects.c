@@ -32,7 +32,7 @@ static const struct {
 } accesses[] = {
 	{ "Start", ACCESS_MANAGE, OWN_USE }, { "Stop", ACCESS_MANAGE, OWN_END }, { "Restart", ACCESS_MANAGE, OWN_USE },
 	{ "Try", ACCESS_MANAGE }, { "Confirm", ACCESS_MANAGE },
-	{ "Renumber", ACCESS_MANAGE },
+	{ "Renumber", ACCESS_MANAGE }, { "Delegate", ACCESS_MANAGE },
 	{ "BringUp", ACCESS_MANAGE }, { "Adopt", ACCESS_MANAGE }, { "Reload", ACCESS_MANAGE }, { "Plan", ACCESS_MANAGE },
 	{ "Define", ACCESS_DEFINE, OWN_DEFINE }, { "DefineTransient", ACCESS_DEFINE }, { "SetDropIn", ACCESS_DEFINE },
 	{ "Undefine", ACCESS_DEFINE, OWN_END }, { "SetAutostart", ACCESS_DEFINE },
@@ -630,6 +630,17 @@ static int method_adopt(sd_bus_message *message, void *data, sd_bus_error *error
 	return answer(message, manager_adopt(objects->manager, name, tap, &failure), &failure, error);
 }
 
+static int method_delegate(sd_bus_message *message, void *data, sd_bus_error *error)
+{
+	struct objects *objects = data;
+	struct failure failure = { 0 };
+	const char *prefix;
+	uint32_t seconds;
+	int r = sd_bus_message_read(message, "su", &prefix, &seconds);
+
+	return r < 0 ? r : answer(message, manager_delegate(objects->manager, prefix, seconds, &failure), &failure, error);
+}
+
 static int method_reload(sd_bus_message *message, void *data, sd_bus_error *error)
 {
 	struct objects *objects = data;
@@ -855,6 +866,7 @@ static const sd_bus_vtable manager_vtable[] = {
 	METHOD("Try", "s", P(name), "", , method_try),
 	METHOD("Confirm", "s", P(name), "", , method_confirm),
 	METHOD("Renumber", "s", P(name), "", , method_renumber),
+	METHOD("Delegate", "su", P(prefix) P(seconds), "", , method_delegate),
 	METHOD("Stop", "s", P(name), "", , method_stop),
 	METHOD("Restart", "s", P(name), "", , method_restart),
 	METHOD("BringUp", "s", P(name), "", , method_bring_up),

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # IPv6 prefixes that were delegated to the host: networks have a /64 of them, guests make addresses of that and have some by DHCPv6,
-# which nobody translates; another prefix takes its place, or none, and guests know. By a route, as DHCPv6 clients say it, and by
-# real ones from a real router.
+# which nobody translates; another prefix takes its place, or none, and guests know. By a route, as DHCPv6 clients say it, by
+# guestnet delegate, for a time, and by real clients of a real router.
 # Namespaces: this one is the host; "guest" asks for its addresses; "internet" is behind up0, and delegates.
 
 suite=netd-delegated
@@ -74,6 +74,8 @@ check comes wait_for 30 is_delegated 2001:db8:12
 check comes-settled wait_for 30 settled
 equal comes-problem '' "$(problem)"
 equal comes-delegated 2001:db8:1200::/56 "$(report home delegated)"
+revoke 2001:db8:1100::/72
+ip -6 route del 2001:db8:1100::/56 dev up0
 check comes-made wait_for 30 made
 first=$(delegated)
 of_first=$(prefix_of "$first")
@@ -179,6 +181,42 @@ network third
 client reload >/dev/null
 check one-again wait_for 30 waits
 
+# --- told, for a time ----------------------------------------------------------------------------------
+check told client delegate 2001:db8:1680::/56 6000
+check told-comes is_delegated 2001:db8:16
+check told-made wait_for 30 made
+matches told-route '^unreachable 2001:db8:1680::/56 ' "$(ip -6 route show proto dhcp)"
+told=$(delegated)
+told_fails() { equal "$1" "$2" "$(client delegate "${@:4}" >$tmp/out 2>&1; echo $?)"; matches "$1-says" "$3" "$(cat $tmp/out)"; }
+told_fails told-short 1 'want an IPv6 prefix with a length from 16 to 64' 2001:db8:1680::/65
+told_fails told-host 1 'the prefix of this length is 2001:db8:1680::/56' 2001:db8:1680::1/56
+told_fails told-v4 1 'want an IPv6 prefix' 10.0.0.0/24
+told_fails told-local 1 'no host of a network can have addresses' fe80::/64
+told_fails told-number 2 'want a number of seconds' 2001:db8:1680::/56 soon
+told_fails told-nobody 3 'nobody has said' 2001:db8:1700::/56 0
+delegate 2001:db8:1700::/56
+told_fails told-other 1 'a route of another program says already' 2001:db8:1700::/56
+told_fails told-foreign 3 'nobody has said' 2001:db8:1700::/56 0
+check told-foreign-stays eval 'ip -6 route show proto dhcp | grep -q 2001:db8:1700::/56'
+revoke 2001:db8:1700::/56
+# Its route may go, and comes again with the next renewal; over a restart it stays, with its end, which comes while a guest is there.
+revoke 2001:db8:1680::/56
+check told-lost wait_for 30 waits
+check told-again client delegate 2001:db8:1680::/56 6
+equal told-again-same "$told" "$(delegated)"
+netd_kill
+netd_start
+check told-restart wait_for 20 is_delegated 2001:db8:16
+check told-restart-made wait_for 30 made
+check told-over wait_for 30 waits
+check told-over-guest wait_for 30 is_deprecated "$(prefix_of "$told")"
+equal told-over-route '' "$(ip -6 route show proto dhcp type unreachable)"
+check told-forever client delegate 2001:db8:1680::/56
+check told-forever-comes is_delegated 2001:db8:16
+check told-end client delegate 2001:db8:1680::/56 0
+check told-ended waits
+equal told-file '' "$(cat $root/run/delegated)"
+
 # --- a real router, and real clients ------------------------------------------------------------------
 upstream() {	# PREFIX/LENGTH [INTERFACE PREFIX-THERE]
 	cat >$root/dhcpd.conf <<-S
@@ -194,14 +232,15 @@ upstream() {	# PREFIX/LENGTH [INTERFACE PREFIX-THERE]
 	wait_for 20 eval 'in_ns internet ss -Hlun "sport = :547" | grep -q .'
 }
 # dhclient's own hook, and nothing else of its script.
-printf '#!/bin/sh\n' | cat - "$top/doc/examples/dhclient-exit-hook" >$root/dhclient-hook
+printf '#!/bin/sh\nPATH=%s:$PATH\n' "$BIN" | cat - "$top/doc/examples/dhclient-exit-hook" >$root/dhclient-hook
 chmod 755 $root/dhclient-hook
-host_dhclient() { timeout 60 dhclient -6 -P "$@" -cf /dev/null -lf $root/host.leases -pf $root/host.pid -sf $root/dhclient-hook up0 >>$root/host.log 2>&1; }
+host_dhclient() { timeout 60 dhclient -6 -P "$@" -e GUESTNET_BUS=$GUESTNET_BUS -cf /dev/null -lf $root/host.leases -pf $root/host.pid -sf $root/dhclient-hook up0 >>$root/host.log 2>&1; }
 if need real dhcpd dhclient; then
 	upstream 2001:db8:1700::/56
 	check real-dhclient host_dhclient -1
 	check real-dhclient-comes wait_for 30 is_delegated 2001:db8:17
 	equal real-dhclient-whole 2001:db8:1700::/56 "$(report home delegated)"
+	check real-dhclient-time eval '[ $(($(cut -d" " -f2 $root/run/delegated) / 1000000 - $(cut -d. -f1 /proc/uptime))) -gt 400 ]'
 	check real-dhclient-made wait_for 30 made
 	check real-dhclient-way-out wait_for 20 eval '[[ $(seen guest 2001:db8:51::1 7777) == 2001:db8:17* ]]'
 	check real-dhclient-release host_dhclient -r

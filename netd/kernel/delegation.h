@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The route that says which IPv6 prefix was delegated to this host.
+ */
+#pragma once
+
+#include "../model/ip.h"
+#include "kernel.h"
+
+int delegation_put(struct kernel *kernel, const struct ip *prefix, unsigned int length, bool add);
