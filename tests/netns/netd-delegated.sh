@@ -52,6 +52,7 @@ equal waiting-doctor problem "$(jq -r '.[] | select(.check == "delegated") | .ve
 
 # Flows that have nothing to do with it, from here to the end.
 ip -n internet route add "$(own fd | cut -d: -f1-4)::/64" via 2001:db8:51::2
+check waiting-own-prefix wait_for 20 eval '[ "$(seen guest 2001:db8:51::1 7777)" = "$(own fd)" ]'
 in_ns internet "$world/tools/netd-flow" serve 7778 >/dev/null 2>&1 &
 wait_for 20 listens internet 7778
 mkfifo $tmp/flow4 $tmp/flow6
