@@ -149,6 +149,12 @@ equal no-bare-wait '' "$(grep -snE '(^|[;&|{(]|do|then|else)[[:space:]]*wait([[:
 	grep -vE '^tests/(lib.sh:.*wait "\$pid"$|vm/system.bash:.*wait \$qemu)')"
 equal no-one-way-pipes '' "$(grep -snE 'exec ([0-9]|\{[a-z_]+\})>"?\$?[^&]*(\.in|phases|say|talk|hold|watch)' "${suites[@]}")"
 
+matches reap-names-what-hangs 'fail static.hung-sleep: process [0-9]+ had not ended after 1 s: sleep 1000' \
+	"$(RESULTS=/dev/null SUITE_PREFIX='' reap_s=1; sleep 1000 & pid=$!; reap $pid)"
+
+# --- One place speaks for the daemon: the journal alone is deaf where there is none.
+equal log-alone netd/daemon/log.c "$(grep -l 'sd_journal_\(send\|print\)' netd/*/*.c)"
+
 # --- The README: first line, the two commands, files that exist.
 matches readme-first-line 'for virtual machines' "$(grep -m 1 . README.md)"
 for target in $(grep -ohE '(^ *(sudo )?|`(sudo )?|&& (sudo )?)make [a-z-]+' README.md SECURITY.md doc/*.md | sed 's/.*make //' | sort -u); do
