@@ -91,6 +91,7 @@ netd_connects() {
 
 flow_start() {
 	mkfifo $netd_root/flow.in
+	exec {flow_held}<>$netd_root/flow.in	# what is said before anybody reads is kept
 	ip netns exec guest $world/tools/netd-flow flow $netd_internet 7000 <>$netd_root/flow.in >$netd_root/flow.out &
 	flow_pid=$!
 }

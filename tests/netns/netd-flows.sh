@@ -30,6 +30,7 @@ declare -A flow_pid=()
 open_flow() {	# NAME NAMESPACE PROTOCOL ADDRESS PORT
 	rm -f "$tmp/$1.in" "$tmp/$1.got" "$tmp/$1.end"
 	mkfifo "$tmp/$1.in"
+	exec {held}<>"$tmp/$1.in"	# what is said before anybody reads is kept
 	: >"$tmp/$1.got"
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	ip netns exec "$2" bash -c '

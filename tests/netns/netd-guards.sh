@@ -82,6 +82,7 @@ in_ns internet $flow serve 7779 &
 flow_server=$!
 wait_for 20 listens internet 7779
 mkfifo $root/phases
+exec {held}<>$root/phases	# what is said before anybody reads is kept
 in_ns web $flow flow 198.51.100.1 7779 <>$root/phases >$root/flow &
 flow_client=$!
 phase() { echo "$1" 1<>$root/phases; }

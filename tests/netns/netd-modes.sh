@@ -100,6 +100,7 @@ check bridge-running wait_for 20 settled
 in_ns internet "$world/tools/netd-flow" serve 7778 >/dev/null 2>&1 &
 wait_for 20 listens internet 7778
 mkfifo $tmp/flow.in
+exec {held}<>$tmp/flow.in	# what is said before anybody reads is kept
 in_ns gn "$world/tools/netd-flow" flow 198.51.100.1 7778 <>$tmp/flow.in >$tmp/flow.out 2>&1 &
 flow_pid=$!
 phase() { echo "$1" 1<>$tmp/flow.in; }

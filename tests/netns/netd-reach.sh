@@ -230,6 +230,7 @@ in_ns internet "$world/tools/netd-flow" serve 7778 >/dev/null 2>&1 &
 wait_for 20 listens internet 7778
 open_flow() {	# NAME NAMESPACE PROTOCOL ADDRESS PORT
 	mkfifo "$tmp/$1.in"
+	exec {held}<>"$tmp/$1.in"	# what is said before anybody reads is kept
 	: >"$tmp/$1.got"
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	in_ns "$2" bash -c '
