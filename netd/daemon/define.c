@@ -56,7 +56,7 @@ static int set_place(const struct manager_options *options, const char *name, en
 	snprintf(place->path, sizeof(place->path), "%s/networks/%s", root, tail);
 	snprintf(place->next, sizeof(place->next), "%s.new~", place->path);
 	snprintf(place->old, sizeof(place->old), "%s~", place->path);
-	snprintf(place->stage, sizeof(place->stage), "%s/staging", options->run_root);
+	snprintf(place->stage, sizeof(place->stage), "%s/staging-%s", options->run_root, name);
 	snprintf(place->staged, sizeof(place->staged), "%s/%s", place->stage, tail);
 	return 0;
 }
@@ -94,12 +94,18 @@ static int make_directories(const char *path)
 	return 0;
 }
 
-/* Everything is removed that a stage of this network can hold. */
+/* Everything is removed that a stage of this network can hold: also what a daemon has left that ended in the middle. */
 static void clear_stage(const struct place *place, const char *name)
 {
+	static const enum define_file dropins[] = { DEFINE_DROPIN, DEFINE_AUTOSTART };
 	char path[PATH_SIZE + 64];
 
-	(void)unlink(place->staged);
+	snprintf(path, sizeof(path), "%s/%s.network", place->stage, name);
+	(void)unlink(path);
+	for (size_t i = 0; i < ARRAY_SIZE(dropins); i++) {
+		snprintf(path, sizeof(path), "%s/%s.network.d/%s", place->stage, name, dropin_name(dropins[i]));
+		(void)unlink(path);
+	}
 	snprintf(path, sizeof(path), "%s/%s.network.d", place->stage, name);
 	(void)rmdir(path);
 	(void)rmdir(place->stage);
@@ -109,8 +115,10 @@ static int verify(struct manager *manager, const char *name, const struct place 
 		  struct network *ret_network, struct failure *failure)
 {
 	const struct managed_staging staging = { place->stage, place->path };
-	int r = make_directories(place->staged);
+	int r;
 
+	clear_stage(place, name);
+	r = make_directories(place->staged);
 	if (r >= 0)
 		r = write_text(place->staged, text);
 	if (r < 0)

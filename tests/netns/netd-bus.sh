@@ -161,11 +161,11 @@ check define bus call "${manager[@]}" Define ss new "$text"
 check define-runs wait_for 30 state_is new running
 equal define-file "$text" "$(cat $root/etc/networks/new.network)"$'\n'
 check signal-added wait_for 30 saw '.member == "InterfacesAdded" and .payload.data[0] == "/org/guestnet1/network/new"'
-before=$(find $root/etc "$run/staging" -type f -exec md5sum {} + 2>/dev/null)
+before=$(find $root/etc "$run"/staging* -type f -exec md5sum {} + 2>/dev/null)
 broken() {	# ID REGEX NAME TEXT: refused, and nothing is another than before
 	local out
 	out=$(busctl call "${manager[@]}" Define ss "$3" "$4" 2>&1) && { fail "$1" "was taken"; return; }
-	if [ "$before" != "$(find $root/etc "$run/staging" -type f -exec md5sum {} + 2>/dev/null)" ]; then
+	if [ "$before" != "$(find $root/etc "$run"/staging* -type f -exec md5sum {} + 2>/dev/null)" ]; then
 		fail "$1" "files have changed: $(find $root/etc -type f)"
 	else
 		matches "$1" "$2" "$out"
@@ -183,6 +183,11 @@ matches dropin-unknown 'no network "nothing"' "$out"
 check dropin bus call "${manager[@]}" SetDropIn ss new $'[Network]\nMTU=1400\n'
 mtu_is() { [ "$(link gn-new .mtu)" = "$1" ]; }
 check dropin-in-force wait_for 30 mtu_is 1400
+# What a daemon has left that ended while it looked at a text says nothing of the next one.
+mkdir -p "$run/staging-left/left.network.d"
+echo nonsense >"$run/staging-left/left.network.d/local.conf"
+check staged-before bus call "${manager[@]}" Define ss left $'[Network]\nMode=isolated\nAutostart=no\n[Address]\nAddress=10.94.0.1/24\n'
+check staged-gone test ! -e "$run/staging-left"
 check undefine bus call "${manager[@]}" Undefine s new
 check undefine-gone wait_for 30 eval '! ip link show dev gn-new'
 check undefine-kept test -f $root/etc/networks/new.network~
