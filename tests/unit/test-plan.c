@@ -1426,6 +1426,20 @@ static void notes_are_said(void **state _unused_)
 	}
 }
 
+/* Guests of other hosts have no port here, and are there all the same: such a network does not move away from them. */
+static void a_tunnel_is_a_use(void **state _unused_)
+{
+	_cleanup_(netstate_deinit) struct netstate snapshot = NETSTATE_NULL;
+	const struct netstate_bridge bridge = { .name = "gn-a", .ifindex = 4 };
+	const struct netstate_tunnel tunnel = { .name = "gv-a", .ifindex = 7, .master = 4 };
+
+	assert_false(netstate_is_used(&snapshot, &bridge));
+	assert_int_equal(netstate_add_tunnel(&snapshot, &tunnel), 0);
+	assert_true(netstate_is_used(&snapshot, &bridge));
+	snapshot.tunnels[0].master = 5;
+	assert_false(netstate_is_used(&snapshot, &bridge));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1434,6 +1448,7 @@ int main(void)
 		cmocka_unit_test(chosen_prefixes_are_left_alone),
 		cmocka_unit_test(round_trip),
 		cmocka_unit_test(bad_text),
+		cmocka_unit_test(a_tunnel_is_a_use),
 		cmocka_unit_test(random_disturbances_are_planned_back),
 		cmocka_unit_test(excepted_networks_are_left_alone),
 		cmocka_unit_test(marks_are_made),
