@@ -20,6 +20,14 @@
 
 #define LINE_SIZE	2048	/* below PIPE_BUF: a pipe that has room at all has room for it */
 
+static bool arg_stderr;
+
+/* This is the daemon: what it says is for whoever has started it, too. What is called once prints its result by itself. */
+void log_to_stderr(void)
+{
+	arg_stderr = true;
+}
+
 /* The service manager says whose our standard error is (systemd.exec(5)). */
 static bool is_journal(int fd)
 {
@@ -42,7 +50,7 @@ static void print_line(const char *message)
 
 /*
  * @priority as syslog(3) has it; @network and @bridge: what it is about, NULL or "" for nothing. Where there is no journal, sd_journal_sendv()
- * sends nothing and says that all is well: so standard error is told, too, unless it is the journal's by itself.
+ * sends nothing and says that all is well: so a daemon's standard error is told, too, unless it is the journal's by itself.
  */
 void log_say(int priority, const char *network, const char *bridge, const char *format, ...)
 {
@@ -65,6 +73,6 @@ void log_say(int priority, const char *network, const char *bridge, const char *
 	if (bridge && *bridge)
 		iov[n++] = (struct iovec){ fields[1], strlen(fields[1]) };
 	r = sd_journal_sendv(iov, n);
-	if (r < 0 || !is_journal(STDERR_FILENO))
+	if (arg_stderr && (r < 0 || !is_journal(STDERR_FILENO)))
 		print_line(message + prefix);
 }

@@ -349,6 +349,8 @@ int main(int argc, char *argv[])
 	/* Large arrays come and go with each change: they are given back, and do not tear holes. */
 	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
 	parse_options(argc, argv);
+	if (arg_mode == MODE_RUN)
+		log_to_stderr();
 	umask(0022);
 	activation_init(&activation);
 	find_service_user(&manager_options.service_uid, &manager_options.service_gid);

@@ -283,6 +283,7 @@ check machine-id-said wait_for 5 in_journal 'no machine id in /etc/machine-id'
 # What it says is on standard error, too, unless that is the journal's; where there is no journal, there is nothing else.
 speaks() { grep -aq 'guestnetd: no machine id in /etc/machine-id' "$1"; }
 check stderr-beside speaks $log
+equal stderr-plan '' "$(netd --plan 2>&1 | grep 'machine id')"
 stop_netd
 touch $root/log.$((n_start + 1))
 before=$(grep -c 'no machine id' $root/journal)
