@@ -72,6 +72,8 @@ ip -6 route add 2001:db8:1100::/56 proto dhcp dev up0 metric 2000
 ip -6 route add unreachable 2001:db8:1100::/72 proto dhcp
 delegate 2001:db8:1200::/56
 check comes wait_for 30 is_delegated 2001:db8:12
+# Nothing of what follows is without that.
+is_delegated 2001:db8:12 || exit 1
 check comes-settled wait_for 30 settled
 equal comes-problem '' "$(problem)"
 equal comes-delegated 2001:db8:1200::/56 "$(report home delegated)"
