@@ -14,11 +14,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <systemd/sd-journal.h>
 #include <time.h>
 
 #include "../../lib/str.h"
 #include "../kernel/delegation.h"
+#include "log.h"
 #include "replace.h"
 
 static uint64_t boottime_us(void)
@@ -54,7 +54,7 @@ static int save(const struct delegations *delegations)
 static void save_or_tell(const struct delegations *delegations)
 {
 	if (save(delegations) < 0)
-		sd_journal_send("MESSAGE=cannot write %s/delegated: %m", delegations->options->run_root, "PRIORITY=4", NULL);
+		log_say(4, NULL, NULL, "cannot write %s/delegated: %m", delegations->options->run_root);
 }
 
 /* The route goes, then its line. One that another program has taken away is gone as well. */
@@ -88,7 +88,7 @@ static void set_timer(struct delegations *delegations)
 	if (r >= 0 && delegations->timer)
 		r = sd_event_source_set_enabled(delegations->timer, first_us == UINT64_MAX ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
 	if (r < 0)
-		sd_journal_send("MESSAGE=cannot wait for the end of a delegated prefix: %s", strerror(-r), "PRIORITY=3", NULL);
+		log_say(3, NULL, NULL, "cannot wait for the end of a delegated prefix: %s", strerror(-r));
 }
 
 static int on_time(sd_event_source *source _unused_, uint64_t when_us _unused_, void *data)
