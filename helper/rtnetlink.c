@@ -210,6 +210,7 @@ static int read_reply(const struct rtnl *rtnl, const struct nlmsghdr *header, st
 {
 	uint32_t message = header->nlmsg_seq - rtnl->sequence;
 	const struct nlmsgerr *error = NLMSG_DATA(header);
+	int ended;
 
 	if (message >= RTNL_REPLIES)
 		return -EPROTO;
@@ -227,6 +228,13 @@ static int read_reply(const struct rtnl *rtnl, const struct nlmsghdr *header, st
 		ret_reply->error = -EINTR;
 	ret_reply->payload = NLMSG_DATA(header);
 	ret_reply->length = header->nlmsg_len - NLMSG_HDRLEN;
+	/* A dump that has ended before its end says why (net/netlink/af_netlink.c: netlink_dump_done()). */
+	if (header->nlmsg_type == NLMSG_DONE && ret_reply->length >= sizeof(ended)) {
+		memcpy(&ended, ret_reply->payload, sizeof(ended));
+		if (ended > 0 || ended < -4095)
+			return -EPROTO;
+		ret_reply->error = ended ? ended : ret_reply->error;
+	}
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include <libmnl/libmnl.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "../util.h"
@@ -52,13 +53,23 @@ struct dump {
 	int result;		/* the first failure of @each: the rest is read all the same */
 };
 
+/* The end of a dump: of all that there is, or of what could be had before an error (net/netlink/af_netlink.c: netlink_dump_done()). */
+static int read_end(const struct nlmsghdr *message)
+{
+	int error = 0;
+
+	if (mnl_nlmsg_get_payload_len(message) >= sizeof(error))
+		memcpy(&error, mnl_nlmsg_get_payload(message), sizeof(error));
+	return error < 0 ? error : 0;
+}
+
 /* Works through one datagram. Negative when the dump as a whole has failed. */
 static int read_messages(struct dump *dump, const void *buffer, size_t length)
 {
 	const struct nlmsghdr *message = buffer;
-	int left = (int)length;
+	int left = (int)length, r = 0;
 
-	for (; !dump->done && mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+	for (; r == 0 && !dump->done && mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
 		if (message->nlmsg_seq != dump->sequence)
 			continue;
 		if (message->nlmsg_flags & NLM_F_DUMP_INTR)
@@ -70,12 +81,14 @@ static int read_messages(struct dump *dump, const void *buffer, size_t length)
 				return -EPROTO;
 			return error->error < 0 ? error->error : -EPROTO;
 		}
-		if (message->nlmsg_type == NLMSG_DONE)
+		if (message->nlmsg_type == NLMSG_DONE) {
 			dump->done = true;
-		else if (message->nlmsg_type >= NLMSG_MIN_TYPE && dump->result == 0)
+			r = read_end(message);
+		} else if (message->nlmsg_type >= NLMSG_MIN_TYPE && dump->result == 0) {
 			dump->result = dump->each(message, dump->data);
+		}
 	}
-	return 0;
+	return r;
 }
 
 /*

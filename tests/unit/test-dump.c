@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the kernel says of a port's VLANs, of the limits of elements, of tunnels, and of prefixes that were delegated. */
+/* What the kernel says of a port's VLANs, of the limits of elements, of tunnels, and of prefixes that were delegated; and what it refuses. */
 #include <endian.h>
+#include <errno.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/netfilter.h>
@@ -11,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "../../lib/nl/batch.h"
+#include "../../lib/nl/socket.h"
 #include "../../lib/util.h"
 #include "../../netd/kernel/dump.h"
 #include "unit.h"
@@ -255,6 +257,25 @@ static void delegated_prefixes(void **state _unused_)
 	}
 }
 
+static int any_object(const struct nlmsghdr *message _unused_, void *data _unused_)
+{
+	return 0;
+}
+
+/* The real kernel: forwarding entries of a bridge that there is not. It ends the dump, and says why only there. */
+static void refused(void **state _unused_)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+	const struct ifinfomsg header = { .ifi_family = AF_BRIDGE };
+	struct mnl_socket *socket = NULL;
+
+	nl_begin(&request, RTM_GETNEIGH, NLM_F_DUMP, 0, &header, sizeof(header));
+	nl_put_u32(&request, IFLA_MASTER, INT32_MAX);
+	check_int("socket", nlsocket_open(NETLINK_ROUTE, &socket), 0);
+	check_int("dump", nlsocket_dump(socket, request.message, any_object, NULL), -ENODEV);
+	nlsocket_free(socket);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +283,7 @@ int main(void)
 		cmocka_unit_test(limits_of_elements),
 		cmocka_unit_test(tunnels),
 		cmocka_unit_test(delegated_prefixes),
+		cmocka_unit_test(refused),
 	};
 
 	return cmocka_run_group_tests_name("dump", tests, NULL, NULL);

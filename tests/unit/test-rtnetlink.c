@@ -727,7 +727,8 @@ static int count_object(const struct rtnl_reply *reply, void *data)
 }
 
 #define OBJECT(flags)	U32(20), U16(RTM_NEWLINK), U16(flags), U32(RTNL_REPLIES), U32(0), 1, 2, 3, 4
-#define DONE		U32(20), U16(NLMSG_DONE), U16(2), U32(RTNL_REPLIES), U32(0), U32(0)
+#define ENDED(error)	U32(20), U16(NLMSG_DONE), U16(2), U32(RTNL_REPLIES), U32(0), U32(error)
+#define DONE		ENDED(0)
 
 static void dumps(void **state _unused_)
 {
@@ -744,6 +745,8 @@ static void dumps(void **state _unused_)
 		{ "ended by the caller", -ENOSPC, -ENOSPC, 2, 80, { OBJECT(2), OBJECT(2), OBJECT(2), DONE } },
 		/* NLM_F_DUMP_INTR */
 		{ "interrupted", 0, -EINTR, 1, 80, { OBJECT(2), OBJECT(0x12), OBJECT(2), DONE } },
+		{ "ended by the kernel", 0, -ENODEV, 1, 40, { OBJECT(2), ENDED((uint32_t)-ENODEV) } },
+		{ "ended by nothing known", 0, -EPROTO, 0, 40, { OBJECT(2), ENDED(1) } },
 		{ "refused", 0, -EPERM, 0, 36, { ACK(RTNL_REPLIES, (uint32_t)-EPERM) } },
 		{ "no end", 0, -EPROTO, 2, 40, { OBJECT(2), OBJECT(2) } },
 	};
