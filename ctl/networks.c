@@ -321,6 +321,7 @@ enum exit_status networks_list(const struct options *options, struct failure *fa
 	_cleanup_(extras_deinit) struct extras extras = { "" };
 	struct json json = JSON_NULL(stdout);
 	bool owned = false;
+	uint32_t owner;
 	int r = reports_get(&reports, failure);
 
 	if (r < 0)
@@ -331,7 +332,7 @@ enum exit_status networks_list(const struct options *options, struct failure *fa
 	}
 	/* Where no user has one, nobody looks for whose they are. */
 	for (size_t i = 0; i < reports.n; i++)
-		owned |= OWNER_WORDS(reports.items[i].name)[0] != '\0';
+		owned |= name_find_owner(reports.items[i].name, &owner);
 	table.n_columns -= !owned;
 	for (size_t i = 0; i < reports.n; i++) {
 		const struct report *report = &reports.items[i];

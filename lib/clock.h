@@ -7,13 +7,25 @@
 #include <stdint.h>
 #include <time.h>
 
-/* CLOCK_MONOTONIC in microseconds, as sd-event counts. It cannot fail. */
-static inline uint64_t clock_us(void)
+/* In microseconds. It cannot fail for the clocks that there are. */
+static inline uint64_t clock_read_us(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* CLOCK_MONOTONIC, as sd-event counts. */
+static inline uint64_t clock_us(void)
+{
+	return clock_read_us(CLOCK_MONOTONIC);
+}
+
+/* CLOCK_BOOTTIME: it goes on while the host sleeps. */
+static inline uint64_t clock_boot_us(void)
+{
+	return clock_read_us(CLOCK_BOOTTIME);
 }
 
 /* How long before another try when @n_before have failed: @first_us, doubled each time up to 64 times as long. */

@@ -14,20 +14,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "../../lib/clock.h"
 #include "../../lib/str.h"
 #include "../kernel/delegation.h"
 #include "log.h"
 #include "replace.h"
-
-static uint64_t boottime_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static void print_path(const struct delegations *delegations, char *buffer, size_t size)
 {
@@ -94,7 +86,7 @@ static void set_timer(struct delegations *delegations)
 static int on_time(sd_event_source *source _unused_, uint64_t when_us _unused_, void *data)
 {
 	struct delegations *delegations = data;
-	const uint64_t now_us = boottime_us();
+	const uint64_t now_us = clock_boot_us();
 
 	for (size_t i = delegations->n; i-- > 0;) {
 		struct delegation *item = &delegations->items[i];
@@ -177,7 +169,7 @@ int delegations_set(struct delegations *delegations, const char *prefix, uint32_
 	if (r < 0)
 		return r;
 	if (seconds != DELEGATION_FOREVER)
-		item.until_us = boottime_us() + (uint64_t)seconds * 1000000;
+		item.until_us = clock_boot_us() + (uint64_t)seconds * 1000000;
 	while (i < delegations->n && (delegations->items[i].length != item.length ||
 				      memcmp(&delegations->items[i].prefix, &item.prefix, sizeof(item.prefix)) != 0))
 		i++;
@@ -188,13 +180,12 @@ int delegations_set(struct delegations *delegations, const char *prefix, uint32_
 		if (r < 0)
 			return failure_set(failure, r, "cannot take the route to %s away: %s", STR_ESCAPED(prefix), strerror(-r));
 	} else if (i < delegations->n) {
-		delegations->items[i].until_us = item.until_us;
-		save_or_tell(delegations);
-		set_timer(delegations);
 		/* Somebody may have taken its route away. */
 		r = delegation_put(delegations->kernel, &item.prefix, item.length, true);
 		if (r < 0 && r != -EEXIST)
 			return failure_set(failure, r, "cannot make a route to %s: %s", STR_ESCAPED(prefix), strerror(-r));
+		delegations->items[i].until_us = item.until_us;
+		save_or_tell(delegations);
 	} else {
 		r = add(delegations, &item, failure);
 		if (r < 0)

@@ -47,23 +47,10 @@
 #define ASK_FIRST_US	4000		/* until it is asked again, doubled each time */
 #define ASK_AGAIN_US	500000
 
-static uint64_t read_clock(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-static uint64_t boot_us(void)
-{
-	return read_clock(CLOCK_BOOTTIME);
-}
-
 /* For people: once, because the two clocks do not go alike. */
 static void set_end(struct card *card)
 {
-	card->end_us = read_clock(CLOCK_REALTIME) + card->uplink.deadline_us - boot_us();
+	card->end_us = clock_read_us(CLOCK_REALTIME) + card->uplink.deadline_us - clock_boot_us();
 }
 
 static void card_deinit(struct card *card)
@@ -184,7 +171,7 @@ static void adopt_card(struct uplinks *uplinks, const struct netstate_bridge *br
 	memcpy(uplink->network, bridge->network, sizeof(uplink->network));
 	memcpy(uplink->bridge, bridge->name, sizeof(uplink->bridge));
 	memcpy(uplink->nic, port->name, sizeof(uplink->nic));
-	uplink->seen_us = boot_us();
+	uplink->seen_us = clock_boot_us();
 	r = uplink_look(uplinks->kernel, port->name, bridge->name, &look);
 	if (r == 0)
 		r = uplink_adopt(uplink, &look);
@@ -473,7 +460,7 @@ static void keep_card(struct uplinks *uplinks, struct card *card)
 static uint64_t review_trial(struct uplinks *uplinks, struct card *card, uint64_t now_us)
 {
 	struct uplink *uplink = &card->uplink;
-	const uint64_t now_boot_us = boot_us(), step_us = 50000;
+	const uint64_t now_boot_us = clock_boot_us(), step_us = 50000;
 	uint64_t left_us;
 
 	if (card->ready || uplink->phase != UPLINK_TRIAL || !card->in_place)
@@ -526,7 +513,7 @@ static void review_card(struct uplinks *uplinks, struct card *card)
 		return;
 	/* What cannot be looked at is looked at again. */
 	if (uplink_look(uplinks->kernel, card->uplink.nic, card->uplink.bridge, &look) < 0 ||
-	    uplink_plan(&card->uplink, &look, false, boot_us(), &steps) < 0)
+	    uplink_plan(&card->uplink, &look, false, clock_boot_us(), &steps) < 0)
 		return;
 	card->due = false;
 	card->gone = !look.nic;
@@ -658,7 +645,7 @@ static int back(struct uplinks *uplinks, const struct uplink *uplink, struct fai
 	int r = uplink_look(uplinks->kernel, uplink->nic, uplink->bridge, &look);
 
 	if (r == 0)
-		r = uplink_plan(uplink, &look, true, boot_us(), &steps);
+		r = uplink_plan(uplink, &look, true, clock_boot_us(), &steps);
 	if (r < 0)
 		return failure_set(failure, r, "%s: %s", uplink->nic, strerror(-r));
 	if (!look.nic)
@@ -715,7 +702,7 @@ static int begin_trial(struct uplinks *uplinks, struct card *card, const struct 
 	int r;
 
 	uplink->phase = UPLINK_TRIAL;
-	uplink->seen_us = boot_us();
+	uplink->seen_us = clock_boot_us();
 	uplink->deadline_us = uplink->seen_us + (uint64_t)timeout_s * 1000000;
 	set_end(card);
 	uplink_set_deinit(&uplink->was);
@@ -730,7 +717,7 @@ static int begin_trial(struct uplinks *uplinks, struct card *card, const struct 
 static int remember_more(struct uplinks *uplinks, struct card *card, const struct uplink_look *look)
 {
 	bool changed = false;
-	int r = uplink_remember(&card->uplink, look, boot_us(), &changed);
+	int r = uplink_remember(&card->uplink, look, clock_boot_us(), &changed);
 
 	return r < 0 || !changed ? r : save_card(uplinks, &card->uplink);
 }
@@ -738,7 +725,7 @@ static int remember_more(struct uplinks *uplinks, struct card *card, const struc
 static int move(struct uplinks *uplinks, struct card *card, const struct uplink_look *look, struct failure *failure)
 {
 	_cleanup_(uplink_steps_deinit) struct uplink_steps steps = UPLINK_STEPS_NULL;
-	int r = uplink_plan(&card->uplink, look, false, boot_us(), &steps);
+	int r = uplink_plan(&card->uplink, look, false, clock_boot_us(), &steps);
 
 	if (r < 0)
 		return r;

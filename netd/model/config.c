@@ -247,12 +247,6 @@ static int parse_file(struct parse *parse, const struct config_file *file)
 
 /* What must fit together within one network */
 
-#define network_error(network, where, failure, error, format, ...)				\
-	failure_set(failure, error, "%s:%u: " format, STR_ESCAPED((network)->paths[(where).file]),\
-		    (where).line, ##__VA_ARGS__)
-#define network_failure(network, where, failure, format, ...)					\
-	network_error(network, where, failure, -EINVAL, format, ##__VA_ARGS__)
-
 static int compare_ips(const struct ip *a, const struct ip *b)
 {
 	return memcmp(a->bytes_be, b->bytes_be, sizeof(a->bytes_be));

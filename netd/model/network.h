@@ -5,11 +5,13 @@
  */
 #pragma once
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "../../lib/failure.h"
+#include "../../lib/str.h"
 #include "netstate.h"
 
 #define LIMIT_NETWORK_NAMES		(NETSTATE_ALTNAMES - 1)
@@ -315,6 +317,13 @@ void network_texts_deinit(struct network_texts *texts);
 void *network_append(void **items, size_t *n, size_t size);
 
 struct network_place network_find_place(const struct network *network, enum key_id key);
+
+/* Something in the file is wrong, or else @error: says where it stands, a struct network_place, and returns the error. */
+#define network_error(network, where, failure, error, format, ...)				\
+	failure_set(failure, error, "%s:%u: " format, STR_ESCAPED((network)->paths[(where).file]),\
+		    (where).line, ##__VA_ARGS__)
+#define network_failure(network, where, failure, format, ...)					\
+	network_error(network, where, failure, -EINVAL, format, ##__VA_ARGS__)
 const struct network_rate *network_find_rate(const struct network *network, enum network_rate_id id);
 int network_set_place(struct network *network, enum key_id key, struct network_place place);
 

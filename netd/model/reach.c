@@ -170,10 +170,6 @@ const struct network_host *reach_host(const struct network *network, const struc
 	return reach->host ? &network->hosts[reach->host - 1] : NULL;
 }
 
-#define reach_failure(network, reach, failure, format, ...)						\
-	failure_set(failure, -EINVAL, "%s:%u: " format, STR_ESCAPED((network)->paths[(reach)->place.file]),	\
-		    (reach)->place.line, ##__VA_ARGS__)
-
 /* Is there a denial that this allows something of? */
 static bool has_denial(const struct network *network, const struct network_reach *allow)
 {
@@ -195,12 +191,12 @@ int reach_verify(const struct network *network, struct failure *failure)
 		const char *name = reach_list_names[reach->list];
 
 		if (!is_deny(reach->list) && !has_denial(network, reach))
-			return reach_failure(network, reach, failure, "%s= allows what is not denied: it is an exception from a %s=, and there is none",
+			return network_failure(network, reach->place, failure, "%s= allows what is not denied: it is an exception from a %s=, and there is none",
 					      name, is_out(reach->list) ? "DenyOut" : "DenyIn");
 		if (host && is_out(reach->list) && !host->has_mac)
-			return reach_failure(network, reach, failure, "%s= of a [Host] needs its MACAddress=", name);
+			return network_failure(network, reach->place, failure, "%s= of a [Host] needs its MACAddress=", name);
 		if (host && !host->has_mac && !host->addresses[0].family && !host->addresses[1].family)
-			return reach_failure(network, reach, failure, "%s= of a [Host] needs its MACAddress= or an Address=", name);
+			return network_failure(network, reach->place, failure, "%s= of a [Host] needs its MACAddress= or an Address=", name);
 	}
 	return 0;
 }

@@ -762,10 +762,6 @@ int records_begin_section(struct network *network, const char *section, struct n
 	return r;
 }
 
-#define record_failure(network, where, failure, format, ...)					\
-	failure_set(failure, -EINVAL, "%s:%u: " format, STR_ESCAPED((network)->paths[(where).file]),\
-		    (where).line, ##__VA_ARGS__)
-
 /* The Address= whose prefix holds this address; NULL when none does. */
 static const struct network_address *find_prefix(const struct network *network, const struct ip *ip)
 {
@@ -784,11 +780,11 @@ static int verify_host_address(const struct network *network, const struct netwo
 		return 0;
 	address = find_prefix(network, ip);
 	if (!address)
-		return record_failure(network, host->place, failure,
+		return network_failure(network, host->place, failure,
 				      "[Host] Address=%s lies in the prefix of no Address= of this network (auto may choose any)",
 				      IP_TEXT(ip));
 	if (memcmp(&address->ip, ip, sizeof(*ip)) == 0)
-		return record_failure(network, host->place, failure, "[Host] Address=%s is the gateway's own address", IP_TEXT(ip));
+		return network_failure(network, host->place, failure, "[Host] Address=%s is the gateway's own address", IP_TEXT(ip));
 	return 0;
 }
 
@@ -804,7 +800,7 @@ static int compare_hosts(const struct network *network, const struct network_hos
 	for (int i = 0; i < 2; i++)
 		if (a->addresses[i].family && memcmp(&a->addresses[i], &b->addresses[i], sizeof(a->addresses[i])) == 0)
 			what = "Address=";
-	return !what ? 0 : record_failure(network, b->place, failure, "this [Host] has the %s of the one in line %u", what,
+	return !what ? 0 : network_failure(network, b->place, failure, "this [Host] has the %s of the one in line %u", what,
 					  a->place.line);
 }
 
@@ -823,14 +819,14 @@ static int verify_hosts(const struct network *network, struct failure *failure)
 		const struct network_host *host = &network->hosts[i];
 
 		if (!host->has_mac && !host->client_id[0])
-			return record_failure(network, host->place, failure,
+			return network_failure(network, host->place, failure,
 					      "this [Host] has no MACAddress= and no ClientID=: nobody can tell which guest it is");
 		if (host->client_id[0] && !host->has_mac && !network->by_client_id && !is_known_by_duid(host))
-			return record_failure(network, host->place, failure,
+			return network_failure(network, host->place, failure,
 					      "ClientID= needs [DHCP] Identity=client-id: guests are told apart by their Ethernet addresses otherwise; or, with an IPv6 address and no other, it is a DUID");
 		n_with_options += host->options.n > 0;
 		if (n_with_options > LIMIT_NETWORK_RECORDS)
-			return record_failure(network, host->place, failure, "more than %d [Host]s with SendOption=",
+			return network_failure(network, host->place, failure, "more than %d [Host]s with SendOption=",
 					      LIMIT_NETWORK_RECORDS);
 		for (int j = 0; r == 0 && j < 2; j++)
 			r = verify_host_address(network, host, &host->addresses[j], failure);
@@ -863,21 +859,21 @@ static bool is_service(const struct network_forward *forward)
 static int verify_forward(const struct network *network, const struct network_forward *forward, struct failure *failure)
 {
 	if (!forward->protocol || !forward->guest)
-		return record_failure(network, forward->place, failure, "this [Forward] has no %s",
+		return network_failure(network, forward->place, failure, "this [Forward] has no %s",
 				      forward->protocol ? "To=" : "Listen=");
 	if (forward->to[0] && forward->to[1] != forward->to[0] &&
 	    forward->to[1] - forward->to[0] != forward->ports[1] - forward->ports[0])
-		return record_failure(network, forward->place, failure, "Listen= and To= have different numbers of ports");
+		return network_failure(network, forward->place, failure, "Listen= and To= have different numbers of ports");
 	if (forward->to[0] + (forward->ports[1] - forward->ports[0]) > UINT16_MAX)
-		return record_failure(network, forward->place, failure, "the last port of To= would be behind 65535");
+		return network_failure(network, forward->place, failure, "the last port of To= would be behind 65535");
 	if (forward->guest == FORWARD_TO_ADDRESS && !forward_is_inside(network, network->addresses, network->n_addresses, &forward->address))
-		return record_failure(network, forward->place, failure,
+		return network_failure(network, forward->place, failure,
 				      "To=%s lies in the prefix of no Address= of this network (auto may choose any), nor in a [Route] Destination=",
 				      IP_TEXT(&forward->address));
 	if (forward->guest == FORWARD_TO_ADDRESS && forward->listen.family && forward->listen.family != forward->address.family)
-		return record_failure(network, forward->place, failure, "Listen= and To= are of different families");
+		return network_failure(network, forward->place, failure, "Listen= and To= are of different families");
 	if (is_service(forward))
-		return record_failure(network, forward->place, failure,
+		return network_failure(network, forward->place, failure,
 				      "this Listen= would take DNS or DHCP of the gateways away from guests: give it one address of the host");
 	return 0;
 }
@@ -894,11 +890,11 @@ static int verify_forwards(const struct network *network, struct failure *failur
 		n_ports += forward->ports[1] - forward->ports[0] + 1u;
 		for (size_t j = 0; r == 0 && j < i; j++)
 			if (forwards_clash(&network->forwards[j], forward))
-				return record_failure(network, forward->place, failure,
+				return network_failure(network, forward->place, failure,
 						      "this [Forward] takes the port of the one in line %u",
 						      network->forwards[j].place.line);
 		if (r == 0 && n_ports > LIMIT_NETWORK_FORWARD_PORTS)
-			return record_failure(network, forward->place, failure, "more than %d ports are forwarded",
+			return network_failure(network, forward->place, failure, "more than %d ports are forwarded",
 					      LIMIT_NETWORK_FORWARD_PORTS);
 	}
 	return r;
@@ -927,17 +923,17 @@ static int verify_boot(const struct network *network, struct failure *failure)
 	bool elsewhere = network->boot_servers[0].family || network->boot_servers[1].family;
 
 	if (network->boot_root && elsewhere)
-		return record_failure(network, network_find_place(network, KEY_BOOT_SERVER), failure,
+		return network_failure(network, network_find_place(network, KEY_BOOT_SERVER), failure,
 				      "Server= of another host and TFTPRoot= of this one exclude each other");
 	if (network->boot_root && network->host_access == HOST_ACCESS_NONE)
-		return record_failure(network, network_find_place(network, KEY_BOOT_ROOT), failure,
+		return network_failure(network, network_find_place(network, KEY_BOOT_ROOT), failure,
 				      "TFTPRoot= and HostAccess=none exclude each other");
 	if (!network->dhcp && (network->boot_root || network_find_place(network, KEY_BOOT_FILE).line > 0))
-		return record_failure(network, network_find_place(network, network->boot_root ? KEY_BOOT_ROOT : KEY_BOOT_FILE), failure,
+		return network_failure(network, network_find_place(network, network->boot_root ? KEY_BOOT_ROOT : KEY_BOOT_FILE), failure,
 				      "section [Boot] needs [DHCP] Enable=yes");
 	for (size_t i = 0; i < BOOT_CLIENT_MAX_; i++)
 		if (network->boot_files[i] && !records_boot_is_url(network->boot_files[i]) && !network->boot_root && !elsewhere)
-			return record_failure(network, network_find_place(network, KEY_BOOT_FILE), failure,
+			return network_failure(network, network_find_place(network, KEY_BOOT_FILE), failure,
 					      "File=%s needs TFTPRoot= or Server=", network->boot_files[i]);
 	return 0;
 }

@@ -113,10 +113,6 @@ void routes_reset_advertise(struct network *network)
 
 /* Do these fit together, and with the rest of the network? */
 
-#define route_failure(network, where, failure, format, ...)					\
-	failure_set(failure, -EINVAL, "%s:%u: " format, STR_ESCAPED((network)->paths[(where).file]),\
-		    (where).line, ##__VA_ARGS__)
-
 static int verify_gateway(const struct network *network, const struct network_route *route, struct failure *failure)
 {
 	const struct network_address *on_link = NULL;
@@ -128,11 +124,11 @@ static int verify_gateway(const struct network *network, const struct network_ro
 				ip_bits(&route->gateway)))
 			on_link = &network->addresses[i];
 	if (!on_link)
-		return route_failure(network, route->place, failure,
+		return network_failure(network, route->place, failure,
 				     "[Route] Gateway=%s lies in the prefix of no Address= of this network (auto may choose any)",
 				     IP_TEXT(&route->gateway));
 	if (memcmp(&on_link->ip, &route->gateway, sizeof(route->gateway)) == 0)
-		return route_failure(network, route->place, failure, "[Route] Gateway=%s is the host's own address: want that of a guest",
+		return network_failure(network, route->place, failure, "[Route] Gateway=%s is the host's own address: want that of a guest",
 				     IP_TEXT(&route->gateway));
 	return 0;
 }
@@ -144,7 +140,7 @@ static int verify_destination(const struct network *network, const struct networ
 
 		if (route->prefix_length >= address->prefix_length &&
 		    ip_overlaps(&address->ip, address->prefix_length, &route->destination, route->prefix_length))
-			return route_failure(network, route->place, failure,
+			return network_failure(network, route->place, failure,
 					     "[Route] Destination=%s/%u is a part of Address=%s/%u: guests there are reached directly",
 					     IP_TEXT(&route->destination), route->prefix_length, IP_TEXT(&address->ip),
 					     address->prefix_length);
@@ -169,25 +165,25 @@ static int verify_route(const struct network *network, size_t i, struct failure 
 	int r;
 
 	if (!route->destination.family || !route->gateway.family)
-		return route_failure(network, route->place, failure, "this [Route] has no %s=",
+		return network_failure(network, route->place, failure, "this [Route] has no %s=",
 				     route->destination.family ? "Gateway" : "Destination");
 	if (route->destination.family != route->gateway.family)
-		return route_failure(network, route->place, failure, "Destination= and Gateway= are of different families");
+		return network_failure(network, route->place, failure, "Destination= and Gateway= are of different families");
 	if (route->advertise && ip_is_v6(&route->destination))
-		return route_failure(network, route->place, failure,
+		return network_failure(network, route->place, failure,
 				     "Advertise=yes is for IPv4: the server of router advertisements has no such option");
 	if (route->advertise && !network->dhcp)
-		return route_failure(network, route->place, failure, "Advertise=yes needs [DHCP] Enable=yes");
+		return network_failure(network, route->place, failure, "Advertise=yes needs [DHCP] Enable=yes");
 	for (size_t j = 0; route->advertise && j < network->options.n; j++)
 		if (strncmp(network->options.items[j], "121,", 4) == 0)
-			return route_failure(network, route->place, failure,
+			return network_failure(network, route->place, failure,
 					     "Advertise=yes and SendOption=121 exclude each other: both are the same option");
 	r = verify_gateway(network, route, failure);
 	if (r == 0)
 		r = verify_destination(network, route, failure);
 	for (size_t j = 0; r == 0 && j < i; j++)
 		if (same_destination(&network->routes[j], route) && metric_of(&network->routes[j]) == metric_of(route))
-			return route_failure(network, route->place, failure,
+			return network_failure(network, route->place, failure,
 					     "this [Route] is to the same prefix as the one in line %u: give it another Metric=",
 					     network->routes[j].place.line);
 	return r;

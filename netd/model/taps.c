@@ -86,10 +86,6 @@ void taps_reset_multi_queue(struct network *network)
 		current_tap(network)->multi_queue = false;
 }
 
-#define tap_failure(network, tap, failure, format, ...)						\
-	failure_set(failure, -EINVAL, "%s:%u: " format, STR_ESCAPED((network)->paths[(tap)->place.file]),\
-		    (tap)->place.line, ##__VA_ARGS__)
-
 /* Do the sections fit together, and with their network? -EINVAL with file and line. */
 int taps_verify(const struct network *network, struct failure *failure)
 {
@@ -97,18 +93,18 @@ int taps_verify(const struct network *network, struct failure *failure)
 		const struct network_tap *tap = &network->taps[i];
 
 		if (!tap->name[0])
-			return tap_failure(network, tap, failure, "this [Tap] has no Name=");
+			return network_failure(network, tap->place, failure, "this [Tap] has no Name=");
 		if (!tap->user[0] && !tap->group[0])
-			return tap_failure(network, tap, failure,
+			return network_failure(network, tap->place, failure,
 					   "this [Tap] has no User= and no Group=: every user of the host could take it");
 		if (network->on_demand)
-			return tap_failure(network, tap, failure,
+			return network_failure(network, tap->place, failure,
 					   "[Tap] and Autostart=on-demand exclude each other: a tap that is there is a port that keeps the network up");
 		if (network_is_called(network, tap->name))
-			return tap_failure(network, tap, failure, "[Tap] Name=%s is a name of the network itself", tap->name);
+			return network_failure(network, tap->place, failure, "[Tap] Name=%s is a name of the network itself", tap->name);
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(network->taps[j].name, tap->name) == 0)
-				return tap_failure(network, tap, failure, "this [Tap] has the Name= of the one in line %u",
+				return network_failure(network, tap->place, failure, "this [Tap] has the Name= of the one in line %u",
 						   network->taps[j].place.line);
 	}
 	return 0;
