@@ -9,8 +9,8 @@
  *	ip link set gv-NAME alias "guestnet net=NAME tunnel" addrgenmode none master BRIDGE up
  *	bridge fdb append 00:00:00:00:00:00 dev gv-NAME dst ADDRESS [via INTERFACE]
  *
- * Safe because: what is made is called exactly so or not at all (NLM_F_EXCL), and is gone again when it could not be made
- * whole; what is changed or taken away carries our mark, or is the network's own by number and place. It comes up on its bridge,
+ * Safe because: what is made is called exactly so or not at all (NLM_F_EXCL), and where a part of that was refused, it is known
+ * by its mark, or else by its number and its bridge, and completed; what is changed or taken away carries our mark, or is the network's own by number and place. It comes up on its bridge,
  * not before.
  */
 #include "tunnels.h"
@@ -308,40 +308,22 @@ static bool is_harmless(const struct plan_step *step, int error)
 	       (step->op == PLAN_REMOTE_REMOVE && (error == -ENOENT || error == -ENODEV || error == -EINVAL));
 }
 
-/* One that was made, and not as a whole, goes again: without its mark it would be a stranger's. */
-static void undo(struct kernel *kernel, const struct netstate_tunnel *tunnel)
-{
-	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
-	const int ifindex = link_index(kernel, tunnel->name);
-
-	if (!ifindex)
-		return;
-	link_put_delete(&batch, ifindex, 0);
-	(void)kernel_transact(kernel, &kernel->rtnl, &batch, NULL, NULL);
-}
-
 /* The first failure of a step is its result. */
 static void carry_out(struct kernel *kernel, const struct plan *plan, struct nl_batch *batch, struct apply_result *results)
 {
 	int r = batch->n_entries > 0 ? kernel_transact(kernel, &kernel->rtnl, batch, NULL, NULL) : 0;
-	bool made = false;
 
 	for (size_t i = 0; i < batch->n_entries; i++) {
 		const struct nl_entry *entry = &batch->entries[i];
 		const struct plan_step *step = &plan->steps[entry->tag];
 		struct apply_result *result = &results[entry->tag];
-		const struct nlmsghdr *message = (const void *)(batch->bytes + entry->offset);
 		const int error = r < 0 ? r : entry->error;
 
-		if (message->nlmsg_flags & NLM_F_EXCL)
-			made = error == 0;
 		if (error == 0 || is_harmless(step, error) || result->error)
 			continue;
 		result->error = error;
 		snprintf(result->text, sizeof(result->text), "%s: %s", step->op == PLAN_REMOTE_ADD || step->op == PLAN_REMOTE_REMOVE ?
 			 step->remote.link : step->tunnel.name, entry->text ?: strerror(-error));
-		if (step->op == PLAN_TUNNEL_CREATE && made)
-			undo(kernel, &step->tunnel);
 	}
 }
 

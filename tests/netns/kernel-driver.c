@@ -15,7 +15,7 @@
  *	kernel-driver sweep ADDRESS		deletes the flows that this address began; prints how many
  *	kernel-driver bench N			times for N networks, in microseconds
  *
- * NETWORK is NAME=BRIDGE,ADDRESS/LENGTH[,ADDRESS/LENGTH...][,isolated][,open][,closed]
+ * NETWORK is NAME=BRIDGE,ADDRESS/LENGTH[,ADDRESS/LENGTH...][,isolated][,open][,closed][,tunnel]
  */
 #include <errno.h>
 #include <poll.h>
@@ -92,6 +92,21 @@ static void add_address(struct netstate *state, const struct netstate_bridge *br
 		ruleset_add_prefix4(&state->table, address.prefix_length);
 }
 
+/* A tunnel of the network to 192.0.2.2. */
+static void add_tunnel(struct netstate *state, const struct netstate_bridge *bridge)
+{
+	struct netstate_tunnel tunnel = { .up = true, .listed = true, .learning = true, .port_learning = true, .port = 4789, .vni = 61, .mtu = 1450 };
+	struct netstate_remote remote = { .address = { .family = AF_INET, .bytes_be = { 192, 0, 2, 2 } } };
+
+	snprintf(tunnel.name, sizeof(tunnel.name), NETSTATE_TUNNEL_PREFIX "%s", bridge->network);
+	memcpy(tunnel.network, bridge->network, sizeof(tunnel.network));
+	memcpy(tunnel.bridge, bridge->name, sizeof(tunnel.bridge));
+	memcpy(remote.link, tunnel.name, sizeof(remote.link));
+	memcpy(remote.network, bridge->network, sizeof(remote.network));
+	if (netstate_add_tunnel(state, &tunnel) < 0 || netstate_add_remote(state, &remote) < 0)
+		die("memory", -ENOMEM);
+}
+
 static void add_network(struct netstate *state, const char *spec, uint8_t strategy, unsigned int number)
 {
 	struct netstate_bridge bridge = { .owner = NETSTATE_OURS, .up = true, .address_pinned = true, .mtu = 1500,
@@ -121,6 +136,8 @@ static void add_network(struct netstate *state, const char *spec, uint8_t strate
 			add_element(state, &bridge, NETSTATE_SET_HOSTOPEN, 0, true, NULL, 0);
 		else if (strcmp(word, "closed") == 0)
 			add_element(state, &bridge, NETSTATE_SET_HOSTCLOSED, 0, true, NULL, 0);
+		else if (strcmp(word, "tunnel") == 0)
+			add_tunnel(state, &bridge);
 		else if (strcmp(word, "isolated") != 0)
 			add_address(state, &bridge, word, isolated);
 		nat6 |= strchr(word, ':') && !isolated;

@@ -361,4 +361,10 @@ nets=()
 driver apply >/dev/null
 equal all-gone 0 "$(ip -j link | jq '[.[] | select(.ifname | startswith("gn-"))] | length')"
 check faults driver faults "$a" "$i"
+if ip link add vxlan-test type vxlan id 9 dstport 4790 2>/dev/null; then
+	ip link del vxlan-test
+	check faults-tunnel driver faults "$a,tunnel"
+else
+	skip faults-tunnel 'the kernel has no VXLAN'
+fi
 exit 0
