@@ -164,16 +164,12 @@ int link_read(const struct nlmsghdr *message, struct link *ret_link)
 static int add_link(const struct nlmsghdr *message, void *data)
 {
 	struct link_table *table = data;
-	struct link *links;
+	struct link *links = array_grow(table->links, table->n_links, sizeof(*links));
 	int r;
 
-	/* Room for a power of two: full when the count is one. */
-	if ((table->n_links & (table->n_links - 1)) == 0) {
-		links = reallocarray(table->links, table->n_links ? 2 * table->n_links : 1, sizeof(*links));
-		if (!links)
-			return -ENOMEM;
-		table->links = links;
-	}
+	if (!links)
+		return -ENOMEM;
+	table->links = links;
 	r = link_read(message, &table->links[table->n_links]);
 	if (r < 0)
 		link_deinit(&table->links[table->n_links]);

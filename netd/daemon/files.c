@@ -170,7 +170,7 @@ static int add_network(struct network_files_list *list, const char *name, const 
 
 	snprintf(files.name, sizeof(files.name), "%s", name);
 	r = add_part(&files, path);
-	items = r < 0 ? NULL : reallocarray(list->items, list->n + 1, sizeof(*items));
+	items = r < 0 ? NULL : array_grow(list->items, list->n, sizeof(*items));
 	if (!items) {
 		network_files_deinit(&files);
 		return r < 0 ? r : -ENOMEM;

@@ -346,8 +346,9 @@ int main(int argc, char *argv[])
 	struct failure failure = { 0 };
 	int lock_fd = -EBADF, r;
 
-	/* Large arrays come and go with each change: they are given back, and do not tear holes. */
-	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+	/* Until it has started, what grows stays in the heap: pages that are there already cost nothing. */
+	(void)mallopt(M_MMAP_THRESHOLD, 32 * 1024 * 1024);
+	(void)mallopt(M_TOP_PAD, 1024 * 1024);
 	parse_options(argc, argv);
 	if (arg_mode == MODE_RUN)
 		log_to_stderr();

@@ -187,7 +187,7 @@ static void recall_wanted(struct managed *managed, const struct manager_options 
 static int add_managed(struct managed_list *list, const char *name, struct managed **ret_managed)
 {
 	struct managed *managed = calloc(1, sizeof(*managed));
-	struct managed **items = managed ? reallocarray(list->items, list->n + 1, sizeof(*items)) : NULL;
+	struct managed **items = managed ? array_grow(list->items, list->n, sizeof(*items)) : NULL;
 	size_t i;
 
 	if (!items) {
@@ -354,6 +354,22 @@ static int verify_with_kept(const struct managed_list *list, struct network *net
 	return 0;
 }
 
+static bool are_right(const struct network *networks, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (networks[i].problem)
+			return false;
+	return true;
+}
+
+/* Where all are right, which is nearly always, no copies of them are needed to find that. */
+static int verify_networks(const struct managed_list *list, struct network *networks, size_t n)
+{
+	int r = are_right(networks, n) ? config_verify(networks, n) : 0;
+
+	return r < 0 || are_right(networks, n) ? r : verify_with_kept(list, networks, n);
+}
+
 /* What all files say, before anything is taken over. */
 struct reading {
 	struct network_files_list files;	/* owned */
@@ -409,7 +425,6 @@ int managed_read_files(const struct manager_options *options, struct network_fil
 static int read_networks(const struct managed_list *list, const struct manager_options *options,
 			 const struct managed_staging *staging, struct reading *reading)
 {
-	_cleanup_(freep) struct failure *failures = NULL;
 	int r = read_files(options, staging, &reading->files);
 
 	if (r == 0 && staging)
@@ -418,21 +433,21 @@ static int read_networks(const struct managed_list *list, const struct manager_o
 		return r;
 
 	reading->networks = calloc(reading->files.n + 1, sizeof(*reading->networks));
-	failures = calloc(reading->files.n + 1, sizeof(*failures));
-	if (!reading->networks || !failures)
+	if (!reading->networks)
 		return -ENOMEM;
 	for (size_t i = 0; i < reading->files.n; i++) {
 		struct network *network = &reading->networks[i];
+		struct failure failure = { 0 };
 
-		r = parse_files(&reading->files.items[i], options, network, &failures[i]);
+		r = parse_files(&reading->files.items[i], options, network, &failure);
 		if (r < 0) {
 			*network = NETWORK_NULL;
 			snprintf(network->name, sizeof(network->name), "%s", reading->files.items[i].name);
-			network->problem = strdup(failures[i].text[0] ? failures[i].text : strerror(-r));
+			network->problem = strdup(failure.text[0] ? failure.text : strerror(-r));
 			network->problem_error = r;
 		}
 	}
-	return verify_with_kept(list, reading->networks, reading->files.n);
+	return verify_networks(list, reading->networks, reading->files.n);
 }
 
 /*

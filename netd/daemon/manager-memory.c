@@ -60,7 +60,7 @@ void manager_load_choices(struct manager *manager)
 			continue;
 		if (n > 3 && ip_parse(delegated, &choice.delegated) < 0)
 			continue;
-		choices = reallocarray(manager->choices, manager->n_choices + 1, sizeof(*choices));
+		choices = array_grow(manager->choices, manager->n_choices, sizeof(*choices));
 		if (!choices)
 			break;
 		manager->choices = choices;
@@ -152,18 +152,45 @@ static bool is_ours(const struct netstate *snapshot, int ifindex)
 	return bridge && bridge->owner == NETSTATE_OURS;
 }
 
-/* Keeps what the next plan needs to put things back: our ports that are in place, our bridges. */
-int manager_remember(struct manager *manager, const struct netstate *snapshot, const struct plan *plan)
+/* A bridge that is gone comes back with its index, so it is not forgotten while it is declared; under another name it is not gone. */
+static bool is_missing(const struct manager *manager, const struct netstate *snapshot, const struct netstate_bridge *bridge)
+{
+	return !netstate_find_bridge(snapshot, bridge->name) && !is_ours(snapshot, bridge->ifindex) &&
+	       managed_find(&manager->networks, bridge->network);
+}
+
+/* Of thousands most are as they were: they are written where they have been, and no page is touched that was not in use. */
+static int remember_bridges(struct manager *manager, const struct netstate *snapshot)
+{
+	struct netstate_bridge *bridges;
+	size_t n_missing = 0, n_ours = 0;
+
+	for (size_t i = 0; i < manager->n_bridges; i++)
+		if (is_missing(manager, snapshot, &manager->bridges[i]))
+			manager->bridges[n_missing++] = manager->bridges[i];
+	manager->n_bridges = n_missing;
+	for (size_t i = 0; i < snapshot->n_bridges; i++)
+		n_ours += snapshot->bridges[i].owner == NETSTATE_OURS;
+	bridges = reallocarray(manager->bridges, n_ours + n_missing + 1, sizeof(*bridges));
+	if (!bridges)
+		return -ENOMEM;
+	memmove(bridges + n_ours, bridges, n_missing * sizeof(*bridges));
+	n_ours = 0;
+	for (size_t i = 0; i < snapshot->n_bridges; i++)
+		if (snapshot->bridges[i].owner == NETSTATE_OURS)
+			bridges[n_ours++] = snapshot->bridges[i];
+	manager->bridges = bridges;
+	manager->n_bridges = n_ours + n_missing;
+	return 0;
+}
+
+static int remember_ports(struct manager *manager, const struct netstate *snapshot, const struct plan *plan)
 {
 	struct netstate_port *ports = calloc(snapshot->n_ports + manager->n_ports + 1, sizeof(*ports));
-	struct netstate_bridge *bridges = calloc(snapshot->n_bridges + manager->n_bridges + 1, sizeof(*bridges));
-	size_t n_ports = 0, n_bridges = 0;
+	size_t n_ports = 0;
 
-	if (!ports || !bridges) {
-		free(ports);
-		free(bridges);
+	if (!ports)
 		return -ENOMEM;
-	}
 	for (size_t i = 0; i < snapshot->n_ports; i++) {
 		const struct netstate_port *port = &snapshot->ports[i];
 
@@ -186,25 +213,22 @@ int manager_remember(struct manager *manager, const struct netstate *snapshot, c
 			ports[n_ports++].off = !is_put_back(plan, port->ifindex);
 		}
 	}
-	for (size_t i = 0; i < snapshot->n_bridges; i++)
-		if (snapshot->bridges[i].owner == NETSTATE_OURS)
-			bridges[n_bridges++] = snapshot->bridges[i];
-	/* A bridge that is gone comes back with its index, so it is not forgotten while it is declared; under another name it is not gone. */
-	for (size_t i = 0; i < manager->n_bridges; i++) {
-		const struct netstate_bridge *bridge = &manager->bridges[i];
-
-		if (!netstate_find_bridge(snapshot, bridge->name) && !is_ours(snapshot, bridge->ifindex) &&
-		    managed_find(&manager->networks, bridge->network))
-			bridges[n_bridges++] = *bridge;
-	}
 	free(manager->ports);
-	free(manager->bridges);
 	manager->ports = fit(ports, n_ports, sizeof(*ports));
 	manager->n_ports = n_ports;
-	manager->bridges = fit(bridges, n_bridges, sizeof(*bridges));
-	manager->n_bridges = n_bridges;
-	manager->remembered = manager->kernel.view.changes;
 	return 0;
+}
+
+/* Keeps what the next plan needs to put things back: our ports that are in place, our bridges. */
+int manager_remember(struct manager *manager, const struct netstate *snapshot, const struct plan *plan)
+{
+	int r = remember_ports(manager, snapshot, plan);
+
+	if (r == 0)
+		r = remember_bridges(manager, snapshot);
+	if (r == 0)
+		manager->remembered = manager->kernel.view.changes;
+	return r;
 }
 
 /* An address that we have put somewhere may be taken away again; so it is remembered until it is gone. */
@@ -212,17 +236,12 @@ int manager_remember_addresses(struct manager *manager, const struct pass *pass)
 {
 	const struct netstate *desired = &pass->desired, *snapshot = &pass->snapshot;
 	struct netstate_address *addresses;
-	size_t n = 0;
+	size_t n_left = 0;
 
 	if (manager->remembered_addresses == manager->kernel.view.changes && manager->remembered_desire == manager->desire.version)
 		return 0;
-	addresses = calloc(desired->n_addresses + manager->n_addresses + 1, sizeof(*addresses));
-	if (!addresses)
-		return -ENOMEM;
 	manager->remembered_addresses = manager->kernel.view.changes;
 	manager->remembered_desire = manager->desire.version;
-	for (size_t i = 0; i < desired->n_addresses; i++)
-		addresses[n++] = desired->addresses[i];
 	for (size_t i = 0, next = 0; i < manager->n_addresses; i++) {
 		const struct netstate_address *address = &manager->addresses[i];
 
@@ -232,10 +251,16 @@ int manager_remember_addresses(struct manager *manager, const struct pass *pass)
 		if (next < desired->n_addresses && memcmp(&desired->addresses[next], address, sizeof(*address)) == 0)
 			next++;
 		else if (!netstate_find_address(desired, address) && netstate_find_address(snapshot, address))
-			addresses[n++] = *address;
+			manager->addresses[n_left++] = *address;
 	}
-	free(manager->addresses);
-	manager->addresses = fit(addresses, n, sizeof(*addresses));
-	manager->n_addresses = n;
+	manager->n_addresses = n_left;
+	addresses = reallocarray(manager->addresses, desired->n_addresses + n_left + 1, sizeof(*addresses));
+	if (!addresses)
+		return -ENOMEM;
+	memmove(addresses + desired->n_addresses, addresses, n_left * sizeof(*addresses));
+	if (desired->n_addresses > 0)
+		memcpy(addresses, desired->addresses, desired->n_addresses * sizeof(*addresses));
+	manager->addresses = addresses;
+	manager->n_addresses = desired->n_addresses + n_left;
 	return 0;
 }

@@ -424,12 +424,18 @@ static void want_next_pass(struct manager *manager, const struct pass *pass, con
 		manager_want_look(manager);
 }
 
-/* What the changes took: it may be needed again in a year. What starting took is not. */
+/*
+ * What the changes took: it may be needed again in a year. What starting took is not; and from then on large arrays come and
+ * go with each change, so they are given back at once, and do not tear holes (mallopt(3)).
+ */
 static void give_memory_back(struct manager *manager)
 {
 	(void)malloc_trim(0);
-	if (!manager->started)
+	if (!manager->started) {
 		pages_give_back_text();
+		(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+		(void)mallopt(M_TOP_PAD, 0);
+	}
 	manager->started = true;
 }
 

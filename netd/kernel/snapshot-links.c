@@ -68,7 +68,7 @@ static bool is_port(const struct dump_link *link)
 struct reading {
 	struct netstate *state;
 	struct view_link *links;	/* owned */
-	size_t n_links, max_links;
+	size_t n_links, max_links, n_before;
 };
 
 static int each_link(const struct nlmsghdr *message, void *data)
@@ -81,7 +81,7 @@ static int each_link(const struct nlmsghdr *message, void *data)
 	if (r < 0)
 		return r;
 	if (reading->n_links == reading->max_links) {
-		size_t max = reading->max_links ? reading->max_links * 2 : 64;
+		size_t max = reading->max_links ? reading->max_links * 2 : reading->n_before + 64;
 		struct view_link *grown = reallocarray(reading->links, max, sizeof(*grown));
 
 		if (!grown)
@@ -179,7 +179,7 @@ int snapshot_read_links(struct kernel *kernel)
 	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
 	_cleanup_(netstate_deinit) struct netstate fresh = NETSTATE_NULL;
 	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC };
-	struct reading reading = { .state = &fresh };
+	struct reading reading = { .state = &fresh, .n_before = kernel->view.n_links };
 	int r;
 
 	nl_begin(&request, RTM_GETLINK, NLM_F_DUMP, 0, &header, sizeof(header));

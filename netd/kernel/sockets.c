@@ -62,15 +62,13 @@ static int each_socket(const struct nlmsghdr *message, void *data)
 	entry.inode = socket.idiag_inode;
 	entry.cgroup = read_cgroup(message);
 
-	/* Grown to the next power of two; what is beyond the limit can only be missed as somebody to name. */
+	/* What is beyond the limit can only be missed as somebody to name. */
 	if (list->n >= LIMIT_SOCKETS)
 		return 0;
-	if ((list->n & (list->n - 1)) == 0) {
-		items = reallocarray(list->items, list->n ? 2 * list->n : 1, sizeof(*items));
-		if (!items)
-			return -ENOMEM;
-		list->items = items;
-	}
+	items = array_grow(list->items, list->n, sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	list->items = items;
 	list->items[list->n++] = entry;
 	return 0;
 }

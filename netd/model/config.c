@@ -800,10 +800,10 @@ static bool do_clash(const struct claim *a, const struct claim *b)
 static int find_suspects(const struct network *networks, size_t n_networks, bool *suspects)
 {
 	_cleanup_(freep) struct claim *claims = NULL;
-	size_t n = n_networks * (4 + LIMIT_NETWORK_ADDRESSES) + 1, widest = 0;
+	size_t n = n_networks * 4 + 1, widest = 0;
 
 	for (size_t i = 0; i < n_networks; i++)
-		n += networks[i].n_routes + networks[i].n_uplinks;
+		n += networks[i].n_addresses + networks[i].n_routes + networks[i].n_uplinks;
 	claims = calloc(n, sizeof(*claims));
 	if (!claims)
 		return -ENOMEM;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../lib/util.h"
 #include "ip.h"
 
 /* Frees everything; the state is then an empty one. */
@@ -21,23 +22,10 @@ void netstate_deinit(struct netstate *state)
 	*state = NETSTATE_NULL;
 }
 
-/*
- * Capacities are powers of two from 8 to 256 and then multiples of that, so the count says when an array is full.
- * Large arrays do not grow by more: what is reserved and not used is memory, too.
- */
-static void *grow(void *array, size_t n, size_t size)
-{
-	if (n == 0)
-		return reallocarray(array, 8, size);
-	if (n < 8 || (n < 256 ? n & (n - 1) : n % 256) != 0)
-		return array;
-	return reallocarray(array, n < 256 ? 2 * n : n + 256, size);
-}
-
 #define DEFINE_ADD(one, many)							\
 int netstate_add_##one(struct netstate *state, const struct netstate_##one *item)\
 {										\
-	struct netstate_##one *grown = grow(state->many, state->n_##many, sizeof(*item));\
+	struct netstate_##one *grown = array_grow(state->many, state->n_##many, sizeof(*item));\
 										\
 	if (!grown)								\
 		return -ENOMEM;							\
