@@ -54,7 +54,7 @@ struct plan_step *planner_add_step(struct planner *planner, enum plan_phase phas
 	step->phase = (uint8_t)phase;
 	step->op = (uint8_t)op;
 	step->outcome = (uint8_t)outcome;
-	snprintf(step->network, sizeof(step->network), "%s", network);
+	memccpy(step->network, network, '\0', sizeof(step->network) - 1);
 	return step;
 }
 
@@ -108,21 +108,30 @@ static int compare_order(const void *a, const void *b)
 	return r;
 }
 
-/* Steps are large: their places are sorted, and each is moved once. */
+/* Steps are large, and many: their places are sorted, and each is moved once, to where it belongs. */
 int planner_sort_steps(struct plan *plan)
 {
 	_cleanup_(freep) struct order *order = calloc(plan->n_steps + 1, sizeof(*order));
-	_cleanup_(freep) struct plan_step *sorted = calloc(plan->n_steps + 1, sizeof(*sorted));
+	struct plan_step *steps = plan->steps;
 
-	if (!order || !sorted)
+	if (!order)
 		return -ENOMEM;
 	for (size_t i = 0; i < plan->n_steps; i++)
-		order[i] = (struct order){ &plan->steps[i], i };
+		order[i] = (struct order){ &steps[i], i };
 	qsort(order, plan->n_steps, sizeof(*order), compare_order);
-	for (size_t i = 0; i < plan->n_steps; i++)
-		sorted[i] = *order[i].step;
-	free(plan->steps);
-	plan->steps = steal_ptr(sorted);
+	for (size_t i = 0; i < plan->n_steps; i++) {
+		const struct plan_step first = steps[i];
+		size_t to = i;
+
+		/* Round the circle of those that wait for each other's places, until the first one's is found. */
+		for (size_t from = order[to].position; from != i; from = order[to].position) {
+			steps[to] = steps[from];
+			order[to].position = to;
+			to = from;
+		}
+		steps[to] = first;
+		order[to].position = to;
+	}
 	return 0;
 }
 
