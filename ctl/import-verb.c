@@ -138,8 +138,11 @@ static int write_file(const char *path, const char *text, bool replace, struct f
 	if ((size_t)snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path) >= sizeof(temporary))
 		return failure_set(failure, -ENAMETOOLONG, "%s: %s", STR_ESCAPED(path), strerror(ENAMETOOLONG));
 	fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0)
-		return failure_set(failure, -errno, "%s cannot be written: %s", STR_ESCAPED(path), strerror(errno));
+	if (fd < 0) {
+		r = -errno;
+		return failure_set(failure, r, "%s cannot be written: %s%s", STR_ESCAPED(path), strerror(-r),
+				   r == -EACCES ? " (as root, or --stdout prints it, or --output FILE)" : "");
+	}
 	r = write_all(fd, text);
 	if (r == 0 && fchmod(fd, 0644) < 0)
 		r = -errno;
@@ -167,19 +170,29 @@ static int verify_options(const struct options *options, struct failure *failure
 	return 0;
 }
 
-static void print_next(const struct options *options, const struct import *import, const char *file, FILE *out)
+/* In the order in which they work: libvirt's bridge, of the same name and with the same addresses, has to go first. */
+static void print_next(const struct options *options, const struct import *import, const char *file, bool active, FILE *out)
 {
 	const char *libvirt_name = options->values[OPTION_LIBVIRT];
+	/* Its bridge is somebody else's, there or here. */
+	const bool bridged = strstr(import->text, "\nMode=bridge\n");
 
 	fprintf(out, "written: %s\n\nNext:\n", file);
-	if (libvirt_name) {
-		fprintf(out, "  guestnet libvirt-link %s --libvirt-name %s   libvirt's guests then land on it, and libvirt's own bridge goes\n",
-			import->name, STR_ESCAPED(libvirt_name));
-	}
-	fprintf(out, "  guestnet reload   the network is there\n");
+	if (active && !bridged)
+		fprintf(out, "  virsh net-destroy %s   libvirt's bridge makes room; guests on it lose the network until they start again\n",
+			STR_ESCAPED(libvirt_name));
+	/* What stands elsewhere is not read by itself. */
+	if (strncmp(file, NETWORKS_DIRECTORY "/", strlen(NETWORKS_DIRECTORY "/")) == 0)
+		fprintf(out, "  guestnet reload   the network is there\n");
+	else
+		fprintf(out, "  guestnet define %s %s   the network is there\n", STR_ESCAPED(file), import->name);
+	if (libvirt_name && !bridged)
+		fprintf(out, "  guestnet libvirt-link %s --libvirt-name %s   libvirt's guests then land on it\n", import->name,
+			STR_ESCAPED(libvirt_name));
 }
 
-static enum exit_status finish(const struct options *options, const struct import *import, const char *origin,
+/* @active: libvirt's network is up now. */
+static enum exit_status finish(const struct options *options, const struct import *import, const char *origin, bool active,
 			       struct failure *failure)
 {
 	bool to_stdout = option_is_set(options, OPTION_STDOUT);
@@ -206,7 +219,7 @@ static enum exit_status finish(const struct options *options, const struct impor
 	else if (to_stdout)
 		fputs(import->text, stdout);
 	else
-		print_next(options, import, file, out);
+		print_next(options, import, file, active, out);
 	return import->problem ? STATUS_FAILED : STATUS_OK;
 }
 
@@ -217,6 +230,7 @@ enum exit_status import_run(const struct options *options, struct failure *failu
 	_cleanup_(freep) char *xml = NULL;
 	const char *libvirt_name = options->values[OPTION_LIBVIRT];
 	struct import_options how = { .name = options->values[OPTION_NAME] };
+	struct libvirt_state state = { 0 };
 	struct failure why = { 0 };
 	char origin[256];
 	size_t length;
@@ -228,7 +242,8 @@ enum exit_status import_run(const struct options *options, struct failure *failu
 		snprintf(origin, sizeof(origin), "libvirt's network %s", libvirt_name);
 		r = libvirt_dump(libvirt_name, &xml, &length, failure);
 		if (r >= 0)
-			r = libvirt_is_autostarted(libvirt_name, &how.autostart, failure);
+			r = libvirt_read_state(libvirt_name, &state, failure);
+		how.autostart = state.autostart;
 		how.autostart_known = true;
 	} else {
 		snprintf(origin, sizeof(origin), "%s", options->operands[0]);
@@ -243,5 +258,5 @@ enum exit_status import_run(const struct options *options, struct failure *failu
 		failure_set(failure, r, "%s: %s", STR_ESCAPED(origin), why.text);
 		return STATUS_FAILED;
 	}
-	return finish(options, &import, origin, failure);
+	return finish(options, &import, origin, state.active, failure);
 }

@@ -219,14 +219,3 @@ int libvirt_read_state(const char *name, struct libvirt_state *ret_state, struct
 		*ret_state = state;
 	return r;
 }
-
-/* Does the network start with libvirt? */
-int libvirt_is_autostarted(const char *name, bool *ret_autostarted, struct failure *failure)
-{
-	struct libvirt_state state;
-	int r = libvirt_read_state(name, &state, failure);
-
-	if (r == 0)
-		*ret_autostarted = state.autostart;
-	return r;
-}

@@ -17,7 +17,6 @@
 int virsh_run(const char *const arguments[], char **ret_output, size_t *ret_length, struct failure *failure);
 
 int libvirt_dump(const char *name, char **ret_xml, size_t *ret_length, struct failure *failure);
-int libvirt_is_autostarted(const char *name, bool *ret_autostarted, struct failure *failure);
 
 /* What net-info says. */
 struct libvirt_state {

@@ -65,6 +65,7 @@ $guestnet import "$data/default.xml" --output "$work/default.network" >"$work/ou
 equal write-status 0 $?
 matches write-account 'translated [0-9]+, listed [0-9]+, silently dropped 0' "$(cat "$work/out")"
 matches write-place "written: $work/default.network" "$(cat "$work/out")"
+matches write-next "  guestnet define $work/default.network default " "$(cat "$work/out")"
 equal write-mode 644 "$(stat -c %a "$work/default.network")"
 $guestnet import "$data/default.xml" --stdout 2>/dev/null | cmp -s - "$work/default.network" && pass write-text || fail write-text 'not what --stdout says'
 cp "$work/default.network" "$work/before"
