@@ -201,7 +201,8 @@ static bool nat_ports(struct import_build *build, xmlNode *element, char words[s
 static bool virtualport(struct import_build *build, const struct import_part *part, char words[static IMPORT_WORDS_SIZE] _unused_)
 {
 	if (strcmp(part->value, "openvswitch") == 0 || strcmp(part->value, "midonet") == 0)
-		import_problem(build, "guests are ports of a virtual switch, %s: a network here is a bridge of the kernel", STR_ESCAPED(part->value));
+		import_problem(build, "guests are ports of a virtual switch, %s: a network here is a bridge of the kernel; let libvirt keep this one, or give guests one with Mode=bridge and a bridge of the kernel as its Bridge=",
+			       STR_ESCAPED(part->value));
 	return false;
 }
 
@@ -551,16 +552,17 @@ static int emit_host(struct import_build *build, const char *key, const char *va
 	return import_emit(build, build->n_instances, 0, "Host", key, value, words);
 }
 
-static int emit_guest(struct import_build *build, const xmlNode *element, const char *mac, char words[static IMPORT_WORDS_SIZE])
+static int emit_guest(struct import_build *build, const xmlNode *element, const char *key, const char *id,
+		      char words[static IMPORT_WORDS_SIZE])
 {
 	char name[256], own[256], address[64], time[32];
 	const xmlNode *lease = import_child(element, "lease");
 	char what[IMPORT_WORDS_SIZE];
 	size_t length, n;
 
-	if (emit_host(build, "MACAddress", mac, words) < 0)
+	if (emit_host(build, key, id, words) < 0)
 		return -EINVAL;
-	snprintf(what, sizeof(what), "[Host] MACAddress=%s", mac);
+	snprintf(what, sizeof(what), "[Host] %s=%s", key, id);
 	if (import_attribute(element, "name", name, sizeof(name))) {
 		/* Names get the network's domain by themselves. */
 		length = strlen(own_domain(build, own, sizeof(own)));
@@ -586,20 +588,56 @@ static void drop_lines(struct import_build *build, size_t n)
 		free(build->lines[--build->n_lines].value);
 }
 
+/* Is this guest told by its DUID? That is so over IPv6, where libvirt knows no other way but names. */
+static bool has_duid(const xmlNode *element)
+{
+	char address[64];
+	struct ip ip;
+
+	return !xmlHasProp((xmlNode *)element, (const xmlChar *)"mac") && xmlHasProp((xmlNode *)element, (const xmlChar *)"id") &&
+	       import_attribute(element, "ip", address, sizeof(address)) && ip_parse(address, &ip) == 0 && ip_is_v6(&ip);
+}
+
+/* For id=: one beside a MAC address, or of IPv4, says nothing here. */
+static bool duid(struct import_build *build _unused_, const struct import_part *part, char words[static IMPORT_WORDS_SIZE] _unused_)
+{
+	return has_duid(part->element);
+}
+
+/* Bytes of a DUID may have one digit in libvirt's id=. False when it is none. */
+static bool read_duid(const xmlNode *element, char *buffer, size_t size)
+{
+	char id[256], *rest = id, *byte;
+	struct text text;
+
+	if (!import_attribute(element, "id", id, sizeof(id)))
+		return false;
+	text_init(&text, buffer, size);
+	while ((byte = strsep(&rest, ":"))) {
+		size_t length = strlen(byte);
+
+		if (length < 1 || length > 2 || strspn(byte, "0123456789abcdefABCDEF") != length)
+			return false;
+		text_add(&text, "%s%s%s", text.length ? ":" : "", length == 1 ? "0" : "", byte);
+	}
+	return !text.overflow;
+}
+
 /* A guest with a fixed address: all of it, or nothing. */
 static bool known_guest(struct import_build *build, xmlNode *element, char words[static IMPORT_WORDS_SIZE])
 {
+	const char *key = has_duid(element) ? "ClientID" : "MACAddress";
 	size_t n_lines = build->n_lines;
-	char mac[32];
+	char id[256];
 
-	if (!import_attribute(element, "mac", mac, sizeof(mac)))
+	if (has_duid(element) ? !read_duid(element, id, sizeof(id)) : !import_attribute(element, "mac", id, sizeof(id)))
 		return false;
 	if (records_begin_section(&build->scratch, "Host", (struct network_place){ 0 }) < 0) {
 		say(words, "there are too many");
 		return false;
 	}
 	build->n_instances++;
-	if (emit_guest(build, element, mac, words) == 0)
+	if (emit_guest(build, element, key, id, words) == 0)
 		return true;
 	drop_lines(build, n_lines);
 	return false;
@@ -647,6 +685,8 @@ static bool guest_route(struct import_build *build, xmlNode *element, char words
 	return false;
 }
 
+#define KNOWN_BY	"a guest is known by its MAC address, or over IPv6 by its DUID: a [Host] with MACAddress= or ClientID=; guestnet leases shows both"
+
 /*
  * Every part of the format. The first row that fits counts. Words stand for what is not translated: by a row
  * without a function, by a key that does not exist (yet), or by another value than the one that needs nothing.
@@ -670,8 +710,9 @@ static const struct import_row rows[] = {
 	{ "network/mtu@size", copy, .section = "Network", .key = "MTU", .words = "" },
 	{ "network/mac@address", copy, .section = "Network", .key = "MACAddress", .words = "" },
 	{ "network/domain@name", copy, .section = "DNS", .key = "Domain", .words = "" },
-	{ "network/domain@localOnly", same, .when = "yes", .words = "names of the domain are never asked for elsewhere" },
-	{ "network/domain@register", same, .when = "no", .words = "the host does not resolve guests' names" },
+	{ "network/domain@localOnly", same, .when = "yes",
+	  .words = "names of the domain are never asked for elsewhere: those that no guest has are Host= in [DNS], or guests have another Domain=" },
+	{ "network/domain@register", same, .when = "yes", .words = "where systemd-resolved runs it is told of guests' names: there is no setting that it is not" },
 
 	{ "network/forward", .group = mode, .words = "" },
 	{ "network/forward@mode", .group = mode, .words = "" },
@@ -736,11 +777,12 @@ static const struct import_row rows[] = {
 	{ "network/ip/dhcp/range/lease@expiry", .group = range_lease, .words = "" },
 	{ "network/ip/dhcp/range/lease@unit", .group = range_lease, .words = "" },
 	{ "network/ip/dhcp/host@mac", .group = known_guest, .words = "" },
-	{ "network/ip/dhcp/host@name", .group = known_guest, .words = "a guest is known by its MAC address" },
-	{ "network/ip/dhcp/host@ip", .group = known_guest, .words = "a guest is known by its MAC address" },
-	{ "network/ip/dhcp/host@id", .words = "a guest is known by its MAC address; by ClientID= only where all are ([DHCP] Identity=client-id)" },
-	{ "network/ip/dhcp/host/lease@expiry", .group = known_guest, .up = 1, .words = "a guest is known by its MAC address" },
-	{ "network/ip/dhcp/host/lease@unit", .group = known_guest, .up = 1, .words = "a guest is known by its MAC address" },
+	{ "network/ip/dhcp/host@name", .group = known_guest, .words = KNOWN_BY },
+	{ "network/ip/dhcp/host@ip", .group = known_guest, .words = KNOWN_BY },
+	{ "network/ip/dhcp/host@id", duid, .group = known_guest,
+	  .words = "a guest is known by its MAC address; over IPv4 by ClientID= only where all are ([DHCP] Identity=client-id)" },
+	{ "network/ip/dhcp/host/lease@expiry", .group = known_guest, .up = 1, .words = KNOWN_BY },
+	{ "network/ip/dhcp/host/lease@unit", .group = known_guest, .up = 1, .words = KNOWN_BY },
 	{ "network/ip/dhcp/bootp@file", copy, .section = "Boot", .key = "File", .words = "" },
 	{ "network/ip/dhcp/bootp@server", copy, .section = "Boot", .key = "Server", .words = "" },
 	{ "network/route@family", .group = guest_route, .words = "" },
@@ -749,7 +791,8 @@ static const struct import_row rows[] = {
 	{ "network/route@prefix", .group = guest_route, .words = "" },
 	{ "network/route@gateway", .group = guest_route, .words = "" },
 	{ "network/route@metric", .group = guest_route, .words = "" },
-	{ "network/dnsmasq:options**", .words = "lines for dnsmasq are not taken over: dnsmasq's configuration is made anew at each change" },
+	{ "network/dnsmasq:options**", .words = "lines for dnsmasq are not taken over: its configuration is made anew at each change; guestnet.network(5) has keys for much of it, "
+	  "such as SendOption=, NTP= and Router= in [DHCP], Forwarder= and Host= in [DNS], File= in [Boot]" },
 };
 
 static const struct import_row state_row = { "networkstatus", .words = "state of the running network: no setting" };
@@ -858,21 +901,36 @@ static void finish_addresses(struct import_build *build, const struct families *
 		import_remark(build, "guests reached every service of the host; here they reach DHCP, DNS and ping of their gateway (HostAccess=all for the others)");
 }
 
+/* A domain that is the guests' alone unless it is said: libvirt asks for its other names elsewhere unless it is told not to. */
+static void finish_domain(struct import_build *build)
+{
+	const xmlNode *domain = import_child(build->network, "domain"), *dns = import_child(build->network, "dns");
+	char name[256], enable[8];
+
+	if (!domain || xmlHasProp((xmlNode *)domain, (const xmlChar *)"localOnly") || !import_attribute(domain, "name", name, sizeof(name)) ||
+	    is_mode(build, "isolated") || (dns && import_attribute(dns, "enable", enable, sizeof(enable)) && strcmp(enable, "no") == 0))
+		return;
+	import_remark(build, "names of %s that no guest has were asked for elsewhere; here they are not: let them be Host= in [DNS], or give guests another Domain=", STR_ESCAPED(name));
+}
+
 /* Called once, behind the last item: what has to be written because something is not in the document. */
 void import_rows_finish(struct import_build *build)
 {
 	struct families families = find_families(build);
 	char words[IMPORT_WORDS_SIZE] = "", buffer[32];
 
+	/* Nothing is different about a network that will not be. */
+	if (build->import->problem)
+		return;
 	/* No <forward>, or one that does not say which. */
-	if (!has_line(build, "Mode") && !build->import->problem &&
-	    import_emit(build, 0, 0, "Network", "Mode", forward_mode(build, buffer), words) < 0)
+	if (!has_line(build, "Mode") && import_emit(build, 0, 0, "Network", "Mode", forward_mode(build, buffer), words) < 0)
 		import_problem(build, "%s", words);
 	if (build->options->autostart_known && !build->options->autostart)
 		emit_implied(build, "Network", "Autostart", "no");
 	if (is_mode(build, "bridge"))
 		return;
 	finish_addresses(build, &families);
+	finish_domain(build);
 	if (is_mode(build, "route") && has_wireless(import_child(build->network, "forward")))
 		import_remark(build, "the router of that LAN needs a route to the guests, as before; with ProxyARP=yes, and a part of the LAN's own prefix as Address=, it needs none");
 	/* libvirt translates IPv6 where it is asked to; here it is done unless it is asked not to. */

@@ -20,7 +20,8 @@ struct import_part {
  * How a part is translated. An item function is asked for each item; a group function once for the element that is
  * @up levels above the one the items belong to, and what it says holds for all of them. Both return whether the
  * part is translated, and leave in @words what it has become, or why not; @words comes with the row's own words.
- * With neither, the part is listed with the row's words.
+ * With both, the group is asked about items that the item function says yes to. With neither, the part is listed with
+ * the row's words.
  */
 struct import_row {
 	const char *path;	/* of elements, "@" before an attribute; "**" at the end: and everything below */

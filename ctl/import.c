@@ -124,7 +124,7 @@ static int account(struct import_build *build, const struct path *path, xmlNode 
 	snprintf(words, sizeof(words), "%s", part.row->words);
 	if (part.row->item)
 		item.translated = part.row->item(build, &part, words);
-	else if (part.row->group)
+	if (part.row->group && (!part.row->item || item.translated))
 		item.translated = ask_group(build, &part, words);
 
 	item.path = strdup(path->written);

@@ -51,6 +51,13 @@ matches wireless-routed 'with ProxyARP=yes, and a part of the LAN' "$(why routed
 equal wireless-none '' "$(why macvtap-bridge | grep ProxyARP; why routed | grep ProxyARP)"
 matches card-macvtap 'Mode=bridge and the card as its Uplink=' "$(why macvtap-bridge)"
 
+equal impossible-alone '' "$(jq -r 'select(.problem) | .remarks[]' "$work"/*.json | grep 'no address on the network')"
+
+# --- A domain whose other names are elsewhere, as long as nobody says that it is the guests' alone.
+matches domain-shared 'names of example.com that no guest has .* another Domain=' "$(why dhcp-hosts)"
+equal domain-alone '' "$(why domain-local | grep 'names of'; why dns | grep 'names of')"
+matches dnsmasq-keys 'SendOption=, NTP= and Router=' "$(jq -r '.items[] | select(.value == "foo=bar").words' "$work/dnsmasq-options.json")"
+
 # --- What is written, without the comments.
 for file in "$data"/*.xml; do
 	name=$(basename "$file" .xml)
