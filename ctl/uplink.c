@@ -172,7 +172,33 @@ enum exit_status networks_iface_bridge(const struct options *options, struct fai
 	return status;
 }
 
+/* Is a network card declared to be in this network's bridge? Whoever names another network has not meant to lose that. */
+static int verify_card(const char *network, struct failure *failure)
+{
+	_cleanup_(reports_deinit) struct reports reports = REPORTS_NULL;
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	const char *path, *text, *mode;
+	bool found = false;
+	int r = reports_get_one(&reports, network, failure);
+
+	if (r >= 0)
+		r = bus_call(reports.bus, "Files", &reply, failure, "s", network);
+	if (r >= 0)
+		r = sd_bus_message_enter_container(reply, 'a', "(ss)");
+	if (r < 0)
+		return r;
+	while (sd_bus_message_read(reply, "(ss)", &path, &text) > 0)
+		found |= strstr(text, "\nUplink") != NULL;
+	mode = reports.items[0].mode;
+	if (found && strcmp(mode, "bridge") == 0)
+		return 0;
+	return failure_set(failure, -EINVAL, "there is no network card in the bridge of %s, whose mode is %s: guestnet stop %s takes it down, guestnet undefine %s declares it no more",
+			   network, mode[0] ? mode : "unknown", network, network);
+}
+
 enum exit_status networks_iface_unbridge(const struct options *options, struct failure *failure)
 {
-	return change_call("Undefine", options->operands[0], failure);
+	int r = verify_card(options->operands[0], failure);
+
+	return r < 0 ? bus_exit_status(r) : change_call("Undefine", options->operands[0], failure);
 }

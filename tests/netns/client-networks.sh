@@ -86,6 +86,9 @@ complains unknown_monitor 3 'no network "x"' monitor x
 for verb in stop restart edit undefine autostart ports qemu cat info net-destroy; do
 	complains "unknown_$verb" 3 'no network "labb", did you mean "lab"\?' $verb labb
 done
+complains unknown_unbridge 3 'no network "labb", did you mean "lab"\?' iface-unbridge labb
+complains unbridge_none 1 'there is no network card in the bridge of lab, whose mode is nat: .*guestnet undefine lab' iface-unbridge lab
+says unbridge_none_stays 0 'lab is stopped' status lab
 says ports_of_none 0 '^NETWORK +PORT ' ports lab
 complains unknown_exec 3 'no network "labb", did you mean "lab"\?' exec labb -- /bin/true '{fd}'
 complains unknown_link 3 'no .*network "labb", did you mean "lab"\?' libvirt-link labb
