@@ -243,8 +243,8 @@ static void print_status(const struct report *report, const struct traffic *traf
 	puts(report->n_kinds ? ")" : "");
 }
 
-/* Files that belong to no network are everybody's problem. */
-static bool print_file_problems(const struct reports *reports, struct failure *failure)
+/* Files that belong to no network are everybody's problem. In JSON there is no place for them: they are said beside it. */
+static bool print_file_problems(const struct reports *reports, FILE *out, struct failure *failure)
 {
 	_cleanup_(freep) char *problems = NULL;
 
@@ -252,7 +252,7 @@ static bool print_file_problems(const struct reports *reports, struct failure *f
 		return false;
 	for (char *line = problems, *end; *line; line = end) {
 		end = line + strcspn(line, "\n");
-		printf("%sproblem%s  %.*s\n", style_begin(STYLE_BAD, stdout), style_end(stdout), (int)(end - line), line);
+		fprintf(out, "%sproblem%s  %.*s\n", style_begin(STYLE_BAD, out), style_end(out), (int)(end - line), line);
 		end += *end == '\n';
 	}
 	return true;
@@ -371,10 +371,10 @@ enum exit_status networks_status(const struct options *options, struct failure *
 	if (r < 0)
 		return bus_exit_status(r);
 	get_extras(&reports, options->json || !wanted, &extras);
+	if (!wanted && print_file_problems(&reports, options->json ? stderr : stdout, failure))
+		status = STATUS_DEGRADED;
 	if (options->json)
 		json_array(&json, NULL);
-	else if (!wanted && print_file_problems(&reports, failure))
-		status = STATUS_DEGRADED;
 	/* What is wrong comes first. */
 	for (int good = 0; good < 2; good++)
 		for (size_t i = 0; i < reports.n; i++) {

@@ -272,6 +272,10 @@ equal reload_wrong_as_it_was "$before" "$(complete)"
 run status
 equal degraded 5 $status
 matches degraded_first $'(^|\n)wrong is failed.*default is running' "$out"
+run status --json
+equal degraded_json 5 "$status"
+matches degraded_json_files 'problem  .*longer-than-names.network: ' "$err"
+equal degraded_json_networks failed "$(jq -r '.[] | select(.name == "wrong") | .state' <<<"$out")"
 rm $root/etc/networks/{wrong,longer-than-names}.network
 complains reload_one_wrong 5 'lab.network:3: ' reload
 mv $tmp/lab.right $root/etc/networks/lab.network
