@@ -157,8 +157,16 @@ enum exit_status networks_leases(const struct options *options, struct failure *
 	struct lease_report lease;
 	int r;
 
+	if (options->n_operands && !network[0]) {	/* of which the daemon would believe that all are meant */
+		failure_set(failure, -ENOENT, "there is no network \"\" (guestnet list shows them)");
+		return STATUS_NOT_FOUND;
+	}
 	if (option_is_set(options, OPTION_WAIT))
 		return wait_for_lease(options, network, failure);
+	if (option_is_set(options, OPTION_TIMEOUT)) {
+		failure_set(failure, -EINVAL, "--timeout is for --wait: guestnet leases --wait GUEST --timeout SECONDS");
+		return STATUS_USAGE;
+	}
 	r = bus_open(&bus, failure);
 	if (r >= 0)
 		r = get_leases(bus, network, &reply, failure);

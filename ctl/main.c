@@ -112,17 +112,29 @@ static int parse_option(struct command *command, const char *option, const char 
 			continue;
 		if (*rest && !option_names[i].value)
 			return failure_set(failure, -EINVAL, "%s has no value", option_names[i].name);
-		if (!*rest && option_names[i].value && !next)
+		/* The next option is not meant; a value that looks like one is written behind '='. */
+		if (!*rest && option_names[i].value && (!next || strncmp(next, "--", 2) == 0))
 			return failure_set(failure, -EINVAL, "%s wants a value: %s %s", option_names[i].name,
 					   option_names[i].name, option_names[i].value);
 		command->set |= OPTION_BIT(i);
 		if (option_names[i].value) {
 			command->values[i] = *rest ? rest + 1 : next;
 			*ret_used_next = !*rest;
+			if (!command->values[i][0])	/* an empty variable of a script, say: no guest and no file is called so */
+				return failure_set(failure, -EINVAL, "%s is empty: %s %s", option_names[i].name, option_names[i].name,
+						   option_names[i].value);
 		}
 		return 0;
 	}
 	return unknown_option(option, failure);
+}
+
+/* Who forgets the "--" of exec has written an option of the program that is to be started. */
+static int option_of_program(const struct command *command, const char *option, struct failure *failure)
+{
+	*failure = (struct failure){ 0 };
+	return failure_set(failure, -EINVAL, "%s is no option of guestnet exec: for one of %s, write -- before the program: guestnet exec %s -- %s ...",
+			   STR_ESCAPED(option), STR_ESCAPED(command->words[2]), STR_ESCAPED(command->words[1]), STR_ESCAPED(command->words[2]));
 }
 
 /* What was parsed is in @command whatever becomes of the rest. */
@@ -142,7 +154,7 @@ static int parse_command(int argc, char *const argv[], struct command *command, 
 		} else if (!only_words && argv[i][0] == '-' && argv[i][1]) {
 			r = parse_option(command, argv[i], i + 1 < argc ? argv[i + 1] : NULL, &used_next, failure);
 			if (r < 0)
-				return r;
+				return command->n_words > 2 && strcmp(command->words[0], "exec") == 0 ? option_of_program(command, argv[i], failure) : r;
 			i += used_next;
 		} else {
 			command->words[command->n_words++] = argv[i];

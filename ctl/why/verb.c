@@ -112,6 +112,8 @@ static int read_packet(const struct options *options, struct packet *packet, str
 	from_host = r == -EAGAIN;
 	if (r < 0 && !from_host)
 		return r;
+	if (from_host && strcmp(host, "host") == 0)
+		return failure_set(failure, -EINVAL, "from the host to the host? One of them is a guest, or an address outside");
 	r = resolve(host, from_host ? NULL : packet->source, from_host ? 0 : packet->family, &family, packet->target, failure);
 	if (r == -EAGAIN)
 		return failure_set(failure, -EINVAL, "which address of the host? A guest's gateway is in guestnet status");

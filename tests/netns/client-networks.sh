@@ -95,6 +95,12 @@ complains unknown_link 3 'no .*network "labb", did you mean "lab"\?' libvirt-lin
 complains unknown_why 3 'nobody' why nobody 10.91.0.9:80
 complains unknown_verb 2 'unknown verb "strat", did you mean "start"\?' strat default
 complains unknown_net_verb 2 'unknown verb "undefin", did you mean "undefine"' net-undefin
+complains leases_empty 3 'there is no network ""' leases ''
+complains why_host_host 2 'from the host to the host\? One of them is a guest' why host host
+complains timeout_alone 2 '^guestnet: --timeout is for --wait' leases --timeout 3
+complains wait_empty 2 '^guestnet: --wait is empty: --wait GUEST$' leases --wait ''
+complains wait_nobody 2 '^guestnet: --wait wants a value: --wait GUEST$' leases --wait --json
+complains exec_dashes 2 '^guestnet: -m is no option of guestnet exec: .*guestnet exec lab -- qemu-system-x86_64 ' exec lab qemu-system-x86_64 -m 1G
 complains timeout_word 2 'want seconds' leases --wait a --timeout soon
 complains no_lease 1 'no lease for nobody within 1 s' leases --wait nobody --timeout 1
 
