@@ -220,7 +220,8 @@ static int parse_assignment(struct parse *parse, char *text)
 		return network_set_place(parse->network, (enum key_id)(key - keys), (struct network_place){ 0 });
 	}
 	if (key->parse(parse->network, value, why) < 0)
-		return parse_failure(parse, "%s=%s: want %s%s", key->name, STR_ESCAPED(value), key->want, why);
+		return parse_failure(parse, "%s=%s: want %s%s%s", key->name, STR_ESCAPED(value), key->want, why,
+				     strstr(value, " #") || strstr(value, " ;") ? "; a comment has a line of its own" : "");
 	return 0;
 }
 

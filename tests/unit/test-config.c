@@ -22,6 +22,8 @@ static const struct {
 	{ "[Network]\n\n# x\nMoed=nat\n", "lab.network:4: unknown key Moed= in section [Network], did you mean Mode=? (known: Mode= Bridge= AlternativeName= MACAddress= " },
 	{ "[Network]\nmode=nat\n", "lab.network:2: unknown key mode= in section [Network], did you mean Mode=?" },
 	{ "[Network]\nAddress=auto\n", "lab.network:2: Address= belongs into section [Address], not [Network]" },
+	{ "[Network]\nMode=nat # the usual\n",
+	  "lab.network:2: Mode=nat # the usual: want nat, isolated, route, open or bridge; a comment has a line of its own" },
 	{ "[Network]\nMode=natt\n", "lab.network:2: Mode=natt: want nat, isolated, route, open or bridge, did you mean nat?" },
 	{ "[Network]\nMode=bridge\n", "lab.network:2: Mode=bridge needs Bridge=, the name of a bridge that is there already" },
 	{ "[Network]\nMode=bridge\nUplink=eth0\nUplink=eth1\n", "lab.network:4: Uplink=eth1 is a second network card: where both lead to the same LAN", -ELOOP },
