@@ -686,7 +686,7 @@ static void check_vhost(struct doctor *doctor)
 
 const struct check checks[] = {
 	{ "daemon", "guestnetd answers",
-	  "cannot reach guestnetd\n"
+	  "guestnetd does not answer at unix:path=/run/guestnet/bus.sock: Connection refused\n"
 	  "error: failed to get network 'default'\n",
 	  "The networks are made and kept by the service guestnetd. Without it those that are there go on, and nothing is repaired.",
 	  check_daemon },
