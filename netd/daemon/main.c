@@ -37,7 +37,7 @@ static const char *arg_state_root = PATH_STATE_ROOT;
 static const char *arg_run_root = PATH_RUN_ROOT;
 static const char *arg_dnsmasq = "/usr/sbin/dnsmasq";
 static const char *arg_helper = PATH_HELPER;
-static const char *arg_service_user = "guestnet";
+static const char *arg_service_user;	/* NULL: guestnet, or nobody where there is no such user */
 static const char *arg_record;
 static enum { MODE_RUN, MODE_CHECK, MODE_PLAN, MODE_TEARDOWN } arg_mode = MODE_RUN;
 
@@ -138,8 +138,8 @@ static void parse_options(int argc, char *argv[])
 }
 
 /*
- * Who dnsmasq becomes when we are root: the named user, or nobody where there is no such user. Names are looked up only
- * then: the libraries that do it would stay in memory.
+ * Who dnsmasq becomes when we are root: the user that was asked for, else guestnet, or nobody where there is no such user.
+ * Names are looked up only then: the libraries that do it would stay in memory.
  */
 static void find_service_user(uid_t *ret_uid, gid_t *ret_gid)
 {
@@ -149,14 +149,17 @@ static void find_service_user(uid_t *ret_uid, gid_t *ret_gid)
 	*ret_uid = *ret_gid = 65534;
 	if (geteuid() != 0)
 		return;
-	if (str_parse_u32(arg_service_user, UINT32_MAX - 1, &number) == 0) {
+	if (arg_service_user && str_parse_u32(arg_service_user, UINT32_MAX - 1, &number) == 0) {
 		*ret_uid = *ret_gid = number;
 		return;
 	}
-	user = getpwnam(arg_service_user);
+	user = getpwnam(arg_service_user ?: "guestnet");
 	if (user) {
 		*ret_uid = user->pw_uid;
 		*ret_gid = user->pw_gid;
+	} else if (arg_service_user) {
+		fprintf(stderr, "guestnetd: --service-user=%s: there is no such user\n", arg_service_user);
+		exit(2);
 	}
 }
 

@@ -99,6 +99,8 @@ for name in w-section w-key w-value w-overlap w-bridge w-name w-dir w-unreadable
 	n=$((n + 1))
 done
 equal check-names-all 10 $n
+out=$(netd --service-user=nobodyhere --check 2>&1); equal unknown-user-status 2 $?
+equal unknown-user 'guestnetd: --service-user=nobodyhere: there is no such user' "$out"
 check settled wait_for 10 plan_is_empty
 equal n-dnsmasq 7 "$(ls /proc/*/comm | xargs grep -l '^dnsmasq$' 2>/dev/null | wc -l)"
 
