@@ -497,6 +497,45 @@ static void check_way_out(struct doctor *doctor, const struct report *report, co
 				      report->name, stopped.place, inet_ntoa(gateway)), false, "%s", stopped.fix);
 }
 
+/* What another host sends by the tunnel. Each packet may be the first of a flow: its source port is a hash of what is in it. */
+static void check_remote(struct doctor *doctor, const struct report *report, const struct look_tunnel *tunnel, const char *remote)
+{
+	struct packet packet = { .protocol = IPPROTO_UDP, .source_port = 40000, .target_port = tunnel->port };
+	struct look_route route;
+	struct stopped stopped;
+	char what[128];
+
+	packet.family = strchr(remote, ':') ? AF_INET6 : AF_INET;
+	/* Of a group it is not known who sends; where no way leads, or an interface would have to be named, none is judged. */
+	if (inet_pton(packet.family, remote, packet.source) != 1 ||
+	    (packet.family == AF_INET ? packet.source[0] >= 224 : packet.source[0] >= 0xfe) ||
+	    look_route(&doctor->look, packet.family, packet.source, NULL, 0, 0, &route) < 0 || route.error)
+		return;
+	memcpy(packet.target, tunnel->family == packet.family ? tunnel->local : route.source, packet_address_length(&packet));
+	look_packet_device(&doctor->look, route.oif, &packet.iif);
+	snprintf(what, sizeof(what), "ip%s saddr %s udp dport %u ", packet.family == AF_INET ? "" : "6", remote, tunnel->port);
+	if (is_stopped(doctor, &packet, NF_INET_LOCAL_IN, what, &stopped))
+		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
+				      "network %s: what %s sends by the tunnel (UDP port %u) is dropped by %s", report->name, remote, tunnel->port,
+				      stopped.place), false, "%s", stopped.fix);
+}
+
+/* Those of the other hosts that the daemon names ("VNI to ADDRESS..., by DEVICE"): of very many only the first. */
+static void check_tunnel(struct doctor *doctor, const struct report *report)
+{
+	const char *at = strstr(report->tunnel, " to "), *by = strstr(report->tunnel, ", by ");
+	const struct link *device = by ? link_table_find(&doctor->look.links, by + 5) : NULL;
+	struct look_tunnel tunnel;
+	char word[64];
+
+	if (!at || !device || !look_tunnel(&doctor->look, device->ifindex, &tunnel))
+		return;
+	for (at += 4; at < by; at += strcspn(at, " ,"), at += *at == ' ') {
+		snprintf(word, sizeof(word), "%.*s", (int)strcspn(at, " ,"), at);
+		check_remote(doctor, report, &tunnel, word);
+	}
+}
+
 static void check_firewalls(struct doctor *doctor)
 {
 	if (!doctor->has_rules) {
@@ -514,6 +553,7 @@ static void check_firewalls(struct doctor *doctor)
 		if (!is_running(report) || !bridge)
 			continue;
 		check_dhcp(doctor, report, bridge);
+		check_tunnel(doctor, report);
 		if (is_routed(report))
 			check_way_out(doctor, report, bridge);
 	}
@@ -762,7 +802,8 @@ const struct check checks[] = {
 	  check_checksum, .asks_daemon = true },
 	{ "firewalls", "no rule of another firewall drops what guests need", "",
 	  "An accept in one table of nftables does not undo a drop in another one. guestnetd puts accepts where docker, ufw and firewalld "
-	  "have a place for them; elsewhere they have to be added by hand. `guestnet why GUEST DESTINATION:PORT` names the rule.",
+	  "have a place for them; elsewhere they have to be added by hand. So has one for each other host of a "
+	  "network with a [Tunnel], whose UDP (port 4789, or `DestinationPort=`) the host has to let in. `guestnet why GUEST DESTINATION:PORT` names the rule.",
 	  check_firewalls },
 	{ "legacy-iptables", "no rules of the old iptables beside nftables", "",
 	  "iptables-legacy and nftables are two firewalls in one kernel: a packet must pass both. Programs that mix them (docker with one, "

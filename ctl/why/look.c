@@ -5,6 +5,7 @@
  */
 #include "look.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_link.h>
@@ -261,6 +262,35 @@ void look_alias(struct look *look, int ifindex, char alias[static LOOK_ALIAS_SIZ
 	alias[0] = '\0';
 	nl_begin(&request, RTM_GETLINK, 0, 0, &header, sizeof(header));
 	(void)nl_transact(&look->channel, &request, read_alias, alias);
+}
+
+static int read_tunnel(const struct nlmsghdr *message, uint32_t tag _unused_, void *data)
+{
+	const struct nlattr *table[IFLA_MAX + 1], *kind[IFLA_INFO_MAX + 1], *values[IFLA_VXLAN_MAX + 1];
+	struct look_tunnel *tunnel = data;
+
+	if (!nl_parse(message, sizeof(struct ifinfomsg), table, ARRAY_SIZE(table)) ||
+	    !table[IFLA_LINKINFO] || !nl_parse_nested(table[IFLA_LINKINFO], kind, ARRAY_SIZE(kind)) ||
+	    strcmp(nl_get_string(kind[IFLA_INFO_KIND]) ?: "", "vxlan") != 0 ||
+	    !kind[IFLA_INFO_DATA] || !nl_parse_nested(kind[IFLA_INFO_DATA], values, ARRAY_SIZE(values)))
+		return 0;
+	tunnel->port = ntohs(nl_get_u16(values[IFLA_VXLAN_PORT], 0));
+	if (nl_get(values[IFLA_VXLAN_LOCAL], tunnel->local, 4))
+		tunnel->family = AF_INET;
+	else if (nl_get(values[IFLA_VXLAN_LOCAL6], tunnel->local, 16))
+		tunnel->family = AF_INET6;
+	return 0;
+}
+
+/* False for what is no VXLAN device, or is not there. */
+bool look_tunnel(struct look *look, int ifindex, struct look_tunnel *ret_tunnel)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+	const struct ifinfomsg header = { .ifi_index = ifindex };
+
+	*ret_tunnel = (struct look_tunnel){ 0 };
+	nl_begin(&request, RTM_GETLINK, 0, 0, &header, sizeof(header));
+	return nl_transact(&look->channel, &request, read_tunnel, ret_tunnel) == 0 && ret_tunnel->port;
 }
 
 bool look_port_is_isolated(struct look *look, int port)

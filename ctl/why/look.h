@@ -27,6 +27,13 @@ struct look_route {
 	uint8_t source[16];		/* that the host would use; zero: none is said */
 };
 
+/* The UDP end of a VXLAN device. */
+struct look_tunnel {
+	uint16_t port;
+	uint8_t family;			/* of the address it is bound to; 0: by the route */
+	uint8_t local[16];
+};
+
 int look_open(struct look *ret_look, struct failure *failure);
 void look_deinit(struct look *look);
 const struct link *look_link(const struct look *look, int index);
@@ -40,6 +47,7 @@ int look_bridge_port(struct look *look, int bridge, const struct mac *mac);
 bool look_mac(struct look *look, int ifindex, struct mac *ret_mac);
 void look_packet_device(struct look *look, int ifindex, struct packet_device *ret_device);
 void look_alias(struct look *look, int ifindex, char alias[static LOOK_ALIAS_SIZE]);
+bool look_tunnel(struct look *look, int ifindex, struct look_tunnel *ret_tunnel);
 bool look_port_is_isolated(struct look *look, int port);
 bool look_bridge_calls_iptables(struct look *look, int bridge, uint8_t family);
 long look_number(const char *format, ...) _printf_(1, 2);

@@ -49,6 +49,43 @@ passes group-request-mended gets_lease
 ip link set gn-default group default
 nft 'delete table inet strange'
 
+# What another host sends by a tunnel: a guest there, which speaks first.
+if ip link add x0 type vxlan id 1 dstport 4789 2>/dev/null; then
+	ip link del x0
+	lab() { network lab '[Network]' Mode=nat '[Address]' Address=10.61.0.1/24 '[Tunnel]' VNI=61 Remote=198.51.100.1 "$@"; client reload; }
+	there() {	# PORT
+		ip -n internet link del vx0 2>/dev/null
+		ip -n internet link add vx0 address 52:54:00:61:00:09 type vxlan id 61 dstport "$1" local 198.51.100.1 remote 198.51.100.2
+		ip -n internet addr add 10.61.0.9/24 dev vx0
+		ip -n internet link set vx0 up
+	}
+	there 4789
+	lab
+	passes tunnel-healthy pings internet 10.61.0.1
+	nft 'add table inet strange; add chain inet strange in { type filter hook input priority 5; }; add rule inet strange in udp dport 4789 drop'
+	stops tunnel firewalls pings internet 10.61.0.1
+	matches tunnel-says '^network lab: what 198\.51\.100\.1 sends by the tunnel \(UDP port 4789\) is dropped by rule 1 of chain in in table inet strange: .*dport 4789 drop$' \
+		"$(evidence firewalls)"
+	equal tunnel-printed 'nft insert rule inet strange in iifname "up0" ip saddr 198.51.100.1 udp dport 4789 accept' "$(printed firewalls)"
+	do_printed firewalls
+	passes tunnel-mended pings internet 10.61.0.1
+	# A port of its own; an accept of flows that are known does not let it in.
+	nft 'delete table inet strange; add table inet strange; add chain inet strange in { type filter hook input priority 5; }'
+	nft 'add rule inet strange in ct state established,related accept; add rule inet strange in iifname "up0" udp dport != 4789 drop'
+	there 4790
+	lab DestinationPort=4790
+	stops tunnel-port firewalls pings internet 10.61.0.1
+	equal tunnel-port-printed 'nft insert rule inet strange in iifname "up0" ip saddr 198.51.100.1 udp dport 4790 accept' "$(printed firewalls)"
+	do_printed firewalls
+	passes tunnel-port-mended pings internet 10.61.0.1
+	nft 'delete table inet strange'
+	network lab
+	client reload
+	ip -n internet link del vx0
+else
+	skip tunnel 'this kernel has no VXLAN (CONFIG_VXLAN)'
+fi
+
 # What stays inside the bridge.
 plain_bridge() { echo "$1" >/proc/sys/net/bridge/bridge-nf-call-iptables; }
 if [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ]; then
