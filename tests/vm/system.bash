@@ -39,7 +39,7 @@ system_base() {
 	flock 8
 	[ -s "$1" ] && [ "$(cat "$1.of" 2>/dev/null)" = "$codename $packages" ] && return
 	rm -f "$1" "$1.of"
-	timeout 400 mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
+	timeout 800 mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' "$codename" "$1.new.tar" "$mirror" >"$1.log" 2>&1 </dev/null ||
 		{ echo "mmdebstrap failed: $(tail -n 1 "$1.log")"; rm -f "$1.new.tar"; return 1; }
