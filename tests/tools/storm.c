@@ -93,14 +93,19 @@ static void remember_name(const struct link *link)
 	memcpy(names[n_names++].name, link->name, IFNAMSIZ);
 }
 
-/* A tap that is up and on a bridge forwards: from its first such moment on it must be restricted. */
+/*
+ * A tap that is up and on a bridge forwards: from its first such moment on it must be restricted. One of another user is not meant:
+ * the kernel may tell of a neighbour's carrier at any time.
+ */
 static void judge_tap(const struct link *link, int family)
 {
+	char ours[IFNAMSIZ];
 	bool good = true;
 
+	snprintf(ours, sizeof(ours), "gn%u_", arg_uid);
 	if (link->master > 0 && link->master < MAX_IFINDEX)
 		tap_master[link->master] = true;
-	if (!link->master || !(link->flags & IFF_UP))
+	if (!link->master || !(link->flags & IFF_UP) || strncmp(link->name, ours, strlen(ours)) != 0)
 		return;
 	n_ports += family == AF_UNSPEC;
 	if (expect == EXPECT_ISOLATED)
