@@ -10,11 +10,14 @@
  *   netd-observe RUNS PAUSE_MS netconf4|netconf6 all COMMAND   forwarding of all interfaces
  *   netd-observe RUNS PAUSE_MS rules all COMMAND       a commit by another program, then one by guestnetd
  *   netd-observe RUNS PAUSE_MS quiet all COMMAND       from the first event of any kind to the last before half a second of none
- *   netd-observe RUNS PAUSE_MS process PIDFILE -       kills the process; until the file is replaced
- *   netd-observe RUNS PAUSE_MS socket PIDFILE NAME     kills it; until UDP port 67 is bound to the interface again
+ *   netd-observe RUNS PAUSE_MS process PIDFILE NAME    kills the process; until the file is replaced, and until UDP port 67 is bound
+ *                                                      to the interface again: two numbers
  *
- * Prints the microseconds of each run, or "timeout", and rests PAUSE_MS after each. Runs with a real-time priority, so
- * that a busy machine does not delay the stamps.
+ * Prints the microseconds of each run, or "timeout", and rests PAUSE_MS after each, and then until nothing is told any more. Two
+ * timeouts end it. Who sleeps is awake only when a short repair is over, so it does not sleep around what it stamps: the last
+ * processor is its own, and what it starts runs on the others. Whoever is observed is kept off it likewise (taskset), or what is
+ * measured is the observer. It gives way to the kernel's own threads: with a real-time priority it kept those from their work that
+ * commits of rules wait for. With a single processor it has such a priority, and sleeps.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -36,6 +39,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -43,11 +47,14 @@
 #include <unistd.h>
 
 #define QUIET_NS	500000000ULL
+/* So long it stays awake after the start of a command and after the damage. */
+#define AWAKE_NS	300000000ULL
+/* Between runs: nothing is told for so long. */
+#define SETTLED_MS	50
 #define TIMEOUT_NS	20000000000ULL
 
-enum kind { LINK, DELETED, ADDRESS, ROUTE, NETCONF4, NETCONF6, RULES, QUIET, PROCESS, SOCKET };
-static const char *const kinds[] = { "link", "deleted", "address", "route", "netconf4", "netconf6", "rules", "quiet", "process",
-				     "socket" };
+enum kind { LINK, DELETED, ADDRESS, ROUTE, NETCONF4, NETCONF6, RULES, QUIET, PROCESS };
+static const char *const kinds[] = { "link", "deleted", "address", "route", "netconf4", "netconf6", "rules", "quiet", "process" };
 
 /* What an interface is like, as text. */
 struct signature {
@@ -62,6 +69,7 @@ struct observation {
 	int ifindex;
 	struct signature before;
 	uint64_t broken_ns, repaired_ns, last_ns;
+	uint64_t started_ns;	/* PROCESS: a new process, that does not serve yet */
 };
 
 static uint64_t now_ns(void)
@@ -294,16 +302,58 @@ static void read_events(int fd, struct observation *seen)
 		die("events");
 }
 
+/* The last processor, and with @others all but that. With a single one there is nothing to part. */
+static void take_processors(bool others)
+{
+	int n = (int)sysconf(_SC_NPROCESSORS_ONLN);
+	cpu_set_t set;
+
+	if (n < 2)
+		return;
+	CPU_ZERO(&set);
+	for (int i = others ? 0 : n - 1; i < n - others; i++)
+		CPU_SET(i, &set);
+	(void)sched_setaffinity(0, sizeof(set), &set);
+}
+
+/* Returns when there may be something to read. A yield lets the kernel's threads run and its grace periods end. */
+static void wait_events(const struct observation *seen, int fds[2], uint64_t begin)
+{
+	struct pollfd events[] = { { fds[0], POLLIN, 0 }, { fds[1], POLLIN, 0 } };
+	uint64_t awake = (seen->broken_ns ? seen->broken_ns : begin) + AWAKE_NS;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) > 1 && now_ns() < awake)
+		sched_yield();
+	else
+		poll(events, 2, 100);
+}
+
+/* What comes after a run belongs to it. */
+static void wait_settled(int fds[2])
+{
+	struct pollfd events[] = { { fds[0], POLLIN, 0 }, { fds[1], POLLIN, 0 } };
+	uint64_t end = now_ns() + TIMEOUT_NS;
+
+	while (poll(events, 2, SETTLED_MS) > 0 && now_ns() < end)
+		for (int i = 0; i < 2; i++) {
+			struct observation other = { .kind = ADDRESS, .ifindex = -1 };
+
+			read_events(fds[i], &other);
+		}
+}
+
 /* In the child of a fork. */
 static _Noreturn void break_it(const char *command)
 {
+	take_processors(true);
+	(void)setpriority(PRIO_PROCESS, 0, 0);
 	execl("/bin/sh", "sh", "-c", command, NULL);
 	_exit(127);
 }
 
 static void observe_events(struct observation *seen, int fds[2], const char *command)
 {
-	uint64_t end = now_ns() + TIMEOUT_NS;
+	uint64_t begin = now_ns(), end = begin + TIMEOUT_NS;
 	pid_t pid;
 	int status;
 
@@ -320,12 +370,9 @@ static void observe_events(struct observation *seen, int fds[2], const char *com
 	if (pid == 0)
 		break_it(command);
 	while (!seen->repaired_ns && now_ns() < end) {
-		struct pollfd events[] = { { fds[0], POLLIN, 0 }, { fds[1], POLLIN, 0 } };
-
-		poll(events, 2, 100);
+		wait_events(seen, fds, begin);
 		for (int i = 0; i < 2; i++)
-			if (events[i].revents)
-				read_events(fds[i], seen);
+			read_events(fds[i], seen);
 		if (seen->last_ns && now_ns() > seen->last_ns + QUIET_NS)
 			seen->repaired_ns = seen->last_ns;
 	}
@@ -362,19 +409,34 @@ static uint32_t bound_socket(int fd, int ifindex)
 	}
 }
 
+static bool is_replaced(int inotify, const char *name)
+{
+	_Alignas(struct inotify_event) char buffer[4096];
+	ssize_t n = read(inotify, buffer, sizeof(buffer));
+	bool replaced = false;
+
+	for (ssize_t at = 0; at < n;) {
+		const struct inotify_event *event = (const void *)(buffer + at);
+
+		replaced |= event->len > 0 && strcmp(event->name, name) == 0;
+		at += (ssize_t)(sizeof(*event) + event->len);
+	}
+	return replaced;
+}
+
 static void observe_process(struct observation *seen, const char *interface)
 {
 	int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK), diag = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	int ifindex = (int)if_nametoindex(interface), pid = 0;
 	char folder[4096], *slash;
 	struct pollfd end;
-	uint32_t before = seen->kind == SOCKET ? bound_socket(diag, ifindex) : 0, now;
+	uint32_t before = bound_socket(diag, ifindex), now;
 	FILE *file = fopen(seen->target, "re");
 	uint64_t late = now_ns() + TIMEOUT_NS;
 
 	snprintf(folder, sizeof(folder), "%s", seen->target);
 	slash = strrchr(folder, '/');
-	if (!file || !slash || fscanf(file, "%d", &pid) != 1 || pid <= 1 || (seen->kind == SOCKET && !before))
+	if (!file || !slash || fscanf(file, "%d", &pid) != 1 || pid <= 1 || !before)
 		die(seen->target);
 	fclose(file);
 	*slash = '\0';
@@ -385,17 +447,14 @@ static void observe_process(struct observation *seen, const char *interface)
 	poll(&end, 1, 10000);
 	seen->broken_ns = now_ns();
 	while (!seen->repaired_ns && now_ns() < late) {
-		struct pollfd moved = { inotify, POLLIN, 0 };
 		const struct timespec moment = { 0, 100000 };
 
-		if (seen->kind == PROCESS) {
-			if (poll(&moved, 1, 100) > 0)
-				seen->repaired_ns = now_ns();
-		} else if ((now = bound_socket(diag, ifindex)) && now != before) {
+		if (!seen->started_ns && is_replaced(inotify, slash + 1))
+			seen->started_ns = now_ns();
+		if (seen->started_ns && (now = bound_socket(diag, ifindex)) && now != before)
 			seen->repaired_ns = now_ns();
-		} else {
+		else
 			nanosleep(&moment, NULL);
-		}
 	}
 	close(end.fd);
 	close(diag);
@@ -409,7 +468,7 @@ int main(int argc, char *argv[])
 	static const int rule_groups[] = { NFNLGRP_NFTABLES };
 	const struct sched_param priority = { .sched_priority = 10 };
 	size_t kind = 0;
-	int fds[2], failed = 0;
+	int fds[2], failed = 0;	/* how many runs */
 
 	while (argc == 6 && kind < sizeof(kinds) / sizeof(kinds[0]) && strcmp(kinds[kind], argv[3]) != 0)
 		kind++;
@@ -417,23 +476,29 @@ int main(int argc, char *argv[])
 		fprintf(stderr, "usage: netd-observe RUNS PAUSE_MS KIND TARGET COMMAND\n");
 		return 2;
 	}
-	(void)sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &priority);
+	(void)setpriority(PRIO_PROCESS, 0, -20);
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		(void)sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &priority);
 	fds[0] = open_events(NETLINK_ROUTE, link_groups, sizeof(link_groups) / sizeof(link_groups[0]));
 	fds[1] = open_events(NETLINK_NETFILTER, rule_groups, 1);
-	for (int run = 0; run < atoi(argv[1]); run++) {
+	take_processors(false);
+	for (int run = 0; run < atoi(argv[1]) && failed < 2; run++) {
 		struct observation seen = { .kind = (enum kind)kind, .target = argv[4] };
 		const struct timespec pause = { atoi(argv[2]) / 1000, atoi(argv[2]) % 1000 * 1000000L };
 
-		if (seen.kind == PROCESS || seen.kind == SOCKET)
+		if (seen.kind == PROCESS)
 			observe_process(&seen, argv[5]);
 		else
 			observe_events(&seen, fds, argv[5]);
+		if (seen.repaired_ns && seen.started_ns)
+			printf("%.0f ", (double)(seen.started_ns - seen.broken_ns) / 1000);
 		if (seen.repaired_ns)
 			printf("%.0f\n", (double)(seen.repaired_ns - seen.broken_ns) / 1000);
 		else
-			printf("timeout\n"), failed = 1;
+			printf("timeout\n"), failed++;
 		fflush(stdout);
 		nanosleep(&pause, NULL);
+		wait_settled(fds);
 	}
-	return failed;
+	return failed > 0;
 }

@@ -105,9 +105,14 @@ static int open_socket(int protocol)
 	return fd;
 }
 
-/* Of a change it is said which: the daemon's own was not refused. A question may be about what is not there. */
+/*
+ * Of a change it is said which: the daemon's own was not refused. A question may be about what is not there; and a route of a prefix
+ * may be: where much is broken at once the kernel has made it with the address.
+ */
 static bool is_refusal(const struct nlmsgerr *answer, bool question)
 {
+	if (answer->error == -EEXIST && answer->msg.nlmsg_type == RTM_NEWROUTE)
+		return false;
 	if (answer->error && !question)
 		fprintf(stderr, "netd-replay: message of type 0x%x: %s\n", answer->msg.nlmsg_type, strerror(-answer->error));
 	return answer->error != 0;
