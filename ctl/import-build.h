@@ -5,10 +5,9 @@
  */
 #pragma once
 
-#include <libxml/tree.h>
-
 #include "../netd/model/keys.h"
 #include "import.h"
+#include "libxml.h"
 
 #define IMPORT_WORDS_SIZE 640
 

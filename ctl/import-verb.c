@@ -16,6 +16,7 @@
 #include "import.h"
 #include "json.h"
 #include "libvirt.h"
+#include "libxml.h"
 #include "paths.h"
 
 #define NETWORKS_DIRECTORY PATH_CONFIG_ROOT "/networks"
@@ -253,6 +254,8 @@ enum exit_status import_run(const struct options *options, struct failure *failu
 		return r == -ENOENT ? STATUS_NOT_FOUND : r == -EACCES ? STATUS_DENIED : STATUS_FAILED;
 
 	how.origin = origin;
+	if (libxml_load(failure) < 0)
+		return STATUS_FAILED;
 	r = import_parse(xml, length, &how, &import, &why);
 	if (r < 0) {
 		failure_set(failure, r, "%s: %s", STR_ESCAPED(origin), why.text);

@@ -17,12 +17,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <libxml/parser.h>
-
 #include "../lib/str.h"
 #include "../netd/model/keys.h"
 #include "import-file.h"
 #include "import-rows.h"
+#include "libxml.h"
 
 #define DNSMASQ_NAMESPACE "http://libvirt.org/schemas/network/dnsmasq/1.0"
 #define PATH_SIZE 1024

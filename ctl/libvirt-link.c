@@ -21,6 +21,7 @@
 #include "../lib/str.h"
 #include "ctl.h"
 #include "libvirt.h"
+#include "libxml.h"
 #include "paths.h"
 #include "report.h"
 
@@ -127,8 +128,10 @@ static int set_paths(struct job *job, struct failure *failure)
 static int load(struct job *job, struct failure *failure)
 {
 	_cleanup_(freep) char *running = NULL;
-	int r = set_paths(job, failure);
+	int r = libxml_load(failure);
 
+	if (r == 0)
+		r = set_paths(job, failure);
 	if (r == 0)
 		r = libvirt_dump(job->name, &job->old, NULL, failure);
 	if (r == 0)

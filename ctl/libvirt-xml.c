@@ -9,10 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <libxml/parser.h>
-#include <libxml/tree.h>
-
 #include "../lib/str.h"
+#include "libxml.h"
 
 /* Who the network is, and what guests name when they use it. Everything else describes a bridge of libvirt's own. */
 static const char *const kept[] = { "name", "uuid", "title", "description", "metadata", "portgroup", "port" };

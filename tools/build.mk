@@ -111,7 +111,7 @@ $(BIN)/guestnet-lookup: $(call objects,helper/lookup.c)
 $(BIN)/guestnet-ifup: $(call objects,$(IFUP_SOURCES) $(LIB_SOURCES))
 	$(link) -pie
 $(BIN)/guestnet: $(call objects,$(CTL_SOURCES) $(NL_SOURCES) $(POLICY_SOURCES) $(LIB_SOURCES))
-	$(link) -pie $(call pkg_flags,--libs,libmnl libsystemd libxml-2.0)
+	$(link) -pie $(call pkg_flags,--libs,libmnl libsystemd) -ldl
 $(call objects,$(NL_SOURCES)): EXTRA_CFLAGS = $(call pkg_flags,--cflags,libmnl)
 
 # The daemon.

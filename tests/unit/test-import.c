@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "../../ctl/import.h"
+#include "../../ctl/libxml.h"
 
 static int parse(const char *xml, size_t length, struct import *ret_import, struct failure *failure)
 {
@@ -231,6 +232,13 @@ static void damaged_documents(void **state _unused_)
 	assert_true(n >= 40);
 }
 
+static int load(void **state _unused_)
+{
+	struct failure failure = { 0 };
+
+	return libxml_load(&failure);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -238,5 +246,5 @@ int main(void)
 		cmocka_unit_test(values_stay_values), cmocka_unit_test(damaged_documents),
 	};
 
-	return cmocka_run_group_tests_name("import", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("import", tests, load, NULL);
 }
