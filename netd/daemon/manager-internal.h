@@ -97,6 +97,7 @@ struct manager {
 	size_t n_choices;
 	struct subnet_avoided avoided;
 	bool renumbering;			/* some of the choices are to be made anew by the pass that is due, or what is delegated is another */
+	bool delegated_left;			/* one of them was of a delegated prefix that is over: guests are still to be told */
 	struct delegations delegations;		/* owned: prefixes that somebody told us of */
 	struct desire desire;			/* what should be, and what it was built of */
 	uint8_t machine_id[SIPHASH_KEY_SIZE];
@@ -197,6 +198,7 @@ bool manager_in_a_fight(struct manager *manager, const struct pass *pass);
 void manager_tell_moves(struct manager *manager, const struct subnet_choice *before, size_t n_before);
 void manager_note_delegated(struct manager *manager);
 void manager_end_prefix(struct manager *manager, struct managed *managed);
+void manager_end_delegated(struct manager *manager);
 void manager_renumber_idle(struct manager *manager, const struct pass *pass);
 
 /* manager-desire.c */

@@ -44,14 +44,16 @@ static void tell_move(const char *network, const struct ip *from, const struct i
 }
 
 /* The network's part of what is delegated to the host has come, or is another one, or is over. */
-static void follow_delegated(struct managed *managed, const struct ip *from, const struct ip *to)
+static void follow_delegated(struct manager *manager, struct managed *managed, const struct ip *from, const struct ip *to)
 {
 	const char *network = managed->network.name;
 
 	if (memcmp(from, to, sizeof(*from)) == 0)
 		return;
-	if (from->family)
+	if (from->family) {
 		managed->left6[1] = ip_mask(from, SUBNET_LENGTH6);
+		manager->delegated_left = true;
+	}
 	if (from->family && to->family)
 		tell_move(network, from, to, SUBNET_LENGTH6);
 	else
@@ -93,7 +95,7 @@ void manager_tell_moves(struct manager *manager, const struct subnet_choice *bef
 
 		if (!new || !managed)
 			continue;
-		follow_delegated(managed, &old->delegated, &new->delegated);
+		follow_delegated(manager, managed, &old->delegated, &new->delegated);
 		if (!old->anew4 && !old->anew6)
 			continue;
 		managed->no_other_prefix = same_addresses(old, new);
@@ -109,24 +111,37 @@ void manager_tell_moves(struct manager *manager, const struct subnet_choice *bef
 /* The lifetime of the default route that dnsmasq advertises where nothing else is said (radv.c); of networks with no way out, none. */
 #define ROUTER_LIFETIME_S 1800
 
+static void end_prefix(struct manager *manager, const struct network *network, struct ip *left)
+{
+	int r;
+
+	if (!left->family)
+		return;
+	r = farewell_send(&manager->kernel, network->bridge, left, SUBNET_LENGTH6,
+			  network->mode == NETWORK_ISOLATED ? 0 : ROUTER_LIFETIME_S);
+	if (r < 0)
+		log_say(4, network->name, NULL, "network %s: cannot tell guests that %s/%d is over: %s", network->name,
+			IP_TEXT(left), SUBNET_LENGTH6, strerror(-r));
+	*left = (struct ip){ 0 };
+}
+
 /* The network's dnsmasq has begun to advertise another prefix. */
 void manager_end_prefix(struct manager *manager, struct managed *managed)
 {
-	const struct network *network = &managed->network;
-	int r;
+	for (size_t i = 0; i < ARRAY_SIZE(managed->left6); i++)
+		end_prefix(manager, &managed->network, &managed->left6[i]);
+}
 
-	for (size_t i = 0; i < ARRAY_SIZE(managed->left6); i++) {
-		struct ip *left = &managed->left6[i];
-
-		if (!left->family)
-			continue;
-		r = farewell_send(&manager->kernel, network->bridge, left, SUBNET_LENGTH6,
-				  network->mode == NETWORK_ISOLATED ? 0 : ROUTER_LIFETIME_S);
-		if (r < 0)
-			log_say(4, network->name, NULL, "network %s: cannot tell guests that %s/%d is over: %s", network->name,
-				IP_TEXT(left), SUBNET_LENGTH6, strerror(-r));
-		*left = (struct ip){ 0 };
-	}
+/*
+ * What was delegated to networks before this pass is not on their bridges any more. A dnsmasq that follows those (model/dnsmasq.c)
+ * was not started anew and tells guests itself, again and again, but not at once.
+ */
+void manager_end_delegated(struct manager *manager)
+{
+	for (size_t i = 0; manager->delegated_left && i < manager->networks.n; i++)
+		if (manager->networks.items[i]->wanted)
+			end_prefix(manager, &manager->networks.items[i]->network, &manager->networks.items[i]->left6[1]);
+	manager->delegated_left = false;
 }
 
 /* May the network leave its prefix now, by the plan? */

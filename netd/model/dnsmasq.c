@@ -194,6 +194,19 @@ static bool add_ranges_v6(const struct network *network, const struct network_ad
 	return any;
 }
 
+/*
+ * May dnsmasq take the delegated prefix from the bridge's addresses itself? It advertises all that are there then: those that are
+ * advertised in any case, and no other. @own may be NULL.
+ */
+static bool is_followed(const struct network *network, const struct network_address *addresses, size_t n,
+			const struct network_address *own, const struct network_address *delegated)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ip_is_v6(&addresses[i].ip) && &addresses[i] != delegated && (&addresses[i] != own || own->prefix_length != 64))
+			return false;
+	return network->address_delegated;
+}
+
 /* What guests have addresses of; false where they cannot make any, and none are given out. */
 static bool add_prefix_v6(const struct network *network, const struct network_address *address, bool delegated, struct text *text)
 {
@@ -210,18 +223,34 @@ static bool add_prefix_v6(const struct network *network, const struct network_ad
 }
 
 /*
- * Router advertisements: guests make their own addresses of a /64 (RFC 4862), so no other length will do for
- * that. DHCPv6 where a range or a host asks for it. @delegated may be NULL, or @address itself.
+ * The same for a prefix that the bridge has an address of, or will have (dnsmasq's dhcp6.c: construct_worker()): it comes and goes
+ * while dnsmasq runs, which tells guests for two hours that one is over (radv.c), and has no other lifetimes than that address.
  */
-static void add_range_v6(const struct network *network, const struct network_address *address,
-			 const struct network_address *delegated, struct text *text)
+static void add_followed_v6(const struct network *network, const struct network_address *delegated, struct text *text)
+{
+	const bool beside = delegated && add_ranges_v6(network, delegated, true, text);
+
+	text_add(text, "dhcp-range=::,constructor:%s,%s%s,64", network->bridge, !beside && has_options_v6(network) ? "ra-stateless," : "",
+		 !beside && network->dns ? "ra-names" : "ra-only");
+	add_lease_time(network->lease_time_s, text);
+}
+
+/*
+ * Router advertisements: guests make their own addresses of a /64 (RFC 4862), so no other length will do for
+ * that. DHCPv6 where a range or a host asks for it. @own and @delegated may be NULL, each.
+ */
+static void add_range_v6(const struct network *network, const struct network_address *own,
+			 const struct network_address *delegated, bool followed, struct text *text)
 {
 	size_t before = text->length;
-	bool any;
+	bool any = followed;
 
 	text_add(text, "enable-ra\nquiet-ra\n");
-	any = add_prefix_v6(network, address, address == delegated, text);
-	if (delegated && delegated != address)
+	if (own)
+		any |= add_prefix_v6(network, own, false, text);
+	if (followed)
+		add_followed_v6(network, delegated, text);
+	else if (delegated)
 		any |= add_prefix_v6(network, delegated, true, text);
 	if (!any) {
 		text->length = before;
@@ -428,6 +457,8 @@ static void add_dhcp(const struct network *network, const struct subnet_choice *
 	const struct network_address *v4 = find_family(addresses, n, false);
 	const struct network_address *v6 = find_family(addresses, n, true);
 	const struct network_address *delegated = n > 0 && subnet_is_delegated(choice, &addresses[n - 1]) ? &addresses[n - 1] : NULL;
+	const struct network_address *own = v6 != delegated ? v6 : NULL;
+	const bool followed = is_followed(network, addresses, n, own, delegated);
 
 	if (!network->dhcp)
 		return;
@@ -446,8 +477,8 @@ static void add_dhcp(const struct network *network, const struct subnet_choice *
 		 network->name);
 	if (v4 && !(options->withheld & SERVICE_DHCP))
 		add_range_v4(network, v4, text);
-	if (v6)
-		add_range_v6(network, v6, delegated, text);
+	if (v6 || followed)
+		add_range_v6(network, own, delegated, followed, text);
 	add_boot(network, v6, text);
 }
 

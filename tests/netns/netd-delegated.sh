@@ -184,6 +184,46 @@ network third
 client reload >/dev/null
 check one-again wait_for 30 waits
 
+# --- a network whose guests make all addresses themselves: its dnsmasq follows -----------------------
+# What the guest "lone" is told of a prefix_of(): lines "VALID PREFERRED".
+told_of() { sed -n "s|.* ${1}:/64, Flags .*, valid time \([0-9]*\)s, pref. time \([0-9]*\)s\$|\1 \2|p" $root/adverts; }
+lone_made() { ip -n lone -6 -o addr show dev eth0 scope global | grep -F " inet6 $1" | grep -qv -e deprecated; }
+lone_over() { ip -n lone -6 -o addr show dev eth0 scope global | grep -F " inet6 $1" | grep -q deprecated; }
+# Again, and not only once; and nobody says anything else of it any more.
+over_again() { [ "$(told_of "$1" | grep -c ' 0$')" -ge 3 ] && [[ $(told_of "$1" | tail -n 1) == *' 0' ]]; }
+lone_dnsmasq() { cut -d' ' -f1 $root/run/dnsmasq/lone.pid; }
+if need follows tcpdump; then
+	network lone '[Network]' Mode=nat '[Address]' Address=10.97.1.1/24 Address=fd97::1/64 Address=delegated
+	client reload >/dev/null
+	is_waiting() { [[ $(problem lone) == 'waiting for a delegated IPv6 prefix: '* ]]; }
+	check follows-waits wait_for 30 is_waiting
+	guest lone gn-lone - -
+	in_ns lone sh -c 'echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad'
+	in_ns lone tcpdump -i eth0 -n -l -v --immediate-mode -Z root 'icmp6 and ip6[40] == 134' >$root/adverts 2>$root/tcpdump.log &
+	tcpdump_pid=$!
+	wait_for 20 grep -q 'listening on' $root/tcpdump.log
+	check follows-own wait_for 30 lone_made fd97:
+	lone_serial=$(lone_dnsmasq)
+	delegate 2001:db8:1610::/60
+	check follows wait_for 30 is_delegated 2001:db8:161 lone
+	lone_first=$(prefix_of "$(delegated lone)")
+	check follows-made wait_for 30 lone_made "$lone_first"
+	check follows-way-out wait_for 20 eval '[[ $(seen lone 2001:db8:51::1 7777) == 2001:db8:161* ]]'
+	printf '%s\n' 'route del unreachable 2001:db8:1610::/60 proto dhcp' 'route add unreachable 2001:db8:1620::/60 proto dhcp' >$tmp/batch
+	ip -6 -batch $tmp/batch
+	check follows-another wait_for 30 is_delegated 2001:db8:162 lone
+	lone_second=$(prefix_of "$(delegated lone)")
+	check follows-another-made wait_for 30 lone_made "$lone_second"
+	check follows-another-over wait_for 30 lone_over "$lone_first"
+	revoke 2001:db8:1620::/60
+	check follows-over wait_for 30 is_waiting
+	check follows-over-guest wait_for 30 lone_over "$lone_second"
+	check follows-over-first wait_for 90 over_again "$lone_first"
+	check follows-over-second wait_for 90 over_again "$lone_second"
+	equal follows-dnsmasq "$lone_serial" "$(lone_dnsmasq)"
+	check follows-own-stays lone_made fd97:
+fi
+
 # --- told, for a time ----------------------------------------------------------------------------------
 check told client delegate 2001:db8:1680::/56 6000
 check told-comes is_delegated 2001:db8:16
