@@ -195,6 +195,15 @@ int delegations_set(struct delegations *delegations, const char *prefix, uint32_
 	return 0;
 }
 
+/* When the prefix that holds this address is over, as in `until_us`; nobody has said that it will be: for ever. */
+uint64_t delegations_until(const struct delegations *delegations, const struct ip *address)
+{
+	for (size_t i = 0; i < delegations->n; i++)
+		if (ip_overlaps(&delegations->items[i].prefix, delegations->items[i].length, address, ip_bits(address)))
+			return delegations->items[i].until_us;
+	return UINT64_MAX;
+}
+
 /* All that were told here are over. */
 void delegations_end(struct delegations *delegations)
 {

@@ -28,5 +28,6 @@ struct delegations {
 
 void delegations_load(struct delegations *delegations, sd_event *event, struct kernel *kernel, const struct manager_options *options);
 int delegations_set(struct delegations *delegations, const char *prefix, uint32_t seconds, struct failure *failure);
+uint64_t delegations_until(const struct delegations *delegations, const struct ip *address);
 void delegations_end(struct delegations *delegations);
 void delegations_deinit(struct delegations *delegations);

@@ -104,6 +104,7 @@ struct managed {
 	bool card_owned;		/* because another program manages the card */
 	bool card_failed;		/* it was moved back: not again before somebody says so */
 	struct ip left6[2];		/* prefixes that guests are still to be told are over, chosen and delegated; no family: none */
+	uint64_t preferred_until_us;	/* its address of a delegated prefix, by our word to the kernel: as in struct delegation; 0: none yet */
 	bool no_other_prefix;		/* than the one that it was to leave; until nobody else is there any more */
 	const char *twins_problem;	/* two guests with one address; "" for none */
 	uint64_t retry_at_us;		/* CLOCK_MONOTONIC: left out of passes until then; 0: not */

@@ -97,6 +97,7 @@ struct manager {
 	size_t n_choices;
 	struct subnet_avoided avoided;
 	bool renumbering;			/* some of the choices are to be made anew by the pass that is due, or what is delegated is another */
+	bool delegated_ends;			/* addresses of delegated prefixes may have an end */
 	bool delegated_left;			/* one of them was of a delegated prefix that is over: guests are still to be told */
 	struct delegations delegations;		/* owned: prefixes that somebody told us of */
 	struct desire desire;			/* what should be, and what it was built of */
@@ -199,6 +200,7 @@ void manager_tell_moves(struct manager *manager, const struct subnet_choice *bef
 void manager_note_delegated(struct manager *manager);
 void manager_end_prefix(struct manager *manager, struct managed *managed);
 void manager_end_delegated(struct manager *manager);
+void manager_time_delegated(struct manager *manager);
 void manager_renumber_idle(struct manager *manager, const struct pass *pass);
 
 /* manager-desire.c */

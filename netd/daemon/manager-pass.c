@@ -457,6 +457,8 @@ int manager_run_pass(struct manager *manager)
 	if (r == 0)
 		manager_end_delegated(manager);
 	if (r == 0)
+		manager_time_delegated(manager);
+	if (r == 0)
 		r = manager_add_hasty_steps(manager, &pass.plan);
 	if (r == 0 && manager->remembered != manager->kernel.view.changes)
 		r = manager_remember(manager, &pass.snapshot, &pass.plan);

@@ -12,7 +12,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../../lib/clock.h"
 #include "../../lib/util.h"
+#include "../kernel/delegation.h"
 #include "../kernel/farewell.h"
 #include "../model/ip.h"
 #include "log.h"
@@ -142,6 +144,59 @@ void manager_end_delegated(struct manager *manager)
 		if (manager->networks.items[i]->wanted)
 			end_prefix(manager, &manager->networks.items[i]->network, &manager->networks.items[i]->left6[1]);
 	manager->delegated_left = false;
+}
+
+/*
+ * For how long guests prefer addresses of a prefix that is over then. Not for less than three of dnsmasq's intervals, as it says itself
+ * of what it is configured with (radv.c): a prefix that is delegated for less time each time anew is not to be over for guests, nor
+ * is the name server that they are told of with it, because nobody has said again that it goes on. Its end is told at once.
+ */
+static uint32_t preferred_s(uint64_t until_us)
+{
+	const uint64_t now_us = clock_boot_us(), left_s = until_us > now_us ? (until_us - now_us) / 1000000 : 0;
+
+	return until_us == UINT64_MAX ? DELEGATION_FOREVER : left_s < ROUTER_LIFETIME_S ? ROUTER_LIFETIME_S : (uint32_t)left_s;
+}
+
+/* The network's address has the end that its prefix has. Returns whether there is one. */
+static bool time_delegated(struct manager *manager, struct managed *managed, const struct netstate_address *address)
+{
+	const uint64_t until_us = delegations_until(&manager->delegations, &address->address);
+	int r;
+
+	if (address->ending == (until_us != UINT64_MAX) && (managed->preferred_until_us == until_us || until_us == UINT64_MAX))
+		return address->ending;
+	r = delegation_prefer(&manager->kernel, managed->network.bridge, &address->address, preferred_s(until_us));
+	if (r < 0)
+		log_say(4, managed->network.name, NULL, "network %s: cannot say when %s is over: %s", managed->network.name,
+			IP_TEXT(&address->address), strerror(-r));
+	managed->preferred_until_us = until_us;
+	return true;
+}
+
+/*
+ * After a pass: the kernel knows when the addresses that it found are over, and dnsmasq by that. It is no part of what should be,
+ * which would be something else every second; somebody else's word about it is overruled by the next pass, but no reason for one.
+ */
+void manager_time_delegated(struct manager *manager)
+{
+	bool ends = false;
+
+	for (size_t i = 0; (manager->delegations.n > 0 || manager->delegated_ends) && i < manager->networks.n; i++) {
+		struct managed *managed = manager->networks.items[i];
+		const struct subnet_choice *choice = managed->wanted && managed->network.address_delegated ?
+			find_choice(manager, managed->network.name) : NULL;
+		struct netstate_address key = { .prefix_length = SUBNET_LENGTH6 };
+		const struct netstate_address *found;
+
+		if (!choice || !choice->delegated.family)
+			continue;
+		key.address = choice->delegated;
+		memcpy(key.link, managed->network.bridge, sizeof(key.link));
+		found = netstate_find_address(&manager->kernel.view.state, &key);
+		ends |= found && time_delegated(manager, managed, found);
+	}
+	manager->delegated_ends = ends;
 }
 
 /* May the network leave its prefix now, by the plan? */

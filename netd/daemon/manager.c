@@ -245,6 +245,7 @@ int manager_new(sd_event *event, const struct manager_options *options, struct m
 		r = open_kernel(manager, failure);
 	if (r >= 0 && !options->only_check)
 		uplinks_init(&manager->uplinks, &manager->options, &manager->kernel, &manager->networks);
+	manager->delegated_ends = true;	/* an earlier daemon may have said so */
 	if (r >= 0 && !options->only_check)
 		delegations_load(&manager->delegations, event, &manager->kernel, &manager->options);
 	if (r >= 0 && !options->only_check)

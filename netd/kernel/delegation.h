@@ -8,3 +8,4 @@
 #include "kernel.h"
 
 int delegation_put(struct kernel *kernel, const struct ip *prefix, unsigned int length, bool add);
+int delegation_prefer(struct kernel *kernel, const char *bridge, const struct ip *address, uint32_t seconds);

@@ -336,6 +336,7 @@ int dump_address(const struct nlmsghdr *message, struct netstate_address *ret_ad
 		 bool *ret_link_local)
 {
 	const struct nlattr *table[LINK_IFA_PROTO + 1];
+	struct ifa_cacheinfo lifetimes;
 	struct ifaddrmsg header;
 
 	memset(ret_address, 0, sizeof(*ret_address));
@@ -348,6 +349,7 @@ int dump_address(const struct nlmsghdr *message, struct netstate_address *ret_ad
 		return -EPROTO;
 	ret_address->prefix_length = header.ifa_prefixlen;
 	ret_address->marked = nl_get_u8(table[LINK_IFA_PROTO], 0) == LINK_ADDRESS_OURS;
+	ret_address->ending = nl_get(table[IFA_CACHEINFO], &lifetimes, sizeof(lifetimes)) && lifetimes.ifa_prefered != UINT32_MAX;
 	*ret_ifindex = (int)header.ifa_index;
 	*ret_link_local = header.ifa_family == AF_INET6 && ret_address->address.bytes_be[0] == 0xfe &&
 			  (ret_address->address.bytes_be[1] & 0xc0) == 0x80;

@@ -104,6 +104,7 @@ struct netstate_address {
 	bool moves;			/* desired only: and another one is chosen where a route of others leads there (Renumber=) */
 	bool moves_guests;		/* desired only: though guests are there */
 	bool marked;			/* snapshot only: we have put it there, as the kernel says (Linux 5.18) */
+	bool ending;			/* snapshot only: it is preferred for a time only, or not any more */
 	bool no_route;			/* snapshot only: its bridge is up, and the route to its prefix is gone */
 };
 

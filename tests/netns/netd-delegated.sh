@@ -192,6 +192,7 @@ lone_over() { ip -n lone -6 -o addr show dev eth0 scope global | grep -F " inet6
 # Again, and not only once; and nobody says anything else of it any more.
 over_again() { [ "$(told_of "$1" | grep -c ' 0$')" -ge 3 ] && [[ $(told_of "$1" | tail -n 1) == *' 0' ]]; }
 lone_dnsmasq() { cut -d' ' -f1 $root/run/dnsmasq/lone.pid; }
+tcpdump_pid=
 if need follows tcpdump; then
 	network lone '[Network]' Mode=nat '[Address]' Address=10.97.1.1/24 Address=fd97::1/64 Address=delegated
 	client reload >/dev/null
@@ -230,6 +231,47 @@ check told-comes is_delegated 2001:db8:16
 check told-made wait_for 30 made
 matches told-route '^unreachable 2001:db8:1680::/56 ' "$(ip -6 route show proto dhcp)"
 told=$(delegated)
+# What is left of that is what guests hear, and dnsmasq by the host's address, which only the daemon's end leaves to itself.
+left_of_lone() { ip -6 -j addr show dev gn-lone | jq '[.[].addr_info[]? | select(.local | startswith("2001:")) | .preferred_life_time][0]'; }
+is_left() { local left; left=$(left_of_lone); [ "${left:-null}" != null ] && [ "$left" -gt "$1" ] && [ "$left" -le "$2" ]; }
+hears() { local heard; heard=$(told_of "$1" | tail -n 1); heard=${heard#* }; [ "${heard:-0}" -gt "$2" ] && [ "$heard" -le "$3" ]; }
+# dnsmasq's interval is a quarter of a minute at first, and ten minutes later: then a guest that comes up asks.
+hears_next() { wait_for 30 hears "$@" || { ip -n lone link set eth0 down && ip -n lone link set eth0 up && wait_for 60 hears "$@"; }; }
+if [ "$tcpdump_pid" ]; then
+	lone_told=$(prefix_of "$(delegated lone)")
+	check ends is_left 5900 6000
+	check ends-lease wait_for 60 hears "$lone_told" 3599 3600
+	check ends-sooner client delegate 2001:db8:1680::/56 2400
+	check ends-sooner-address is_left 2300 2400
+	check ends-sooner-guest hears_next "$lone_told" 2300 2400
+	check ends-made wait_for 30 lone_made "$lone_told"
+	# Passes see no difference in it, and say it no second time.
+	was_left=$(left_of_lone)
+	counts() { is_left 2200 $((was_left - 1)); }
+	check ends-counts wait_for 20 counts
+	was_left=$(left_of_lone)
+	netd_reload
+	check ends-counts-on wait_for 20 counts
+	check ends-short client delegate 2001:db8:1680::/56 300
+	check ends-short-address is_left 1700 1800
+	check ends-never client delegate 2001:db8:1680::/56
+	equal ends-never-address 4294967295 "$(left_of_lone)"
+	check ends-again client delegate 2001:db8:1680::/56 6000
+	check ends-again-address is_left 5900 6000
+	# One that others have put there anew has it, too.
+	ip addr del "$(delegated lone)" dev gn-lone
+	check ends-repaired wait_for 20 is_left 5900 6000
+	netd_kill
+	ip -6 addr change "$(sed -n 's/^lone [^ ]* [^ ]* //p' $root/state/subnets)/64" dev gn-lone preferred_lft 1
+	check ends-alone wait_for 60 lone_over "$lone_told"
+	netd_start
+	check ends-restart wait_for 30 is_left 5900 6000
+	check ends-restart-made wait_for 60 lone_made "$lone_told"
+	equal ends-dnsmasq "$lone_serial" "$(lone_dnsmasq)"
+	ended $tcpdump_pid
+	network lone
+	client reload >/dev/null
+fi
 told_fails() { equal "$1" "$2" "$(client delegate "${@:4}" >$tmp/out 2>&1; echo $?)"; matches "$1-says" "$3" "$(cat $tmp/out)"; }
 told_fails told-short 1 'want an IPv6 prefix with a length from 16 to 64' 2001:db8:1680::/65
 told_fails told-host 1 'the prefix of this length is 2001:db8:1680::/56' 2001:db8:1680::1/56
