@@ -100,7 +100,8 @@ enum exit_status networks_delegate(const struct options *options, struct failure
 	r = bus_open(&bus, failure);
 	if (r >= 0)
 		r = bus_call(bus, "Delegate", &reply, failure, "su", options->operands[0], seconds);
-	return r < 0 ? bus_exit_status(r) : STATUS_OK;
+	/* What is no prefix is a word of the command line. */
+	return r == -EINVAL ? STATUS_USAGE : r < 0 ? bus_exit_status(r) : STATUS_OK;
 }
 
 enum exit_status networks_adopt(const struct options *options, struct failure *failure)

@@ -273,10 +273,11 @@ if [ "$tcpdump_pid" ]; then
 	client reload >/dev/null
 fi
 told_fails() { equal "$1" "$2" "$(client delegate "${@:4}" >$tmp/out 2>&1; echo $?)"; matches "$1-says" "$3" "$(cat $tmp/out)"; }
-told_fails told-short 1 'want an IPv6 prefix with a length from 16 to 64' 2001:db8:1680::/65
-told_fails told-host 1 'the prefix of this length is 2001:db8:1680::/56' 2001:db8:1680::1/56
-told_fails told-v4 1 'want an IPv6 prefix' 10.0.0.0/24
-told_fails told-local 1 'no host of a network can have addresses' fe80::/64
+told_fails told-word 2 'foo: want an IPv6 prefix' foo
+told_fails told-short 2 'want an IPv6 prefix with a length from 16 to 64' 2001:db8:1680::/65
+told_fails told-host 2 'the prefix of this length is 2001:db8:1680::/56' 2001:db8:1680::1/56
+told_fails told-v4 2 'want an IPv6 prefix' 10.0.0.0/24
+told_fails told-local 2 'no host of a network can have addresses' fe80::/64
 told_fails told-number 2 'want a number of seconds' 2001:db8:1680::/56 soon
 told_fails told-nobody 3 'nobody has said' 2001:db8:1700::/56 0
 delegate 2001:db8:1700::/56
