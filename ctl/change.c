@@ -142,13 +142,34 @@ static enum exit_status dry_run(struct failure *failure)
 	return right ? STATUS_OK : STATUS_FAILED;
 }
 
-/* Where a file is wrong, its network goes on as it was: that is said here, or nobody would look for it. */
+/* What failed for another reason than its file. Returns whether there is such a network. */
+static bool print_failed(const struct reports *reports)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < reports->n; i++) {
+		const struct report *report = &reports->items[i];
+
+		if (strcmp(report->state, "failed") != 0 || report_is_about(report, "file") || report_is_about(report, "file-second"))
+			continue;
+		fprintf(stderr, "network %s: %s\n", report->name, report->problem);
+		found = true;
+	}
+	return found;
+}
+
+/*
+ * Where a file is wrong, its network goes on as it was: that is said here, or nobody would look for it. The daemon answers when
+ * everything is carried out: so is what has failed then.
+ */
 enum exit_status networks_reload(const struct options *options, struct failure *failure)
 {
 	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	_cleanup_(reports_deinit) struct reports reports = REPORTS_NULL;
 	char problems[TEXT_LIMIT];
 	struct text text;
+	bool failed;
 	int r;
 
 	if (option_is_set(options, OPTION_DRY_RUN))
@@ -159,11 +180,14 @@ enum exit_status networks_reload(const struct options *options, struct failure *
 		r = bus_call(bus, "Reload", &reply, failure, "");
 	if (r >= 0)
 		r = bus_get_list(bus, "ConfigProblems", "\n", &text, failure);
+	if (r >= 0)
+		r = reports_get(&reports, failure);
 	if (r < 0)
 		return bus_exit_status(r);
 	if (problems[0])
 		fprintf(stderr, "%s\n", problems);
-	return problems[0] ? STATUS_DEGRADED : STATUS_OK;
+	failed = print_failed(&reports);
+	return problems[0] || failed ? STATUS_DEGRADED : STATUS_OK;
 }
 
 enum exit_status networks_undefine(const struct options *options, struct failure *failure)

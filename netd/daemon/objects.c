@@ -646,7 +646,12 @@ static int method_reload(sd_bus_message *message, void *data, sd_bus_error *erro
 	struct objects *objects = data;
 	struct failure failure = { 0 };
 
-	return answer(message, manager_reload(objects->manager, &failure), &failure, error);
+	int r = manager_reload(objects->manager, &failure);
+
+	/* What has become of it is there to be asked for then. */
+	if (r >= 0)
+		r = manager_settle(objects->manager);
+	return answer(message, r, &failure, error);
 }
 
 /* Answers later. */

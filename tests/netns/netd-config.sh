@@ -269,6 +269,14 @@ ip link add gn-default type dummy 2>/dev/null || ip link add gn-default type bri
 start_netd
 said foreign-bridge default failed 'there is an interface gn-default already that is not ours'
 check foreign-bridge-others wait_for 10 is n01 running
+# Who has the files read again hears what fails then for another reason.
+ip link add br-late type dummy 2>/dev/null || ip link add br-late type bridge
+network late "[Network]" "Bridge=br-late" "[Address]" "Address=10.96.1.1/24"
+out=$(client reload 2>&1); equal reload-fails-status 5 $?
+matches reload-fails-old 'network default: there is an interface gn-default already' "$out"
+matches reload-fails-new 'network late: there is an interface br-late already' "$out"
+ip link del br-late
+rm $etc/late.network
 equal foreign-bridge-stays '' "$(link gn-default '.ifalias // ""')"
 ip link del gn-default
 check foreign-bridge-over wait_for 10 is default running
