@@ -172,8 +172,9 @@ static int call_by_system(const char *path, const char *interface, const char *m
 	return r;
 }
 
+/* @ret_words, if not NULL, gets what the daemon says of a failure, however long that is; the caller owns it. */
 static int callv(sd_bus *bus, const char *path, const char *interface, const char *method, sd_bus_message **ret_reply,
-		 struct failure *failure, const char *types, va_list arguments)
+		 char **ret_words, struct failure *failure, const char *types, va_list arguments)
 {
 	_cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
 	va_list again;
@@ -186,6 +187,8 @@ static int callv(sd_bus *bus, const char *path, const char *interface, const cha
 	va_end(again);
 	if (r >= 0)
 		return 0;
+	if (ret_words && error.message)
+		*ret_words = strdup(error.message);
 	/* No answer at all: the daemon went, or had no place for us. */
 	if (r == -ECONNRESET || r == -ENOTCONN)
 		failure_set(failure, r, "guestnetd has closed the connection: it is ending, or too many are asking it");
@@ -212,7 +215,20 @@ int bus_call(sd_bus *bus, const char *method, sd_bus_message **ret_reply, struct
 	int r;
 
 	va_start(arguments, types);
-	r = callv(bus, BUS_PATH, BUS_INTERFACE, method, ret_reply, failure, types, arguments);
+	r = callv(bus, BUS_PATH, BUS_INTERFACE, method, ret_reply, NULL, failure, types, arguments);
+	va_end(arguments);
+	return r;
+}
+
+/* Likewise. When it fails @ret_words gets all that the daemon says, which may be several lines; the caller owns it, and it may be NULL. */
+int bus_call_words(sd_bus *bus, const char *method, sd_bus_message **ret_reply, char **ret_words, struct failure *failure,
+		   const char *types, ...)
+{
+	va_list arguments;
+	int r;
+
+	va_start(arguments, types);
+	r = callv(bus, BUS_PATH, BUS_INTERFACE, method, ret_reply, ret_words, failure, types, arguments);
 	va_end(arguments);
 	return r;
 }
@@ -224,7 +240,7 @@ static int call_other(sd_bus *bus, const char *path, const char *interface, cons
 	int r;
 
 	va_start(arguments, types);
-	r = callv(bus, path, interface, method, ret_reply, failure, types, arguments);
+	r = callv(bus, path, interface, method, ret_reply, NULL, failure, types, arguments);
 	va_end(arguments);
 	return r;
 }

@@ -20,6 +20,8 @@ int bus_open(sd_bus **ret_bus, struct failure *failure);
 int bus_open_running(sd_bus **ret_bus, struct failure *failure);
 int bus_call(sd_bus *bus, const char *method, sd_bus_message **ret_reply, struct failure *failure,
 	     const char *types, ...);
+int bus_call_words(sd_bus *bus, const char *method, sd_bus_message **ret_reply, char **ret_words, struct failure *failure,
+		   const char *types, ...);
 int bus_get_networks(sd_bus *bus, sd_bus_message **ret_reply, struct failure *failure);
 int bus_get_network(sd_bus *bus, const char *network, sd_bus_message **ret_reply, struct failure *failure);
 int bus_get_text(sd_bus *bus, const char *property, char **ret_text, struct failure *failure);

@@ -226,6 +226,58 @@ int change_read_text(const char *path, char **ret_text, struct failure *failure)
 	return 0;
 }
 
+/*
+ * The daemon names mistakes by the file that the text would have become: here it is @origin, which was given. What is not about
+ * the text keeps its name. NULL without memory.
+ */
+static char *name_origin(const char *words, const char *network, const char *origin)
+{
+	char place[96], *named = NULL;
+	size_t size;
+	FILE *out = open_memstream(&named, &size);
+
+	if (!out)
+		return NULL;
+	snprintf(place, sizeof(place), "/%s.network:", network);
+	for (const char *found; (found = strstr(words, place)); words = found) {
+		const char *path = found, *rest = found + strlen(place);
+
+		while (path > words && !strchr(" (\n", path[-1]))
+			path--;
+		found = rest;
+		if (*path == '/' && ((*rest >= '0' && *rest <= '9') || str_has_prefix(rest, " a file without text ", &rest)))
+			fprintf(out, "%.*s%s:", (int)(path - words), words, origin);
+		else
+			fprintf(out, "%.*s", (int)(found - words), words);
+	}
+	fputs(words, out);
+	return fclose(out) == 0 ? named : NULL;
+}
+
+/*
+ * Sends the text of a network. What is wrong is said of @origin, unless that is NULL; where there are several mistakes all are
+ * printed here, a line each, and @failure says that there are.
+ */
+int change_send(sd_bus *bus, const char *method, const char *network, const char *text, const char *origin,
+		struct failure *failure)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+	_cleanup_(freep) char *words = NULL, *named = NULL;
+	struct failure said = { 0 };
+	int r = bus_call_words(bus, method, &reply, &words, &said, "ss", network, text);
+
+	if (r >= 0)
+		return 0;
+	if (words && origin)
+		named = name_origin(words, network, origin);
+	if (!words || r == -ENOENT || r == -EACCES)
+		return failure_set(failure, r, "%s", said.text);
+	if (!strchr(words, '\n'))
+		return failure_set(failure, r, "%s", named ?: words);
+	fprintf(stderr, "%s\n", named ?: words);
+	return failure_set(failure, r, "network %s: the text has more than one mistake; nothing is changed", STR_ESCAPED(network));
+}
+
 /* The name that a file gives its network: NAME.network. -EINVAL when it gives none. */
 static int name_of(const char *path, char ret_name[static 64], struct failure *failure)
 {
@@ -242,9 +294,8 @@ static int name_of(const char *path, char ret_name[static 64], struct failure *f
 static enum exit_status define(const struct options *options, const char *method, struct failure *failure)
 {
 	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 	_cleanup_(freep) char *text = NULL;
-	const char *given = options->n_operands > 1 ? options->operands[1] : NULL;
+	const char *file = options->operands[0], *given = options->n_operands > 1 ? options->operands[1] : NULL;
 	char name[64];
 	int r;
 
@@ -260,7 +311,7 @@ static enum exit_status define(const struct options *options, const char *method
 	}
 	r = bus_open(&bus, failure);
 	if (r >= 0)
-		r = bus_call(bus, method, &reply, failure, "ss", given ?: name, text);
+		r = change_send(bus, method, given ?: name, text, strcmp(file, "-") == 0 ? "standard input" : STR_ESCAPED(file), failure);
 	return r < 0 ? bus_exit_status(r) : STATUS_OK;
 }
 

@@ -146,7 +146,6 @@ static bool ask_again(void)
 static int edit_until_right(sd_bus *bus, struct edit *edit, bool *ret_changed, struct failure *failure)
 {
 	for (;;) {
-		_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 		_cleanup_(freep) char *text = NULL;
 		char why[sizeof(failure->text)];
 		int r = run_editor(edit, failure);
@@ -158,7 +157,7 @@ static int edit_until_right(sd_bus *bus, struct edit *edit, bool *ret_changed, s
 		*ret_changed = strcmp(text, edit->text) != 0;
 		if (!*ret_changed)
 			return 0;
-		r = bus_call(bus, edit->method, &reply, failure, "ss", edit->network, text);
+		r = change_send(bus, edit->method, edit->network, text, NULL, failure);
 		if (r >= 0)
 			return 0;
 		memcpy(why, failure->text, sizeof(why));

@@ -29,6 +29,14 @@ static void put_words(struct json *json, const char *key, const char *words)
 	json_array_end(json);
 }
 
+static void put_mistakes(struct json *json, const struct report *report)
+{
+	json_array(json, "mistakes");
+	for (size_t i = 0; i < report->n_mistakes; i++)
+		json_string(json, NULL, report->mistakes[i]);
+	json_array_end(json);
+}
+
 static void put_forwards(struct json *json, const struct report *report)
 {
 	json_array(json, "forwards");
@@ -127,6 +135,7 @@ static void print_json_report(struct json *json, const struct report *report, co
 	json_string(json, "tunnel", report->tunnel);
 	json_string(json, "problem", report->problem);
 	json_string(json, "problem_kind", report->problem_kind);
+	put_mistakes(json, report);
 	json_string(json, "fix", report->fix);
 	json_number(json, "since_us", report->since_us);
 	json_number(json, "trial_until_us", report->trial_end_us);
@@ -192,8 +201,11 @@ static void print_status(const struct report *report, const struct traffic *traf
 	report_format_time(report->since_us, since, sizeof(since));
 	printf("%s%s%s is %s%s%s since %s\n", style_begin(STYLE_TITLE, stdout), report->name, style_end(stdout),
 	       style_begin(has_problem ? STYLE_BAD : state_style(report), stdout), report->state, style_end(stdout), since);
-	if (has_problem)
+	/* Of several mistakes in its files the problem is the first, with how many there are: here is room for all. */
+	if (has_problem && report->n_mistakes < 2)
 		printf("  problem    %s\n", report->problem);
+	for (size_t i = 0; report->n_mistakes > 1 && i < report->n_mistakes; i++)
+		printf("  %s    %s\n", i ? "       " : "problem", report->mistakes[i]);
 	if (report->fix[0])
 		printf("  fix        %s\n", report->fix);
 	printf("  mode       %s%s\n", report->mode[0] ? report->mode : "unknown", report->autostart ? ", starts by itself" : "");

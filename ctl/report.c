@@ -43,6 +43,22 @@ static int read_addresses(sd_bus_message *message, struct report *report, size_t
 	return r < 0 ? r : sd_bus_message_exit_container(message);
 }
 
+static int read_mistakes(sd_bus_message *message, struct report *report, size_t offset _unused_)
+{
+	const char *mistake;
+	int r = sd_bus_message_enter_container(message, 'a', "s");
+
+	while (r >= 0 && (r = sd_bus_message_read(message, "s", &mistake)) > 0) {
+		const char **mistakes = reallocarray(report->mistakes, report->n_mistakes + 1, sizeof(*mistakes));
+
+		if (!mistakes)
+			return -ENOMEM;
+		report->mistakes = mistakes;
+		mistakes[report->n_mistakes++] = mistake;
+	}
+	return r < 0 ? r : sd_bus_message_exit_container(message);
+}
+
 static int read_repairs(sd_bus_message *message, struct report *report, size_t offset _unused_)
 {
 	struct repair_count count;
@@ -152,6 +168,7 @@ static const struct field {
 	{ "Autostart", "b", read_autostart, 0 },
 	{ "Addresses", "as", read_addresses, 0 },
 	{ "Repairs", "a{su}", read_repairs, 0 },
+	{ "Mistakes", "as", read_mistakes, 0 },
 	{ "Forwards", "a(ssss)", read_forwards, 0 },
 	{ "Routes", "a(ssub)", read_routes, 0 },
 	{ "Rules", "a(ssssss)", read_rules, 0 },
@@ -240,6 +257,7 @@ static struct report *add_report(struct reports *reports)
 
 static void report_deinit(struct report *report)
 {
+	free(report->mistakes);
 	free(report->forwards);
 	free(report->routes);
 	free(report->rules);

@@ -46,6 +46,8 @@ struct report {
 	size_t n_ports, n_leases;
 	struct repair_count repairs[REPORT_REPAIRS];
 	size_t n_kinds;
+	const char **mistakes;		/* owned, the texts borrowed: of its files */
+	size_t n_mistakes;
 	struct report_forward *forwards;	/* owned */
 	size_t n_forwards;
 	struct report_route *routes;	/* owned */

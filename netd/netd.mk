@@ -2,7 +2,7 @@
 # guestnetd: what it is made of. Included by tools/build.mk.
 
 # The model: pure, needs libc only.
-NETD_MODEL_SOURCES := netd/model/netstate.c netd/model/ip.c netd/model/siphash.c netd/model/network.c netd/model/values.c netd/model/keys.c \
+NETD_MODEL_SOURCES := netd/model/netstate.c netd/model/ip.c netd/model/siphash.c netd/model/network.c netd/model/mistakes.c netd/model/values.c netd/model/keys.c \
 	netd/model/config.c netd/model/records.c netd/model/taps.c netd/model/tunnel.c netd/model/forwards.c netd/model/routes.c netd/model/subnet.c netd/model/dnsmasq.c netd/model/desired.c netd/model/desired-change.c netd/model/slice.c netd/model/haste.c netd/model/plan.c \
 	$(patsubst %,netd/model/plan-%.c,addresses bridges guest-routes owners ports proxies routes rules services shapers steps sysctls taps tunnels uplinks) \
 	netd/model/notes.c netd/model/print.c netd/model/print-parse.c netd/model/ruleset.c netd/model/ruleset-sets.c netd/model/ruleset-parse.c netd/model/leasefile.c netd/model/flows.c netd/model/coexist.c netd/model/doubles.c netd/model/forwarding.c netd/model/uplink.c netd/model/uplinkfile.c netd/model/guards.c netd/model/rates.c netd/model/reach.c

@@ -112,7 +112,7 @@ static void clear_stage(const struct place *place, const char *name)
 }
 
 static int verify(struct manager *manager, const char *name, const struct place *place, const char *text,
-		  struct network *ret_network, struct failure *failure)
+		  struct network *ret_network, char **ret_mistakes, struct failure *failure)
 {
 	const struct managed_staging staging = { place->stage, place->path };
 	int r;
@@ -125,7 +125,7 @@ static int verify(struct manager *manager, const char *name, const struct place 
 		failure_set(failure, r, "%s: %s", place->staged, strerror(-r));
 	else
 		r = managed_list_verify(manager_get_networks(manager), manager_get_options(manager), &staging, name,
-					ret_network, failure);
+					ret_network, ret_mistakes, failure);
 	clear_stage(place, name);
 	return r;
 }
@@ -226,10 +226,10 @@ static int verify_place(struct manager *manager, const char *name, enum define_f
 
 /*
  * Makes @text the network's file, or a part of it, and puts it into force. Nothing has changed when it is wrong
- * (-EINVAL, with file and line) or does not work (-EIO). -ENOENT: the network that a part is for does not exist.
+ * (-EINVAL, with file and line; where there are several mistakes, @ret_mistakes has a line for each, the caller's) or does not work (-EIO). -ENOENT: the network that a part is for does not exist.
  */
 int define_write(struct manager *manager, const char *name, enum define_file file, const char *text,
-		 struct failure *failure)
+		 char **ret_mistakes, struct failure *failure)
 {
 	const size_t limit = managed_is_own(name) ? LIMIT_OWN_DEFINITION : LIMIT_DEFINITION;
 	struct place place;
@@ -242,7 +242,7 @@ int define_write(struct manager *manager, const char *name, enum define_file fil
 	r = set_place(manager_get_options(manager), name, file, &place);
 	if (r < 0)
 		return failure_set(failure, r, "%s", strerror(-r));
-	r = verify(manager, name, &place, text, NULL, failure);
+	r = verify(manager, name, &place, text, NULL, ret_mistakes, failure);
 	return r < 0 ? r : replace(manager, name, &place, text, failure);
 }
 
@@ -261,7 +261,7 @@ int define_autostart(struct manager *manager, const char *name, bool autostart, 
 		return failure_set(failure, r, "%s", strerror(-r));
 	snprintf(text, sizeof(text), "# guestnet autostart%s %s\n[Network]\nAutostart=%s\n", autostart ? "" : " --disable",
 		 name, autostart ? "yes" : "no");
-	r = verify(manager, name, &place, text, &network, failure);
+	r = verify(manager, name, &place, text, &network, NULL, failure);
 	if (r < 0)
 		return r;
 	if (network.autostart != autostart) {

@@ -17,6 +17,6 @@ enum define_file {
 };
 
 int define_write(struct manager *manager, const char *name, enum define_file file, const char *text,
-		 struct failure *failure);
+		 char **ret_mistakes, struct failure *failure);
 int define_autostart(struct manager *manager, const char *name, bool autostart, struct failure *failure);
 int define_remove(struct manager *manager, const char *name, struct failure *failure);

@@ -281,7 +281,7 @@ static int run_once(struct manager *manager)
 			wrong = true;
 		}
 		if (report.state == NETWORK_FAILED) {
-			fprintf(stderr, "%s\n", report.problem);
+			fprintf(stderr, "%s\n", report.mistakes[0] ? report.mistakes : report.problem);
 			wrong = true;
 		}
 	}

@@ -63,7 +63,7 @@ void managed_set_problem(struct managed *managed, unsigned int kind, const char 
 static void set_texts(struct managed *managed)
 {
 	const char **const texts[] = {
-		&managed->config_problem, &managed->problem, &managed->fix, &managed->child_problem,
+		&managed->config_problem, &managed->mistakes, &managed->problem, &managed->fix, &managed->child_problem,
 		&managed->withheld_problem, &managed->withheld_fix, &managed->twins_problem, &managed->boot_problem,
 		&managed->taps_problem, &managed->taps_failure,
 		&managed->card_problem, &managed->card_fix,
@@ -234,7 +234,7 @@ size_t managed_count_own(const struct managed_list *list, const uint32_t *uid)
 }
 
 /* Users' own networks are in their folder, and nothing else is there: what is a user's is read as a user's. */
-static int verify_folder(const struct network_files *files, const struct manager_options *options, struct failure *failure)
+static int verify_folder(const struct network_files *files, const struct manager_options *options, struct mistakes *mistakes)
 {
 	const char *path = files->parts[0].path;
 	const bool own = managed_is_own(files->name);
@@ -243,21 +243,22 @@ static int verify_folder(const struct network_files *files, const struct manager
 	managed_own_path(files->name, options, own_path, sizeof(own_path));
 	if (own == (strcmp(path, own_path) == 0))
 		return 0;
-	return failure_set(failure, -EINVAL, own ?
+	return mistakes_add(mistakes, -EINVAL, own ?
 			   "%s: a number and a dot in front are for networks of users' own (guestnet create NAME): call this one otherwise" :
 			   "%s: here are networks of users' own, which are called UID.NAME: put it elsewhere", path);
 }
 
-/* What the files of one network say; an error is the network's problem, with file and line. */
+/* What the files of one network say; what is wrong in them is the network's problem, with file and line. */
 static int parse_files(const struct network_files *files, const struct manager_options *options, struct network *ret_network,
-		       struct failure *failure)
+		       struct mistakes *mistakes)
 {
 	_cleanup_(freep) struct config_file *parts = NULL;
 	int r;
 
+	mistakes_init(mistakes);
 	if (files->problem[0])
-		return failure_set(failure, -EINVAL, "%s", files->problem);
-	r = verify_folder(files, options, failure);
+		return mistakes_add(mistakes, -EINVAL, "%s", files->problem);
+	r = verify_folder(files, options, mistakes);
 	if (r < 0)
 		return r;
 	parts = calloc(files->n_parts, sizeof(*parts));
@@ -265,15 +266,31 @@ static int parse_files(const struct network_files *files, const struct manager_o
 		return -ENOMEM;
 	for (size_t i = 0; i < files->n_parts; i++)
 		parts[i] = (struct config_file){ files->parts[i].path, files->parts[i].text, files->parts[i].length };
-	return config_parse(files->name, parts, files->n_parts, ret_network, failure);
+	return config_parse_all(files->name, parts, files->n_parts, ret_network, mistakes);
 }
+
+/* Where there is room for one line: the first mistake, and how many more there are. */
+static void print_problem(const struct network *network, char *buffer, size_t size)
+{
+	const size_t length = strcspn(network->problem, "\n");
+	const unsigned int n_more = network->n_problems > 1 ? network->n_problems - 1 : 0;
+	struct text text;
+
+	text_init(&text, buffer, size);
+	text_add(&text, "%.*s", (int)length, network->problem);
+	if (n_more > 0)
+		text_add(&text, "; and %u more mistake%s", n_more, n_more == 1 ? "" : "s");
+}
+#define PROBLEM_SIZE (sizeof(((struct failure *)NULL)->text) + 64)
 
 /* Takes over what was read, or keeps what was in force and says why. @recall: there are files of what is wanted. */
 static int take_over(struct managed_list *list, const struct manager_options *options, bool recall, const char *name,
-		     struct network *network, const char *problem)
+		     struct network *network)
 {
+	const char *problem = network->problem;
 	const int error = network->problem_error;
 	struct managed *managed = managed_find(list, name);
+	char line[PROBLEM_SIZE] = "";
 	int r;
 
 	if (!managed) {
@@ -284,7 +301,10 @@ static int take_over(struct managed_list *list, const struct manager_options *op
 	managed->declared = true;
 	managed->retry_at_us = managed->child_retry_at_us = 0;
 	managed->n_failures = managed->n_child_failures = 0;
-	managed_set_text(&managed->config_problem, problem ?: "");
+	if (problem)
+		print_problem(network, line, sizeof(line));
+	managed_set_text(&managed->config_problem, line);
+	managed_set_text(&managed->mistakes, problem ?: "");
 	managed->config_problem_kind = !problem ? PROBLEM_OTHER : error == -ELOOP ? PROBLEM_FILE_SECOND : PROBLEM_FILE;
 	if (!problem) {
 		bool first = managed->network.bridge[0] == '\0' || managed->leaving;
@@ -437,13 +457,14 @@ static int read_networks(const struct managed_list *list, const struct manager_o
 		return -ENOMEM;
 	for (size_t i = 0; i < reading->files.n; i++) {
 		struct network *network = &reading->networks[i];
-		struct failure failure = { 0 };
+		struct mistakes mistakes;
 
-		r = parse_files(&reading->files.items[i], options, network, &failure);
+		r = parse_files(&reading->files.items[i], options, network, &mistakes);
 		if (r < 0) {
 			*network = NETWORK_NULL;
 			snprintf(network->name, sizeof(network->name), "%s", reading->files.items[i].name);
-			network->problem = strdup(failure.text[0] ? failure.text : strerror(-r));
+			network->problem = strdup(mistakes.n ? mistakes.buffer : strerror(-r));
+			network->n_problems = (uint32_t)mistakes.n;
 			network->problem_error = r;
 		}
 	}
@@ -470,13 +491,13 @@ int managed_list_load(struct managed_list *list, const struct manager_options *o
 	for (size_t i = 0; i < list->n; i++)
 		list->items[i]->declared = false;
 	for (size_t i = 0; r >= 0 && i < reading.files.n; i++)
-		r = take_over(list, options, recall, reading.files.items[i].name, &reading.networks[i],
-			      reading.networks[i].problem);
+		r = take_over(list, options, recall, reading.files.items[i].name, &reading.networks[i]);
 	for (size_t i = 0; i < list->n; i++)
 		if (r >= 0 && !list->items[i]->declared) {
 			list->items[i]->leaving = true;
 			list->items[i]->wanted = false;
 			managed_set_text(&list->items[i]->config_problem, "");	/* went with the file */
+			managed_set_text(&list->items[i]->mistakes, "");
 			list->items[i]->config_problem_kind = PROBLEM_OTHER;
 		}
 	return r;
@@ -485,13 +506,14 @@ int managed_list_load(struct managed_list *list, const struct manager_options *o
 /*
  * Would everything be right with the text in @staging? Changes nothing. -EINVAL, with file and line, when
  * network @name would be wrong, or another one that is right now. @ret_network, if not NULL, gets what @name
- * would be; the caller owns it.
+ * would be; @ret_mistakes, if not NULL, a line for each mistake where there are several of its file; the caller owns both.
  */
 int managed_list_verify(const struct managed_list *list, const struct manager_options *options,
 			const struct managed_staging *staging, const char *name, struct network *ret_network,
-			struct failure *failure)
+			char **ret_mistakes, struct failure *failure)
 {
 	_cleanup_(reading_deinit) struct reading reading = { 0 };
+	char line[PROBLEM_SIZE];
 	int r = read_networks(list, options, staging, &reading);
 
 	if (r < 0)
@@ -502,11 +524,14 @@ int managed_list_verify(const struct managed_list *list, const struct manager_op
 
 		if (!network->problem)
 			continue;
-		if (strcmp(network->name, name) == 0)
-			return failure_set(failure, -EINVAL, "%s", network->problem);
+		print_problem(network, line, sizeof(line));
+		if (strcmp(network->name, name) == 0) {
+			if (ret_mistakes && network->n_problems > 1)
+				*ret_mistakes = strdup(network->problem);
+			return failure_set(failure, -EINVAL, "%s", line);
+		}
 		if (managed && !managed->config_problem[0])
-			return failure_set(failure, -EINVAL, "network %s would be wrong then: %s", network->name,
-					   network->problem);
+			return failure_set(failure, -EINVAL, "network %s would be wrong then: %s", network->name, line);
 	}
 	for (size_t i = 0; i < reading.files.n; i++)
 		if (strcmp(reading.networks[i].name, name) == 0) {

@@ -67,6 +67,7 @@ struct managed {
 	uint64_t idle_since_us;		/* CLOCK_MONOTONIC: without a port since then; 0: it has some */
 	uint64_t demanded_at_us;	/* CLOCK_MONOTONIC: a guest is on its way */
 	const char *config_problem;	/* owned, as all texts here; "" for none. Of its files, with file and line; what is in force is older then */
+	const char *mistakes;		/* of its files, a line each: the first of them is `config_problem`, which says how many more there are */
 	const char *problem;		/* of the last pass, or of its dnsmasq */
 	const char *fix;
 	enum network_state state;
@@ -137,7 +138,7 @@ int managed_list_load(struct managed_list *list, const struct manager_options *o
 		      size_t problems_size);
 int managed_list_verify(const struct managed_list *list, const struct manager_options *options,
 			const struct managed_staging *staging, const char *name, struct network *ret_network,
-			struct failure *failure);
+			char **ret_mistakes, struct failure *failure);
 void managed_list_sweep(struct managed_list *list);
 void managed_set_text(const char **text, const char *value);
 void managed_set_problem(struct managed *managed, unsigned int kind, const char *problem);

@@ -27,10 +27,10 @@ size_t manager_count(const struct manager *manager)
 	return manager->networks.n;
 }
 
-/* What is wrong in the files of a network, or "". Borrowed until the next reload. */
-const char *manager_config_problem(const struct manager *manager, size_t i)
+/* What is wrong in the files of a network, a line for each mistake, or "". Borrowed until the next reload. */
+const char *manager_mistakes(const struct manager *manager, size_t i)
 {
-	return manager->networks.items[i]->config_problem;
+	return manager->networks.items[i]->mistakes;
 }
 
 static void report_addresses(const struct network *network, const struct subnet_choice *choice, struct network_report *report)
@@ -99,6 +99,7 @@ void manager_report_briefly(const struct manager *manager, size_t i, struct netw
 		.bridge = managed->network.bridge,
 		.problem = managed->config_problem[0] ? managed->config_problem : managed->problem,
 		.problem_kind = problem_kind_name(managed->config_problem[0] ? managed->config_problem_kind : managed->problem_kind),
+		.mistakes = managed->mistakes,
 		.fix = managed->fix,
 		.taps_problem = managed->taps_problem,
 		.since_us = managed->since_us,

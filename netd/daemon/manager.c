@@ -125,6 +125,12 @@ static void find_tap_owners(struct managed *managed)
 	managed_set_text(&managed->taps_problem, buffer);
 }
 
+static void say_lines(int priority, const char *network, const char *lines)
+{
+	for (const char *line = lines; *line; line += strcspn(line, "\n"), line += *line == '\n')
+		log_say(priority, network, NULL, "%.*s", (int)strcspn(line, "\n"), line);
+}
+
 /*
  * Reads the configuration again. Networks whose files are wrong stay as they are; that is no error here, it
  * is in their report. @failure and a negative errno when nothing could be read at all.
@@ -144,8 +150,7 @@ int manager_reload(struct manager *manager, struct failure *failure)
 		if (!manager->options.only_check)
 			look_at_boot_files(manager, managed);
 		find_tap_owners(managed);
-		if (managed->config_problem[0])
-			log_say(3, managed->network.name, NULL, "%s", managed->config_problem);
+		say_lines(3, managed->network.name, managed->mistakes);
 		if (managed->config_problem[0] && !managed->network.bridge[0])
 			managed_set_state(managed, NETWORK_FAILED);
 	}

@@ -40,6 +40,7 @@ struct network_report {
 	char checksum_reason[512];	/* why not one before it; "" when there is nothing to say */
 	const char *problem;		/* "" when there is none: what, and where */
 	const char *problem_kind;	/* "", or a word for what it is about */
+	const char *mistakes;		/* of its files, a line each; "" for none */
 	const char *fix;		/* "" or the command that mends it */
 	const char *taps_problem;	/* "", or the tap whose owner nobody knows, with file and line */
 	uint64_t since_us;		/* CLOCK_REALTIME of the last change of state */
@@ -69,7 +70,7 @@ int manager_teardown(struct manager *manager);
 int manager_attach_bus(struct manager *manager, struct systembus *systembus);
 
 const char *manager_file_problems(const struct manager *manager);
-const char *manager_config_problem(const struct manager *manager, size_t i);
+const char *manager_mistakes(const struct manager *manager, size_t i);
 size_t manager_count(const struct manager *manager);
 void manager_report(const struct manager *manager, size_t i, struct network_report *ret_report);
 void manager_report_briefly(const struct manager *manager, size_t i, struct network_report *ret_report);

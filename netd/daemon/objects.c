@@ -79,6 +79,7 @@ static uint64_t hash(uint64_t value, const void *bytes, size_t length)
 }
 
 #define HASH_BEGIN 0xcbf29ce484222325
+#define PROBLEM_LINE sizeof(((struct failure *)NULL)->text)
 
 static int append_state(sd_bus_message *message, const struct network_report *report)
 {
@@ -118,6 +119,34 @@ static int append_uplinks(sd_bus_message *message, const struct network_report *
 static uint64_t digest_uplinks(const struct network_report *report)
 {
 	return hash(HASH_BEGIN, report->uplinks, report->n_uplinks * sizeof(*report->uplinks));
+}
+
+static int append_lines(sd_bus_message *message, const char *lines)
+{
+	int r = 0;
+
+	for (size_t length; r >= 0 && *lines; lines += length, lines += *lines == '\n') {
+		char one[PROBLEM_LINE];
+
+		length = strcspn(lines, "\n");
+		snprintf(one, sizeof(one), "%.*s", (int)length, lines);
+		r = sd_bus_message_append(message, "s", one);
+	}
+	return r;
+}
+
+static int append_mistakes(sd_bus_message *message, const struct network_report *report)
+{
+	int r = sd_bus_message_open_container(message, 'a', "s");
+
+	if (r >= 0)
+		r = append_lines(message, report->mistakes);
+	return r < 0 ? r : sd_bus_message_close_container(message);
+}
+
+static uint64_t digest_mistakes(const struct network_report *report)
+{
+	return hash(HASH_BEGIN, report->mistakes, strlen(report->mistakes));
 }
 
 static int append_repairs(sd_bus_message *message, const struct network_report *report)
@@ -366,6 +395,7 @@ static const struct property {
 	{ "Tunnel", MEMBER(tunnel), .in_full = true },
 	{ "Problem", MEMBER(problem) },
 	{ "ProblemKind", MEMBER(problem_kind) },
+	{ "Mistakes", .append = append_mistakes, .digest = digest_mistakes },
 	{ "Fix", MEMBER(fix) },
 	{ "Since", MEMBER(since_us) },
 	{ "TrialUntil", MEMBER(trial_end_us) },
@@ -665,6 +695,7 @@ static int method_plan(sd_bus_message *message, void *data, sd_bus_error *error)
 
 static int define(sd_bus_message *message, void *data, enum define_file file, sd_bus_error *error)
 {
+	_cleanup_(freep) char *mistakes = NULL;
 	struct objects *objects = data;
 	struct failure failure = { 0 };
 	const char *text;
@@ -675,7 +706,8 @@ static int define(sd_bus_message *message, void *data, enum define_file file, sd
 		r = sd_bus_message_read(message, "s", &text);
 	if (r < 0)
 		return r;
-	return answer(message, define_write(objects->manager, name, file, text, &failure), &failure, error);
+	r = define_write(objects->manager, name, file, text, &mistakes, &failure);
+	return r < 0 && mistakes ? sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, mistakes) : answer(message, r, &failure, error);
 }
 
 static int method_define(sd_bus_message *message, void *data, sd_bus_error *error)
@@ -808,22 +840,15 @@ static int append_stray_taps(sd_bus_message *reply, const struct objects *object
 	return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-/* Of files that belong to no network, a line each, and of each network's. */
+/* Of files that belong to no network, a line each, and of each network's, a line for each mistake. */
 static int append_config_problems(sd_bus_message *reply, const struct objects *objects)
 {
-	const char *line = manager_file_problems(objects->manager);
 	int r = sd_bus_message_open_container(reply, 'a', "s");
 
-	for (size_t length; r >= 0 && *line; line += length, line += *line == '\n') {
-		char one[1024];
-
-		length = strcspn(line, "\n");
-		snprintf(one, sizeof(one), "%.*s", (int)length, line);
-		r = sd_bus_message_append(reply, "s", one);
-	}
+	if (r >= 0)
+		r = append_lines(reply, manager_file_problems(objects->manager));
 	for (size_t i = 0; r >= 0 && i < manager_count(objects->manager); i++)
-		if (manager_config_problem(objects->manager, i)[0])
-			r = sd_bus_message_append(reply, "s", manager_config_problem(objects->manager, i));
+		r = append_lines(reply, manager_mistakes(objects->manager, i));
 	return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
@@ -922,6 +947,7 @@ static const sd_bus_vtable network_vtable[] = {
 	PROPERTY("Tunnel", "s"),
 	PROPERTY("Problem", "s"),
 	PROPERTY("ProblemKind", "s"),
+	PROPERTY("Mistakes", "as"),
 	PROPERTY("Fix", "s"),
 	PROPERTY("Since", "t"),
 	PROPERTY("TrialUntil", "t"),

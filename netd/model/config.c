@@ -28,9 +28,10 @@
 
 struct parse {
 	struct network *network;
-	struct failure *failure;
+	struct mistakes *mistakes;
 	struct network_place place;
 	const char *section;		/* of the table; NULL before the first one */
+	bool skip;			/* what stands in a section that is wrong says nothing */
 	bool own;			/* the file is a user's, who may not say everything */
 };
 
@@ -47,7 +48,7 @@ struct cursor {
 };
 
 #define parse_failure(parse, format, ...)							\
-	failure_set((parse)->failure, -EINVAL, "%s:%u: " format,				\
+	mistakes_add((parse)->mistakes, -EINVAL, "%s:%u: " format,				\
 		    STR_ESCAPED((parse)->network->paths[(parse)->place.file]), (parse)->place.line, ##__VA_ARGS__)
 
 static bool is_blank(char c)
@@ -93,29 +94,30 @@ static int line_add(struct parse *parse, struct line *line, const char *begin, c
 	return 0;
 }
 
-/* Reads the next line that says something. Its number is that of its first physical line. */
+/* Reads the next line that says something. Its number is that of its first physical line. With -EINVAL it can go on with the next one. */
 static int read_line(struct parse *parse, struct cursor *cursor, struct line *line, bool *ret_more)
 {
 	const char *begin, *end;
 	bool continued = false;
+	int r = 0;
 
 	line->length = 0;
-	*ret_more = false;
+	*ret_more = true;
 	while (cursor_next(cursor, &begin, &end)) {
-		int r;
-
 		if (!continued)
 			parse->place.line = cursor->line;
 		if (is_comment(begin, end))
 			continue;
 		continued = end > begin && end[-1] == '\\';
-		r = line_add(parse, line, begin, continued ? end - 1 : end);
+		/* What continues a wrong line is part of it. */
+		if (r == 0)
+			r = line_add(parse, line, begin, continued ? end - 1 : end);
 		if (r == 0 && continued)
 			r = line_add(parse, line, " ", &" "[1]);
-		if (r < 0)
-			return r;
 		if (continued)
 			continue;
+		if (r < 0)
+			return r;
 
 		line->text[line->length] = '\0';
 		begin = line->text + strspn(line->text, " \t");
@@ -124,14 +126,14 @@ static int read_line(struct parse *parse, struct cursor *cursor, struct line *li
 		if (*begin) {
 			line->length -= (size_t)(begin - line->text);
 			memmove(line->text, begin, line->length + 1);
-			*ret_more = true;
 			return 0;
 		}
 		line->length = 0;
 	}
-	if (continued)
+	*ret_more = false;
+	if (continued && r == 0)
 		return parse_failure(parse, "the last line ends with a backslash: nothing continues it");
-	return 0;
+	return r;
 }
 
 static int parse_section(struct parse *parse, char *text, size_t length)
@@ -140,6 +142,7 @@ static int parse_section(struct parse *parse, char *text, size_t length)
 	char known[256];
 	struct text list;
 
+	parse->skip = true;
 	if (text[length - 1] != ']')
 		return parse_failure(parse, "\"%s\": a section is written [Name]", STR_ESCAPED(text));
 	text[length - 1] = '\0';
@@ -158,11 +161,12 @@ static int parse_section(struct parse *parse, char *text, size_t length)
 	parse->section = section;
 	switch (records_begin_section(parse->network, section, parse->place)) {
 	case 0:
+		parse->skip = false;
 		return 0;
 	case -E2BIG:
 		return parse_failure(parse, "too many sections [%s]", section);
 	default:
-		return failure_set(parse->failure, -ENOMEM, "out of memory");
+		return mistakes_add(parse->mistakes, -ENOMEM, "out of memory");
 	}
 }
 
@@ -203,8 +207,10 @@ static int parse_assignment(struct parse *parse, char *text)
 	*end = '\0';
 	value++;
 	value += strspn(value, " \t");
-	if (!parse->section)
+	if (!parse->section) {
+		parse->skip = true;	/* so do all others, until there is one */
 		return parse_failure(parse, "%s= stands before the first section", STR_ESCAPED(text));
+	}
 
 	key = keys_find(parse->section, text);
 	if (!key)
@@ -225,25 +231,29 @@ static int parse_assignment(struct parse *parse, char *text)
 	return 0;
 }
 
+/* Reads on behind a mistake: each line says by itself what is wrong with it. -ENOMEM only. */
 static int parse_file(struct parse *parse, const struct config_file *file)
 {
 	struct cursor cursor = { .next = file->text, .end = file->text + file->length };
 	struct line line;
-	bool more;
+	bool more = true;
 	int r;
 
 	parse->section = NULL;
+	parse->skip = false;
 	parse->place.line = 0;
 	if (file->length >= 3 && memcmp(file->text, "\xef\xbb\xbf", 3) == 0)
 		cursor.next += 3;
-	for (;;) {
+	while (more) {
 		r = read_line(parse, &cursor, &line, &more);
-		if (r < 0 || !more)
-			return r;
-		r = line.text[0] == '[' ? parse_section(parse, line.text, line.length) : parse_assignment(parse, line.text);
-		if (r < 0)
+		if (r == 0 && more && line.text[0] == '[')
+			r = parse_section(parse, line.text, line.length);
+		else if (r == 0 && more && !parse->skip)
+			r = parse_assignment(parse, line.text);
+		if (r < 0 && r != -EINVAL)
 			return r;
 	}
+	return 0;
 }
 
 /* What must fit together within one network */
@@ -253,7 +263,7 @@ static int compare_ips(const struct ip *a, const struct ip *b)
 	return memcmp(a->bytes_be, b->bytes_be, sizeof(a->bytes_be));
 }
 
-static int verify_range(const struct network *network, const struct network_range *range, struct failure *failure)
+static int verify_range(const struct network *network, const struct network_range *range, struct mistakes *mistakes)
 {
 	const struct network_address *address = NULL;
 	bool v6 = ip_is_v6(&range->first);
@@ -270,11 +280,11 @@ static int verify_range(const struct network *network, const struct network_rang
 			address = other;
 	}
 	if (!address)
-		return network_failure(network, range->place, failure,
+		return network_failure(network, range->place, mistakes,
 				       "Range= needs an %s Address= whose prefix it lies in (auto may choose any)", v6 ? "IPv6" : "IPv4");
 	if (v6 && (!ip_overlaps(&address->ip, address->prefix_length, &range->first, 128) ||
 		   !ip_overlaps(&address->ip, address->prefix_length, &range->last, 128)))
-		return network_failure(network, range->place, failure, "Range= lies outside Address=%s/%u", IP_TEXT(&address->ip),
+		return network_failure(network, range->place, mistakes, "Range= lies outside Address=%s/%u", IP_TEXT(&address->ip),
 				       address->prefix_length);
 	if (v6)
 		return 0;
@@ -285,99 +295,101 @@ static int verify_range(const struct network *network, const struct network_rang
 	if (first <= network_value || last >= (network_value | host_bits)) {
 		struct ip lowest = ip_v4(network_value + 1), highest = ip_v4((network_value | host_bits) - 1);
 
-		return network_failure(network, range->place, failure, "Range= lies outside Address=%s/%u: want addresses from %s to %s",
+		return network_failure(network, range->place, mistakes, "Range= lies outside Address=%s/%u: want addresses from %s to %s",
 				       IP_TEXT(&address->ip), address->prefix_length, IP_TEXT(&lowest), IP_TEXT(&highest));
 	}
 	if (first == last && first == ip_v4_value(&address->ip))
-		return network_failure(network, range->place, failure, "Range= holds nothing but the gateway's own address");
+		return network_failure(network, range->place, mistakes, "Range= holds nothing but the gateway's own address");
 	return 0;
 }
 
-static int verify_ranges(const struct network *network, struct failure *failure)
+static int verify_ranges(const struct network *network, struct mistakes *mistakes)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < network->n_ranges; i++) {
+	for (size_t i = 0; i < network->n_ranges; i++) {
 		const struct network_range *range = &network->ranges[i];
 
-		r = verify_range(network, range, failure);
+		r = verify_range(network, range, mistakes);
 		for (size_t j = 0; r == 0 && j < i; j++) {
 			const struct network_range *other = &network->ranges[j];
 
 			if (other->first.family == range->first.family && compare_ips(&other->first, &range->last) <= 0 &&
 			    compare_ips(&range->first, &other->last) <= 0)
-				r = network_failure(network, range->place, failure, "this Range= overlaps with the one in line %u",
+				r = network_failure(network, range->place, mistakes, "this Range= overlaps with the one in line %u",
 						    other->place.line);
 		}
 	}
-	return r;
+	return mistakes->error;
 }
 
-static int verify_own_overlap(const struct network *network, struct failure *failure)
+static int verify_own_overlap(const struct network *network, struct mistakes *mistakes)
 {
 	for (size_t i = 0; i < network->n_addresses; i++)
 		for (size_t j = 0; j < i; j++) {
 			const struct network_address *a = &network->addresses[j], *b = &network->addresses[i];
 
-			if (ip_overlaps(&a->ip, a->prefix_length, &b->ip, b->prefix_length))
-				return network_failure(network, b->place, failure, "Address=%s/%u overlaps with Address=%s/%u",
-						       IP_TEXT(&b->ip), b->prefix_length, IP_TEXT(&a->ip), a->prefix_length);
+			if (!ip_overlaps(&a->ip, a->prefix_length, &b->ip, b->prefix_length))
+				continue;
+			(void)network_failure(network, b->place, mistakes, "Address=%s/%u overlaps with Address=%s/%u",
+					      IP_TEXT(&b->ip), b->prefix_length, IP_TEXT(&a->ip), a->prefix_length);
+			break;
 		}
-	return 0;
+	return mistakes->error;
 }
 
 /* Mode=bridge: a bridge that is there already, or one that is made for a network card. */
-static int verify_card(const struct network *network, struct failure *failure)
+static int verify_card(const struct network *network, struct mistakes *mistakes)
 {
 	static const enum key_id own[] = { KEY_CONFIRM_TIMEOUT, KEY_STP };
 
 	if (!network_has_card(network) && !network->tunnel && network_find_place(network, KEY_BRIDGE).line == 0)
-		return network_failure(network, network_find_place(network, KEY_MODE), failure,
+		return network_failure(network, network_find_place(network, KEY_MODE), mistakes,
 				       "Mode=bridge needs Bridge=, the name of a bridge that is there already, or, for one that is made, Uplink=, a network card, or a section [Tunnel]");
 	if (!network->tunnel && network_find_place(network, KEY_MTU).line > 0)
-		return network_failure(network, network_find_place(network, KEY_MTU), failure,
+		return network_failure(network, network_find_place(network, KEY_MTU), mistakes,
 				       "[Network] MTU= has no meaning with Mode=bridge without [Tunnel]");
 	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
 		if (!network_has_card(network) && network_find_place(network, own[i]).line > 0)
-			return network_failure(network, network_find_place(network, own[i]), failure,
+			return network_failure(network, network_find_place(network, own[i]), mistakes,
 					       "[Network] %s= has no meaning without Uplink=",
 					       keys[own[i]].name);
 	if (network->mode == NETWORK_BRIDGE && network->n_uplinks > 1 && !network->stp)
-		return network_error(network, network_find_place(network, KEY_UPLINK), failure, -ELOOP,
+		return network_error(network, network_find_place(network, KEY_UPLINK), mistakes, -ELOOP,
 				     "Uplink=%s is a second network card: where both lead to the same LAN, frames go round for ever; say STP=yes, which keeps one of them back, or bond the two",
 				     network->uplinks[1]);
 	for (size_t i = 0; network_has_card(network) && i < network->n_uplinks; i++) {
 		if (strcmp(network->uplinks[i], network->bridge) == 0)
-			return network_failure(network, network_find_place(network, KEY_UPLINK), failure, "Uplink= and Bridge= are one name: %s",
+			return network_failure(network, network_find_place(network, KEY_UPLINK), mistakes, "Uplink= and Bridge= are one name: %s",
 					       network->bridge);
 		for (size_t j = 0; j < i; j++)
 			if (strcmp(network->uplinks[i], network->uplinks[j]) == 0)
-				return network_failure(network, network_find_place(network, KEY_UPLINK), failure, "Uplink=%s is there twice",
+				return network_failure(network, network_find_place(network, KEY_UPLINK), mistakes, "Uplink=%s is there twice",
 						       network->uplinks[i]);
 	}
 	if (network_has_card(network) && network->on_demand)
-		return network_failure(network, network_find_place(network, KEY_AUTOSTART), failure,
+		return network_failure(network, network_find_place(network, KEY_AUTOSTART), mistakes,
 				       "Autostart=on-demand has no place beside Uplink=: the host's network card would be moved whenever a guest comes and goes");
 	return 0;
 }
 
 /* The host answers for each address of the network, and nobody can know for whom else it would, if that were chosen. */
-static int verify_proxy(const struct network *network, struct failure *failure)
+static int verify_proxy(const struct network *network, struct mistakes *mistakes)
 {
 	const struct network_place place = network_find_place(network, KEY_PROXY_ARP);
 
 	if (!network->proxy_arp)
 		return 0;
 	if (network->n_uplinks != 1)
-		return network_failure(network, place, failure, "ProxyARP=yes needs one Uplink=, the interface on whose LAN the host answers for its guests");
+		return network_failure(network, place, mistakes, "ProxyARP=yes needs one Uplink=, the interface on whose LAN the host answers for its guests");
 	if (network->address_auto || network->address_delegated)
-		return network_failure(network, place, failure, "ProxyARP=yes needs an Address= that is a part of the LAN's prefix: none can be chosen");
+		return network_failure(network, place, mistakes, "ProxyARP=yes needs an Address= that is a part of the LAN's prefix: none can be chosen");
 	for (size_t i = 0; i < network->n_addresses; i++) {
 		const struct network_address *address = &network->addresses[i];
 		const unsigned int left = ip_bits(&address->ip) - address->prefix_length;
 
 		if (left > PROXY_BITS || left < 2)
-			return network_failure(network, address->place, failure, "Address=%s/%u: with ProxyARP=yes a prefix has 4 to 256 addresses, /%u to /%u",
+			return network_failure(network, address->place, mistakes, "Address=%s/%u: with ProxyARP=yes a prefix has 4 to 256 addresses, /%u to /%u",
 					       IP_TEXT(&address->ip), address->prefix_length, ip_bits(&address->ip) - PROXY_BITS, ip_bits(&address->ip) - 2);
 	}
 	return 0;
@@ -392,32 +404,32 @@ static bool is_users_name(const char *name)
 }
 
 /* Whose own a network is stands in its name and its bridge's, for the helper too: nothing else is called so, and it not otherwise. */
-static int verify_owner(const struct network *network, struct failure *failure)
+static int verify_owner(const struct network *network, struct mistakes *mistakes)
 {
 	const struct network_place bridge = network_find_place(network, KEY_BRIDGE);
 
 	for (size_t i = 0; i < network->n_altnames; i++)
 		if (is_users_name(network->altnames[i]))
-			return network_failure(network, network_find_place(network, KEY_ALTERNATIVE_NAME), failure,
+			return network_failure(network, network_find_place(network, KEY_ALTERNATIVE_NAME), mistakes,
 					       "AlternativeName=%s: UID.NAME and gn-UID.NAME are names of users' own networks", network->altnames[i]);
 	if (bridge.line == 0 || (!is_users_name(network->name) && !is_users_name(network->bridge)))
 		return 0;
-	return network_failure(network, bridge, failure, "Bridge=%s: gn-UID.NAME is the bridge of a user's own network UID.NAME, which has no other",
+	return network_failure(network, bridge, mistakes, "Bridge=%s: gn-UID.NAME is the bridge of a user's own network UID.NAME, which has no other",
 			       network->bridge);
 }
 
 /* A key that says nothing in this mode was written by somebody who expects something of it. */
-static int verify_mode(struct network *network, struct failure *failure)
+static int verify_mode(struct network *network, struct mistakes *mistakes)
 {
 	int r;
 
 	for (size_t i = 0; i < KEY_MAX_; i++)
 		if (network_find_place(network, i).line > 0 && keys[i].only && !(keys[i].only >> network->mode & 1))
-			return network_failure(network, network_find_place(network, i), failure, "[%s] %s= has no meaning with Mode=%s",
+			(void)network_failure(network, network_find_place(network, i), mistakes, "[%s] %s= has no meaning with Mode=%s",
 					       keys[i].section, keys[i].name, network_mode_names[network->mode]);
-	if (network->mode != NETWORK_BRIDGE)
-		return 0;
-	r = verify_card(network, failure);
+	if (mistakes->n > 0 || network->mode != NETWORK_BRIDGE)
+		return mistakes->error;
+	r = verify_card(network, mistakes);
 	if (r < 0)
 		return r;
 	network->address_auto = network->dhcp = network->dns = false;
@@ -425,51 +437,51 @@ static int verify_mode(struct network *network, struct failure *failure)
 }
 
 /* What is delegated is for guests to be reached at; and whether it comes, and what it is, nobody knows before. */
-static int verify_delegated(struct network *network, struct failure *failure)
+static int verify_delegated(struct network *network, struct mistakes *mistakes)
 {
 	if (!network->address_delegated)
 		return 0;
 	if (network_find_place(network, KEY_NAT66).line > 0 && network->nat66)
-		return network_failure(network, network_find_place(network, KEY_NAT66), failure,
+		return network_failure(network, network_find_place(network, KEY_NAT66), mistakes,
 				       "NAT66=yes and Address=delegated exclude each other: guests have addresses of their own there");
 	network->nat66 = false;
 	return 0;
 }
 
 /* What is written is nobody's to change. */
-static int verify_renumber(struct network *network, struct failure *failure)
+static int verify_renumber(struct network *network, struct mistakes *mistakes)
 {
 	if (network_find_place(network, KEY_RENUMBER).line == 0 || network->address_auto)
 		return 0;
-	return network_failure(network, network_find_place(network, KEY_RENUMBER), failure,
+	return network_failure(network, network_find_place(network, KEY_RENUMBER), mistakes,
 			       "[Address] Renumber= has no meaning without Address=auto");
 }
 
 /* With HostAccess=none guests get an address and nothing else: DNS is off, unless somebody asked for both. */
-static int verify_host_access(struct network *network, struct failure *failure)
+static int verify_host_access(struct network *network, struct mistakes *mistakes)
 {
 	if (network->host_access != HOST_ACCESS_NONE)
 		return 0;
 	if (network_find_place(network, KEY_DNS_ENABLE).line > 0 && network->dns)
-		return network_failure(network, network_find_place(network, KEY_DNS_ENABLE), failure,
+		return network_failure(network, network_find_place(network, KEY_DNS_ENABLE), mistakes,
 				       "[DNS] Enable=yes and HostAccess=none exclude each other");
 	network->dns = false;
 	return 0;
 }
 
 /* An address belongs to a guest, and a guest is known by its Ethernet address: bound to nothing, that proves nothing. */
-static int verify_bindings(struct network *network, struct failure *failure)
+static int verify_bindings(struct network *network, struct mistakes *mistakes)
 {
 	if (!network->address_binding)
 		return 0;
 	if (network_find_place(network, KEY_PORT_MAC_BINDING).line > 0 && !network->mac_binding)
-		return network_failure(network, network_find_place(network, KEY_PORT_MAC_BINDING), failure,
+		return network_failure(network, network_find_place(network, KEY_PORT_MAC_BINDING), mistakes,
 				       "[Port] MACBinding=no and AddressBinding=lease exclude each other");
 	network->mac_binding = true;
 	return 0;
 }
 
-static int verify_rates(const struct network *network, struct failure *failure)
+static int verify_rates(const struct network *network, struct mistakes *mistakes)
 {
 	enum key_id key;
 	char buffer[256];
@@ -478,7 +490,7 @@ static int verify_rates(const struct network *network, struct failure *failure)
 	text_init(&text, buffer, sizeof(buffer));
 	if (rates_verify(network, &key, &text) == 0)
 		return 0;
-	return network_failure(network, network_find_place(network, key), failure, "%s", buffer);
+	return network_failure(network, network_find_place(network, key), mistakes, "%s", buffer);
 }
 
 static int set_paths(struct network *network, const struct config_file *files, size_t n_files)
@@ -511,30 +523,51 @@ static int fill_in(struct network *network)
 	return network->domain ? 0 : -ENOMEM;
 }
 
+/* Do the lines fit together, each of which is right? What is wrong is in @mistakes. */
+static void verify(struct network *network, struct mistakes *mistakes)
+{
+	/* A key that has no meaning does not fit to others either: that would be said twice. */
+	if (verify_mode(network, mistakes) < 0)
+		return;
+	(void)verify_owner(network, mistakes);
+	(void)verify_proxy(network, mistakes);
+	(void)verify_renumber(network, mistakes);
+	(void)verify_delegated(network, mistakes);
+	(void)verify_own_overlap(network, mistakes);
+	(void)verify_ranges(network, mistakes);
+	records_verify(network, mistakes);
+	reach_verify(network, mistakes);
+	(void)verify_host_access(network, mistakes);
+	(void)verify_bindings(network, mistakes);
+	(void)verify_rates(network, mistakes);
+}
+
 /*
  * Makes a network of its file and its drop-ins, which stand in the order in which they apply. The caller
- * owns @ret_network. -EINVAL with file:line, what is allowed and what was probably meant; -ELOOP in the same way for a second
+ * owns @ret_network. -EINVAL with all mistakes: file:line, what is allowed and what was probably meant. Those that need
+ * several lines to be seen are looked for when no single line is wrong. -ELOOP in the same way when the first is a second
  * network card that nothing keeps from being a loop; -ENOMEM.
  */
-int config_parse(const char *name, const struct config_file *files, size_t n_files, struct network *ret_network,
-		 struct failure *failure)
+int config_parse_all(const char *name, const struct config_file *files, size_t n_files, struct network *ret_network,
+		     struct mistakes *mistakes)
 {
 	_cleanup_(network_deinit) struct network network = NETWORK_NULL;
-	struct parse parse = { .network = &network, .failure = failure };
+	struct parse parse = { .network = &network, .mistakes = mistakes };
 	uint32_t owner;
 	int r;
 
 	assert(n_files > 0);
+	mistakes_init(mistakes);
 	if (n_files > LIMIT_NETWORK_FILES)
-		return failure_set(failure, -EINVAL, "%s: more than %d drop-ins", files[0].path, LIMIT_NETWORK_FILES - 1);
+		return mistakes_add(mistakes, -EINVAL, "%s: more than %d drop-ins", files[0].path, LIMIT_NETWORK_FILES - 1);
 	if (!network_name_is_valid(name))
-		return failure_set(failure, -EINVAL,
+		return mistakes_add(mistakes, -EINVAL,
 				   "%s: a network's name has 1 to 12 letters, digits, '-', '_' and '.', begins with a letter or digit, and is not lo",
 				   STR_ESCAPED(files[0].path));
 	snprintf(network.name, sizeof(network.name), "%s", name);
 	r = set_paths(&network, files, n_files);
 	if (r < 0)
-		return failure_set(failure, r, "%s: out of memory", files[0].path);
+		return mistakes_add(mistakes, r, "%s: out of memory", files[0].path);
 
 	keys_reset(&network);
 	/* A user's own network makes way for routes of the host's, whoever is kept on it. */
@@ -549,39 +582,29 @@ int config_parse(const char *name, const struct config_file *files, size_t n_fil
 			return r;
 	}
 	if (fill_in(&network) < 0)
-		return failure_set(failure, -ENOMEM, "%s: out of memory", files[0].path);
+		return mistakes_add(mistakes, -ENOMEM, "%s: out of memory", files[0].path);
 	if (network.n_addresses == 0)
 		network.address_auto = true;
 
-	r = verify_mode(&network, failure);
-	if (r == 0)
-		r = verify_owner(&network, failure);
-	if (r == 0)
-		r = verify_proxy(&network, failure);
-	if (r == 0)
-		r = verify_renumber(&network, failure);
-	if (r == 0)
-		r = verify_delegated(&network, failure);
-	if (r == 0)
-		r = verify_own_overlap(&network, failure);
-	if (r == 0)
-		r = verify_ranges(&network, failure);
-	if (r == 0)
-		r = records_verify(&network, failure);
-	if (r == 0)
-		r = reach_verify(&network, failure);
-	if (r == 0)
-		r = verify_host_access(&network, failure);
-	if (r == 0)
-		r = verify_bindings(&network, failure);
-	if (r == 0)
-		r = verify_rates(&network, failure);
-	if (r < 0)
-		return r;
+	if (mistakes->n == 0)
+		verify(&network, mistakes);
+	mistakes_end(mistakes, files[0].path);
+	if (mistakes->n > 0)
+		return mistakes->error;
 
 	*ret_network = network;
 	network = NETWORK_NULL;
 	return 0;
+}
+
+/* Likewise, where there is room for one mistake: @failure gets the first. */
+int config_parse(const char *name, const struct config_file *files, size_t n_files, struct network *ret_network,
+		 struct failure *failure)
+{
+	struct mistakes mistakes;
+	int r = config_parse_all(name, files, n_files, ret_network, &mistakes);
+
+	return r < 0 ? failure_set(failure, r, "%.*s", (int)strcspn(mistakes.buffer, "\n"), mistakes.buffer) : 0;
 }
 
 /* What networks must not have in common */

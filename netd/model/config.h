@@ -14,6 +14,8 @@ struct config_file {
 	size_t length;
 };
 
+int config_parse_all(const char *name, const struct config_file *files, size_t n_files, struct network *ret_network,
+		     struct mistakes *mistakes);
 int config_parse(const char *name, const struct config_file *files, size_t n_files, struct network *ret_network,
 		 struct failure *failure);
 int config_verify(struct network *networks, size_t n_networks);

@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../lib/failure.h"
 #include "../../lib/str.h"
+#include "mistakes.h"
 #include "netstate.h"
 
 #define LIMIT_NETWORK_NAMES		(NETSTATE_ALTNAMES - 1)
@@ -223,8 +223,9 @@ struct network {
 	size_t n_paths;
 	struct network_said *said;	/* owned: the keys that were said, in any order */
 	size_t n_said;
-	char *problem;			/* owned: why the network cannot be, with file and line; NULL: it can */
-	int problem_error;		/* what config_parse() has returned with it */
+	char *problem;			/* owned: why the network cannot be, with file and line, a line for each mistake; NULL: it can */
+	uint32_t n_problems;		/* mistakes, also those that have no line; 0 where nobody has counted, and it is one */
+	int problem_error;		/* what config_parse_all() has returned with it */
 
 	char bridge[IFNAME_SIZE];
 	uint32_t mtu;
@@ -319,11 +320,11 @@ void *network_append(void **items, size_t *n, size_t size);
 struct network_place network_find_place(const struct network *network, enum key_id key);
 
 /* Something in the file is wrong, or else @error: says where it stands, a struct network_place, and returns the error. */
-#define network_error(network, where, failure, error, format, ...)				\
-	failure_set(failure, error, "%s:%u: " format, STR_ESCAPED((network)->paths[(where).file]),\
+#define network_error(network, where, mistakes, error, format, ...)			\
+	mistakes_add(mistakes, error, "%s:%u: " format, STR_ESCAPED((network)->paths[(where).file]),\
 		    (where).line, ##__VA_ARGS__)
-#define network_failure(network, where, failure, format, ...)					\
-	network_error(network, where, failure, -EINVAL, format, ##__VA_ARGS__)
+#define network_failure(network, where, mistakes, format, ...)					\
+	network_error(network, where, mistakes, -EINVAL, format, ##__VA_ARGS__)
 const struct network_rate *network_find_rate(const struct network *network, enum network_rate_id id);
 int network_set_place(struct network *network, enum key_id key, struct network_place place);
 

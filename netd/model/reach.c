@@ -182,8 +182,8 @@ static bool has_denial(const struct network *network, const struct network_reach
 	return false;
 }
 
-/* Can these do what they say? -EINVAL with file and line. */
-int reach_verify(const struct network *network, struct failure *failure)
+/* Can these do what they say? All that cannot is in @mistakes, with file and line. */
+void reach_verify(const struct network *network, struct mistakes *mistakes)
 {
 	for (size_t i = 0; i < network->n_reach; i++) {
 		const struct network_reach *reach = &network->reach[i];
@@ -191,14 +191,13 @@ int reach_verify(const struct network *network, struct failure *failure)
 		const char *name = reach_list_names[reach->list];
 
 		if (!is_deny(reach->list) && !has_denial(network, reach))
-			return network_failure(network, reach->place, failure, "%s= allows what is not denied: it is an exception from a %s=, and there is none",
+			(void)network_failure(network, reach->place, mistakes, "%s= allows what is not denied: it is an exception from a %s=, and there is none",
 					      name, is_out(reach->list) ? "DenyOut" : "DenyIn");
-		if (host && is_out(reach->list) && !host->has_mac)
-			return network_failure(network, reach->place, failure, "%s= of a [Host] needs its MACAddress=", name);
-		if (host && !host->has_mac && !host->addresses[0].family && !host->addresses[1].family)
-			return network_failure(network, reach->place, failure, "%s= of a [Host] needs its MACAddress= or an Address=", name);
+		else if (host && is_out(reach->list) && !host->has_mac)
+			(void)network_failure(network, reach->place, mistakes, "%s= of a [Host] needs its MACAddress=", name);
+		else if (host && !host->has_mac && !host->addresses[0].family && !host->addresses[1].family)
+			(void)network_failure(network, reach->place, mistakes, "%s= of a [Host] needs its MACAddress= or an Address=", name);
 	}
-	return 0;
 }
 
 /* Elements */

@@ -25,7 +25,7 @@ REACH_KEY(host_deny_in)
 REACH_KEY(host_allow_in)
 #undef REACH_KEY
 
-int reach_verify(const struct network *network, struct failure *failure);
+void reach_verify(const struct network *network, struct mistakes *mistakes);
 bool reach_follows_leases(const struct network *network);
 uint64_t reach_hash(const struct network *network, const struct leases *leases);
 void reach_print(const struct network_reach *reach, struct text *text);

@@ -772,7 +772,7 @@ static const struct network_address *find_prefix(const struct network *network, 
 }
 
 static int verify_host_address(const struct network *network, const struct network_host *host, const struct ip *ip,
-			       struct failure *failure)
+			       struct mistakes *mistakes)
 {
 	const struct network_address *address;
 
@@ -780,16 +780,16 @@ static int verify_host_address(const struct network *network, const struct netwo
 		return 0;
 	address = find_prefix(network, ip);
 	if (!address)
-		return network_failure(network, host->place, failure,
+		return network_failure(network, host->place, mistakes,
 				      "[Host] Address=%s lies in the prefix of no Address= of this network (auto may choose any)",
 				      IP_TEXT(ip));
 	if (memcmp(&address->ip, ip, sizeof(*ip)) == 0)
-		return network_failure(network, host->place, failure, "[Host] Address=%s is the gateway's own address", IP_TEXT(ip));
+		return network_failure(network, host->place, mistakes, "[Host] Address=%s is the gateway's own address", IP_TEXT(ip));
 	return 0;
 }
 
 static int compare_hosts(const struct network *network, const struct network_host *a, const struct network_host *b,
-			 struct failure *failure)
+			 struct mistakes *mistakes)
 {
 	const char *what = NULL;
 
@@ -800,7 +800,7 @@ static int compare_hosts(const struct network *network, const struct network_hos
 	for (int i = 0; i < 2; i++)
 		if (a->addresses[i].family && memcmp(&a->addresses[i], &b->addresses[i], sizeof(a->addresses[i])) == 0)
 			what = "Address=";
-	return !what ? 0 : network_failure(network, b->place, failure, "this [Host] has the %s of the one in line %u", what,
+	return !what ? 0 : network_failure(network, b->place, mistakes, "this [Host] has the %s of the one in line %u", what,
 					  a->place.line);
 }
 
@@ -810,30 +810,36 @@ static bool is_known_by_duid(const struct network_host *host)
 	return host->addresses[1].family && !host->addresses[0].family;
 }
 
-static int verify_hosts(const struct network *network, struct failure *failure)
+static int verify_host(const struct network *network, size_t i, struct mistakes *mistakes)
 {
-	size_t n_with_options = 0;
+	const struct network_host *host = &network->hosts[i];
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < network->n_hosts; i++) {
+	if (!host->has_mac && !host->client_id[0])
+		return network_failure(network, host->place, mistakes,
+				      "this [Host] has no MACAddress= and no ClientID=: nobody can tell which guest it is");
+	if (host->client_id[0] && !host->has_mac && !network->by_client_id && !is_known_by_duid(host))
+		return network_failure(network, host->place, mistakes,
+				      "ClientID= needs [DHCP] Identity=client-id: guests are told apart by their Ethernet addresses otherwise; or, with an IPv6 address and no other, it is a DUID");
+	for (int j = 0; r == 0 && j < 2; j++)
+		r = verify_host_address(network, host, &host->addresses[j], mistakes);
+	for (size_t j = 0; r == 0 && j < i; j++)
+		r = compare_hosts(network, &network->hosts[j], host, mistakes);
+	return r;
+}
+
+static void verify_hosts(const struct network *network, struct mistakes *mistakes)
+{
+	size_t n_with_options = 0;
+
+	for (size_t i = 0; i < network->n_hosts; i++) {
 		const struct network_host *host = &network->hosts[i];
 
-		if (!host->has_mac && !host->client_id[0])
-			return network_failure(network, host->place, failure,
-					      "this [Host] has no MACAddress= and no ClientID=: nobody can tell which guest it is");
-		if (host->client_id[0] && !host->has_mac && !network->by_client_id && !is_known_by_duid(host))
-			return network_failure(network, host->place, failure,
-					      "ClientID= needs [DHCP] Identity=client-id: guests are told apart by their Ethernet addresses otherwise; or, with an IPv6 address and no other, it is a DUID");
-		n_with_options += host->options.n > 0;
-		if (n_with_options > LIMIT_NETWORK_RECORDS)
-			return network_failure(network, host->place, failure, "more than %d [Host]s with SendOption=",
+		(void)verify_host(network, i, mistakes);
+		if (host->options.n > 0 && n_with_options++ == LIMIT_NETWORK_RECORDS)
+			(void)network_failure(network, host->place, mistakes, "more than %d [Host]s with SendOption=",
 					      LIMIT_NETWORK_RECORDS);
-		for (int j = 0; r == 0 && j < 2; j++)
-			r = verify_host_address(network, host, &host->addresses[j], failure);
-		for (size_t j = 0; r == 0 && j < i; j++)
-			r = compare_hosts(network, &network->hosts[j], host, failure);
 	}
-	return r;
 }
 
 /* Do these take the same packets? One with an address comes before one without. */
@@ -856,48 +862,47 @@ static bool is_service(const struct network_forward *forward)
 	return false;
 }
 
-static int verify_forward(const struct network *network, const struct network_forward *forward, struct failure *failure)
+static int verify_forward(const struct network *network, const struct network_forward *forward, struct mistakes *mistakes)
 {
 	if (!forward->protocol || !forward->guest)
-		return network_failure(network, forward->place, failure, "this [Forward] has no %s",
+		return network_failure(network, forward->place, mistakes, "this [Forward] has no %s",
 				      forward->protocol ? "To=" : "Listen=");
 	if (forward->to[0] && forward->to[1] != forward->to[0] &&
 	    forward->to[1] - forward->to[0] != forward->ports[1] - forward->ports[0])
-		return network_failure(network, forward->place, failure, "Listen= and To= have different numbers of ports");
+		return network_failure(network, forward->place, mistakes, "Listen= and To= have different numbers of ports");
 	if (forward->to[0] + (forward->ports[1] - forward->ports[0]) > UINT16_MAX)
-		return network_failure(network, forward->place, failure, "the last port of To= would be behind 65535");
+		return network_failure(network, forward->place, mistakes, "the last port of To= would be behind 65535");
 	if (forward->guest == FORWARD_TO_ADDRESS && !forward_is_inside(network, network->addresses, network->n_addresses, &forward->address))
-		return network_failure(network, forward->place, failure,
+		return network_failure(network, forward->place, mistakes,
 				      "To=%s lies in the prefix of no Address= of this network (auto may choose any), nor in a [Route] Destination=",
 				      IP_TEXT(&forward->address));
 	if (forward->guest == FORWARD_TO_ADDRESS && forward->listen.family && forward->listen.family != forward->address.family)
-		return network_failure(network, forward->place, failure, "Listen= and To= are of different families");
+		return network_failure(network, forward->place, mistakes, "Listen= and To= are of different families");
 	if (is_service(forward))
-		return network_failure(network, forward->place, failure,
+		return network_failure(network, forward->place, mistakes,
 				      "this Listen= would take DNS or DHCP of the gateways away from guests: give it one address of the host");
 	return 0;
 }
 
-static int verify_forwards(const struct network *network, struct failure *failure)
+static void verify_forwards(const struct network *network, struct mistakes *mistakes)
 {
 	size_t n_ports = 0;
-	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < network->n_forwards; i++) {
+	for (size_t i = 0; i < network->n_forwards; i++) {
 		const struct network_forward *forward = &network->forwards[i];
+		const size_t n_before = n_ports;
+		int r = verify_forward(network, forward, mistakes);
 
-		r = verify_forward(network, forward, failure);
 		n_ports += forward->ports[1] - forward->ports[0] + 1u;
 		for (size_t j = 0; r == 0 && j < i; j++)
 			if (forwards_clash(&network->forwards[j], forward))
-				return network_failure(network, forward->place, failure,
-						      "this [Forward] takes the port of the one in line %u",
-						      network->forwards[j].place.line);
-		if (r == 0 && n_ports > LIMIT_NETWORK_FORWARD_PORTS)
-			return network_failure(network, forward->place, failure, "more than %d ports are forwarded",
+				r = network_failure(network, forward->place, mistakes,
+						    "this [Forward] takes the port of the one in line %u",
+						    network->forwards[j].place.line);
+		if (n_before <= LIMIT_NETWORK_FORWARD_PORTS && n_ports > LIMIT_NETWORK_FORWARD_PORTS)
+			(void)network_failure(network, forward->place, mistakes, "more than %d ports are forwarded",
 					      LIMIT_NETWORK_FORWARD_PORTS);
 	}
-	return r;
 }
 
 /* Does a later network take what an earlier one has? Returns 1 with what and where. */
@@ -918,38 +923,33 @@ int records_clash(const struct network *earlier, const struct network *later, st
 	return tunnel_clash(earlier, later, ret_place, ret_other, what);
 }
 
-static int verify_boot(const struct network *network, struct failure *failure)
+static int verify_boot(const struct network *network, struct mistakes *mistakes)
 {
 	bool elsewhere = network->boot_servers[0].family || network->boot_servers[1].family;
 
 	if (network->boot_root && elsewhere)
-		return network_failure(network, network_find_place(network, KEY_BOOT_SERVER), failure,
+		return network_failure(network, network_find_place(network, KEY_BOOT_SERVER), mistakes,
 				      "Server= of another host and TFTPRoot= of this one exclude each other");
 	if (network->boot_root && network->host_access == HOST_ACCESS_NONE)
-		return network_failure(network, network_find_place(network, KEY_BOOT_ROOT), failure,
+		return network_failure(network, network_find_place(network, KEY_BOOT_ROOT), mistakes,
 				      "TFTPRoot= and HostAccess=none exclude each other");
 	if (!network->dhcp && (network->boot_root || network_find_place(network, KEY_BOOT_FILE).line > 0))
-		return network_failure(network, network_find_place(network, network->boot_root ? KEY_BOOT_ROOT : KEY_BOOT_FILE), failure,
+		return network_failure(network, network_find_place(network, network->boot_root ? KEY_BOOT_ROOT : KEY_BOOT_FILE), mistakes,
 				      "section [Boot] needs [DHCP] Enable=yes");
 	for (size_t i = 0; i < BOOT_CLIENT_MAX_; i++)
 		if (network->boot_files[i] && !records_boot_is_url(network->boot_files[i]) && !network->boot_root && !elsewhere)
-			return network_failure(network, network_find_place(network, KEY_BOOT_FILE), failure,
+			return network_failure(network, network_find_place(network, KEY_BOOT_FILE), mistakes,
 					      "File=%s needs TFTPRoot= or Server=", network->boot_files[i]);
 	return 0;
 }
 
-/* Do these lists fit together with the rest of the network? -EINVAL with file and line. */
-int records_verify(struct network *network, struct failure *failure)
+/* Do these lists fit together with the rest of the network? All that does not is in @mistakes, with file and line. */
+void records_verify(struct network *network, struct mistakes *mistakes)
 {
-	int r = verify_hosts(network, failure);
-
-	if (r == 0)
-		r = verify_boot(network, failure);
-	if (r == 0)
-		r = routes_verify(network, failure);
-	if (r == 0)
-		r = taps_verify(network, failure);
-	if (r == 0)
-		r = tunnel_verify(network, failure);
-	return r ? r : verify_forwards(network, failure);
+	verify_hosts(network, mistakes);
+	(void)verify_boot(network, mistakes);
+	routes_verify(network, mistakes);
+	taps_verify(network, mistakes);
+	(void)tunnel_verify(network, mistakes);
+	verify_forwards(network, mistakes);
 }

@@ -10,7 +10,7 @@
 bool records_boot_is_url(const char *file);
 const char *records_boot_client_name(enum boot_client client);
 int records_begin_section(struct network *network, const char *section, struct network_place place);
-int records_verify(struct network *network, struct failure *failure);
+void records_verify(struct network *network, struct mistakes *mistakes);
 int records_clash(const struct network *earlier, const struct network *later, struct network_place *ret_place,
 		  struct network_place *ret_other, char what[static 128]);
 

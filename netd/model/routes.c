@@ -113,7 +113,7 @@ void routes_reset_advertise(struct network *network)
 
 /* Do these fit together, and with the rest of the network? */
 
-static int verify_gateway(const struct network *network, const struct network_route *route, struct failure *failure)
+static int verify_gateway(const struct network *network, const struct network_route *route, struct mistakes *mistakes)
 {
 	const struct network_address *on_link = NULL;
 
@@ -124,23 +124,23 @@ static int verify_gateway(const struct network *network, const struct network_ro
 				ip_bits(&route->gateway)))
 			on_link = &network->addresses[i];
 	if (!on_link)
-		return network_failure(network, route->place, failure,
+		return network_failure(network, route->place, mistakes,
 				     "[Route] Gateway=%s lies in the prefix of no Address= of this network (auto may choose any)",
 				     IP_TEXT(&route->gateway));
 	if (memcmp(&on_link->ip, &route->gateway, sizeof(route->gateway)) == 0)
-		return network_failure(network, route->place, failure, "[Route] Gateway=%s is the host's own address: want that of a guest",
+		return network_failure(network, route->place, mistakes, "[Route] Gateway=%s is the host's own address: want that of a guest",
 				     IP_TEXT(&route->gateway));
 	return 0;
 }
 
-static int verify_destination(const struct network *network, const struct network_route *route, struct failure *failure)
+static int verify_destination(const struct network *network, const struct network_route *route, struct mistakes *mistakes)
 {
 	for (size_t i = 0; i < network->n_addresses; i++) {
 		const struct network_address *address = &network->addresses[i];
 
 		if (route->prefix_length >= address->prefix_length &&
 		    ip_overlaps(&address->ip, address->prefix_length, &route->destination, route->prefix_length))
-			return network_failure(network, route->place, failure,
+			return network_failure(network, route->place, mistakes,
 					     "[Route] Destination=%s/%u is a part of Address=%s/%u: guests there are reached directly",
 					     IP_TEXT(&route->destination), route->prefix_length, IP_TEXT(&address->ip),
 					     address->prefix_length);
@@ -159,44 +159,41 @@ static uint32_t metric_of(const struct network_route *route)
 	return !route->metric && ip_is_v6(&route->destination) ? METRIC_IPV6 : route->metric;
 }
 
-static int verify_route(const struct network *network, size_t i, struct failure *failure)
+static int verify_route(const struct network *network, size_t i, struct mistakes *mistakes)
 {
 	const struct network_route *route = &network->routes[i];
 	int r;
 
 	if (!route->destination.family || !route->gateway.family)
-		return network_failure(network, route->place, failure, "this [Route] has no %s=",
+		return network_failure(network, route->place, mistakes, "this [Route] has no %s=",
 				     route->destination.family ? "Gateway" : "Destination");
 	if (route->destination.family != route->gateway.family)
-		return network_failure(network, route->place, failure, "Destination= and Gateway= are of different families");
+		return network_failure(network, route->place, mistakes, "Destination= and Gateway= are of different families");
 	if (route->advertise && ip_is_v6(&route->destination))
-		return network_failure(network, route->place, failure,
+		return network_failure(network, route->place, mistakes,
 				     "Advertise=yes is for IPv4: the server of router advertisements has no such option");
 	if (route->advertise && !network->dhcp)
-		return network_failure(network, route->place, failure, "Advertise=yes needs [DHCP] Enable=yes");
+		return network_failure(network, route->place, mistakes, "Advertise=yes needs [DHCP] Enable=yes");
 	for (size_t j = 0; route->advertise && j < network->options.n; j++)
 		if (strncmp(network->options.items[j], "121,", 4) == 0)
-			return network_failure(network, route->place, failure,
+			return network_failure(network, route->place, mistakes,
 					     "Advertise=yes and SendOption=121 exclude each other: both are the same option");
-	r = verify_gateway(network, route, failure);
+	r = verify_gateway(network, route, mistakes);
 	if (r == 0)
-		r = verify_destination(network, route, failure);
+		r = verify_destination(network, route, mistakes);
 	for (size_t j = 0; r == 0 && j < i; j++)
 		if (same_destination(&network->routes[j], route) && metric_of(&network->routes[j]) == metric_of(route))
-			return network_failure(network, route->place, failure,
+			return network_failure(network, route->place, mistakes,
 					     "this [Route] is to the same prefix as the one in line %u: give it another Metric=",
 					     network->routes[j].place.line);
 	return r;
 }
 
-/* -EINVAL with file and line. */
-int routes_verify(const struct network *network, struct failure *failure)
+/* What is wrong is in @mistakes, with file and line. */
+void routes_verify(const struct network *network, struct mistakes *mistakes)
 {
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < network->n_routes; i++)
-		r = verify_route(network, i, failure);
-	return r;
+	for (size_t i = 0; i < network->n_routes; i++)
+		(void)verify_route(network, i, mistakes);
 }
 
 /* Does a prefix behind guests of @routing have addresses of @other? */

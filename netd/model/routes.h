@@ -10,7 +10,7 @@
 #include "values.h"
 
 int routes_begin(struct network *network, struct network_place place);
-int routes_verify(const struct network *network, struct failure *failure);
+void routes_verify(const struct network *network, struct mistakes *mistakes);
 bool routes_clash(const struct network *earlier, const struct network *later, struct network_place *ret_place,
 		  struct network_place *ret_other, char what[static 256]);
 bool routes_is_chosen(const struct network *network, const struct network_route *route, const struct subnet_choice *choices,

@@ -87,27 +87,32 @@ void taps_reset_multi_queue(struct network *network)
 }
 
 /* Do the sections fit together, and with their network? -EINVAL with file and line. */
-int taps_verify(const struct network *network, struct failure *failure)
+static int verify_tap(const struct network *network, size_t i, struct mistakes *mistakes)
 {
-	for (size_t i = 0; i < network->n_taps; i++) {
-		const struct network_tap *tap = &network->taps[i];
+	const struct network_tap *tap = &network->taps[i];
 
-		if (!tap->name[0])
-			return network_failure(network, tap->place, failure, "this [Tap] has no Name=");
-		if (!tap->user[0] && !tap->group[0])
-			return network_failure(network, tap->place, failure,
-					   "this [Tap] has no User= and no Group=: every user of the host could take it");
-		if (network->on_demand)
-			return network_failure(network, tap->place, failure,
-					   "[Tap] and Autostart=on-demand exclude each other: a tap that is there is a port that keeps the network up");
-		if (network_is_called(network, tap->name))
-			return network_failure(network, tap->place, failure, "[Tap] Name=%s is a name of the network itself", tap->name);
-		for (size_t j = 0; j < i; j++)
-			if (strcmp(network->taps[j].name, tap->name) == 0)
-				return network_failure(network, tap->place, failure, "this [Tap] has the Name= of the one in line %u",
-						   network->taps[j].place.line);
-	}
+	if (!tap->name[0])
+		return network_failure(network, tap->place, mistakes, "this [Tap] has no Name=");
+	if (!tap->user[0] && !tap->group[0])
+		return network_failure(network, tap->place, mistakes,
+				   "this [Tap] has no User= and no Group=: every user of the host could take it");
+	if (network->on_demand)
+		return network_failure(network, tap->place, mistakes,
+				   "[Tap] and Autostart=on-demand exclude each other: a tap that is there is a port that keeps the network up");
+	if (network_is_called(network, tap->name))
+		return network_failure(network, tap->place, mistakes, "[Tap] Name=%s is a name of the network itself", tap->name);
+	for (size_t j = 0; j < i; j++)
+		if (strcmp(network->taps[j].name, tap->name) == 0)
+			return network_failure(network, tap->place, mistakes, "this [Tap] has the Name= of the one in line %u",
+					   network->taps[j].place.line);
 	return 0;
+}
+
+/* What is wrong with sections [Tap] is in @mistakes, with file and line. */
+void taps_verify(const struct network *network, struct mistakes *mistakes)
+{
+	for (size_t i = 0; i < network->n_taps; i++)
+		(void)verify_tap(network, i, mistakes);
 }
 
 static int clash(const struct network *earlier, const struct network *later, size_t i, struct network_place *ret_place,

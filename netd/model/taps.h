@@ -7,7 +7,7 @@
 
 #include "values.h"
 
-int taps_verify(const struct network *network, struct failure *failure);
+void taps_verify(const struct network *network, struct mistakes *mistakes);
 int taps_clash(const struct network *earlier, const struct network *later, struct network_place *ret_place,
 	       struct network_place *ret_other, char what[static 128]);
 bool taps_is_known(const struct network_tap *tap);

@@ -197,48 +197,48 @@ uint32_t tunnel_overhead(bool v6)
 }
 
 /* A tunnel that leads through its own network leads nowhere. */
-static int verify_remote(const struct network *network, const struct ip *remote, struct failure *failure)
+static int verify_remote(const struct network *network, const struct ip *remote, struct mistakes *mistakes)
 {
 	const struct network_tunnel *tunnel = network->tunnel;
 	const struct network_place place = network_find_place(network, KEY_TUNNEL_REMOTE);
 
 	if (ip_is_v6(remote) != tunnel_is_v6(tunnel) || (tunnel->local.family && tunnel->local.family != remote->family))
-		return network_failure(network, place, failure, "[Tunnel] Remote=%s is of another family than the other addresses of the section",
+		return network_failure(network, place, mistakes, "[Tunnel] Remote=%s is of another family than the other addresses of the section",
 				      IP_TEXT(remote));
 	if (memcmp(remote, &tunnel->local, sizeof(*remote)) == 0)
-		return network_failure(network, place, failure, "[Tunnel] Remote=%s is Local=, too: want the addresses of the other hosts",
+		return network_failure(network, place, mistakes, "[Tunnel] Remote=%s is Local=, too: want the addresses of the other hosts",
 				      IP_TEXT(remote));
 	for (size_t i = 0; i < network->n_addresses; i++)
 		if (ip_overlaps(&network->addresses[i].ip, network->addresses[i].prefix_length, remote, ip_bits(remote)))
-			return network_failure(network, place, failure, "[Tunnel] Remote=%s lies inside of Address=%s/%u: the tunnel would lead through itself",
+			return network_failure(network, place, mistakes, "[Tunnel] Remote=%s lies inside of Address=%s/%u: the tunnel would lead through itself",
 					      IP_TEXT(remote), IP_TEXT(&network->addresses[i].ip), network->addresses[i].prefix_length);
 	return 0;
 }
 
 /* A second way to a LAN may close a loop, and the kernel has no guard against that. */
-static int verify_ways(const struct network *network, struct failure *failure)
+static int verify_ways(const struct network *network, struct mistakes *mistakes)
 {
 	const bool uplink = network_has_card(network);
 
 	if (network->mode != NETWORK_BRIDGE || (!uplink && network_find_place(network, KEY_BRIDGE).line == 0))
 		return 0;
-	return network_failure(network, network->tunnel->place, failure, "[Tunnel] and %s exclude each other with Mode=bridge: where both lead to the same LAN, frames go round for ever",
+	return network_failure(network, network->tunnel->place, mistakes, "[Tunnel] and %s exclude each other with Mode=bridge: where both lead to the same LAN, frames go round for ever",
 			      uplink ? "Uplink=" : "a Bridge= of others");
 }
 
 /* A group is heard on an interface; and who is in it, hears it there. It is the only remote then. */
-static int verify_group(struct network *network, struct failure *failure)
+static int verify_group(struct network *network, struct mistakes *mistakes)
 {
 	struct network_tunnel *tunnel = network->tunnel;
 
 	if (!tunnel->group.family && tunnel->interface[0])
-		return network_failure(network, network_find_place(network, KEY_TUNNEL_INTERFACE), failure, "[Tunnel] Interface= has no meaning without Group=");
+		return network_failure(network, network_find_place(network, KEY_TUNNEL_INTERFACE), mistakes, "[Tunnel] Interface= has no meaning without Group=");
 	if (!tunnel->group.family)
 		return 0;
 	if (tunnel->n_remotes > 0)
-		return network_failure(network, network_find_place(network, KEY_TUNNEL_GROUP), failure, "[Tunnel] Group= and Remote= exclude each other");
+		return network_failure(network, network_find_place(network, KEY_TUNNEL_GROUP), mistakes, "[Tunnel] Group= and Remote= exclude each other");
 	if (!tunnel->interface[0])
-		return network_failure(network, network_find_place(network, KEY_TUNNEL_GROUP), failure, "[Tunnel] Group= needs Interface=, where the other hosts hear it");
+		return network_failure(network, network_find_place(network, KEY_TUNNEL_GROUP), mistakes, "[Tunnel] Group= needs Interface=, where the other hosts hear it");
 	tunnel->remotes[tunnel->n_remotes++] = tunnel->group;
 	return 0;
 }
@@ -247,7 +247,7 @@ static int verify_group(struct network *network, struct failure *failure)
  * Does the section fit together, and with its network? -EINVAL with file and line. The network's MTU becomes what fits, where
  * nothing is said of it.
  */
-int tunnel_verify(struct network *network, struct failure *failure)
+int tunnel_verify(struct network *network, struct mistakes *mistakes)
 {
 	const struct network_tunnel *tunnel = network->tunnel;
 	int r;
@@ -255,23 +255,23 @@ int tunnel_verify(struct network *network, struct failure *failure)
 	if (!tunnel)
 		return 0;
 	if (!tunnel->vni)
-		return network_failure(network, tunnel->place, failure, "this [Tunnel] has no VNI=, the number that the network has on all its hosts");
-	r = verify_group(network, failure);
+		return network_failure(network, tunnel->place, mistakes, "this [Tunnel] has no VNI=, the number that the network has on all its hosts");
+	r = verify_group(network, mistakes);
 	if (r < 0)
 		return r;
 	if (tunnel->n_remotes == 0 && tunnel->mac_learning)
-		return network_failure(network, tunnel->place, failure,
+		return network_failure(network, tunnel->place, mistakes,
 				      "this [Tunnel] has no Remote= and no Group=; with MacLearning=no another program says where the others are");
-	r = verify_ways(network, failure);
+	r = verify_ways(network, mistakes);
 	for (size_t i = 0; r == 0 && i < tunnel->n_remotes; i++)
-		r = verify_remote(network, &tunnel->remotes[i], failure);
+		r = verify_remote(network, &tunnel->remotes[i], mistakes);
 	if (r < 0)
 		return r;
 	if (network->on_demand)
-		return network_failure(network, tunnel->place, failure,
+		return network_failure(network, tunnel->place, mistakes,
 				      "[Tunnel] and Autostart=on-demand exclude each other: guests of other hosts have no port here that would keep the network up");
 	if (network->port_isolated)
-		return network_failure(network, network_find_place(network, KEY_PORT_ISOLATED), failure,
+		return network_failure(network, network_find_place(network, KEY_PORT_ISOLATED), mistakes,
 				      "[Port] Isolated=yes and [Tunnel] exclude each other: guests of two hosts would reach each other by the tunnel");
 	if (network_find_place(network, KEY_MTU).line == 0)
 		network->mtu = ETHERNET_MTU - tunnel_overhead(tunnel_is_v6(tunnel));

@@ -9,7 +9,7 @@
 #include "values.h"
 
 int tunnel_begin(struct network *network, struct network_place place);
-int tunnel_verify(struct network *network, struct failure *failure);
+int tunnel_verify(struct network *network, struct mistakes *mistakes);
 int tunnel_clash(const struct network *earlier, const struct network *later, struct network_place *ret_place,
 		 struct network_place *ret_other, char what[static 128]);
 void tunnel_name(const struct network *network, char ret_name[static IFNAME_SIZE]);

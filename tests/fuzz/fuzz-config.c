@@ -101,20 +101,27 @@ struct input {
 static void end_network(struct input *input)
 {
 	struct network *network = &input->networks[input->n];
-	struct failure failure = { 0 };
+	struct mistakes mistakes;
+	size_t n_lines = 0;
 	int r;
 
 	if (input->n_parts == 0)
 		return;
-	r = config_parse(input->name, input->parts, input->n_parts, network, &failure);
+	r = config_parse_all(input->name, input->parts, input->n_parts, network, &mistakes);
 	must(r == 0 || r == -EINVAL || r == -ELOOP);
-	must((r < 0) == (failure.text[0] != '\0'));
-	must_be_printable(failure.text);
+	must(r == mistakes.error && (r < 0) == (mistakes.n > 0) && !mistakes.lines.overflow);
+	for (char *line = mistakes.buffer, *end; *line; line = end, n_lines++) {
+		end = line + strcspn(line, "\n");
+		must(!*end || end[1]);
+		if (*end)
+			*end++ = '\0';
+		must_be_printable(line);
+		must(strncmp(line, "file", 4) == 0);
+	}
+	must(n_lines == (mistakes.n <= MISTAKES_MAX ? mistakes.n : MISTAKES_MAX + 1));
 	if (r == 0) {
 		verify_network(network);
 		input->n++;
-	} else {
-		must(strncmp(failure.text, "file", 4) == 0);
 	}
 	for (size_t i = 0; i < input->n_parts; i++)
 		free((char *)input->parts[i].text);

@@ -189,7 +189,7 @@ says define 0 '^$' define $tmp/new.network
 check define_there state_is new stopped
 says define_named 0 '^$' define $tmp/new.network new
 printf '[Network]\nMode=isolatd\n' >$tmp/bad.network
-unchanged define_wrong 1 'new.network:2: Mode=isolatd: want .*, did you mean isolated\?' define $tmp/bad.network new
+unchanged define_wrong 1 'bad.network:2: Mode=isolatd: want .*, did you mean isolated\?' define $tmp/bad.network new
 unchanged define_unnamed 2 'what is the network to be called' define $tmp/out
 unchanged define_missing 3 'No such file' define $tmp/none.network
 echo '<network/>' >$tmp/xml.network

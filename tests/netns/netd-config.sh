@@ -60,6 +60,7 @@ done
 network w-section "[Network]" "Mode=nat" "[DHPC]" "Range=a"
 network w-key "[Network]" "" "Brigde=x"
 network w-value "[Network]" "MTU=12"
+network w-many "[Network]" "Brigde=x" "MTU=12" "[DHCP]" "Enable=maybe"
 network w-overlap "[Address]" "Address=10.99.1.200/16"
 network w-bridge "[Network]" "Bridge=gn-n02"
 network w-name "[Network]" "Bridge=default"
@@ -82,6 +83,15 @@ check all-up wait_for 20 all_running default "${good[@]}"
 said unknown-section w-section failed 'w-section.network:3: unknown section [DHPC], did you mean [DHCP]?'
 said unknown-key w-key failed 'w-key.network:3: unknown key Brigde= in section [Network], did you mean Bridge=?'
 said bad-value w-value failed 'w-value.network:2: MTU=12: want a number from 1280 to 65535'
+said several w-many failed 'w-many.network:2: unknown key Brigde= in section [Network], did you mean Bridge=?'
+said several-counted w-many failed '; and 2 more mistakes'
+all_of_many() { [[ $1 == *w-many.network:2:\ unknown\ key*w-many.network:3:\ MTU=12:*w-many.network:5:\ Enable=maybe:* ]]; }
+check several-json all_of_many "$(client status w-many --json | jq -r '.[0].mistakes[]')"
+check several-status all_of_many "$(client status w-many)"
+check several-log wait_for 5 in_journal 'w-many.network:5: Enable=maybe: want'
+check several-check all_of_many "$(netd --check 2>&1)"
+out=$(client reload 2>&1); equal several-reload-status 5 $?
+check several-reload all_of_many "$out"
 said overlap w-overlap failed 'w-overlap.network:2: Address=10.99.1.200/16 overlaps with Address=10.99.1.1/24 of network n01'
 said same-bridge w-bridge failed 'w-bridge.network:2: Bridge=gn-n02 is the bridge of network n02'
 said bad-bridge-name w-name failed 'w-name.network:2: Bridge=default: want the name of an interface'
@@ -111,6 +121,23 @@ forgotten() { client status "$1" --json; [ $? = 3 ]; }
 for name in w-section w-key w-dir w-dropin lo; do
 	check forgotten-$name wait_for 5 forgotten $name
 done
+
+# Defined from a file: mistakes are those of that file, and nothing changes.
+mkdir -p $root/given
+printf '[Network]\nBrigde=x\nMTU=12\n' >$root/given/given.network
+out=$(client define $root/given/given.network 2>&1); equal define-several-status 1 $?
+matches define-several-first "^$root/given/given.network:2: unknown key Brigde=" "$out"
+matches define-several-second "$root/given/given.network:3: MTU=12: want" "$out"
+matches define-several-end "guestnet: network given: the text has more than one mistake; nothing is changed$" "$out"
+equal define-several-place '' "$(grep -F "$etc" <<<"$out")"
+printf '[Network]\nMTU=12\n' >$root/given/given.network
+matches define-one "^guestnet: $root/given/given.network:2: MTU=12: want" "$(client define $root/given/given.network 2>&1)"
+matches define-input "^guestnet: standard input:2: MTU=12: want" "$(client define - given 2>&1 <$root/given/given.network)"
+printf '[Address]\nAddress=10.99.1.9/24\n' >$root/given/given.network
+matches define-clash "^guestnet: $root/given/given.network:2: Address=.* of network n01 \($etc/n01.network:2\)" "$(client define $root/given/given.network 2>&1)"
+: >$root/given/given.network
+matches define-empty "^guestnet: $root/given/given.network: a file without text" "$(client define $root/given/given.network 2>&1)"
+check define-nothing test ! -e $etc/given.network
 
 # A guest with a flow: a datagram each 2 ms from guest to internet and back, counted.
 ip link add port0 type veth peer name eth0 netns guest

@@ -119,11 +119,11 @@ check edited-way wait_for 30 reaches guest 198.51.100.1 7777
 # What a user may not say changes nothing.
 before=$(cat "$own/$alice.lab.network")
 for text in Uplink=up0 Bridge=gn-other AlternativeName=default Peer=default NATAddress=198.51.100.2 Mode=route HostAccess=all ForwardGuard=yes; do
-	defines "refused-${text%%=*}" 1 "$alice.lab.network:2: $text: .*a user's own network" $alice $alice.lab $'[Network]\n'"$text"
+	defines "refused-${text%%=*}" 1 "standard input:2: $text: .*a user's own network" $alice $alice.lab $'[Network]\n'"$text"
 done
 for text in 'Address]/Address=198.51.100.7/24' 'DNS]/Domain=example.com' 'DNS]/Forwarder=198.51.100.9' 'Boot]/TFTPRoot=/etc' 'Tap]/Name=tap0' \
 	'Forward]/Listen=tcp:22' 'Route]/Destination=0.0.0.0/0'; do
-	defines "refused-${text%%]*}" 1 "$alice.lab.network:2: ${text#*/}: .*a user's own network" $alice $alice.lab "[${text/\//$'\n'}"
+	defines "refused-${text%%]*}" 1 "standard input:2: ${text#*/}: .*a user's own network" $alice $alice.lab "[${text/\//$'\n'}"
 done
 defines refused-long 1 'longer than 4096 bytes' $alice $alice.lab "$(printf '#%4096d' 0)"
 for name in ../lab ../../lab lab/x '' a.b.network~ 12345678; do

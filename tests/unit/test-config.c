@@ -348,6 +348,71 @@ static void own_dropins(void **state _unused_)
 	}
 }
 
+/* Whoever mends a file wants to hear everything at once, and nothing that is only a consequence. */
+static void all_mistakes(void **state _unused_)
+{
+	static const struct {
+		const char *text, *want[4];
+	} cases[] = {
+		{ "[Network]\nBrigde=x\nMTU=12\n[DHCP]\nEnable=maybe\n",
+		  { "lab.network:2: unknown key Brigde= in section [Network], did you mean Bridge=?", "lab.network:3: MTU=12: want a number",
+		    "lab.network:5: Enable=maybe: want " } },
+		/* What stands in a section that nobody knows, or in none, is not judged; the next one is. */
+		{ "[DHPC]\nRange=a\nEnable=b\n[Network]\nMTU=1\n", { "lab.network:1: unknown section [DHPC]", "lab.network:5: MTU=1: want" } },
+		{ "[Network\nMode=x\n[DNS]\nEnable=x\n", { "lab.network:1: \"[Network\": a section is written", "lab.network:4: Enable=x: want" } },
+		{ "MTU=1\nMode=x\n[DNS]\nEnable=x\n", { "lab.network:1: MTU= stands before the first section", "lab.network:4: Enable=x: want" } },
+		/* A [Host] lacks its address only because that could not be read. */
+		{ "[Host]\nMACAddress=x\n[Host]\n", { "lab.network:2: MACAddress=x: want" } },
+		/* Lines that do not fit together: all of them, too. */
+		{ "[Network]\nMode=bridge\nBridge=br0\n[Address]\nAddress=10.0.0.1/24\n[DHCP]\nRange=10.0.0.5-10.0.0.6\nEnable=yes\n",
+		  { "lab.network:5: [Address] Address= has no meaning with Mode=bridge", "lab.network:8: [DHCP] Enable= has no meaning",
+		    "lab.network:7: [DHCP] Range= has no meaning" } },
+		{ "[Address]\nAddress=10.0.0.1/24\nAddress=10.0.0.2/16\n[DHCP]\nRange=10.7.0.5-10.7.0.6\n[Host]\nName=a\n[Host]\nName=b\n",
+		  { "lab.network:3: Address=10.0.0.2/16 overlaps with", "lab.network:5: Range= lies outside", "lab.network:6: this [Host] has no",
+		    "lab.network:8: this [Host] has no" } },
+		{ "[Forward]\nListen=tcp:80\n[Forward]\nTo=a:1\n[Tap]\n[Route]\nDestination=10.1.0.0/16\n",
+		  { "lab.network:6: this [Route] has no Gateway=", "lab.network:5: this [Tap] has no Name=", "lab.network:1: this [Forward] has no To=",
+		    "lab.network:3: this [Forward] has no Listen=" } },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct config_file file = { "lab.network", cases[i].text, strlen(cases[i].text) };
+		struct network network;
+		struct mistakes mistakes;
+		const char *line = mistakes.buffer;
+		size_t n = 0;
+
+		check_int(cases[i].text, config_parse_all("lab", &file, 1, &network, &mistakes), -EINVAL);
+		for (; n < ARRAY_SIZE(cases[i].want) && cases[i].want[n]; n++, line += strcspn(line, "\n"), line += *line == '\n')
+			check_prefix(cases[i].text, line, cases[i].want[n]);
+		check_string(cases[i].text, line, "");
+		check_int(cases[i].text, (int)mistakes.n, (int)n);
+	}
+}
+
+static void more_mistakes_than_lines(void **state _unused_)
+{
+	char text[1024] = "[Network]\n";
+	struct config_file file = { "lab.network", text, 0 };
+	struct network network;
+	struct mistakes mistakes;
+	struct failure failure = { "" };
+
+	for (int i = 0; i < MISTAKES_MAX; i++)
+		strcat(text, "MTU=1\n");
+	file.length = strlen(text);
+	assert_int_equal(config_parse_all("lab", &file, 1, &network, &mistakes), -EINVAL);
+	assert_null(strstr(mistakes.buffer, " more"));
+	strcat(text, "MTU=2\nMTU=3\n");
+	file.length = strlen(text);
+	assert_int_equal(config_parse_all("lab", &file, 1, &network, &mistakes), -EINVAL);
+	assert_int_equal(mistakes.n, MISTAKES_MAX + 2);
+	check_string("last", strrchr(mistakes.buffer, '\n'), "\nlab.network: and 2 more");
+	assert_int_equal(config_parse("lab", &file, 1, &network, &failure), -EINVAL);
+	check_prefix("first", failure.text, "lab.network:2: MTU=1: want");
+	assert_null(strchr(failure.text, '\n'));
+}
+
 static void names(void **state _unused_)
 {
 	static const char *const good[] = { "a", "default", "all", "a-b_c.d", "123456789012", "0" };
@@ -608,13 +673,20 @@ static void a_dropin_begins_without_a_section(void **state _unused_)
 static void odd_bytes(void **state _unused_)
 {
 	static const char zero[] = "[Network]\nMTU=15\0" "00\n";
+	static const char continued[] = "[Network]\nMTU=15\0" "00\\\nMTU=2\nMTU=3\n";
 	struct config_file file = { "lab.network", zero, sizeof(zero) - 1 };
+	struct config_file continued_file = { "lab.network", continued, sizeof(continued) - 1 };
+	struct mistakes mistakes;
 	char line[5000];
 	struct network network;
 	struct failure failure = { "" };
 
 	assert_int_equal(config_parse("lab", &file, 1, &network, &failure), -EINVAL);
 	check_string("zero", failure.text, "lab.network:2: zero byte in the line");
+	/* What continues a wrong line is not judged. */
+	assert_int_equal(config_parse_all("lab", &continued_file, 1, &network, &mistakes), -EINVAL);
+	check_prefix("continued", mistakes.buffer, "lab.network:2: zero byte in the line\nlab.network:4: MTU=3: want");
+	assert_int_equal(mistakes.n, 2);
 
 	memset(line, 'x', sizeof(line) - 1);
 	line[LIMIT_NETWORK_LINE - 1] = '\0';
@@ -808,6 +880,8 @@ int main(void)
 		cmocka_unit_test(errors),
 		cmocka_unit_test(own),
 		cmocka_unit_test(own_dropins),
+		cmocka_unit_test(all_mistakes),
+		cmocka_unit_test(more_mistakes_than_lines),
 		cmocka_unit_test(names),
 		cmocka_unit_test(an_empty_file_is_a_nat_network),
 		cmocka_unit_test(delegated),
