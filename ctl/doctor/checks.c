@@ -95,8 +95,21 @@ static void check_daemon(struct doctor *doctor)
 			   systemd_runs(), systemd_runs() ? "systemctl start guestnetd" : "guestnetd &");
 }
 
+/* Files beside those of networks, by a name that nobody reads. An older daemon does not say them. */
+static void tell_unread(struct doctor *doctor)
+{
+	_cleanup_(freep) char *warnings = NULL;
+	struct failure failure = { 0 };
+
+	if (!doctor->has_daemon || bus_get_text(doctor->reports.bus, "FileWarnings", &warnings, &failure) < 0)
+		return;
+	for (const char *line = warnings; *line; line += strcspn(line, "\n"), line += *line == '\n')
+		doctor_add(doctor, VERDICT_NOTE, "%.*s", (int)strcspn(line, "\n"), line);
+}
+
 static void check_networks(struct doctor *doctor)
 {
+	tell_unread(doctor);
 	for (size_t i = 0; i < doctor->reports.n; i++) {
 		const struct report *report = &doctor->reports.items[i];
 

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../lib/addr.h"
 #include "../../lib/fd.h"
 #include "../../lib/str.h"
 
@@ -103,11 +104,12 @@ static bool is_hidden(const struct network_files_list *list, size_t n, const cha
 	return n > 0 && bsearch(name, list->items, n, sizeof(*list->items), compare_name);
 }
 
-static void add_problem(struct network_files_list *list, const char *directory, const char *name, const char *what)
+static void add_words(char words[static sizeof(((struct file_words *)NULL)->problems)], const char *directory, const char *name,
+		      const char *what)
 {
-	size_t used = strlen(list->problems);
+	size_t used = strlen(words);
 
-	snprintf(list->problems + used, sizeof(list->problems) - used, "%s/%s: %s\n", directory, STR_ESCAPED(name), what);
+	snprintf(words + used, sizeof(((struct file_words *)NULL)->problems) - used, "%s/%s: %s\n", directory, STR_ESCAPED(name), what);
 }
 
 /* Reads one file. An empty one, and what is no regular file (a link to /dev/null), has a length of 0. */
@@ -206,6 +208,24 @@ static int add_folder(struct scan *scan, size_t directory, const char *name, siz
 	return 0;
 }
 
+/* What editors and package managers leave beside a file, what was put aside, and what is for people to read. */
+static bool is_leftover(const char *file)
+{
+	static const char *const ends[] = { "~", ".swp", ".swo", ".bak", ".old", ".orig", ".rej", ".tmp", ".disabled", ".off" };
+	static const char *const parts[] = { ".dpkg-", ".ucf-", ".rpmsave", ".rpmnew", ".rpmorig" };
+	size_t stem;
+
+	if (file[0] == '.' || file[0] == '#' || strncmp(file, "README", strlen("README")) == 0)
+		return true;
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		if (has_suffix(file, ends[i], &stem))
+			return true;
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
+		if (strstr(file, parts[i]))
+			return true;
+	return false;
+}
+
 /* One name of a directory. @n_earlier networks are those of directories before it. */
 static int scan_name(struct scan *scan, const char *path, size_t directory, const char *file, size_t n_earlier)
 {
@@ -215,10 +235,14 @@ static int scan_name(struct scan *scan, const char *path, size_t directory, cons
 
 	if (has_suffix(file, ".network.d", &stem) && is_network_name(file, stem))
 		return add_folder(scan, directory, file, stem);
-	if (!has_suffix(file, ".network", &stem))
+	if (!has_suffix(file, ".network", &stem)) {
+		if (!is_leftover(file))
+			add_words(list->words.warnings, path, file,
+				  "nobody reads this: a network's file is called NAME.network, the folder of its drop-ins NAME.network.d");
 		return 0;
+	}
 	if (!is_network_name(file, stem)) {
-		add_problem(list, path, file, "the name of a network has 1 to 12 letters, digits, '-', '_' or '.'");
+		add_words(list->words.problems, path, file, "the name of a network has 1 to 12 letters, digits, '-', '_' or '.'");
 		return 0;
 	}
 	memcpy(name, file, stem);
@@ -226,7 +250,7 @@ static int scan_name(struct scan *scan, const char *path, size_t directory, cons
 	if (is_hidden(list, n_earlier, name))
 		return 0;
 	if (list->n == NETWORKS_LIMIT) {
-		add_problem(list, path, file, "too many networks");
+		add_words(list->words.problems, path, file, "too many networks");
 		return 0;
 	}
 	snprintf(whole, sizeof(whole), "%s/%s", path, file);
@@ -309,6 +333,22 @@ static int add_dropins(const struct scan *scan, const char *const directories[],
 	return 0;
 }
 
+/* Drop-ins of no network. Those of users' own are an administrator's, who may mean the next one of that name. */
+static void find_stray_folders(struct scan *scan, const char *const directories[])
+{
+	for (size_t i = 0; i < scan->n_folders; i++) {
+		const struct folder *folder = &scan->folders[i];
+		char name[NETWORK_NAME_SIZE + sizeof(".network.d")], what[NETWORK_NAME_SIZE + 64];
+		uint32_t owner;
+
+		if (is_hidden(&scan->list, scan->list.n, folder->network) || name_find_owner(folder->network, &owner))
+			continue;
+		snprintf(name, sizeof(name), "%s.network.d", folder->network);
+		snprintf(what, sizeof(what), "nobody reads this: there is no network %s", folder->network);
+		add_words(scan->list.words.warnings, directories[folder->directory], name, what);
+	}
+}
+
 /* A file that is empty, or a link to /dev/null, says that there is no such network. */
 static void drop_masked(struct network_files_list *list)
 {
@@ -340,9 +380,10 @@ int network_files_load(const char *const directories[], size_t n_directories, st
 		if (r < 0)
 			return r;
 	}
-	drop_masked(&scan.list);
 	if (scan.n_folders > 0)
 		qsort(scan.folders, scan.n_folders, sizeof(*scan.folders), compare_folders);
+	find_stray_folders(&scan, directories);
+	drop_masked(&scan.list);
 	for (size_t i = 0; scan.n_folders > 0 && i < scan.list.n; i++) {
 		int r = scan.list.items[i].problem[0] ? 0 : add_dropins(&scan, directories, n_directories, &scan.list.items[i]);
 

@@ -23,10 +23,16 @@ struct network_files {
 	char problem[512];		/* why it cannot be read, with its path; "" when it can */
 };
 
+/* What is to be said of files that are no network's: one line each, cut when there are many. */
+struct file_words {
+	char problems[1024];		/* that were to be one's, and cannot */
+	char warnings[1024];		/* that nobody reads, and somebody may have meant to be read */
+};
+
 struct network_files_list {
 	struct network_files *items;	/* owned; sorted by name */
 	size_t n;
-	char problems[1024];		/* files that are no network's: one line each, cut when there are many */
+	struct file_words words;
 };
 
 #define NETWORK_FILES_LIST_NULL (struct network_files_list){ 0 }

@@ -263,6 +263,12 @@ static int add_signals(sd_event *event, struct manager *manager)
 	return r;
 }
 
+static void print_warnings(const struct manager *manager)
+{
+	for (const char *line = manager_file_warnings(manager); *line; line += strcspn(line, "\n"), line += *line == '\n')
+		fprintf(stderr, "warning: %.*s\n", (int)strcspn(line, "\n"), line);
+}
+
 /* --check, --plan and --teardown: once, and what it says is the result. */
 static int run_once(struct manager *manager)
 {
@@ -271,6 +277,8 @@ static int run_once(struct manager *manager)
 	int r = 0;
 
 	fputs(manager_file_problems(manager), stderr);
+	if (arg_mode == MODE_CHECK)
+		print_warnings(manager);
 	for (size_t i = 0; i < manager_count(manager); i++) {
 		struct network_report report;
 

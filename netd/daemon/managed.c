@@ -474,11 +474,10 @@ static int read_networks(const struct managed_list *list, const struct manager_o
 /*
  * Reads all files and brings the list up to date. A network whose files are wrong stays as it was in force
  * before, or is there with its problem and nothing else; one whose file is gone is no longer `declared`.
- * @ret_problems gets what belongs to no network. -ENOMEM, or what reading a directory says: then nothing
+ * @ret_words gets what belongs to no network. -ENOMEM, or what reading a directory says: then nothing
  * has changed.
  */
-int managed_list_load(struct managed_list *list, const struct manager_options *options, char *ret_problems,
-		      size_t problems_size)
+int managed_list_load(struct managed_list *list, const struct manager_options *options, struct file_words *ret_words)
 {
 	_cleanup_(reading_deinit) struct reading reading = { 0 };
 	const bool recall = has_wanted_files(options);
@@ -486,7 +485,7 @@ int managed_list_load(struct managed_list *list, const struct manager_options *o
 
 	if (r < 0)
 		return r;
-	snprintf(ret_problems, problems_size, "%s", reading.files.problems);
+	*ret_words = reading.files.words;
 	list->serial++;
 	for (size_t i = 0; i < list->n; i++)
 		list->items[i]->declared = false;

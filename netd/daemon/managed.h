@@ -134,8 +134,7 @@ bool managed_is_own(const char *name);
 void managed_own_path(const char *name, const struct manager_options *options, char *buffer, size_t size);
 size_t managed_count_own(const struct managed_list *list, const uint32_t *uid);
 int managed_read_files(const struct manager_options *options, struct network_files_list *ret_files);
-int managed_list_load(struct managed_list *list, const struct manager_options *options, char *ret_problems,
-		      size_t problems_size);
+int managed_list_load(struct managed_list *list, const struct manager_options *options, struct file_words *ret_words);
 int managed_list_verify(const struct managed_list *list, const struct manager_options *options,
 			const struct managed_staging *staging, const char *name, struct network *ret_network,
 			char **ret_mistakes, struct failure *failure);

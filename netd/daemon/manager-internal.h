@@ -75,7 +75,7 @@ struct manager {
 	sd_event *event;			/* borrowed */
 	struct manager_options options;
 	struct managed_list networks;		/* owned */
-	char file_problems[1024];		/* files that belong to no network */
+	struct file_words file_words;		/* of files that belong to no network */
 	struct services services;
 	struct uplinks uplinks;			/* owned: network cards as ports */
 	struct kernel kernel;			/* owned */

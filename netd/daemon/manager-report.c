@@ -18,7 +18,13 @@
 /* Files that belong to no network: a line each, or "". Borrowed until the next reload. */
 const char *manager_file_problems(const struct manager *manager)
 {
-	return manager->file_problems;
+	return manager->file_words.problems;
+}
+
+/* Likewise, files that nobody reads: no error, but perhaps a name that was meant otherwise. */
+const char *manager_file_warnings(const struct manager *manager)
+{
+	return manager->file_words.warnings;
 }
 
 /* How many networks there are. */

@@ -137,8 +137,7 @@ static void say_lines(int priority, const char *network, const char *lines)
  */
 int manager_reload(struct manager *manager, struct failure *failure)
 {
-	int r = managed_list_load(&manager->networks, &manager->options, manager->file_problems,
-				  sizeof(manager->file_problems));
+	int r = managed_list_load(&manager->networks, &manager->options, &manager->file_words);
 
 	if (r < 0)
 		return failure_set(failure, r, "%s/networks: %s", manager->options.config_root, strerror(-r));
@@ -158,8 +157,8 @@ int manager_reload(struct manager *manager, struct failure *failure)
 	manager_forget_rates(manager);
 	manager->remembered = UINT64_MAX;	/* which ports are kept is for the networks to say */
 	manager->settling = true;	/* what the next pass changes was asked for: it is no repair */
-	for (const char *line = manager->file_problems; *line; line += strcspn(line, "\n"), line += *line == '\n')
-		log_say(3, NULL, NULL, "%.*s", (int)strcspn(line, "\n"), line);
+	say_lines(3, NULL, manager->file_words.problems);
+	say_lines(4, NULL, manager->file_words.warnings);
 	manager->kernel.dirt = DIRT_EVERYTHING;
 	manager->taps_retry_at_us = 0;
 	manager_want_pass(manager);

@@ -70,6 +70,7 @@ int manager_teardown(struct manager *manager);
 int manager_attach_bus(struct manager *manager, struct systembus *systembus);
 
 const char *manager_file_problems(const struct manager *manager);
+const char *manager_file_warnings(const struct manager *manager);
 const char *manager_mistakes(const struct manager *manager, size_t i);
 size_t manager_count(const struct manager *manager);
 void manager_report(const struct manager *manager, size_t i, struct network_report *ret_report);

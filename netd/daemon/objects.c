@@ -865,6 +865,8 @@ static int get_manager_property(sd_bus *bus _unused_, const char *path _unused_,
 		return append_stray_taps(reply, objects);
 	if (strcmp(name, "FileProblems") == 0)
 		return sd_bus_message_append(reply, "s", manager_file_problems(objects->manager));
+	if (strcmp(name, "FileWarnings") == 0)
+		return sd_bus_message_append(reply, "s", manager_file_warnings(objects->manager));
 	if (strcmp(name, "ConfigProblems") == 0)
 		return append_config_problems(reply, objects);
 	if (strcmp(name, "Status") == 0)
@@ -887,6 +889,7 @@ static const sd_bus_vtable manager_vtable[] = {
 	SD_BUS_PROPERTY("TransientDirectory", "s", get_manager_property, 0, SD_BUS_VTABLE_PROPERTY_CONST),
 	SD_BUS_PROPERTY("Status", "s", get_manager_property, 0, 0),
 	SD_BUS_PROPERTY("FileProblems", "s", get_manager_property, 0, 0),
+	SD_BUS_PROPERTY("FileWarnings", "s", get_manager_property, 0, 0),
 	SD_BUS_PROPERTY("ConfigProblems", "as", get_manager_property, 0, 0),
 	SD_BUS_PROPERTY("StrayTaps", "as", get_manager_property, 0, 0),
 	METHOD("GetNetwork", "s", P(name), "o", P(path), method_get_network),

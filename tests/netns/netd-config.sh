@@ -139,6 +139,20 @@ matches define-clash "^guestnet: $root/given/given.network:2: Address=.* of netw
 matches define-empty "^guestnet: $root/given/given.network: a file without text" "$(client define $root/given/given.network 2>&1)"
 check define-nothing test ! -e $etc/given.network
 
+# Names that nobody reads are said, and are no error.
+equal unread-none '' "$(netd --check 2>&1 >/dev/null)"
+touch $etc/lab.netwrok $etc/n01.network~ $etc/.n01.network.swp $etc/n01.network.dpkg-old
+mkdir $etc/lb.network.d
+out=$(netd --check 2>&1); equal unread-status 0 $?
+matches unread-file "warning: $etc/lab.netwrok: nobody reads this" "$out"
+matches unread-folder "warning: $etc/lb.network.d: nobody reads this: there is no network lb" "$out"
+equal unread-both 2 "$(grep -c '^warning: ' <<<"$out")"
+check unread-reload client reload
+check unread-log wait_for 5 in_journal "lab.netwrok: nobody reads this"
+equal unread-doctor "$etc/lab.netwrok $etc/lb.network.d" \
+	"$(client doctor --json | jq -r '[.[] | .. | strings | select(test("nobody reads this")) | split(":")[0]] | sort | join(" ")')"
+rm -r $etc/lab.netwrok $etc/n01.network~ $etc/.n01.network.swp $etc/n01.network.dpkg-old $etc/lb.network.d
+
 # A guest with a flow: a datagram each 2 ms from guest to internet and back, counted.
 ip link add port0 type veth peer name eth0 netns guest
 ip link set port0 master gn-n01 up

@@ -39,7 +39,7 @@ static void no_directory_is_no_network(void **state _unused_)
 	_cleanup_(network_files_list_deinit) struct network_files_list list = load();
 
 	assert_int_equal(list.n, 0);
-	assert_string_equal(list.problems, "");
+	assert_string_equal(list.words.problems, "");
 }
 
 static void the_first_directory_counts(void **state _unused_)
@@ -51,7 +51,6 @@ static void the_first_directory_counts(void **state _unused_)
 	test_write("vendor/b.network", "vendor b\n");
 	test_write("etc/a.network", "etc\n");
 	test_write("run/c.network", "run c\n");
-	test_write("etc/readme", "x\n");
 	test_write("etc/.network", "x\n");
 	list = load();
 	assert_int_equal(list.n, 3);
@@ -73,10 +72,10 @@ static void masks(void **state _unused_)
 	test_link("/dev/null", "etc/a.network");
 	test_write("run/b.network", "");
 	test_write("etc/b.network.d/1.conf", "x\n");
-	test_write("etc/d.network.d/1.conf", "x\n");	/* of nothing */
 	list = load();
 	assert_int_equal(list.n, 0);
-	assert_string_equal(list.problems, "");
+	assert_string_equal(list.words.problems, "");
+	assert_string_equal(list.words.warnings, "");
 }
 
 static void dropins(void **state _unused_)
@@ -110,9 +109,43 @@ static void names(void **state _unused_)
 	test_write("vendor/-x.network", "x\n");
 	list = load();
 	assert_int_equal(list.n, 1);
-	check_contains("13", list.problems, "/etc/1234567890123.network: the name of a network has 1 to 12");
-	check_contains("blank", list.problems, "/etc/a b.network: ");
-	check_contains("dash", list.problems, "/vendor/-x.network: ");
+	check_contains("13", list.words.problems, "/etc/1234567890123.network: the name of a network has 1 to 12");
+	check_contains("blank", list.words.problems, "/etc/a b.network: ");
+	check_contains("dash", list.words.problems, "/vendor/-x.network: ");
+}
+
+/* No error: but who called a file so may have meant another name. What editors and package managers leave is nobody's mistake. */
+static void what_nobody_reads(void **state _unused_)
+{
+	static const char *const silent[] = {
+		"lab.network~", ".lab.network.swp", "lab.network.swp", ".hidden", "#lab.network#", "lab.network.dpkg-old", "lab.network.dpkg-dist",
+		"lab.network.rpmsave", "lab.network.rpmnew", "lab.network.ucf-dist", "lab.network.bak", "lab.network.orig", "README", "README.md",
+	};
+	_cleanup_(network_files_list_deinit) struct network_files_list list = NETWORK_FILES_LIST_NULL;
+	char path[64];
+
+	test_write("etc/lab.network", "x\n");
+	test_write("vendor/lab.network.d/x.conf", "x\n");
+	test_write("run/4201.lab.network.d/x.conf", "x\n");	/* a user's, who may make it one day */
+	for (size_t i = 0; i < ARRAY_SIZE(silent); i++) {
+		snprintf(path, sizeof(path), "etc/%s", silent[i]);
+		test_write(path, "x\n");
+	}
+	list = load();
+	assert_string_equal(list.words.warnings, "");
+	network_files_list_deinit(&list);
+
+	test_write("etc/lab.netwrok", "x\n");
+	test_write("run/lab.conf", "x\n");
+	test_write("vendor/lab", "x\n");
+	test_write("etc/lb.network.d/x.conf", "x\n");
+	list = load();
+	assert_int_equal(list.n, 1);
+	assert_string_equal(list.words.problems, "");
+	check_contains("letters", list.words.warnings, "/etc/lab.netwrok: nobody reads this: a network's file is called NAME.network");
+	check_contains("suffix", list.words.warnings, "/run/lab.conf: nobody reads this");
+	check_contains("no suffix", list.words.warnings, "/vendor/lab: nobody reads this");
+	check_contains("folder", list.words.warnings, "/etc/lb.network.d: nobody reads this: there is no network lb\n");
 }
 
 /* One of them is one network's problem. */
@@ -215,6 +248,7 @@ int main(void)
 		test(masks),
 		test(dropins),
 		test(names),
+		test(what_nobody_reads),
 		test(what_cannot_be_read),
 		test(a_large_file),
 		test(replacing),

@@ -7,7 +7,7 @@
 #include "../../netd/daemon/managed.h"
 #include "../../netd/model/ip.h"
 
-static char problems[1024];
+static struct file_words words;
 
 static void load(struct managed_list *list)
 {
@@ -18,7 +18,7 @@ static void load(struct managed_list *list)
 	snprintf(vendor, sizeof(vendor), "%s/vendor", test_root);
 	snprintf(run, sizeof(run), "%s/run", test_root);
 	snprintf(state, sizeof(state), "%s/state", test_root);
-	assert_int_equal(managed_list_load(list, &options, problems, sizeof(problems)), 0);
+	assert_int_equal(managed_list_load(list, &options, &words), 0);
 }
 
 static struct managed *get(const struct managed_list *list, const char *name)
@@ -175,7 +175,7 @@ static void two_new_ones_clash(void **state _unused_)
 	load(&list);
 	check_address(&list, "a", "10.1.0.1");
 	check_contains("b", get(&list, "b")->config_problem, "of network a (");
-	check_contains("name", problems, "thirteen-bytes.network: the name of a network");
+	check_contains("name", words.problems, "thirteen-bytes.network: the name of a network");
 }
 
 /* Users' own networks have a folder of their own, and names that nothing else has. */
