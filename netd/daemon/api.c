@@ -121,8 +121,10 @@ static int verify_change(struct peer *peer, sd_bus_message *message, enum access
 					 "network %s is uid %u's own: uid %u may not do what action " ACTION_PREFIX "%s is about, root and members of the group guestnet may",
 					 STR_ESCAPED(network), owner, peer->uid, objects_access_name(access));
 	r = own_verify(&peer->api->own, sd_bus_get_fd(peer->bus), network, act, &failure);
-	log_say(r < 0 ? 4 : 6, network, NULL, "uid %u %s do %s to network %s of its own%s%s", peer->uid, r < 0 ? "may not" : "may",
-		sd_bus_message_get_member(message), network, r < 0 ? ": " : "", failure.text);
+	/* What comes behind the number in a name that no network can have is whatever the user wants to be read. */
+	log_say(r < 0 ? 4 : 6, network_name_is_valid(network) ? network : NULL, NULL, "uid %u %s do %s to network %s of its own%s%s",
+		peer->uid, r < 0 ? "may not" : "may", sd_bus_message_get_member(message), STR_ESCAPED(network), r < 0 ? ": " : "",
+		failure.text);
 	return r < 0 ? sd_bus_error_setf(error, API_DENIED, "%s", failure.text) : 0;
 }
 

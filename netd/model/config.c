@@ -81,6 +81,21 @@ static bool is_comment(const char *begin, const char *end)
 	return begin < end && (*begin == '#' || *begin == ';');
 }
 
+/*
+ * What is no text: others look at a user's file, as guestnet cat shows it, and their terminal would do what stands there. In UTF-8
+ * C1 is two bytes.
+ */
+static bool has_control(const char *begin, const char *end)
+{
+	for (const char *p = begin; p < end; p++) {
+		const unsigned char c = (unsigned char)*p, next = p + 1 < end ? (unsigned char)p[1] : 0;
+
+		if ((c < 0x20 && c != '\t') || c == 0x7f || (c == 0xc2 && next >= 0x80 && next < 0xa0))
+			return true;
+	}
+	return false;
+}
+
 static int line_add(struct parse *parse, struct line *line, const char *begin, const char *end)
 {
 	size_t n = (size_t)(end - begin);
@@ -106,6 +121,8 @@ static int read_line(struct parse *parse, struct cursor *cursor, struct line *li
 	while (cursor_next(cursor, &begin, &end)) {
 		if (!continued)
 			parse->place.line = cursor->line;
+		if (parse->own && has_control(begin, end))
+			return parse_failure(parse, "a control character, which a user's own network cannot have");
 		if (is_comment(begin, end))
 			continue;
 		continued = end > begin && end[-1] == '\\';

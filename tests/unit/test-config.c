@@ -286,6 +286,12 @@ static void own(void **state _unused_)
 		{ "[Network]\nHostAccess=all\n", "4201.lab.network:2: HostAccess=all: of a user's own network it is one of: gateway none" },
 		{ "[Address]\nAddress=10.0.0.1/8\n", "4201.lab.network:2: Address=10.0.0.1/8: of a user's own network it is one of: auto" },
 		{ "[Address]\nAddress=fd00::1/64\n", "4201.lab.network:2: Address=fd00::1/64: of a user's own network it is one of: auto" },
+		/* what a terminal would take for its own; letters of other languages are none of it */
+		{ "# \xc3\xa9\xe2\x82\xac\t\r\n[Network]\r\n", NULL },
+		{ "[Network]\n# \033[2J\n", "4201.lab.network:2: a control character" },
+		{ "[Network]\n#\302\2332J\n", "4201.lab.network:2: a control character" },
+		{ "#\r#\n", "4201.lab.network:1: a control character" },
+		{ "\177", "4201.lab.network:1: a control character" },
 		/* taken back in the next line, too */
 		{ "[Network]\nUplink=eth0\nUplink=\n", "4201.lab.network:2: Uplink=eth0" NOT_OWN },
 		{ "[Network]\nUplink=\n", "4201.lab.network:2: Uplink=" NOT_OWN },
