@@ -60,6 +60,10 @@
 #define LIMIT_BUS_PEERS_USER	256			/* those of one user that may only look, */
 #define LIMIT_BUS_PEERS_LOOK	448			/* and of all such users: some are left for those who may change things */
 #define LIMIT_BUS_SUBSCRIBERS_USER 16			/* connections of such a user that want signals */
+#define LIMIT_BUS_MESSAGE	(128 * 1024)		/* bytes of one message of such a user's */
+#define LIMIT_BUS_UNREAD	(128 * 1024)		/* of answers that the kernel keeps for such a peer, */
+#define LIMIT_BUS_UNREAD_SIGNALS (4 * 1024 * 1024)	/* and for one that wants signals */
+#define LIMIT_BUS_FDS		256			/* fds that are left for everything else than such users */
 #define LIMIT_BUS_ANSWERS	8			/* answers that a peer has not read: then it is cut off; */
 #define LIMIT_BUS_QUEUE		1024			/* one that wants signals after so many messages */
 #define LIMIT_BUS_CALLS		256			/* calls on the system bus that wait for polkit, */

@@ -8,14 +8,17 @@
  * kernel says of the peer (root, or a member of the daemon's own group). The system bus is one more peer of this
  * kind, at the end of a socket pair (gate.c), which has asked polkit before.
  *
- * A peer that does not read what it asked for is cut off; so is one that wanted signals and does not take them.
+ * A peer that does not read what it asked for is cut off; so is one that wanted signals and does not take them, and one that
+ * may only look and sends what is larger than any call (intake.c).
  */
 #include "api.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-id128.h>
@@ -27,6 +30,7 @@
 #include "activation.h"
 #include "dryrun.h"
 #include "gate.h"
+#include "intake.h"
 #include "log.h"
 #include "news.h"
 #include "objects.h"
@@ -34,6 +38,7 @@
 struct peer {
 	struct api *api;		/* borrowed */
 	sd_bus *bus;			/* owned */
+	struct intake intake;		/* of one that may only look */
 	uid_t uid;
 	bool may_change;
 	bool subscribed;		/* wants signals */
@@ -56,6 +61,7 @@ struct api {
 	size_t n_peers;
 	sd_id128_t id;
 	int fd;				/* owned */
+	int fd_limit;			/* those who may only look get no fds from here on */
 	char path[108];
 };
 
@@ -68,6 +74,7 @@ static void lose(struct peer *peer)
 
 static void peer_free(struct peer *peer)
 {
+	intake_stop(&peer->intake);
 	sd_bus_close_unref(peer->bus);
 	free(peer);
 }
@@ -120,7 +127,7 @@ static int verify_change(struct peer *peer, sd_bus_message *message, enum access
 		return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
 					 "network %s is uid %u's own: uid %u may not do what action " ACTION_PREFIX "%s is about, root and members of the group guestnet may",
 					 STR_ESCAPED(network), owner, peer->uid, objects_access_name(access));
-	r = own_verify(&peer->api->own, sd_bus_get_fd(peer->bus), network, act, &failure);
+	r = own_verify(&peer->api->own, peer->intake.fd, network, act, &failure);
 	/* What comes behind the number in a name that no network can have is whatever the user wants to be read. */
 	log_say(r < 0 ? 4 : 6, network_name_is_valid(network) ? network : NULL, NULL, "uid %u %s do %s to network %s of its own%s%s",
 		peer->uid, r < 0 ? "may not" : "may", sd_bus_message_get_member(message), STR_ESCAPED(network), r < 0 ? ": " : "",
@@ -160,6 +167,13 @@ static int count_subscribers(const struct api *api, uid_t uid)
 	return n;
 }
 
+/* How much the kernel keeps for a peer that does not read; sd-bus asks for 8 MiB. */
+static void limit_unread(const struct peer *peer, int bytes)
+{
+	if (setsockopt(peer->intake.fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) < 0)
+		(void)setsockopt(peer->intake.fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
 static int on_subscribe(void *data, sd_bus *bus)
 {
 	struct api *api = data;
@@ -172,6 +186,8 @@ static int on_subscribe(void *data, sd_bus *bus)
 		if (!peer->may_change && !peer->subscribed && count_subscribers(api, peer->uid) >= LIMIT_BUS_SUBSCRIBERS_USER)
 			return -EUSERS;
 		(void)news_begin(api->news, api->manager);
+		if (!peer->may_change)
+			limit_unread(peer, LIMIT_BUS_UNREAD_SIGNALS);
 		peer->subscribed = true;
 	}
 	return 0;
@@ -215,11 +231,17 @@ static void on_changed(void *data)
 	(void)news_tell(api->news, api->manager, buses, n);
 }
 
+/* What it may only look at, it asks for in messages of a size that calls have. */
+static void on_refused(void *data)
+{
+	lose(data);
+}
+
 /* Takes over @fd. */
 static int add_peer(struct api *api, int fd, uid_t uid, bool may_change, bool is_bus)
 {
 	struct peer *peer = calloc(1, sizeof(*peer));
-	int r;
+	int input_fd = fd, r;
 
 	if (!peer || sd_bus_new(&peer->bus) < 0) {
 		free(peer);
@@ -229,9 +251,17 @@ static int add_peer(struct api *api, int fd, uid_t uid, bool may_change, bool is
 	peer->api = api;
 	peer->uid = uid;
 	peer->may_change = may_change;
-	r = sd_bus_set_fd(peer->bus, fd, fd);
-	if (r < 0)
+	peer->intake = INTAKE_NULL;
+	peer->intake.refused = on_refused;
+	peer->intake.data = peer;
+	r = may_change ? 0 : intake_open(&peer->intake, fd, &input_fd);
+	if (r >= 0)
+		r = sd_bus_set_fd(peer->bus, input_fd, fd);
+	if (r < 0) {
 		close(fd);	/* not the bus's yet */
+		if (input_fd != fd)
+			close(input_fd);
+	}
 	if (r >= 0)
 		r = sd_bus_set_server(peer->bus, 1, api->id);
 	if (r >= 0)
@@ -249,10 +279,14 @@ static int add_peer(struct api *api, int fd, uid_t uid, bool may_change, bool is
 		r = sd_bus_start(peer->bus);
 	if (r >= 0)
 		r = sd_bus_attach_event(peer->bus, api->event, SD_EVENT_PRIORITY_NORMAL);
+	if (r >= 0 && !may_change)
+		r = intake_start(&peer->intake, api->event, peer->bus);
 	if (r < 0) {
 		peer_free(peer);
 		return r;
 	}
+	if (!may_change)
+		limit_unread(peer, LIMIT_BUS_UNREAD);
 	peer->is_bus = is_bus;
 	api->peers[api->n_peers++] = peer;
 	return 0;
@@ -276,8 +310,8 @@ static int read_peer(int fd, uid_t *ret_uid, bool *ret_may_change)
 	return 0;
 }
 
-/* Whoever may only look cannot take the places of others. */
-static bool has_place(const struct api *api, uid_t uid, bool may_change)
+/* Whoever may only look cannot take the places of others, nor the last fds: the kernel gives the lowest that is free. */
+static bool has_place(const struct api *api, int fd, uid_t uid, bool may_change)
 {
 	size_t n_user = 0, n_look = 0;
 
@@ -286,7 +320,7 @@ static bool has_place(const struct api *api, uid_t uid, bool may_change)
 		n_user += !api->peers[i]->may_change && api->peers[i]->uid == uid;
 	}
 	return api->n_peers < LIMIT_BUS_PEERS &&
-		(may_change || (n_look < LIMIT_BUS_PEERS_LOOK && n_user < LIMIT_BUS_PEERS_USER));
+		(may_change || (fd < api->fd_limit && n_look < LIMIT_BUS_PEERS_LOOK && n_user < LIMIT_BUS_PEERS_USER));
 }
 
 static int on_connection(sd_event_source *source _unused_, int listen_fd, uint32_t events _unused_, void *data)
@@ -298,11 +332,21 @@ static int on_connection(sd_event_source *source _unused_, int listen_fd, uint32
 
 	if (fd < 0)
 		return 0;
-	if (read_peer(fd, &uid, &may_change) < 0 || !has_place(api, uid, may_change))
+	if (read_peer(fd, &uid, &may_change) < 0 || !has_place(api, fd, uid, may_change))
 		close(fd);	/* the peer sees the end of the connection */
 	else
 		(void)add_peer(api, fd, uid, may_change, false);
 	return 0;
+}
+
+/* As many fds as there can be, less some. No answer: the service manager keeps us from asking, and has given enough. */
+static int read_fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT_MAX)
+		return INT_MAX;
+	return (int)limit.rlim_cur - LIMIT_BUS_FDS;
 }
 
 /* The system bus: a peer that may do everything, since its other end asks who may. */
@@ -351,6 +395,7 @@ int api_new(sd_event *event, struct manager *manager, struct systembus *systembu
 	api->own.manager = manager;
 	api->objects = (struct objects){ .manager = manager, .event = event, .subscribe = on_subscribe, .data = api };
 	api->fd = -EBADF;
+	api->fd_limit = read_fd_limit();
 	r = sd_id128_randomize(&api->id);
 	if (r >= 0)
 		r = news_new(&api->news);

@@ -392,6 +392,77 @@ end = select.poll()
 end.register(peer, 0)		# the end of the connection, which is seen without reading
 sys.exit(0 if end.poll(90000) else "not cut off")
 PY
+# A user who may only look: what is larger than any call is not taken, however it begins; what is not comes in any pieces.
+cat >$tmp/greedy.py <<'PY'
+import os, socket, struct, sys
+os.setgroups([]); os.setresgid(4201, 4201, 4201); os.setresuid(4201, 4201, 4201)
+path, kind, size = sys.argv[1], sys.argv[2], int(sys.argv[3])
+member, interface = ("GetManagedObjects", "org.freedesktop.DBus.ObjectManager") if kind == "mute" else ("GetNetwork", "org.guestnet1.Manager")
+order = {"big": ">", "little": "<"}[sys.argv[4]]
+def call(text):
+    fields = b""
+    for code, type, value in (1, "o", "/org/guestnet1"), (2, "s", interface), (3, "s", member), (8, "g", "s"):
+        if type == "g" and kind == "mute":
+            continue
+        fields += b"\0" * (-len(fields) % 8) + bytes((code, 1, ord(type), 0))
+        fields += (bytes((len(value),)) if type == "g" else struct.pack(order + "I", len(value))) + value.encode() + b"\0"
+    body = b"" if kind == "mute" else struct.pack(order + "I", len(text)) + text + b"\0"
+    data = struct.pack(order + "BBBBIII", ord("l" if order == "<" else "B"), 1, 0, 1, len(body), 1, len(fields)) + fields
+    return data + b"\0" * (-len(data) % 8) + body
+greeting = b"\0AUTH ANONYMOUS 67\r\nBEGIN\r\n"
+if kind == "early":		# a BEGIN that counts for nothing, and what looks like a message
+    greeting = b"\0BEGIN\r\nl\1\0\1\0\0\1\0\1\0\0\0\0\0\0\0\r\nAUTH ANONYMOUS 67\r\nBEGIN\r\n"
+data = greeting + call(b"a" * size)
+peer = socket.socket(socket.AF_UNIX)
+peer.settimeout(50)
+peer.connect(path)
+if kind == "mute":		# asks until it is cut off; how much was there for it to read?
+    try:
+        peer.sendall(greeting)
+        while True:
+            peer.sendall(call(b""))
+    except socket.timeout:
+        sys.exit("held")
+    except OSError:
+        pass
+    unread = 0
+    try:
+        while part := peer.recv(1 << 20):
+            unread += len(part)
+    except OSError:
+        pass
+    print("much" if unread > size else "little" if unread > 8192 else "nothing")
+    sys.exit()
+try:
+    if kind == "bytes":
+        for byte in data:
+            peer.sendall(bytes((byte,)))
+    else:
+        peer.sendall(data[:-1])
+        if size < 1 << 17:
+            peer.sendall(data[-1:])
+    answer = b""
+    while b"NoSuchNetwork" not in answer:
+        part = peer.recv(65536)
+        if not part:
+            sys.exit("cut off")
+        answer += part
+except socket.timeout:
+    sys.exit("held")
+except OSError as error:
+    sys.exit("cut off")
+print("answered")
+PY
+greedy() { local id=$1 want=$2; shift 2; equal "greedy_$id" "$want" "$(timeout 60 python3 $tmp/greedy.py $root/run/bus.sock "$@" 2>&1)"; }
+greedy much 'cut off' whole 30000000 little
+greedy much_big_endian 'cut off' whole 30000000 big
+greedy more 'cut off' whole 131072 little
+greedy early 'cut off' early 30000000 little
+greedy early_call answered early 5 little
+greedy most answered whole 130000 little
+greedy most_big_endian answered whole 130000 big
+greedy bytes answered bytes 50 little
+greedy unread little mute 1000000 little
 timeout 100 python3 $tmp/mute.py $root/run/bus.sock GetManagedObjects org.freedesktop.DBus.ObjectManager >$tmp/mute.out 2>&1 & mute=$!
 reap $mute
 equal mute_cut_off '0 answered' "$? $(cat $tmp/mute.out)"
