@@ -129,7 +129,7 @@ defines refused-long 1 'longer than 4096 bytes' $alice $alice.lab "$(printf '#%4
 for name in ../lab ../../lab lab/x '' a.b.network~ 12345678; do
 	defines "refused-name-$name" '[1-4]' . $alice "$alice.$name" '[Network]'
 done
-defines refused-terminal 1 "$alice.lab.network:2: a control character" $alice $alice.lab $'[Network]\n# \e[2J'
+defines refused-terminal 1 "standard input:2: a control character" $alice $alice.lab $'[Network]\n# \e[2J'
 # What stands behind the number is no name, and no line of the log.
 says refused-forged '[1-4]' . $alice stop $alice.x$'\nguestnetd: forged'
 matches refused-forged-log "Stop to network $alice.x.x0aguestnetd: forged" "$(cat $root/log)"
