@@ -8,8 +8,11 @@ BIN=${BIN:-$top/build/bin}
 RESULTS=${RESULTS:-$top/build/results.tsv}
 suite=${suite:-$(basename "$0" .sh)}
 
+# The shell's own means here and in what waits: to start a process is dear on some machines, and there are ten thousand results.
 _result() {	# ID pass|fail|skip [REASON]
-	printf '%s%s.%s\t%s\t%s\n' "${SUITE_PREFIX-}" "$suite" "$1" "$2" "${3-}" | tr '\n' ' ' | sed 's/ *$/\n/' >>"$RESULTS"
+	local reason=${3-}
+	reason=${reason//$'\n'/ }
+	printf '%s%s.%s\t%s\t%s\n' "${SUITE_PREFIX-}" "$suite" "$1" "$2" "${reason%"${reason##*[! ]}"}" >>"$RESULTS"
 	printf '%-4s %s%s.%s%s\n' "$2" "${SUITE_PREFIX-}" "$suite" "$1" "${3:+: $3}"
 }
 pass() { _result "$1" pass; }
@@ -33,14 +36,28 @@ matches() {
 	if [[ $3 =~ $2 ]]; then pass "$1"; else fail "$1" "want /$2/, got '$3'"; fi
 }
 
+# rest MICROSECONDS: a pipe of which both ends are open, and nobody writes.
+_rest=$top/build/rest
+[ -p "$_rest" ] || { mkdir -p "$top/build"; mkfifo -m 666 "$_rest"; } 2>/dev/null
+rest() {
+	local seconds
+	printf -v seconds '%d.%06d' $(($1 / 1000000)) $(($1 % 1000000))
+	read -rt "$seconds" <>"$_rest"
+	:
+}
+
 # wait_for SECONDS COMMAND...: polls until the command succeeds; fails when the time is over.
-# A bound for a hung test, never a measurement.
+# A bound for a hung test, never a measurement. It rests as long as a look took, from 20 ms to a quarter of a second: what it waits
+# for needs the processor, too.
 wait_for() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + $1)) _begin _took
 	shift
-	until "$@" >/dev/null 2>&1; do
+	while :; do
+		_begin=${EPOCHREALTIME/[.,]/}
+		"$@" >/dev/null 2>&1 && return
 		[ "$SECONDS" -lt "$end" ] || return 1
-		read -rt 0.02 <> <(:) || :
+		_took=$((${EPOCHREALTIME/[.,]/} - _begin))
+		rest $((_took < 20000 ? 20000 : _took > 250000 ? 250000 : _took))
 	done
 }
 
@@ -50,15 +67,15 @@ wait_for() {
 reap() {
 	local pid end pause status=0
 	for pid; do
-		end=$((SECONDS + ${reap_s:-120})) pause=0.001
+		end=$((SECONDS + ${reap_s:-120})) pause=1000
 		while kill -0 "$pid"; do
 			if [ "$SECONDS" -ge "$end" ]; then
 				fail "hung-$(cat "/proc/$pid/comm")" "process $pid had not ended after ${reap_s:-120} s: $(tr '\0' ' ' <"/proc/$pid/cmdline")"
 				kill -KILL "$pid"
 				break
 			fi
-			read -rt $pause <> <(:)
-			pause=0.01
+			rest $pause
+			pause=10000
 		done
 		wait "$pid"
 		status=$?

@@ -445,10 +445,15 @@ static enum result run_nat(struct machine *machine, const struct nlattr *data)
 {
 	const struct nlattr *table[NFTA_NAT_MAX + 1];
 	struct packet *packet = machine->packet;
+	uint32_t family;
 	const uint8_t *address, *port;
 
 	if (!PARSE(data, table))
 		return UNSURE;
+	/* A table of both families may translate one, and then does nothing to the other (nft_nat_inet_eval). */
+	family = nl_get_u32_be(table[NFTA_NAT_FAMILY], NFPROTO_UNSPEC);
+	if (family != NFPROTO_INET && family != (packet->family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6))
+		return GO_ON;
 	if (nl_get_u32_be(table[NFTA_NAT_TYPE], UINT32_MAX) == NFT_NAT_DNAT) {
 		address = table[NFTA_NAT_REG_ADDR_MIN] ?
 			  register_at(machine, table[NFTA_NAT_REG_ADDR_MIN], packet_address_length(packet)) : NULL;

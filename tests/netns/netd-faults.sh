@@ -33,7 +33,7 @@ start_netd() {	# [PROGRAM...]: what it is run by
 	started() { [ -S $root/run/bus.sock ] || ! kill -0 $netd_pid; }
 	wait_for 20 started
 }
-running() { [ "$(state default)" = running ] && [ "$(state second)" = running ]; }
+running() { is running && is running second; }
 settled() { running && plan_is_empty; }
 services() { grep -lx dnsmasq /proc/[0-9]*/comm 2>/dev/null | wc -l; }
 bridges() { ip -o link show type bridge | wc -l; }

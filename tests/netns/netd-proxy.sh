@@ -235,7 +235,7 @@ reachable restarted
 # --- another LAN, and one where the network would take the host's own -------------------------------
 degraded() { [ "$(state lan)" = degraded ]; }
 failed() { [ "$(state lan)" = failed ]; }
-running() { [ "$(state lan)" = running ]; }
+running() { is running lan; }
 leave
 ip addr add 10.7.7.5/24 dev wlan0
 check elsewhere wait_for 20 degraded

@@ -78,7 +78,7 @@ idle() {
 	local n
 	n=$(sleeps)
 	[[ $n == S* ]] || return
-	read -rt 0.15 <> <(:)
+	rest 150000
 	[ "$n" = "$(sleeps)" ]
 }
 repairs() { client status --json | jq --arg name "$1" '.[] | select(.name == $name) | .repairs'; }

@@ -74,7 +74,7 @@ check with-address wait_for 20 refused
 check with-address-left not_in_br0
 ip addr del 192.0.2.66/24 dev eth1
 check without-address wait_for 20 in_br0
-running() { [ "$(state lan)" = running ]; }
+running() { is running lan; }
 check running-again wait_for 20 running
 check stop client stop lan
 check_restored stop-restores

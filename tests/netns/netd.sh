@@ -22,7 +22,7 @@ netd_recorded() {
 	n_started=$((n_started + 1))
 	netd_start --record=$root/records/$n_started "$@"
 }
-running() { [ "$(state "$@")" = running ]; }
+running() { is running "$@"; }
 settled() { running && plan_is_empty; }
 
 netd_recorded

@@ -49,14 +49,32 @@ network() {
 }
 netd() { "$BIN/guestnetd" "${roots[@]}" "$@"; }
 client() { "$BIN/guestnet" "$@"; }
-report() { client status "$1" --json 2>/dev/null | jq -r ".[0].$2"; }
+report() { "$BIN/guestnet" status "$1" --json 2>/dev/null | jq -r ".[0].$2"; }
 status() { report default "$1"; }
 state() { report "${1:-default}" state; }
-is() { [ "$(state)" = "$1" ]; }
-all_running() { [ -z "$(client status --json 2>/dev/null | jq -r '.[] | select(.state != "running" and .state != "stopped") | .name')" ]; }
+# What is asked again and again starts one process and no more.
+is() {	# STATE [NETWORK]
+	local text
+	text=$("$BIN/guestnet" status "${2:-default}" --json 2>/dev/null)
+	[[ $text == *"\"state\":\"$1\""* ]]
+}
+all_running() {
+	local text
+	text=$("$BIN/guestnet" status --json 2>/dev/null)
+	text=${text//\"state\":\"running\"/} text=${text//\"state\":\"stopped\"/}
+	[[ $text == \[* && $text != *'"state":'* ]]
+}
 # Another process is asked, so it notes that the table has an owner.
-plan() { netd --plan 2>&1 | grep -v '^note: table-owned'; }
-plan_is_empty() { [ -z "$(plan)" ]; }
+plan() { "$BIN/guestnetd" "${roots[@]}" --plan 2>&1 | grep -v '^note: table-owned'; }
+plan_is_empty() {
+	local text
+	text=$("$BIN/guestnetd" "${roots[@]}" --plan 2>&1)
+	while [[ $text == 'note: table-owned'* ]]; do
+		[[ $text == *$'\n'* ]] || return 0
+		text=${text#*$'\n'}
+	done
+	[ -z "$text" ]
+}
 settled() { all_running && plan_is_empty; }
 netd_start() {
 	rm -f $root/run/bus.sock
