@@ -33,6 +33,7 @@ status() { client status "$1" --json 2>/dev/null | jq -r ".[0].$2 // \"\""; }
 is() { [ "$(status "$1" state)" = "$2" ]; }
 problem() { [[ "$(status "$1" problem)" == *"$2"* ]]; }
 plan() { netd --plan 2>/dev/null | grep -v '^note: table-owned'; }
+plan_is_empty() { [ -z "$(plan)" ]; }	# what is wrong with files is no step
 all_running() {
 	local name
 	for name in "$@"; do is "$name" running || return 1; done
