@@ -20,7 +20,6 @@ prepare() {
 	cp tests/ctl/virsh.tsv "$root/guestnet/tests/ctl/"
 }
 . "$(dirname "$0")/system.bash"
-export VM_TIMEOUT=${VM_TIMEOUT:-1200}
 system_enter
 . tests/vm/virsh.bash
 
