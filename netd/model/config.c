@@ -792,6 +792,8 @@ static size_t list_claims(const struct network *networks, size_t n_networks, str
 
 		add_claim(claims, &n, i, 0, network->name, strlen(network->name));
 		add_claim(claims, &n, i, 0, network->bridge, strlen(network->bridge));
+		for (size_t j = 0; j < network->n_altnames; j++)
+			add_claim(claims, &n, i, 0, network->altnames[j], strlen(network->altnames[j]));
 		for (size_t j = 0; network_has_card(network) && j < network->n_uplinks; j++)
 			add_claim(claims, &n, i, 0, network->uplinks[j], strlen(network->uplinks[j]));
 		if (network->tunnel) {
@@ -844,7 +846,7 @@ static int find_suspects(const struct network *networks, size_t n_networks, bool
 	size_t n = n_networks * 4 + 1, widest = 0;
 
 	for (size_t i = 0; i < n_networks; i++)
-		n += networks[i].n_addresses + networks[i].n_routes + networks[i].n_uplinks;
+		n += networks[i].n_altnames + networks[i].n_addresses + networks[i].n_routes + networks[i].n_uplinks;
 	claims = calloc(n, sizeof(*claims));
 	if (!claims)
 		return -ENOMEM;

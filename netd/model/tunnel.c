@@ -226,6 +226,20 @@ static int verify_ways(const struct network *network, struct mistakes *mistakes)
 			      uplink ? "Uplink=" : "a Bridge= of others");
 }
 
+/* The device has a name of its own: not that of something else in the same file. */
+static int verify_name(const struct network *network, struct mistakes *mistakes)
+{
+	char name[IFNAME_SIZE];
+
+	tunnel_name(network, name);
+	if (network_is_called(network, name))
+		return network_failure(network, network->tunnel->place, mistakes, "the name %s of this [Tunnel] is a name of the network itself", name);
+	for (size_t i = 0; i < network->n_taps; i++)
+		if (strcmp(network->taps[i].name, name) == 0)
+			return network_failure(network, network->taps[i].place, mistakes, "[Tap] Name=%s is the name of the network's [Tunnel]", name);
+	return 0;
+}
+
 /* A group is heard on an interface; and who is in it, hears it there. It is the only remote then. */
 static int verify_group(struct network *network, struct mistakes *mistakes)
 {
@@ -262,7 +276,9 @@ int tunnel_verify(struct network *network, struct mistakes *mistakes)
 	if (tunnel->n_remotes == 0 && tunnel->mac_learning)
 		return network_failure(network, tunnel->place, mistakes,
 				      "this [Tunnel] has no Remote= and no Group=; with MacLearning=no another program says where the others are");
-	r = verify_ways(network, mistakes);
+	r = verify_name(network, mistakes);
+	if (r == 0)
+		r = verify_ways(network, mistakes);
 	for (size_t i = 0; r == 0 && i < tunnel->n_remotes; i++)
 		r = verify_remote(network, &tunnel->remotes[i], mistakes);
 	if (r < 0)
