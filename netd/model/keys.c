@@ -1013,7 +1013,7 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_TUNNEL_REMOTE] = {
 		"Tunnel", "Remote", tunnel_parse_remote, tunnel_reset_remote, true, "none", "",
 		"the address of another host, such as 192.0.2.2 or 2001:db8::2",
-		"Another host that has a part of the network, by its address outside of the network. Can be given several times, all of one family: each host names all others. What is broadcast, and what is for an Ethernet address that is not known yet, goes to each of them. More of them, or fewer, end no connection of guests. Entries for the address 00:00:00:00:00:00 in the interface's forwarding table are those of this key and no others. Without it, MacLearning=no says that another program fills the table, such as FRR with BGP EVPN; then nothing in it is touched.",
+		"Another host that has a part of the network, by its address outside of the network. Can be given several times, all of one family: each host names all others; one that is this host itself is left out, so that the list may be the same on all. What is broadcast, and what is for an Ethernet address that is not known yet, goes to each of them. More of them, or fewer, end no connection of guests. Entries for the address 00:00:00:00:00:00 in the interface's forwarding table are those of this key and no others. Without it, MacLearning=no says that another program fills the table, such as FRR with BGP EVPN; then nothing in it is touched.",
 	},
 	[KEY_TUNNEL_GROUP] = {
 		"Tunnel", "Group", tunnel_parse_group, tunnel_reset_group, false, "none", "",
@@ -1028,7 +1028,7 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_TUNNEL_LOCAL] = {
 		"Tunnel", "Local", tunnel_parse_local, tunnel_reset_local, false, "as the host's routes say", "",
 		"an address of the host",
-		"What this host sends from. The other hosts have it as their Remote=.",
+		"What this host sends from. The other hosts have it as their Remote=. While the host does not have this address, guestnet status says so.",
 	},
 	[KEY_TUNNEL_PORT] = {
 		"Tunnel", "DestinationPort", tunnel_parse_port, tunnel_reset_port, false, "4789", "", "a number from 1 to 65535",

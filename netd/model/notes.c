@@ -174,6 +174,12 @@ static void tunnel_tight(const struct plan_note *note, struct text *text, struct
 	text_add(fix, "guestnet edit %s", note->network);
 }
 
+static void tunnel_local(const struct plan_note *note, struct text *text, struct text *fix)
+{
+	text_add(text, "Local=%s of section [Tunnel] is no address of this host: other hosts are not reached from it", IP_TEXT(&note->address));
+	text_add(fix, "guestnet edit %s", note->network);
+}
+
 static const struct row {
 	enum note_weight weight;
 	void (*print)(const struct plan_note *note, struct text *text, struct text *fix);
@@ -197,6 +203,7 @@ static const struct row {
 	[PLAN_NOTE_PROXY_TAKEN] = { NOTE_FAILING, proxy_taken },
 	[PLAN_NOTE_TUNNEL_LOST] = { NOTE_DEGRADING, tunnel_lost },
 	[PLAN_NOTE_TUNNEL_TIGHT] = { NOTE_DEGRADING, tunnel_tight },
+	[PLAN_NOTE_TUNNEL_LOCAL] = { NOTE_DEGRADING, tunnel_local },
 	[PLAN_NOTE_TUNNEL_FOREIGN] = { NOTE_DEGRADING, tunnel_foreign },
 	[PLAN_NOTE_TABLE_OWNED] = { NOTE_FAILING, table_owned },
 };

@@ -181,6 +181,7 @@ static const char *const note_names[] = {
 	[PLAN_NOTE_TAP_FOREIGN] = "tap-foreign", [PLAN_NOTE_TAP_BUSY] = "tap-busy", [PLAN_NOTE_TAP_LEAVING] = "tap-leaving",
 	[PLAN_NOTE_SHAPER_FOREIGN] = "shaper-foreign", [PLAN_NOTE_PROXY_ASIDE] = "proxy-aside", [PLAN_NOTE_PROXY_TAKEN] = "proxy-taken",
 	[PLAN_NOTE_TUNNEL_FOREIGN] = "tunnel-foreign", [PLAN_NOTE_TUNNEL_LOST] = "tunnel-lost", [PLAN_NOTE_TUNNEL_TIGHT] = "tunnel-tight",
+	[PLAN_NOTE_TUNNEL_LOCAL] = "tunnel-local",
 	[PLAN_NOTE_TABLE_OWNED] = "table-owned",
 };
 static_assert(ARRAY_SIZE(note_names) == PLAN_NOTE_MAX_, "a name for each note");

@@ -7,6 +7,10 @@
  * kernel does not change of a device is had by a new one in its place. The list of remotes is ours as a whole while the
  * file has one: what is not in the file goes. While it has none, the forwarding table is another program's, and only
  * what the file had before goes, known by the mark.
+ *
+ * A remote that is this host itself, as in a list that is the same on all hosts, or where an address moves from host to host, is
+ * left out: the kernel would give the device what it sends there back (drivers/net/vxlan/vxlan_core.c:encap_bypass_if_local()), and
+ * the bridge believe that its own guests are behind the tunnel.
  */
 #include "plan-internal.h"
 
@@ -29,13 +33,21 @@ static bool is_same(const struct netstate_tunnel *want, const struct netstate_tu
 	       want->ttl == have->ttl && want->mtu == have->mtu && memcmp(&want->local, &have->local, sizeof(want->local)) == 0;
 }
 
+static bool is_own_address(const struct planner *planner, const struct ip *ip)
+{
+	for (size_t i = 0; i < planner->snapshot->n_addresses; i++)
+		if (memcmp(&planner->snapshot->addresses[i].address, ip, sizeof(*ip)) == 0)
+			return true;
+	return false;
+}
+
 /* Those that are missing; all of them on a device that is new. */
 static void add_remotes(struct planner *planner, const struct netstate_tunnel *want, bool is_new)
 {
 	for (size_t i = 0; i < planner->desired->n_remotes; i++) {
 		const struct netstate_remote *remote = &planner->desired->remotes[i];
 
-		if (strcmp(remote->link, want->name) == 0 &&
+		if (strcmp(remote->link, want->name) == 0 && !is_own_address(planner, &remote->address) &&
 		    (is_new || !netstate_find_remote(planner->snapshot, remote->link, &remote->address)))
 			planner_add_remote_step(planner, PHASE_PORTS, PLAN_REMOTE_ADD, OUTCOME_CREATE, want->network, remote);
 	}
@@ -46,7 +58,8 @@ static void remove_remotes(struct planner *planner, const struct netstate_tunnel
 	for (size_t i = 0; i < planner->snapshot->n_remotes; i++) {
 		const struct netstate_remote *remote = &planner->snapshot->remotes[i];
 
-		if (strcmp(remote->link, want->name) == 0 && !netstate_find_remote(planner->desired, remote->link, &remote->address))
+		if (strcmp(remote->link, want->name) == 0 &&
+		    (!netstate_find_remote(planner->desired, remote->link, &remote->address) || is_own_address(planner, &remote->address)))
 			planner_add_remote_step(planner, PHASE_PORTS, PLAN_REMOTE_REMOVE, OUTCOME_DELETE, want->network, remote);
 	}
 }
@@ -69,6 +82,15 @@ static void note_way(struct planner *planner, const struct netstate_tunnel *want
 	note->fitting_mtu = have->way_mtu - tunnel_overhead(want->v6);
 }
 
+/* From an address that the host does not have nothing is sent (net/ipv4/route.c:ip_route_output_key_hash_rcu()), or nothing comes back. */
+static void note_local(struct planner *planner, const struct netstate_tunnel *want)
+{
+	const struct netstate_address local = { .address = want->local, .prefix_length = (uint8_t)ip_bits(&want->local) };
+
+	if (want->local.family && !is_own_address(planner, &want->local))
+		planner_add_note(planner, PLAN_NOTE_TUNNEL_LOCAL, want->network, want->name, &local);
+}
+
 static void plan_tunnel(struct planner *planner, const struct netstate_tunnel *want)
 {
 	const struct netstate_tunnel *have = netstate_find_tunnel(planner->snapshot, want->name);
@@ -82,9 +104,13 @@ static void plan_tunnel(struct planner *planner, const struct netstate_tunnel *w
 	}
 	if (have)
 		note_way(planner, want, have);
+	note_local(planner, want);
 	/* What is bound to an interface, the kernel lets have no more than what fits there (vxlan_change_mtu()). */
 	if (have && want->under[0] && have->way_mtu && want->mtu + tunnel_overhead(want->v6) > have->way_mtu)
 		tunnel.mtu = have->way_mtu - tunnel_overhead(want->v6);
+	/* Nor more than it has while nothing leads there, when nobody knows what fits. */
+	if (have && want->under[0] && !have->way_mtu && have->mtu < want->mtu)
+		tunnel.mtu = have->mtu;
 	if (planner->memory->no_taps)
 		return;
 	if (!have || has_to_be_made_anew(want, have)) {

@@ -132,6 +132,7 @@ enum plan_note_kind {
 	PLAN_NOTE_TUNNEL_FOREIGN,	/* somebody else's interface has the name of a network's tunnel */
 	PLAN_NOTE_TUNNEL_LOST,		/* the host has no route to one of the others */
 	PLAN_NOTE_TUNNEL_TIGHT,		/* what is sent to other hosts is larger than what the way there takes */
+	PLAN_NOTE_TUNNEL_LOCAL,		/* the host does not have the address that its tunnel sends from */
 	PLAN_NOTE_TABLE_OWNED,		/* another process owns the table: nothing at all can be done */
 	PLAN_NOTE_MAX_,
 };
@@ -150,7 +151,7 @@ struct plan_note {
 	bool harmless;			/* GUEST_ROUTE_FOREIGN: it leads the same way */
 	char network[NETWORK_NAME_SIZE];
 	char link[IFNAME_SIZE];
-	struct ip address;		/* ADDRESS_FOREIGN, ROUTE_*, GUEST_ROUTE_*: the destination; PROXY_TAKEN, TUNNEL_LOST: that one */
+	struct ip address;		/* ADDRESS_FOREIGN, ROUTE_*, GUEST_ROUTE_*: the destination; PROXY_TAKEN, TUNNEL_LOST, TUNNEL_LOCAL: that one */
 	uint8_t prefix_length;
 	struct ip own;			/* ROUTE_*, PROXY_*: the network's address that it is about */
 	uint8_t own_length;

@@ -183,6 +183,34 @@ ip addr add 192.0.2.1/24 dev under0
 check lost-no-more wait_for 30 settled
 check lost-no-more-through wait_for 30 through
 
+# --- the same list on all hosts; an address that moves from host to host; one to send from --------------------
+has_remotes() { [ "$(remotes host)" = "$1" ]; }
+here Remote=$over.1 Remote=$over.2 Remote=$over.77
+netd_reload
+equal own-left-out "$over.2 $over.77 " "$(remotes host)"
+bridge fdb append 00:00:00:00:00:00 dev gv-lab dst $over.1
+check own-taken-out wait_for 30 has_remotes "$over.2 $over.77 "
+check own-nothing-to-do settled
+ip addr add $over.77/32 dev under0
+check own-come wait_for 30 has_remotes "$over.2 "
+ip addr del $over.77/32 dev under0
+check own-gone wait_for 30 has_remotes "$over.2 $over.77 "
+check own-through through
+here Remote=$over.2 Local=$over.8
+client reload >/dev/null
+homeless() { [[ $(report lab problem) == "Local=$over.8 of section [Tunnel] is no address of this host"* ]]; }
+check local-missing wait_for 30 homeless
+equal local-missing-state degraded "$(state lab)"
+if through; then fail local-missing-through 'it passes'; else pass local-missing-through; fi
+ip addr add $over.8/24 dev under0
+check local-there wait_for 30 settled
+equal local-there-no-problem '' "$(report lab problem)"
+check local-there-through wait_for 30 through
+here Remote=$over.2
+netd_reload
+ip addr del $over.8/24 dev under0
+check local-any-through wait_for 30 through
+
 # --- it stays while nobody looks after it, and is taken up again -------------------------------------------
 ifindex=$(link gv-lab .ifindex)
 netd_stop
