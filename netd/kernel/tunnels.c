@@ -276,8 +276,6 @@ static void put_tunnel(struct kernel *kernel, struct nl_batch *batch, const stru
 	const bool make = step->op == PLAN_TUNNEL_CREATE;
 	const int ifindex = make ? 0 : tunnel->ifindex;
 
-	if (make && tunnel->ifindex)
-		link_put_delete(batch, tunnel->ifindex, tag);
 	put_device(kernel, batch, tunnel, ifindex, tag);
 	put_mark(batch, tunnel, ifindex, tag);
 	put_place(batch, tunnel, ifindex, link_index(kernel, tunnel->bridge), tag);
@@ -328,16 +326,19 @@ static void carry_out(struct kernel *kernel, const struct plan *plan, struct nl_
 }
 
 /*
- * Carries out the steps among @steps that are about tunnels: those that go first, so that their numbers are free; entries last,
- * of devices that are there by then.
+ * Carries out the steps among @steps that are about tunnels: those that go first, and those that are made anew, so that
+ * their numbers are free; entries last, of devices that are there by then.
  */
 void tunnels_apply(struct kernel *kernel, const struct plan *plan, const size_t *steps, size_t n_steps, struct apply_result *results)
 {
 	_cleanup_(nl_batch_deinit) struct nl_batch devices = NL_BATCH_NULL, entries = NL_BATCH_NULL;
 
-	for (size_t i = 0; i < n_steps; i++)
-		if (plan->steps[steps[i]].op == PLAN_TUNNEL_REMOVE)
-			link_put_delete(&devices, plan->steps[steps[i]].tunnel.ifindex, (uint32_t)steps[i]);
+	for (size_t i = 0; i < n_steps; i++) {
+		const struct plan_step *step = &plan->steps[steps[i]];
+
+		if (step->op == PLAN_TUNNEL_REMOVE || (step->op == PLAN_TUNNEL_CREATE && step->tunnel.ifindex))
+			link_put_delete(&devices, step->tunnel.ifindex, (uint32_t)steps[i]);
+	}
 	for (size_t i = 0; i < n_steps; i++)
 		if (plan->steps[steps[i]].op == PLAN_TUNNEL_CREATE || plan->steps[steps[i]].op == PLAN_TUNNEL_SET)
 			put_tunnel(kernel, &devices, &plan->steps[steps[i]], (uint32_t)steps[i]);

@@ -352,6 +352,24 @@ here MacLearning=no
 netd_reload
 equal unlisted '' "$(remotes host)"
 
+# --- two networks change their numbers with each other --------------------------------------------------------
+second() { network two '[Network]' Mode=nat '[Address]' Address=10.62.0.1/24 '[Tunnel]' Remote=192.0.2.2 "$@"; }
+refusals() { grep -c 'already exists' $root/log; }
+numbers() { echo "$(link gv-lab .linkinfo.info_data.id) $(link gv-two .linkinfo.info_data.id)"; }
+here Remote=192.0.2.2
+second VNI=62
+netd_reload
+equal numbers '61 62' "$(numbers)"
+refused=$(refusals)
+here VNI=62 Remote=192.0.2.2
+second VNI=61
+netd_reload
+equal numbers-changed '62 61' "$(numbers)"
+equal numbers-at-once "$refused" "$(refusals)"
+network two
+here Remote=192.0.2.2
+netd_reload
+
 # --- it goes with its network -------------------------------------------------------------------------------
 gone() { ! ip link show gv-lab >/dev/null 2>&1; }
 client stop lab >/dev/null
