@@ -16,6 +16,7 @@
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
 #include <linux/netfilter.h>
+#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -511,26 +512,55 @@ static void check_way_out(struct doctor *doctor, const struct report *report, co
 }
 
 /* What another host sends by the tunnel. Each packet may be the first of a flow: its source port is a hash of what is in it. */
-static void check_remote(struct doctor *doctor, const struct report *report, const struct look_tunnel *tunnel, const char *remote)
+static void check_remote(struct doctor *doctor, const struct report *report, const struct look_tunnel *tunnel, const char *remote,
+			 const uint8_t *address, struct packet packet)
 {
-	struct packet packet = { .protocol = IPPROTO_UDP, .source_port = 40000, .target_port = tunnel->port };
+	const size_t length = packet_address_length(&packet);
 	struct look_route route;
 	struct stopped stopped;
 	char what[128];
 
-	packet.family = strchr(remote, ':') ? AF_INET6 : AF_INET;
-	/* Of a group it is not known who sends; where no way leads, or an interface would have to be named, none is judged. */
-	if (inet_pton(packet.family, remote, packet.source) != 1 ||
-	    (packet.family == AF_INET ? packet.source[0] >= 224 : packet.source[0] >= 0xfe) ||
-	    look_route(&doctor->look, packet.family, packet.source, NULL, 0, 0, &route) < 0 || route.error)
+	/* Where no way leads none is judged, nor what the host would send to itself. */
+	if (look_route(&doctor->look, packet.family, address, NULL, 0, 0, &route) < 0 || route.error || route.type != RTN_UNICAST)
 		return;
-	memcpy(packet.target, tunnel->family == packet.family ? tunnel->local : route.source, packet_address_length(&packet));
+	memcpy(packet.source, address, length);
+	memcpy(packet.target, tunnel->family == packet.family ? tunnel->local : route.source, length);
 	look_packet_device(&doctor->look, route.oif, &packet.iif);
 	snprintf(what, sizeof(what), "ip%s saddr %s udp dport %u ", packet.family == AF_INET ? "" : "6", remote, tunnel->port);
 	if (is_stopped(doctor, &packet, NF_INET_LOCAL_IN, what, &stopped))
 		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
 				      "network %s: what %s sends by the tunnel (UDP port %u) is dropped by %s", report->name, remote, tunnel->port,
 				      stopped.place), false, "%s", stopped.fix);
+}
+
+/*
+ * Who is in a group is not known: it is judged for a neighbour of the host's there, and more than a note is not said. What is
+ * for all hosts comes to the group, what is for a guest here comes to the host's own address.
+ */
+static void check_group(struct doctor *doctor, const struct report *report, const struct look_tunnel *tunnel, const char *group,
+			const uint8_t *address, struct packet packet)
+{
+	const size_t length = packet_address_length(&packet);
+	char what[32], from[INET6_ADDRSTRLEN];
+	struct look_route route;
+	struct stopped stopped;
+	bool to_group;
+
+	if (look_route(&doctor->look, packet.family, address, NULL, 0, tunnel->under, &route) < 0 || route.error)
+		return;
+	/* An address beside the host's; in IPv4 neither the first nor the last one. */
+	memcpy(packet.source, route.source, length);
+	packet.source[length - 1] ^= route.source[length - 1] == 1 || route.source[length - 1] == 254 ? 2 : 1;
+	inet_ntop(packet.family, packet.source, from, sizeof(from));
+	memcpy(packet.target, address, length);
+	look_packet_device(&doctor->look, route.oif, &packet.iif);
+	snprintf(what, sizeof(what), "udp dport %u ", tunnel->port);
+	to_group = is_stopped(doctor, &packet, NF_INET_LOCAL_IN, what, &stopped);
+	memcpy(packet.target, tunnel->family == packet.family ? tunnel->local : route.source, length);
+	if (to_group || is_stopped(doctor, &packet, NF_INET_LOCAL_IN, what, &stopped))
+		doctor_fix(doctor_add(doctor, VERDICT_NOTE,
+				      "network %s: what another host, such as %s, sends to %s by the tunnel (UDP port %u) is dropped by %s",
+				      report->name, from, to_group ? group : "this one", tunnel->port, stopped.place), false, "%s", stopped.fix);
 }
 
 /* Those of the other hosts that the daemon names ("VNI to ADDRESS..., by DEVICE"): of very many only the first. */
@@ -544,8 +574,17 @@ static void check_tunnel(struct doctor *doctor, const struct report *report)
 	if (!at || !device || !look_tunnel(&doctor->look, device->ifindex, &tunnel))
 		return;
 	for (at += 4; at < by; at += strcspn(at, " ,"), at += *at == ' ') {
+		struct packet packet = { .protocol = IPPROTO_UDP, .source_port = 40000, .target_port = tunnel.port };
+		uint8_t address[16];
+
 		snprintf(word, sizeof(word), "%.*s", (int)strcspn(at, " ,"), at);
-		check_remote(doctor, report, &tunnel, word);
+		packet.family = strchr(word, ':') ? AF_INET6 : AF_INET;
+		if (inet_pton(packet.family, word, address) != 1)
+			continue;
+		if (packet.family == AF_INET ? address[0] >> 4 == 0xe : address[0] == 0xff)
+			check_group(doctor, report, &tunnel, word, address, packet);
+		else
+			check_remote(doctor, report, &tunnel, word, address, packet);
 	}
 }
 

@@ -13,6 +13,7 @@
 
 #include <linux/if_arp.h>
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_tables.h>
@@ -85,6 +86,18 @@ static size_t get_value(const struct nlattr *data, const void **ret_value)
 #define PARSE(_attribute, _table) \
 	((_attribute) && nl_parse_nested(_attribute, _table, ARRAY_SIZE(_table)))
 
+/* Whom the frame was for that it came in (net/ethernet/eth.c:eth_type_trans()); of what the host itself sends nothing is said. */
+static uint8_t packet_type(const struct packet *packet)
+{
+	static const uint8_t everybody[4] = { 255, 255, 255, 255 };
+
+	if (!packet->iif.index)
+		return PACKET_HOST;
+	if (packet->family == AF_INET && memcmp(packet->target, everybody, sizeof(everybody)) == 0)
+		return PACKET_BROADCAST;
+	return (packet->family == AF_INET ? packet->target[0] >> 4 == 0xe : packet->target[0] == 0xff) ? PACKET_MULTICAST : PACKET_HOST;
+}
+
 static enum result run_meta(struct machine *machine, const struct nlattr *data)
 {
 	const struct packet *packet = machine->packet;
@@ -109,7 +122,7 @@ static enum result run_meta(struct machine *machine, const struct nlattr *data)
 	case NFT_META_PKTTYPE:
 		if (packet->frame)
 			return UNSURE;	/* as the port's device has seen it */
-		byte = 0;	/* PACKET_HOST */
+		byte = packet_type(packet);
 		return load(machine, to, &byte, sizeof(byte));
 	case NFT_META_MARK:
 	case NFT_META_SECPATH:

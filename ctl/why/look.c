@@ -275,6 +275,7 @@ static int read_tunnel(const struct nlmsghdr *message, uint32_t tag _unused_, vo
 	    !kind[IFLA_INFO_DATA] || !nl_parse_nested(kind[IFLA_INFO_DATA], values, ARRAY_SIZE(values)))
 		return 0;
 	tunnel->port = ntohs(nl_get_u16(values[IFLA_VXLAN_PORT], 0));
+	tunnel->under = (int)nl_get_u32(values[IFLA_VXLAN_LINK], 0);
 	if (nl_get(values[IFLA_VXLAN_LOCAL], tunnel->local, 4))
 		tunnel->family = AF_INET;
 	else if (nl_get(values[IFLA_VXLAN_LOCAL6], tunnel->local, 16))

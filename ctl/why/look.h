@@ -32,6 +32,7 @@ struct look_tunnel {
 	uint16_t port;
 	uint8_t family;			/* of the address it is bound to; 0: by the route */
 	uint8_t local[16];
+	int under;			/* the interface that it is bound to, where it hears a group; 0: none */
 };
 
 int look_open(struct look *ret_look, struct failure *failure);

@@ -79,6 +79,49 @@ if ip link add x0 type vxlan id 1 dstport 4789 2>/dev/null; then
 	do_printed firewalls
 	passes tunnel-port-mended pings internet 10.61.0.1
 	nft 'delete table inet strange'
+	# Over IPv6.
+	over() { network lab '[Network]' Mode=nat '[Address]' Address=10.61.0.1/24 '[Tunnel]' VNI=61 "$@"; client reload; }
+	there_by() {	# OPTION...: it has seen nobody yet
+		ip -n internet link del vx0 2>/dev/null
+		ip -n internet link add vx0 address 52:54:00:61:00:09 type vxlan id 61 dstport 4789 "$@"
+		ip -n internet addr add 10.61.0.9/24 dev vx0
+		ip -n internet link set vx0 up
+	}
+	strange() { nft "add table inet strange; add chain inet strange in { type filter hook input priority 5; }; add rule inet strange in $1"; }
+	there_by local 2001:db8:51::1 remote 2001:db8:51::2
+	over Remote=2001:db8:51::1
+	passes tunnel6-healthy pings internet 10.61.0.1
+	strange 'udp dport 4789 drop'
+	stops tunnel6 firewalls pings internet 10.61.0.1
+	matches tunnel6-says '^network lab: what 2001:db8:51::1 sends by the tunnel \(UDP port 4789\) is dropped by rule 1 of chain in in table inet strange: ' \
+		"$(evidence firewalls)"
+	equal tunnel6-printed 'nft insert rule inet strange in iifname "up0" ip6 saddr 2001:db8:51::1 udp dport 4789 accept' "$(printed firewalls)"
+	do_printed firewalls
+	passes tunnel6-mended pings internet 10.61.0.1
+	nft 'delete table inet strange'
+	# A group: what is for all hosts, and what is for this one; a neighbour stands for whoever is in it.
+	for group in 239.1.1.61 ff05::61; do
+		six=${group//[!:]/}
+		six=${six:+6}
+		there_by group "$group" dev eth0
+		over Group="$group" Interface=up0
+		passes group$six-tunnel-healthy pings internet 10.61.0.1
+		strange 'udp dport 4789 meta pkttype multicast drop'
+		there_by group "$group" dev eth0
+		stops group$six-tunnel firewalls pings internet 10.61.0.1
+		matches group$six-tunnel-says "^network lab: what another host, such as [0-9a-f.:]+[.:]3, sends to $group by the tunnel \\(UDP port 4789\\) is dropped by rule 1 of chain in in table inet strange: " \
+			"$(evidence firewalls)"
+		equal group$six-tunnel-printed 'nft insert rule inet strange in iifname "up0" udp dport 4789 accept' "$(printed firewalls)"
+		do_printed firewalls
+		passes group$six-tunnel-mended pings internet 10.61.0.1
+		nft 'delete table inet strange'
+		strange 'udp dport 4789 meta pkttype host drop'
+		stops group$six-tunnel-host firewalls pings internet 10.61.0.1
+		matches group$six-tunnel-host-says ', sends to this one by the tunnel ' "$(evidence firewalls)"
+		do_printed firewalls
+		passes group$six-tunnel-host-mended pings internet 10.61.0.1
+		nft 'delete table inet strange'
+	done
 	network lab
 	client reload
 	ip -n internet link del vx0
