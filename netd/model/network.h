@@ -29,6 +29,7 @@
 #define LIMIT_NETWORK_TAPS		256
 #define LIMIT_NETWORK_REMOTES		64	/* other hosts of a tunnel */
 #define LIMIT_NETWORK_REACH		2048	/* values of DenyOut=, AllowOut=, DenyIn=, AllowIn= together */
+#define LIMIT_NETWORK_REACH_RANGES 65536	/* elements that are made of them */
 #define LIMIT_NETWORK_FORWARD_PORTS	2048	/* of all forwards together */
 #define LIMIT_NETWORK_DOMAIN		254	/* a domain name and its end */
 #define LIMIT_NETWORK_LINE		4096	/* bytes of one line of a file, continuations included */

@@ -182,24 +182,6 @@ static bool has_denial(const struct network *network, const struct network_reach
 	return false;
 }
 
-/* Can these do what they say? All that cannot is in @mistakes, with file and line. */
-void reach_verify(const struct network *network, struct mistakes *mistakes)
-{
-	for (size_t i = 0; i < network->n_reach; i++) {
-		const struct network_reach *reach = &network->reach[i];
-		const struct network_host *host = reach_host(network, reach);
-		const char *name = reach_list_names[reach->list];
-
-		if (!is_deny(reach->list) && !has_denial(network, reach))
-			(void)network_failure(network, reach->place, mistakes, "%s= allows what is not denied: it is an exception from a %s=, and there is none",
-					      name, is_out(reach->list) ? "DenyOut" : "DenyIn");
-		else if (host && is_out(reach->list) && !host->has_mac)
-			(void)network_failure(network, reach->place, mistakes, "%s= of a [Host] needs its MACAddress=", name);
-		else if (host && !host->has_mac && !host->addresses[0].family && !host->addresses[1].family)
-			(void)network_failure(network, reach->place, mistakes, "%s= of a [Host] needs its MACAddress= or an Address=", name);
-	}
-}
-
 /* Elements */
 
 /* What of a list's line is in the set: protocols and ports from and to, of one prefix. */
@@ -211,12 +193,16 @@ struct box {
 
 struct boxes {
 	struct box *items;		/* owned */
-	size_t n, max;
-	int error;
+	size_t n, max, limit;
+	int error;			/* -ENOMEM; -E2BIG: more than @limit */
 };
 
 static void add_box(struct boxes *boxes, const struct box *box)
 {
+	if (boxes->n == boxes->limit)
+		boxes->error = -E2BIG;
+	if (boxes->error < 0)
+		return;
 	if (boxes->n == boxes->max) {
 		size_t max = boxes->max ? boxes->max * 2 : 16;
 		struct box *grown = reallocarray(boxes->items, max, sizeof(*grown));
@@ -241,14 +227,14 @@ static int compare_reach(const void *a, const void *b)
 	return left < right ? -1 : left > right;
 }
 
-/* Adds what of @box is in none of the boxes from @first to @end. */
-static void add_rest(struct boxes *boxes, size_t first, size_t end, const struct box *box)
+/* Adds what of @box is in none of @met from @first on, whose prefixes hold its own. */
+static void add_rest(struct boxes *boxes, const struct boxes *met, size_t first, const struct box *box)
 {
 	struct box middle = *box, part;
 
-	for (size_t i = first; i < end; i++) {
-		const struct box other = boxes->items[i];	/* the list grows */
-		bool apart = !ip_overlaps(&other.prefix, other.prefix_length, &box->prefix, box->prefix_length);
+	for (size_t i = first; i < met->n && boxes->error == 0; i++) {
+		const struct box other = met->items[i];
+		bool apart = false;
 
 		for (int j = 0; j < 2; j++)
 			apart |= other.from[j] > box->to[j] || other.to[j] < box->from[j];
@@ -261,11 +247,11 @@ static void add_rest(struct boxes *boxes, size_t first, size_t end, const struct
 			part = middle;
 			part.to[j] = (uint16_t)(from - 1);
 			if (from > middle.from[j])
-				add_rest(boxes, i + 1, end, &part);
+				add_rest(boxes, met, i + 1, &part);
 			part = middle;
 			part.from[j] = (uint16_t)(to + 1);
 			if (to < middle.to[j])
-				add_rest(boxes, i + 1, end, &part);
+				add_rest(boxes, met, i + 1, &part);
 			middle.from[j] = from > middle.from[j] ? from : middle.from[j];
 			middle.to[j] = to < middle.to[j] ? to : middle.to[j];
 		}
@@ -301,7 +287,8 @@ struct lines {
 static int make_boxes(const struct lines *said, enum network_reach_list list, bool v6, struct boxes *boxes)
 {
 	_cleanup_(freep) const struct network_reach **lines = calloc(said->n + 1, sizeof(*lines));
-	size_t n = 0, end;
+	struct boxes met = { .limit = SIZE_MAX };
+	size_t n = 0;
 
 	if (!lines)
 		return -ENOMEM;
@@ -315,10 +302,69 @@ static int make_boxes(const struct lines *said, enum network_reach_list list, bo
 	for (size_t i = 0; i < n && boxes->error == 0; i++) {
 		const struct box box = make_box(lines[i], v6);
 
-		end = boxes->n;
-		add_rest(boxes, 0, end, &box);
+		met.n = 0;
+		for (size_t j = 0; j < boxes->n; j++)
+			if (ip_overlaps(&boxes->items[j].prefix, boxes->items[j].prefix_length, &box.prefix, box.prefix_length))
+				add_box(&met, &boxes->items[j]);
+		boxes->error = met.error;
+		add_rest(boxes, &met, 0, &box);
 	}
+	free(met.items);
 	return boxes->error;
+}
+
+static int count_ranges(const struct lines *said, size_t *n)
+{
+	int r = 0;
+
+	for (unsigned int list = 0; r == 0 && list < REACH_LIST_MAX_; list++)
+		for (int v6 = 0; r == 0 && v6 < 2; v6++) {
+			struct boxes boxes = { .limit = LIMIT_NETWORK_REACH_RANGES - *n };
+
+			r = make_boxes(said, list, v6, &boxes);
+			*n += boxes.n;
+			free(boxes.items);
+		}
+	return r;
+}
+
+/* Few lines can be many elements. */
+static bool is_too_much(const struct network *network)
+{
+	struct lines lines = { network->reach, network->n_reach, 0 };
+	size_t n = 0;
+	int r = count_ranges(&lines, &n);
+
+	for (size_t i = 0, end; r == 0 && i < network->n_reach; i = end) {
+		for (end = i + 1; end < network->n_reach && network->reach[end].host == network->reach[i].host; end++)
+			;
+		lines = (struct lines){ network->reach + i, end - i, network->reach[i].host };
+		if (lines.host)
+			r = count_ranges(&lines, &n);
+	}
+	return r == -E2BIG;
+}
+
+/* Can these do what they say? All that cannot is in @mistakes, with file and line. */
+void reach_verify(const struct network *network, struct mistakes *mistakes)
+{
+	for (size_t i = 0; i < network->n_reach; i++) {
+		const struct network_reach *reach = &network->reach[i];
+		const struct network_host *host = reach_host(network, reach);
+		const char *name = reach_list_names[reach->list];
+
+		if (!is_deny(reach->list) && !has_denial(network, reach))
+			(void)network_failure(network, reach->place, mistakes, "%s= allows what is not denied: it is an exception from a %s=, and there is none",
+					      name, is_out(reach->list) ? "DenyOut" : "DenyIn");
+		else if (host && is_out(reach->list) && !host->has_mac)
+			(void)network_failure(network, reach->place, mistakes, "%s= of a [Host] needs its MACAddress=", name);
+		else if (host && !host->has_mac && !host->addresses[0].family && !host->addresses[1].family)
+			(void)network_failure(network, reach->place, mistakes, "%s= of a [Host] needs its MACAddress= or an Address=", name);
+	}
+	if (network->n_reach > 0 && is_too_much(network))
+		(void)network_failure(network, network->reach[network->n_reach - 1].place, mistakes,
+				      "DenyOut= and so on are more than %d ranges by now: each prefix is cut by all protocols and ports that the same list has of wider ones",
+				      LIMIT_NETWORK_REACH_RANGES);
 }
 
 static const uint8_t all_sets[REACH_LIST_MAX_] = {
@@ -357,7 +403,7 @@ struct who {
 static int add_list(const struct network *network, const struct lines *lines, enum network_reach_list list, bool v6,
 		    const struct who *who, struct netstate *state)
 {
-	struct boxes boxes = { 0 };
+	struct boxes boxes = { .limit = LIMIT_NETWORK_REACH_RANGES };
 	int r = make_boxes(lines, list, v6, &boxes);
 
 	for (size_t i = 0; r == 0 && i < boxes.n; i++) {
@@ -387,16 +433,41 @@ static void find_ways(const struct lines *lines, bool *ret_out, bool *ret_in)
 		*(is_out(lines->items[i].list) ? ret_out : ret_in) = true;
 }
 
+/*
+ * The elements of one address are one guest's, or they would have something in common. Of two [Host]s an address can seem to be,
+ * while a lease says something else than the file. In IPv4, as long as that lasts, it is the guest's that has the lease: the server
+ * gives it to nobody else. In IPv6 a lease may have another guest's Ethernet address in its DUID, where both are copies of one
+ * image: there it is the guest's whose [Host] has the address.
+ */
+static bool is_anothers(const struct network *network, const struct network_host *host, const struct leases *leases, const struct ip *ip)
+{
+	const bool v6 = ip_is_v6(ip);
+
+	for (size_t i = 0; v6 && !host->addresses[1].family && i < network->n_hosts; i++)
+		if (memcmp(&network->hosts[i].addresses[1], ip, sizeof(*ip)) == 0)
+			return true;
+	for (size_t i = 0; !v6 && host->addresses[0].family && leases && i < leases->n; i++)
+		for (size_t j = 0; memcmp(&leases->items[i].address, ip, sizeof(*ip)) == 0 && j < network->n_hosts; j++) {
+			const struct network_host *other = &network->hosts[j];
+
+			if (other != host && other->has_mac && !other->addresses[0].family &&
+			    memcmp(&other->mac, &leases->items[i].mac, sizeof(other->mac)) == 0)
+				return true;
+		}
+	return false;
+}
+
 /* The address of a guest that is reached; false: it is not known (yet). */
 static bool find_address(const struct network *network, const struct network_host *host, const struct leases *leases, bool v6,
 			 struct ip *ret_ip)
 {
 	const struct network_forward forward = { .guest = FORWARD_TO_MAC, .mac = host->mac };
 
-	if (host->has_mac)
-		return forward_find_guest(network, &forward, leases, v6, ret_ip);
-	*ret_ip = host->addresses[v6];
-	return ret_ip->family;
+	if (!host->has_mac)
+		*ret_ip = host->addresses[v6];
+	else if (!forward_find_guest(network, &forward, leases, v6, ret_ip))
+		return false;
+	return ret_ip->family && !is_anothers(network, host, leases, ret_ip);
 }
 
 static int add_guest(const struct network *network, const struct lines *lines, enum netstate_set set, bool v6, const struct who *who,

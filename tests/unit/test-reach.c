@@ -210,6 +210,59 @@ static void guests_follow_leases(void **state _unused_)
 	world_deinit(&world);
 }
 
+/* Two guests that seem to have one address: the kernel would refuse what is said of both. */
+static void an_address_is_one_guests(void **state _unused_)
+{
+	struct lease items[] = {
+		{ .mac = { { 2, 0, 0, 0, 0, 1 } }, .address = ip_v4(0x0a000007) },
+		{ .client_id = "00:03:00:01:02:00:00:00:00:01", .address = { .family = AF_INET6, .bytes_be = { 0xfd, [15] = 7 } } },
+	};
+	const struct leases leases = { items, ARRAY_SIZE(items) };
+	struct desired_options options = test_options;
+	static const char text[] = "[Address]\nAddress=10.0.0.1/24\nAddress=fd00::1/64\n[Host]\nMACAddress=02:00:00:00:00:01\nDenyIn=any\n"
+				   "[Host]\nMACAddress=02:00:00:00:00:02\nAddress=10.0.0.7\nAddress=fd00::7\nDenyIn=tcp:22\n";
+	_cleanup_(freep) char *printed = NULL;
+	struct world world = { .n = 0 };
+	struct netstate desired;
+
+	world_add(&world, "a", text);
+	world_build(&world, NULL);
+	options.leases = test_leases;
+	options.leases_data = &leases;
+	assert_int_equal(desired_build(world.pointers, 1, world.choices, world.n_choices, &options, &desired), 0);
+	check_disjoint(&desired, text);
+	assert_int_equal(netstate_print(&desired, &printed), 0);
+	check_contains("the lease", printed, "element in-guest-deny4 gn-a 10.0.0.7 0.0.0.0 0-255 0-65535 net=a\n");
+	check_contains("the section", printed, "element in-guest-deny6 gn-a fd00::7 :: 6-6 22-22 net=a\n");
+	netstate_deinit(&desired);
+	/* It is given back. */
+	assert_true(reach_hash(&world.networks[0], NULL) != reach_hash(&world.networks[0], &leases));
+	world_deinit(&world);
+}
+
+/* Each of these prefixes has a range of its own between any two of these ports. */
+static void few_lines_are_many_ranges(void **state _unused_)
+{
+	static const unsigned int n_bad = 256;
+	char *buffer = malloc(65536);
+	struct text text;
+
+	assert_non_null(buffer);
+	for (unsigned int n = n_bad - 64; n <= n_bad; n += 64) {
+		_cleanup_(network_deinit) struct network network = NETWORK_NULL;
+		struct failure failure = { "" };
+
+		text_init(&text, buffer, 65536);
+		text_add(&text, "[Network]\n");
+		for (unsigned int i = 1; i <= n; i++)
+			text_add(&text, "DenyOut=tcp:%u\nDenyOut=192.0.2.%u\n", 2 * i, i % 256);
+		assert_false(text.overflow);
+		assert_int_equal(test_parse_network("a", buffer, &network, &failure), n == n_bad ? -EINVAL : 0);
+		check_prefix("too many", failure.text, n == n_bad ? "a.network:513: DenyOut= and so on are more than 65536 ranges by now" : "");
+	}
+	free(buffer);
+}
+
 static void values_are_printed_as_written(void **state _unused_)
 {
 	static const char *const values[] = { "any", "10.0.0.0/8", "192.0.2.7", "tcp", "udp:53", "10.0.0.5 tcp:443", "fd00::/8 udp:5000-5009",
@@ -235,6 +288,8 @@ int main(void)
 		cmocka_unit_test(elements_say_what_lines_say),
 		cmocka_unit_test(what_is_no_prefix_is_a_stranger),
 		cmocka_unit_test(guests_follow_leases),
+		cmocka_unit_test(an_address_is_one_guests),
+		cmocka_unit_test(few_lines_are_many_ranges),
 		cmocka_unit_test(values_are_printed_as_written),
 	};
 
