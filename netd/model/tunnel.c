@@ -15,6 +15,7 @@
 #include "tunnel.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -226,6 +227,21 @@ static int verify_ways(const struct network *network, struct mistakes *mistakes)
 			      uplink ? "Uplink=" : "a Bridge= of others");
 }
 
+/* A forward to a guest takes what arrives for the tunnel from other hosts, before that is seen. NULL: none does. */
+static const struct network_forward *find_forward(const struct network_tunnel *tunnel, const struct network *network)
+{
+	for (size_t i = 0; i < network->n_forwards; i++) {
+		const struct network_forward *forward = &network->forwards[i];
+
+		if (forward->protocol != IPPROTO_UDP || forward->ports[0] > tunnel->port || forward->ports[1] < tunnel->port ||
+		    (forward->guest == FORWARD_TO_ADDRESS && ip_is_v6(&forward->address) != tunnel_is_v6(tunnel)))
+			continue;
+		if (!forward->listen.family || memcmp(&forward->listen, &tunnel->local, sizeof(forward->listen)) == 0)
+			return forward;
+	}
+	return NULL;
+}
+
 /* The device has a name of its own: not that of something else in the same file. */
 static int verify_name(const struct network *network, struct mistakes *mistakes)
 {
@@ -264,6 +280,7 @@ static int verify_group(struct network *network, struct mistakes *mistakes)
 int tunnel_verify(struct network *network, struct mistakes *mistakes)
 {
 	const struct network_tunnel *tunnel = network->tunnel;
+	const struct network_forward *forward;
 	int r;
 
 	if (!tunnel)
@@ -276,6 +293,11 @@ int tunnel_verify(struct network *network, struct mistakes *mistakes)
 	if (tunnel->n_remotes == 0 && tunnel->mac_learning)
 		return network_failure(network, tunnel->place, mistakes,
 				      "this [Tunnel] has no Remote= and no Group=; with MacLearning=no another program says where the others are");
+	forward = find_forward(tunnel, network);
+	if (forward)
+		return network_failure(network, forward->place, mistakes,
+				      "this [Forward] takes UDP port %u, where the [Tunnel] of the network hears other hosts: give it one address of the host, or the tunnel another DestinationPort=",
+				      tunnel->port);
 	r = verify_name(network, mistakes);
 	if (r == 0)
 		r = verify_ways(network, mistakes);
@@ -309,12 +331,20 @@ int tunnel_clash(const struct network *earlier, const struct network *later, str
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(pair); i++) {
 		const struct network *other = pair[1 - i];
+		const struct network_forward *forward = pair[i]->tunnel ? find_forward(pair[i]->tunnel, other) : NULL;
 		const struct network_place place = pair[i]->tunnel ? pair[i]->tunnel->place : (struct network_place){ 0 };
 		struct network_place theirs = network_find_place(other, KEY_BRIDGE);
 		bool taken;
 
 		if (!pair[i]->tunnel)
 			continue;
+		if (forward) {
+			snprintf(what, 128, i == 1 ? "UDP port %u of this [Tunnel] is forwarded by the [Forward]" :
+				 "UDP port %u of this [Forward] is that of the [Tunnel]", pair[i]->tunnel->port);
+			*ret_place = i == 1 ? place : forward->place;
+			*ret_other = i == 1 ? forward->place : place;
+			return 1;
+		}
 		tunnel_name(pair[i], name);
 		taken = network_is_called(other, name);
 		for (size_t j = 0; j < other->n_taps && !taken; j++) {
