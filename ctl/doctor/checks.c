@@ -96,21 +96,22 @@ static void check_daemon(struct doctor *doctor)
 			   systemd_runs(), systemd_runs() ? "systemctl start guestnetd" : "guestnetd &");
 }
 
-/* Files beside those of networks, by a name that nobody reads. An older daemon does not say them. */
-static void tell_unread(struct doctor *doctor)
+/* Files beside those of networks, a line each in a property of the manager's. An older daemon may not have it. */
+static void tell_files(struct doctor *doctor, const char *property, enum verdict verdict)
 {
-	_cleanup_(freep) char *warnings = NULL;
+	_cleanup_(freep) char *lines = NULL;
 	struct failure failure = { 0 };
 
-	if (!doctor->has_daemon || bus_get_text(doctor->reports.bus, "FileWarnings", &warnings, &failure) < 0)
+	if (bus_get_text(doctor->reports.bus, property, &lines, &failure) < 0)
 		return;
-	for (const char *line = warnings; *line; line += strcspn(line, "\n"), line += *line == '\n')
-		doctor_add(doctor, VERDICT_NOTE, "%.*s", (int)strcspn(line, "\n"), line);
+	for (const char *line = lines; *line; line += strcspn(line, "\n"), line += *line == '\n')
+		doctor_add(doctor, verdict, "%.*s", (int)strcspn(line, "\n"), line);
 }
 
 static void check_networks(struct doctor *doctor)
 {
-	tell_unread(doctor);
+	tell_files(doctor, "FileProblems", VERDICT_PROBLEM);
+	tell_files(doctor, "FileWarnings", VERDICT_NOTE);	/* names that nobody reads */
 	for (size_t i = 0; i < doctor->reports.n; i++) {
 		const struct report *report = &doctor->reports.items[i];
 
@@ -778,6 +779,7 @@ static void check_vhost(struct doctor *doctor)
 
 const struct check checks[] = {
 	{ "daemon", "guestnetd answers",
+	  "guestnetd does not answer at unix:path=/run/guestnet/bus.sock: No such file or directory\n"
 	  "guestnetd does not answer at unix:path=/run/guestnet/bus.sock: Connection refused\n"
 	  "error: failed to get network 'default'\n",
 	  "The networks are made and kept by the service guestnetd. Without it those that are there go on, and nothing is repaired.",
@@ -821,7 +823,8 @@ const struct check checks[] = {
 	  "failed to get mtu of bridge `br0': No such device\n"
 	  "failed to get mtu of bridge `virbr0': No such device\n"
 	  "Unable to add bridge br0 port vnet0: No such device\n"
-	  "failed to add interface `tap0' to bridge `eth0': Operation not supported\n",
+	  "failed to add interface `tap0' to bridge `eth0': Operation not supported\n"
+	  "failed to add interface to `eth0': eth0 is not a bridge (a network card)\n",
 	  "`guestnet policy why BRIDGE` says which rule decides for you; `guestnet policy list` which bridges you may use. A rule "
 	  "for a bridge that is not there does no harm; one for a device that is no bridge cannot work.",
 	  check_policy },

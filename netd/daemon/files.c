@@ -6,7 +6,7 @@
  * As systemd does it (systemd.unit(5)): directories are given in order of precedence; NAME.network in an
  * earlier one hides that in a later one; a link to /dev/null or an empty file hides it altogether;
  * NAME.network.d/[*].conf of all directories add to it in the order of their file names, where again one of
- * an earlier directory hides its namesake.
+ * an earlier directory hides its namesake. Hidden files are nobody's: editors lock with a dangling link .#NAME.
  */
 #include "files.h"
 
@@ -242,7 +242,8 @@ static int scan_name(struct scan *scan, const char *path, size_t directory, cons
 		return 0;
 	}
 	if (!is_network_name(file, stem)) {
-		add_words(list->words.problems, path, file, "the name of a network has 1 to 12 letters, digits, '-', '_' or '.'");
+		if (file[0] != '.')
+			add_words(list->words.problems, path, file, "the name of a network has 1 to 12 letters, digits, '-', '_' or '.', and begins with a letter or digit");
 		return 0;
 	}
 	memcpy(name, file, stem);
@@ -284,7 +285,19 @@ static int compare_dropins(const void *a, const void *b)
 	return strcmp(((const struct dropin *)a)->name, ((const struct dropin *)b)->name);
 }
 
-static int add_dropins(const struct scan *scan, const char *const directories[], size_t n_directories, struct network_files *files)
+/* Is this name of a folder that of a drop-in? What nobody reads, and was perhaps meant to be read, is said. */
+static bool is_dropin(struct scan *scan, const char *folder, const char *file)
+{
+	size_t stem;
+
+	if (file[0] != '.' && has_suffix(file, ".conf", &stem))
+		return true;
+	if (!is_leftover(file))
+		add_words(scan->list.words.warnings, folder, file, "nobody reads this: the name of a drop-in ends in .conf");
+	return false;
+}
+
+static int add_dropins(struct scan *scan, const char *const directories[], size_t n_directories, struct network_files *files)
 {
 	_cleanup_(freep) struct dropin *dropins = calloc(PARTS_LIMIT, sizeof(*dropins));
 	size_t n = 0;
@@ -303,9 +316,9 @@ static int add_dropins(const struct scan *scan, const char *const directories[],
 		if (!dir && errno != ENOENT && errno != ENOTDIR)
 			set_problem(files, path, strerror(errno));
 		while (dir && (entry = readdir(dir))) {
-			size_t stem, j = 0;
+			size_t j = 0;
 
-			if (!has_suffix(entry->d_name, ".conf", &stem))
+			if (!is_dropin(scan, path, entry->d_name))
 				continue;
 			while (j < n && strcmp(dropins[j].name, entry->d_name) != 0)
 				j++;

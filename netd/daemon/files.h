@@ -36,7 +36,6 @@ struct network_files_list {
 };
 
 #define NETWORK_FILES_LIST_NULL (struct network_files_list){ 0 }
-#define FILES_DIRECTORIES_MAX 5
 
 void network_files_list_deinit(struct network_files_list *list);
 int network_files_load(const char *const directories[], size_t n_directories, struct network_files_list *ret_list);

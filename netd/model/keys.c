@@ -692,7 +692,7 @@ const struct key keys[KEY_MAX_] = {
 	},
 	[KEY_FORWARD_GUARD] = {
 		"Network", "ForwardGuard", parse_forward_guard, reset_forward_guard, false, "no", "", BOOLEAN,
-		"Whether the host is kept from routing between its other interfaces. A network of mode nat needs forwarding, which the kernel has for the whole host only. With yes, and where the host did not forward before the first network needed it (since it was booted, for IPv4 and IPv6 each), packets that neither come from nor go to a network of guestnet are dropped, as long as a network with ForwardGuard=yes is up. Leave it at no on a host whose other programs route, too: containers of docker or podman, networks of libvirt, a VPN gateway. They find forwarding on already, and would be cut off.",
+		"Whether the host is kept from routing between its other interfaces. A network of mode nat, route or open needs forwarding, which the kernel has for the whole host only. With yes, and where the host did not forward before the first network needed it (since it was booted, for IPv4 and IPv6 each), packets that neither come from nor go to a network of guestnet are dropped, as long as a network with ForwardGuard=yes is up. Leave it at no on a host whose other programs route, too: containers of docker or podman, networks of libvirt, a VPN gateway. They find forwarding on already, and would be cut off.",
 		.only = OURS,
 	},
 	[KEY_UPLINK] = {

@@ -175,6 +175,7 @@ broken broken-key 'new.network:2: unknown key Moed=' new $'[Network]\nMoed=nat\n
 broken broken-clash 'new.network:[0-9]+:.*lab' new $'[Network]\nMode=nat\n[Address]\nAddress=10.91.0.9/24\n'
 broken broken-clash-first 'network lab would be wrong|aaa.network:[0-9]+' aaa $'[Network]\nMode=nat\n[Address]\nAddress=10.91.0.9/24\n'
 broken broken-name 'the name of a network has' ../etc/x "$text"
+broken broken-name-first 'begins with a letter or digit' _x "$text"
 broken broken-empty 'hides the network' new ''
 broken broken-long 'longer than' new "$(printf '#%.0s' {1..70000})"
 check broken-still-runs state_is new running

@@ -103,6 +103,8 @@ said bad-dropin w-dropin failed '20-bad.conf:4: MTU=hello: want a number'
 equal empty-is-none 3 "$(client status isolated --json >/dev/null 2>&1; echo $?)"
 equal null-is-none 3 "$(client status masked --json >/dev/null 2>&1; echo $?)"
 check long-name-said wait_for 5 in_journal 'thirteen-chars.network: the name of a network has'
+equal long-name-doctor "$etc/thirteen-chars.network" \
+	"$(client doctor --json | jq -r '.[] | select(.verdict == "problem" and .check == "networks").evidence | select(test("the name of a network")) | split(":")[0]')"
 out=$(netd --check 2>&1); equal check-status 1 $?
 n=0
 for name in w-section w-key w-value w-overlap w-bridge w-name w-dir w-unreadable 20-bad thirteen-chars; do
@@ -143,16 +145,20 @@ check define-nothing test ! -e $etc/given.network
 # Names that nobody reads are said, and are no error.
 equal unread-none '' "$(netd --check 2>&1 >/dev/null)"
 touch $etc/lab.netwrok $etc/n01.network~ $etc/.n01.network.swp $etc/n01.network.dpkg-old
-mkdir $etc/lb.network.d
+mkdir $etc/lb.network.d $etc/n01.network.d
+touch $etc/n01.network.d/mtu.cnof $etc/n01.network.d/mtu.conf~
+ln -s somebody@host.4711 $etc/n01.network.d/.#mtu.conf
+ln -s somebody@host.4711 $etc/.#n01.network
 out=$(netd --check 2>&1); equal unread-status 0 $?
 matches unread-file "warning: $etc/lab.netwrok: nobody reads this" "$out"
 matches unread-folder "warning: $etc/lb.network.d: nobody reads this: there is no network lb" "$out"
-equal unread-both 2 "$(grep -c '^warning: ' <<<"$out")"
+matches unread-dropin "warning: $etc/n01.network.d/mtu.cnof: nobody reads this: the name of a drop-in ends in .conf" "$out"
+equal unread-all 3 "$(grep -c '^warning: ' <<<"$out")"
 check unread-reload client reload
 check unread-log wait_for 5 in_journal "lab.netwrok: nobody reads this"
-equal unread-doctor "$etc/lab.netwrok $etc/lb.network.d" \
+equal unread-doctor "$etc/lab.netwrok $etc/lb.network.d $etc/n01.network.d/mtu.cnof" \
 	"$(client doctor --json | jq -r '[.[] | .. | strings | select(test("nobody reads this")) | split(":")[0]] | sort | join(" ")')"
-rm -r $etc/lab.netwrok $etc/n01.network~ $etc/.n01.network.swp $etc/n01.network.dpkg-old $etc/lb.network.d
+rm -r $etc/lab.netwrok $etc/n01.network~ $etc/.n01.network.swp $etc/n01.network.dpkg-old $etc/lb.network.d $etc/n01.network.d $etc/.#n01.network
 
 # A guest with a flow: a datagram each 2 ms from guest to internet and back, counted.
 ip link add port0 type veth peer name eth0 netns guest

@@ -120,6 +120,7 @@ static void what_nobody_reads(void **state _unused_)
 	static const char *const silent[] = {
 		"lab.network~", ".lab.network.swp", "lab.network.swp", ".hidden", "#lab.network#", "lab.network.dpkg-old", "lab.network.dpkg-dist",
 		"lab.network.rpmsave", "lab.network.rpmnew", "lab.network.ucf-dist", "lab.network.bak", "lab.network.orig", "README", "README.md",
+		".old.network", "lab.network.d/x.conf~", "lab.network.d/.x.conf.swp", "lab.network.d/x.conf.dpkg-old", "lab.network.d/README",
 	};
 	_cleanup_(network_files_list_deinit) struct network_files_list list = NETWORK_FILES_LIST_NULL;
 	char path[64];
@@ -131,7 +132,14 @@ static void what_nobody_reads(void **state _unused_)
 		snprintf(path, sizeof(path), "etc/%s", silent[i]);
 		test_write(path, "x\n");
 	}
+	/* As an editor locks what somebody edits. */
+	test_link("somebody@host.4711", "etc/.#lab.network");
+	test_link("somebody@host.4711", "etc/lab.network.d/.#x.conf");
 	list = load();
+	assert_int_equal(list.n, 1);
+	assert_string_equal(list.items[0].problem, "");
+	assert_int_equal(list.items[0].n_parts, 2);
+	assert_string_equal(list.words.problems, "");
 	assert_string_equal(list.words.warnings, "");
 	network_files_list_deinit(&list);
 
@@ -139,6 +147,8 @@ static void what_nobody_reads(void **state _unused_)
 	test_write("run/lab.conf", "x\n");
 	test_write("vendor/lab", "x\n");
 	test_write("etc/lb.network.d/x.conf", "x\n");
+	test_write("etc/lab.network.d/mtu.cnof", "x\n");
+	test_write("vendor/lab.network.d/off/x.conf", "x\n");
 	list = load();
 	assert_int_equal(list.n, 1);
 	assert_string_equal(list.words.problems, "");
@@ -146,6 +156,8 @@ static void what_nobody_reads(void **state _unused_)
 	check_contains("suffix", list.words.warnings, "/run/lab.conf: nobody reads this");
 	check_contains("no suffix", list.words.warnings, "/vendor/lab: nobody reads this");
 	check_contains("folder", list.words.warnings, "/etc/lb.network.d: nobody reads this: there is no network lb\n");
+	check_contains("drop-in", list.words.warnings, "/etc/lab.network.d/mtu.cnof: nobody reads this: the name of a drop-in ends in .conf\n");
+	check_contains("folder of a drop-in", list.words.warnings, "/vendor/lab.network.d/off: nobody reads this");
 }
 
 /* One of them is one network's problem. */
