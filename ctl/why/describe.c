@@ -31,6 +31,10 @@ struct field {
 struct describer {
 	struct text *text;
 	struct field fields[N_REGISTERS];
+	uint8_t protocol;		/* that the rule has asked for; 0: none */
+	bool followed;			/* the protocol that is asked for here is said by a field behind it */
+	bool begins_range;		/* the expression behind this comparison says where the range ends */
+	bool in_range;
 };
 
 static size_t slot(const struct nlattr *attribute)
@@ -88,6 +92,18 @@ static void on_meta(struct describer *describer, const struct nlattr *const *tab
 		set_field(describer, table[NFTA_META_DREG], "meta", FORMAT_HEX);
 }
 
+/* What nft calls the header of a protocol; NULL for one that has no words here. */
+static const char *header_name(uint8_t protocol)
+{
+	switch (protocol) {
+	case IPPROTO_TCP: return "tcp";
+	case IPPROTO_UDP: return "udp";
+	case IPPROTO_ICMP: return "icmp";
+	case IPPROTO_ICMPV6: return "icmpv6";
+	default: return NULL;
+	}
+}
+
 static void on_payload(struct describer *describer, const struct nlattr *const *table)
 {
 	static const struct {
@@ -100,8 +116,8 @@ static void on_payload(struct describer *describer, const struct nlattr *const *
 		{ NFT_PAYLOAD_NETWORK_HEADER, 12, 4, "ip saddr", FORMAT_V4 }, { NFT_PAYLOAD_NETWORK_HEADER, 16, 4, "ip daddr", FORMAT_V4 },
 		{ NFT_PAYLOAD_NETWORK_HEADER, 8, 16, "ip6 saddr", FORMAT_V6 }, { NFT_PAYLOAD_NETWORK_HEADER, 24, 16, "ip6 daddr", FORMAT_V6 },
 		{ NFT_PAYLOAD_NETWORK_HEADER, 9, 1, "ip protocol", FORMAT_PROTOCOL },
-		{ NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, "th sport", FORMAT_PORT }, { NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, "th dport", FORMAT_PORT },
-		{ NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1, "icmp type", FORMAT_NUMBER },
+		{ NFT_PAYLOAD_TRANSPORT_HEADER, 0, 2, "sport", FORMAT_PORT }, { NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, "dport", FORMAT_PORT },
+		{ NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1, "type", FORMAT_NUMBER },
 	};
 	uint32_t base = nl_get_u32_be(table[NFTA_PAYLOAD_BASE], UINT32_MAX), offset = nl_get_u32_be(table[NFTA_PAYLOAD_OFFSET], 0);
 	uint32_t length = nl_get_u32_be(table[NFTA_PAYLOAD_LEN], 0);
@@ -111,7 +127,9 @@ static void on_payload(struct describer *describer, const struct nlattr *const *
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		if (keys[i].base == base && keys[i].offset == offset && keys[i].length == length) {
-			set_field(describer, table[NFTA_PAYLOAD_DREG], keys[i].name, keys[i].format);
+			if (base == NFT_PAYLOAD_TRANSPORT_HEADER)
+				snprintf(other, sizeof(other), "%s %s", header_name(describer->protocol) ?: length == 1 ? "icmp" : "th", keys[i].name);
+			set_field(describer, table[NFTA_PAYLOAD_DREG], base == NFT_PAYLOAD_TRANSPORT_HEADER ? other : keys[i].name, keys[i].format);
 			return;
 		}
 	/* The beginning of an address is an address with a mask. */
@@ -236,21 +254,30 @@ static void on_cmp(struct describer *describer, const struct nlattr *const *tabl
 	static const char *const operators[] = { "", "!= ", "< ", "<= ", "> ", ">= " };
 	const struct field *field = &describer->fields[slot(table[NFTA_CMP_SREG])];
 	uint32_t operator = nl_get_u32_be(table[NFTA_CMP_OP], 0);
+	const bool ends_range = describer->in_range;
 	const uint8_t *value = NULL;
 	size_t length = get_value(table[NFTA_CMP_DATA], &value);
 
+	describer->in_range = false;
 	if (length == 0 || operator >= ARRAY_SIZE(operators))
 		return;
+	if (field->format == FORMAT_PROTOCOL && operator == NFT_CMP_EQ)
+		describer->protocol = value[0];
 	/* Which header follows is said by the name of its field. */
-	if (field->format == FORMAT_FAMILY)
+	if (field->format == FORMAT_FAMILY ||
+	    (field->format == FORMAT_PROTOCOL && operator == NFT_CMP_EQ && describer->followed && header_name(value[0])))
 		return;
 	if (field->format == FORMAT_HEX && field->prefix) {
 		text_add(describer->text, "%s ", field->name);
 		return;
 	}
-	text_add(describer->text, "%s %s", field->name, operators[operator]);
+	describer->in_range = describer->begins_range;
+	if (ends_range)
+		text_add(describer->text, "-");
+	else
+		text_add(describer->text, "%s %s", field->name, describer->in_range ? "" : operators[operator]);
 	add_value(describer->text, field, value, length);
-	text_add(describer->text, " ");
+	text_add(describer->text, "%s", describer->in_range ? "" : " ");
 }
 
 static void on_range(struct describer *describer, const struct nlattr *const *table)
@@ -330,22 +357,76 @@ static const struct {
 	{ "target", on_target }, { "counter", on_silent }, { "byteorder", on_silent },
 };
 
+#define EXPRESSION_SIZE 32
+
+/* The name of an expression and what belongs to it; NULL when it cannot be read. */
+static const char *read_expression(const struct nlattr *expression, const struct nlattr *ret_table[static EXPRESSION_SIZE])
+{
+	const struct nlattr *outer[NFTA_EXPR_MAX + 1];
+
+	memset(ret_table, 0, EXPRESSION_SIZE * sizeof(*ret_table));
+	if (!nl_parse_nested(expression, outer, ARRAY_SIZE(outer)) ||
+	    (outer[NFTA_EXPR_DATA] && !nl_parse_nested(outer[NFTA_EXPR_DATA], ret_table, EXPRESSION_SIZE)))
+		return NULL;
+	return nl_get_string(outer[NFTA_EXPR_NAME]) ?: "?";
+}
+
+/*
+ * Is this where the rule asks for a protocol, and does it look into its header further on? Then nft takes the one for a part of
+ * the other, and lists "udp dport 53" alone.
+ */
+static bool is_followed(const struct rules_rule *rule, const struct nlattr *expression)
+{
+	const struct nlattr *table[EXPRESSION_SIZE];
+	const char *name = read_expression(expression, table);
+
+	if (!name || strcmp(name, "meta") != 0 || !table[NFTA_META_DREG] || nl_get_u32_be(table[NFTA_META_KEY], 0) != NFT_META_L4PROTO)
+		return false;
+	while ((expression = nl_next(rule->expressions, expression))) {
+		name = read_expression(expression, table);
+		if (name && strcmp(name, "payload") == 0 && table[NFTA_PAYLOAD_DREG] &&
+		    nl_get_u32_be(table[NFTA_PAYLOAD_BASE], UINT32_MAX) == NFT_PAYLOAD_TRANSPORT_HEADER)
+			return true;
+	}
+	return false;
+}
+
+/* Is it a comparison of this kind? @ret_reg: of what. */
+static bool is_cmp(const struct nlattr *expression, uint32_t operator, uint32_t *ret_reg)
+{
+	const struct nlattr *table[EXPRESSION_SIZE];
+	const char *name = expression ? read_expression(expression, table) : NULL;
+
+	if (!name || strcmp(name, "cmp") != 0 || nl_get_u32_be(table[NFTA_CMP_OP], UINT32_MAX) != operator)
+		return false;
+	*ret_reg = nl_get_u32_be(table[NFTA_CMP_SREG], 0);
+	return true;
+}
+
+/* "7000-7002" is two comparisons, of which the second stands behind the first. */
+static bool is_range(const struct rules_rule *rule, const struct nlattr *expression)
+{
+	uint32_t from, to;
+
+	return is_cmp(expression, NFT_CMP_GTE, &from) && is_cmp(nl_next(rule->expressions, expression), NFT_CMP_LTE, &to) && from == to;
+}
+
 /* The rule, on one line. */
 void describe_rule(const struct rules_rule *rule, struct text *text)
 {
 	struct describer describer = { .text = text };
-	const struct nlattr *expression = NULL, *outer[NFTA_EXPR_MAX + 1];
+	const struct nlattr *expression = NULL;
 
 	while (rule->expressions && (expression = nl_next(rule->expressions, expression))) {
-		const struct nlattr *table[32] = { 0 };
-		const char *name;
+		const struct nlattr *table[EXPRESSION_SIZE];
+		const char *name = read_expression(expression, table);
 		size_t i;
 
-		if (!nl_parse_nested(expression, outer, ARRAY_SIZE(outer)))
+		if (!name)
 			continue;
-		name = nl_get_string(outer[NFTA_EXPR_NAME]) ?: "?";
-		if (outer[NFTA_EXPR_DATA] && !nl_parse_nested(outer[NFTA_EXPR_DATA], table, ARRAY_SIZE(table)))
-			continue;
+		if (strcmp(name, "cmp") != 0)
+			describer.followed = is_followed(rule, expression);
+		describer.begins_range = is_range(rule, expression);
 		for (i = 0; i < ARRAY_SIZE(words) && strcmp(name, words[i].name) != 0; i++)
 			;
 		if (i < ARRAY_SIZE(words))

@@ -105,7 +105,7 @@ mended policy-missing-mended mv $policy_file.away $policy_file
 
 # Firewalls of others, and whether what is said to help does.
 nft 'add table inet strange; add chain inet strange in { type filter hook input priority 5; }; add rule inet strange in iifname "gn-*" udp dport 67 drop'
-planted firewall-request firewalls:problem "DHCP requests are dropped by rule 1 of chain in in table inet strange: iifname .gn-\*. .*th dport 67 drop"
+planted firewall-request firewalls:problem "DHCP requests are dropped by rule 1 of chain in in table inet strange: iifname .gn-\*. udp dport 67 drop$"
 nft 'flush chain inet strange in; add chain inet strange out { type filter hook output priority 5; policy drop; }; add rule inet strange out tcp dport 1-65535 accept'
 nft 'add rule inet strange out meta l4proto { icmp, ipv6-icmp } accept'
 planted firewall-reply firewalls:problem 'DHCP replies to guests are dropped by the policy of chain out in table inet strange'

@@ -303,6 +303,19 @@ matches nat-of-one-family 'now to 10\.1\.1\.2' "$("$BIN/guestnet" why 198.51.1.1
 equal nat-of-the-other passes "$("$BIN/guestnet" why fd00:9:1::1 '[fd00:9:2::1]:7001' --protocol udp --json | jq -r .verdict)"
 nft delete table inet foreign
 
+# A rule that stops a packet is printed as nft lists it, so that it can be found there.
+listed() {	# ID PROTOCOL RULE
+	nft "add table inet foreign; add chain inet foreign out { type filter hook output priority 0; }; add rule inet foreign out $3"
+	equal "listed-$1" "rule 1 of chain out in table inet foreign: $(nft list chain inet foreign out | sed -n 's/^\t*\(.*drop\)$/\1/p')" \
+		"$("$BIN/guestnet" why host 10.1.1.2:7001 --protocol "$2" --json | jq -r '.reason | sub(".* is dropped by "; "")')"
+	nft delete table inet foreign
+}
+listed udp udp 'udp dport 7001 drop'
+listed not udp 'udp dport != 7002 drop'
+listed any-header udp 'meta l4proto udp th dport 7001 drop'
+listed range tcp 'oifname "gn-north" tcp dport 7000-7002 drop'
+listed protocol tcp 'meta l4proto tcp ip daddr 10.1.1.2 drop'
+
 # The old iptables cannot be judged: that is said where it has rules, with the tables; empty ones do nothing.
 if command -v iptables-legacy >/dev/null && iptables-legacy -S >/dev/null 2>&1; then
 	legacy() { "$BIN/guestnet" why host ${1:-10.1.1.2} --json | jq -r '.verdict + ": " + .reason'; }
