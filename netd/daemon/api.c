@@ -119,14 +119,14 @@ static int verify_change(struct peer *peer, sd_bus_message *message, enum access
 		snprintf(own, sizeof(own), "%u.%s", peer->uid, network);
 		known = managed_find(manager_get_networks(peer->api->manager), own);
 		return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
-					 "uid %u may not do what action " ACTION_PREFIX "%s is about: root and members of the group guestnet may%s%s",
-					 peer->uid, objects_access_name(access),
+					 "uid %u may not call %s (action " ACTION_PREFIX "%s): root and members of the group guestnet may%s%s",
+					 peer->uid, sd_bus_message_get_member(message), objects_access_name(access),
 					 known ? ", and its own network is called " : "", known ? own : "");
 	}
 	if (!own_is_about(network, peer->uid))
 		return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
-					 "network %s is uid %u's own: uid %u may not do what action " ACTION_PREFIX "%s is about, root and members of the group guestnet may",
-					 STR_ESCAPED(network), owner, peer->uid, objects_access_name(access));
+					 "network %s is uid %u's own: uid %u may not call %s (action " ACTION_PREFIX "%s), root and members of the group guestnet may",
+					 STR_ESCAPED(network), owner, peer->uid, sd_bus_message_get_member(message), objects_access_name(access));
 	r = own_verify(&peer->api->own, peer->intake.fd, network, act, &failure);
 	/* What comes behind the number in a name that no network can have is whatever the user wants to be read. */
 	log_say(r < 0 ? 4 : 6, network_name_is_valid(network) ? network : NULL, NULL, "uid %u %s do %s to network %s of its own%s%s",

@@ -86,12 +86,12 @@ for way in $helper $helper_plain; do
 done
 granted root-attaches $helper --br=$alice.lab
 for verb in start stop restart undefine; do
-	says "stranger-$verb" 4 "network $alice.lab is uid $alice's own: uid $bob may not" $bob $verb $alice.lab
+	says "stranger-$verb" 4 "network $alice.lab is uid $alice's own: uid $bob may not call ${verb^} .action org.guestnet1.(manage|define).," $bob $verb $alice.lab
 done
 defines stranger-define 4 "network $alice.lab is uid $alice's own: uid $bob may not" $bob $alice.lab '[Network]'
 says stranger-autostart 4 "network $alice.lab is uid $alice's own" $bob autostart $alice.lab
 defines stranger-foreign 4 'root and members of the group guestnet may' $bob lab '[Network]'
-says owner-autostart 4 'root and members of the group guestnet may' $alice autostart lab
+says owner-autostart 4 "uid $alice may not call SetAutostart .action org.guestnet1.define.: root and members of the group guestnet may" $alice autostart lab
 says owner-short 4 "root and members of the group guestnet may, and its own network is called $alice.lab" $alice stop lab
 defines owner-everybodys 4 'root and members of the group guestnet may' $alice lab '[Network]'
 equal stranger-nothing "$alice.lab" "$(client list --names)"
