@@ -5,6 +5,7 @@
  */
 #include "manager-internal.h"
 
+#include <stdio.h>
 #include <string.h>
 #include "log.h"
 
@@ -76,17 +77,19 @@ void manager_count_repair(struct manager *manager, const struct pass *pass, stru
 /* Undone, redone, undone: is somebody else at work? Then once in the log, and slower until it is over. */
 bool manager_in_a_fight(struct manager *manager, const struct pass *pass)
 {
+	const char *culprit = manager->culprit.committer_name;
 	bool fight = manager_fight_goes_on(manager, pass->now_us);
+	char who[96] = "";
 
 	manager->last_repair_us = pass->now_us;
 	if (fight)
 		return true;
 	if (!manager->disputed)
 		return false;
-	log_say(4, manager->disputed_network, NULL,
-		"something undoes what is repaired%s%s, again and again: repairing once a second (the last to change the firewall was %s, pid %u)",
-		manager->disputed_network[0] ? " of network " : "", manager->disputed_network,
-		manager->culprit.committer_name[0] ? manager->culprit.committer_name : "nobody else", manager->culprit.committer_pid);
+	if (culprit[0])
+		snprintf(who, sizeof(who), " (the last to change the firewall was %s, pid %u)", culprit, manager->culprit.committer_pid);
+	log_say(4, manager->disputed_network, NULL, "something undoes what is repaired%s%s, again and again: repairing once a second%s",
+		manager->disputed_network[0] ? " of network " : "", manager->disputed_network, who);
 	manager->fight = true;
 	return true;
 }

@@ -263,6 +263,7 @@ more() { [ "$(added)" -ge $((before + 6)) ]; }
 wait_for 30 more
 took=$((SECONDS - from))
 equal fight-logged-once 1 $(($(said) - said_before))
+equal fight-names-somebody '' "$(grep -aE 'undoes what is repaired.*(was *, |pid 0\b|nobody)' $root/journal)"
 if [ $took -ge 3 ]; then pass fight-slowed; else fail fight-slowed "6 repairs within $took s"; fi
 ended $fighter_pid
 ended $monitor_pid
