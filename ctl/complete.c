@@ -108,12 +108,15 @@ static void offer_for_verb(const struct verb *verb, const char *const *words, si
 {
 	const struct option_name *option = n_words > 0 ? open_option(verb, words[n_words - 1]) : NULL;
 	size_t n_operands = 0;
+	bool foreign = false;	/* behind "--" options are another program's */
 
-	if (option) {
+	for (size_t i = 0; i < n_words; i++)
+		foreign |= strcmp(words[i], "--") == 0;
+	if (option && !foreign) {
 		offer_value(option->value, strlen(option->value));
 		return;
 	}
-	if (half[0] == '-') {
+	if (half[0] == '-' && !foreign) {
 		offer_options(verb);
 		return;
 	}

@@ -150,8 +150,8 @@ static void print_text(const struct happening *happening, uint64_t now_us)
 		printf(" %s", happening->text);
 		break;
 	case LEASE:
-		printf(" %s to %s %s", happening->lease.address, happening->lease.name[0] ? happening->lease.name : "a guest",
-		       happening->lease.mac);
+		printf(" %s %s %s %s", happening->lease.address, strcmp(happening->event->member, "LeaseRemoved") == 0 ? "from" : "to",
+		       happening->lease.name[0] ? happening->lease.name : "a guest", happening->lease.mac);
 		break;
 	case KINDS:
 		for (size_t i = 0; i < happening->n_kinds; i++)

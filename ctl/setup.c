@@ -182,10 +182,12 @@ static void remove_rule(struct setup *setup)
 
 /* The place of QEMU's own helper */
 
+/* Where tools/divert looks, too. */
 static const char *find_qemu_helper(void)
 {
 	static const char *const usual[] = {
 		"/usr/lib/qemu/qemu-bridge-helper", "/usr/libexec/qemu-bridge-helper", "/usr/lib/qemu-bridge-helper",
+		"/usr/libexec/qemu/qemu-bridge-helper",
 	};
 	const char *given = getenv("QEMU_HELPER");
 

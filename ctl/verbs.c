@@ -17,7 +17,7 @@ const struct option_name option_names[] = {
 	[OPTION_OUTPUT] = { "--output", "FILE", "where to write, if not below " PATH_CONFIG_ROOT "/networks" },
 	[OPTION_STDOUT] = { "--stdout", NULL, "print the file instead of writing it" },
 	[OPTION_FORCE] = { "--force", NULL, "replace a file that exists; interrupt guests that run" },
-	[OPTION_USER] = { "--user", "NAME|UID", "answer for that user (verbs of policy)" },
+	[OPTION_USER] = { "--user", "NAME|UID", "that user, instead of whoever calls" },
 	[OPTION_NAMES] = { "--names", NULL, "print names only" },
 	[OPTION_ALL] = { "--all", NULL, "all networks: these are always shown" },
 	[OPTION_WAIT] = { "--wait", "GUEST", "wait until this guest (its name or MAC) has a lease, and print its address" },
@@ -32,7 +32,7 @@ const struct option_name option_names[] = {
 	[OPTION_FIX] = { "--fix", NULL, "run the commands that lose nothing, and look again" },
 	[OPTION_TRAFFIC] = { "--traffic", NULL, "bytes, packets and drops, of the bridge too" },
 	[OPTION_QUEUES] = { "--queues", "NUMBER", "a tap with several queues, as many as the guest has processors" },
-	[OPTION_PROTOCOL] = { "--protocol", "NAME", "tcp (with a port), udp or icmp (without)" },
+	[OPTION_PROTOCOL] = { "--protocol", "NAME", "tcp or udp (with a port; tcp if nothing is said), or icmp (without)" },
 };
 _Static_assert(ARRAY_SIZE(option_names) == OPTION_MAX_, "every option has a name");
 

@@ -143,6 +143,9 @@ for option in $(grep -oE '"--[a-z-]+' helper/request.c | tr -d '"' | sort -u); d
 	check "manual-option$option" grep -q -- "$(sed 's/-/\\\\-/g' <<<"$option")" man/guestnet-bridge-helper.8
 done
 
+# --- QEMU's helper is where guestnet setup looks, and where the program looks that it runs.
+equal qemu-helper-places "$(sed -n "s/^usual='\(.*\)'$/\1/p" tools/divert)" "$(grep -o '"/[^"]*/qemu-bridge-helper"' ctl/setup.c | tr -d '"' | tr '\n' ' ' | sed 's/ $//')"
+
 # --- No test hangs: the shell's own wait has no bound (reap has), nor has a pipe that is opened for one direction.
 suites=(tests/lib.sh tests/{netns,guest,vm,ctl,house}/*.{sh,bash})
 equal no-bare-wait '' "$(grep -snE '(^|[;&|{(]|do|then|else)[[:space:]]*wait([[:space:]);]|$)' "${suites[@]}" |

@@ -169,6 +169,8 @@ check monitor_repair wait_for 20 saw '.event == "repair-done" and .network == "l
 lease_line 3 late >>$root/state/dnsmasq/lab.leases
 check monitor_lease wait_for 20 saw '.event == "lease-added" and .address == "10.91.0.73" and .name == "late"'
 check monitor_text wait_for 20 grep -qE '^[0-9-]+ [0-9:]+  lab has leased 10.91.0.73 to late 52:54:00:00:00:03$' $tmp/monitor.txt
+sed -i '/ late /d' $root/state/dnsmasq/lab.leases
+check monitor_taken_back wait_for 20 grep -qE '  lab has taken back 10.91.0.73 from late 52:54:00:00:00:03$' $tmp/monitor.txt
 equal monitor_one isolated "$(jq -r .network $tmp/monitor.one | sort -u)"
 undocumented=$(jq -r 'keys[]' $tmp/monitor.json | sort -u | comm -23 - <(documented monitor | cut -d' ' -f1 | sort -u))
 equal monitor_documented '' "$undocumented"
@@ -329,6 +331,7 @@ if [ -n "${BASH_VERSION-}" ]; then
 	completes bash_networks 'default isolated lab' cat ''
 	completes bash_second 'check list why' policy ''
 	completes bash_option --wait leases --w
+	completes bash_foreign '' exec lab -- qemu-system-x86_64 -
 	completes bash_file "$tmp/new.network" define $tmp/new
 	completes bash_nothing '' start lab ''
 fi
