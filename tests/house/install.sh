@@ -70,6 +70,11 @@ equal destdir-link guestnet-ifup "$(readlink $stage/usr/libexec/guestnet-ifdown)
 equal destdir-unit 'ExecStart=/usr/sbin/guestnetd ExecReload=/usr/bin/guestnet reload' \
 	"$(grep '^Exec' $stage/usr/lib/systemd/system/guestnetd.service | tr '\n' ' ' | sed 's/ $//')"
 matches destdir-says 'setcap cap_net_admin=p /usr/libexec/guestnet-bridge-helper' "$(cat $work/out)"
+# The manual says where things are.
+equal destdir-manual-places '' "$(grep -r /usr/local $stage/usr/share/man)"
+check destdir-manual-networks grep -q '^.*/usr/share/guestnet/networks/NAME' $stage/usr/share/man/man5/guestnet.network.5
+DESTDIR=$work/odd prefix=/opt/a-b tools/install >$work/out 2>&1 || fail odd-runs "$(cat $work/out)"
+check odd-manual grep -qF 'helper=/opt/a\-b/libexec/guestnet\-bridge\-helper' $work/odd/opt/a-b/share/man/man8/guestnet-bridge-helper.8
 
 # A policy that nobody touched follows the new version; a changed one stays, and the new one is put beside it.
 conf=$stage/etc/guestnet/bridge.conf
