@@ -12,7 +12,6 @@
 #define BUS_NAME	"org.guestnet1"
 #define BUS_PATH	"/org/guestnet1"
 #define BUS_INTERFACE	"org.guestnet1.Manager"
-#define BUS_NETWORKS	"/org/guestnet1/network"
 #define BUS_NETWORK	"org.guestnet1.Network"
 
 bool systemd_runs(void);

@@ -21,8 +21,7 @@
 #include "paths.h"
 #include "qemu.h"
 
-/* How long the helper's answer may be waited for: it has its own limits, all shorter than this. */
-#define ERRORS_SIZE 4096
+#define ERRORS_SIZE 4096	/* bytes of what the helper says */
 
 /* In the child: the helper, with one end of the socket pair and of the pipe for its words. */
 static _Noreturn void run_helper(const char *network, int socket_fd, int error_fd)

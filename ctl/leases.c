@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "../lib/clock.h"
 #include "../lib/str.h"
 #include "json.h"
 #include "lease.h"
@@ -89,14 +89,6 @@ static int get_leases(sd_bus *bus, const char *network, sd_bus_message **ret_rep
 	int r = bus_call(bus, "Leases", ret_reply, failure, "s", network);
 
 	return r < 0 ? r : sd_bus_message_enter_container(*ret_reply, 'a', "(sssssx)");
-}
-
-static uint64_t clock_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 /* First the signals, then the question: what comes in between is seen. */

@@ -9,10 +9,10 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../lib/addr.h"
+#include "../lib/clock.h"
 #include "../lib/str.h"
 #include "change.h"
 #include "report.h"
@@ -56,11 +56,8 @@ static enum exit_status await_verdict(const char *network, struct failure *failu
 
 static int left_ms(uint64_t end_us)
 {
-	struct timespec now;
-	uint64_t now_us;
+	const uint64_t now_us = clock_read_us(CLOCK_REALTIME);
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	now_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 	return end_us > now_us && end_us - now_us < UINT64_C(3600000000) ? (int)((end_us - now_us) / 1000) : 0;
 }
 

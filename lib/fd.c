@@ -26,14 +26,6 @@ static long long now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-/* fd_send_list() with one. */
-int fd_send(int socket_fd, int fd, const void *bytes, size_t length, int timeout_ms)
-{
-	const struct fd_list one = { .fds = { fd }, .n = 1 };
-
-	return fd_send_list(socket_fd, &one, bytes, length, timeout_ms);
-}
-
 /*
  * Sends @length bytes together with the fds of @list, of which there is at least one (unix(7), SCM_RIGHTS), in one
  * message. Waits for room until @timeout_ms have passed, whether or not the socket blocks, and raises no SIGPIPE.
@@ -77,17 +69,6 @@ int fd_send_list(int socket_fd, const struct fd_list *list, const void *bytes, s
 		if (poll(&room, 1, (int)left_ms) < 0 && errno != EINTR)
 			return -errno;
 	}
-}
-
-/* fd_receive_list() with one. @ret_fd is -EBADF when none came; otherwise the caller owns it. */
-int fd_receive(int socket_fd, void *bytes, size_t size, int *ret_fd, size_t *ret_length)
-{
-	struct fd_list list;
-	int r = fd_receive_list(socket_fd, bytes, size, 1, &list, ret_length);
-
-	if (r == 0)
-		*ret_fd = list.n > 0 ? list.fds[0] : -EBADF;
-	return r;
 }
 
 /*

@@ -65,7 +65,5 @@ struct stat;
 int fd_read_text(int fd, const struct stat *st, size_t limit, char **ret_text, size_t *ret_length);
 int fd_read_stream(int fd, size_t limit, char **ret_text, size_t *ret_length);
 
-int fd_send(int socket_fd, int fd, const void *bytes, size_t length, int timeout_ms);
 int fd_send_list(int socket_fd, const struct fd_list *list, const void *bytes, size_t length, int timeout_ms);
-int fd_receive(int socket_fd, void *bytes, size_t size, int *ret_fd, size_t *ret_length);
 int fd_receive_list(int socket_fd, void *bytes, size_t size, size_t room, struct fd_list *ret_list, size_t *ret_length);

@@ -77,7 +77,7 @@ static bool is_protocol(const char *text, const struct packet *packet)
 }
 
 /* Does a value of one of these keys, as the daemon writes it, hold the packet whose other end is @far? */
-bool reach_holds(const char *value, const struct packet *packet, const uint8_t *far)
+static bool value_holds(const char *value, const struct packet *packet, const uint8_t *far)
 {
 	char text[128], *rest = text, *word;
 	bool holds = true;
@@ -122,7 +122,7 @@ void reach_explain(const struct evaluate_place *place, const struct packet *pack
 			const struct report_rule *rule = &reports.items[0].rules[i];
 
 			if (strcmp(rule->key, key) != 0 || guest != (rule->name[0] != '\0') || (guest && !is_about(rule, packet, out)) ||
-			    !reach_holds(rule->value, packet, far))
+			    !value_holds(rule->value, packet, far))
 				continue;
 			text_add(&text, ": %s=%s, %s", key, rule->value, rule->place);
 			break;

@@ -9,4 +9,3 @@
 bool reach_is(const struct evaluate_place *place);
 bool reach_is_out(const struct evaluate_place *place);
 void reach_explain(const struct evaluate_place *place, const struct packet *packet, const char *network, char *buffer, size_t size);
-bool reach_holds(const char *value, const struct packet *packet, const uint8_t *far);

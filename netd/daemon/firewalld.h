@@ -15,10 +15,6 @@ struct firewalld;
 
 int firewalld_new(struct systembus *systembus, void (*changed)(void *data), void *data, struct firewalld **ret_firewalld);
 struct firewalld *firewalld_free(struct firewalld *firewalld);
-static inline void firewalld_freep(struct firewalld **firewalld)
-{
-	*firewalld = firewalld_free(*firewalld);
-}
 
 bool firewalld_is_there(const struct firewalld *firewalld);
 int firewalld_want(struct firewalld *firewalld, const char (*bridges)[IFNAME_SIZE], size_t n);

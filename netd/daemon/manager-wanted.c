@@ -190,7 +190,8 @@ const struct network *manager_find_declared(const struct manager *manager, const
 
 /*
  * A guest whose owner may use this network asks for it: it is brought up when it is down. Returns when its bridge
- * is there. -EPERM when an administrator has stopped it; other errors as manager_set_running() has them.
+ * is there. -EPERM when an administrator has stopped it, or a network card would have to be moved; -ENOENT when it is declared
+ * no more; -EIO, with the reason, when it does not come up.
  */
 int manager_demand(struct manager *manager, const char *network, struct failure *failure)
 {

@@ -13,10 +13,6 @@ struct news;
 
 int news_new(struct news **ret_news);
 struct news *news_free(struct news *news);
-static inline void news_freep(struct news **news)
-{
-	*news = news_free(*news);
-}
 
 int news_begin(struct news *news, const struct manager *manager);
 int news_tell(struct news *news, const struct manager *manager, sd_bus *const *buses, size_t n_buses);

@@ -22,10 +22,6 @@ struct resolved;
 int resolved_new(sd_event *event, struct systembus *systembus, void (*changed)(void *data), void *data,
 		 struct resolved **ret_resolved);
 struct resolved *resolved_free(struct resolved *resolved);
-static inline void resolved_freep(struct resolved **resolved)
-{
-	*resolved = resolved_free(*resolved);
-}
 
 bool resolved_is_there(const struct resolved *resolved);
 int resolved_want(struct resolved *resolved, const struct resolved_link *links, size_t n);

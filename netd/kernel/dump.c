@@ -667,7 +667,7 @@ static void append(struct dump_lines *lines, const struct line *line)
 		lines->lines[lines->n++] = copy;
 }
 
-/* Adds the line of a set, a chain or a rule of @table, whose family may be inet or bridge. Everything else is passed over. */
+/* Adds the line of a set, a chain or a rule of @table_name, whose family may be inet or bridge. Everything else is passed over. */
 void dump_lines_add(struct dump_lines *lines, const char *table_name, const struct nlmsghdr *message)
 {
 	const struct nfgenmsg *header = NLMSG_DATA(message);

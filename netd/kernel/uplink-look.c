@@ -36,7 +36,7 @@ static bool read_ip(const struct nlattr *attribute, uint8_t family, struct ip *r
 }
 
 /* One RTM_NEWADDR. -EPROTO for what is none. */
-int uplink_read_address(const struct nlmsghdr *message, struct uplink_address *ret_address, int *ret_ifindex)
+static int read_address(const struct nlmsghdr *message, struct uplink_address *ret_address, int *ret_ifindex)
 {
 	const struct nlattr *table[IFA_MAX + 1], *local;
 	struct ifa_cacheinfo lifetimes;
@@ -162,7 +162,7 @@ static bool goes_by(const struct uplink_route *route)
  * One RTM_NEWROUTE, as it is by the interface @ifindex. -ENOENT when it does not go by that, or is one of those that the
  * kernel has for each address of the host; -EPROTO for what is none. @ret_obstacle: why it cannot be moved, or NULL.
  */
-int uplink_read_route(const struct nlmsghdr *message, int ifindex, struct uplink_route *ret_route, const char **ret_obstacle)
+static int read_route(const struct nlmsghdr *message, int ifindex, struct uplink_route *ret_route, const char **ret_obstacle)
 {
 	const struct nlattr *table[RTA_MAX + 1];
 	struct rta_cacheinfo cache;
@@ -343,7 +343,7 @@ static int take_address(const struct nlmsghdr *message, void *data)
 	struct uplink_address address;
 	int ifindex, r;
 
-	if (uplink_read_address(message, &address, &ifindex) < 0 || ifindex != looking->ifindex)
+	if (read_address(message, &address, &ifindex) < 0 || ifindex != looking->ifindex)
 		return 0;
 	r = uplink_set_add_address(looking->set, &address);
 	looking->error = looking->error ?: r;
@@ -358,7 +358,7 @@ static int take_route(const struct nlmsghdr *message, void *data)
 	const char *obstacle;
 	int r;
 
-	if (uplink_read_route(message, looking->ifindex, &route, &obstacle) < 0)
+	if (read_route(message, looking->ifindex, &route, &obstacle) < 0)
 		return 0;
 	if (obstacle && looking->ifindex == look->nic && !look->obstacle[0])
 		snprintf(look->obstacle, sizeof(look->obstacle), "the route to %s/%u in table %u cannot be made anew: %s",

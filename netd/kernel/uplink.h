@@ -19,6 +19,3 @@ enum uplink_answer { UPLINK_SILENT, UPLINK_ANSWERS, UPLINK_FIXED };
 
 int uplink_ask(struct kernel *kernel, int ifindex, const struct ip *neighbour);
 enum uplink_answer uplink_answer(struct kernel *kernel, int ifindex, const struct ip *neighbour);
-
-int uplink_read_address(const struct nlmsghdr *message, struct uplink_address *ret_address, int *ret_ifindex);
-int uplink_read_route(const struct nlmsghdr *message, int ifindex, struct uplink_route *ret_route, const char **ret_obstacle);

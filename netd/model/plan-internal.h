@@ -80,7 +80,6 @@ PLANNER_KINDS(DECLARE_ADD_STEP)
 bool planner_is_excepted(const struct planner *planner, const char *network);
 const struct netstate_bridge *planner_find_desired(const struct planner *planner, const char *name);
 const struct netstate_bridge *planner_find_actual(const struct planner *planner, const char *name);
-const struct netstate_bridge *planner_find_remembered_network(const struct planner *planner, const char *network);
 int planner_see_bridges(struct planner *planner);
 struct job *planner_find_job(const struct planner *planner, const char *network);
 bool planner_is_wanted(const struct planner *planner, const char *network);

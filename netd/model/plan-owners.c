@@ -104,7 +104,7 @@ static const struct netstate_bridge *find_remembered(const struct planner *plann
 }
 
 /* The bridge that the network had; NULL when none is remembered. */
-const struct netstate_bridge *planner_find_remembered_network(const struct planner *planner, const char *network)
+static const struct netstate_bridge *find_remembered_network(const struct planner *planner, const char *network)
 {
 	for (size_t i = 0; i < planner->memory->n_bridges; i++)
 		if (strcmp(planner->memory->bridges[i].network, network) == 0)
@@ -343,7 +343,7 @@ static bool is_index_used(const struct planner *planner, int ifindex)
 /* The index that the bridge had before: sockets are bound to it. 0 when there was none, or it is gone. */
 int planner_old_index(const struct planner *planner, const char *network)
 {
-	const struct netstate_bridge *remembered = planner_find_remembered_network(planner, network);
+	const struct netstate_bridge *remembered = find_remembered_network(planner, network);
 
 	return remembered && !is_index_used(planner, remembered->ifindex) ? remembered->ifindex : 0;
 }

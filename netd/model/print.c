@@ -59,12 +59,6 @@ const char *const netstate_table_names[NETSTATE_TABLE_MAX_] = {
 	[NETSTATE_TABLE_ABSENT] = "absent", [NETSTATE_TABLE_EQUAL] = "equal", [NETSTATE_TABLE_DIFFERENT] = "different",
 };
 
-/* Ours alone, without the prefix length. */
-const char *netstate_set_name(enum netstate_set set)
-{
-	return netstate_set_names[set];
-}
-
 const char *checksum_strategy_name(enum checksum_strategy strategy)
 {
 	return checksum_strategy_names[strategy];

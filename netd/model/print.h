@@ -12,5 +12,4 @@
 int netstate_print(const struct netstate *state, char **ret_text);
 int netstate_parse(const char *text, struct netstate *ret_state, struct failure *failure);
 int plan_print(const struct plan *plan, char **ret_text);
-const char *netstate_set_name(enum netstate_set set);
 const char *checksum_strategy_name(enum checksum_strategy strategy);

@@ -47,7 +47,6 @@ enum ruleset_feature {
 	RULESET_IN		= 1 << 12,	/* DenyIn= */
 	RULESET_OPEN_OUT	= 1 << 13,	/* DenyOut= with Mode=open, beside RULESET_OUT */
 	RULESET_OPEN_IN		= 1 << 14,	/* DenyIn= with Mode=open, beside RULESET_IN */
-	RULESET_FEATURES_ALL	= (1 << 15) - 1,
 };
 
 /* What of a packet a statement looks at. */

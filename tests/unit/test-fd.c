@@ -56,6 +56,25 @@ static int open_null(void)
 	return fd;
 }
 
+/* A list of one. */
+static int fd_send(int socket_fd, int fd, const void *bytes, size_t length, int timeout_ms)
+{
+	const struct fd_list one = { .fds = { fd }, .n = 1 };
+
+	return fd_send_list(socket_fd, &one, bytes, length, timeout_ms);
+}
+
+/* Likewise; -EBADF when none came. */
+static int fd_receive(int socket_fd, void *bytes, size_t size, int *ret_fd, size_t *ret_length)
+{
+	struct fd_list list;
+	int r = fd_receive_list(socket_fd, bytes, size, 1, &list, ret_length);
+
+	if (r == 0)
+		*ret_fd = list.n > 0 ? list.fds[0] : -EBADF;
+	return r;
+}
+
 /* Sends what fd_send() never does: @n fds in one message. */
 static void send_fds(int socket_fd, int fd, size_t n, const char *bytes)
 {
