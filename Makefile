@@ -65,7 +65,7 @@ unit: $(UNIT_TESTS:%=$(OBJ)/tests/unit/%) $(NETD_TESTS:%=$(OBJ)/tests/unit/%)	##
 	@tests/run $(if $(APPEND),--append) $^
 fuzz-replay: $(FUZZERS:%=$(OBJ)/tests/fuzz/%-replay)	## every fuzzer over its corpus, with any compiler
 	@for fuzzer in $(FUZZERS); do $(OBJ)/tests/fuzz/$$fuzzer-replay tests/fuzz/corpus/$$fuzzer || exit 1; done
-static-checks: $(BIN)/guestnet-bridge-helper $(BIN)/guestnet	## dependency directions, the map of the sources, what the helper links, samples, comments
+static-checks: $(BIN)/guestnet-bridge-helper $(BIN)/guestnet	## dependency directions, the map of the sources, what the helper links, samples, examples
 	@tools/check-includes
 	@tools/check-architecture
 	@tools/check-linking $(BIN)/guestnet-bridge-helper

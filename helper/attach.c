@@ -558,7 +558,7 @@ static const char *find_missing(const struct attach_order *order, const struct p
 	if (order->bridge->port_group && state->group != order->bridge->port_group)
 		return "the group of the network's ports";
 	if (grant->n_macs > 0 && (!state->locked || state->learning || state->flood))
-		return "macs= (a locked port: Linux 5.17 and newer)";
+		return "macs= (a locked port: Linux 5.18 and newer)";
 	return NULL;
 }
 

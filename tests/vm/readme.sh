@@ -183,7 +183,7 @@ check guest-nothing-else closed
 
 # Who may what: kvm attaches; root and the group guestnet start and stop; alice's rule is her own.
 matches kvm-attaches "$tap" "$(runuser -l bob -c "$guest" 2>&1)"
-matches group-not 'org.guestnet1.manage' "$(runuser -l bob -c 'guestnet stop default' 2>&1)"
+matches group-not 'action org.guestnet1.manage.*root and members of the group guestnet may' "$(runuser -l bob -c 'guestnet stop default' 2>&1)"
 usermod --append --groups guestnet bob
 equal group-may 0 "$(runuser -l bob -c 'guestnet stop default && guestnet start default' >/dev/null 2>&1; echo $?)"
 essential group-started wait_for 60 running
@@ -228,14 +228,14 @@ types divert alice 'sudo make divert'
 equal divert-link /usr/local/libexec/guestnet-bridge-helper "$(readlink /usr/lib/qemu/qemu-bridge-helper)"
 
 # --- All down.
-types teardown alice 'sudo systemctl stop guestnetd && sudo guestnetd --teardown'
+types teardown alice 'sudo systemctl stop guestnetd-tap.socket guestnetd && sudo guestnetd --teardown'
 equal teardown-bridges br0 "$(ip -j link show type bridge | jq -r '.[].ifname')"
 
 elsewhere 'they download packages and a kernel, and run machines of their own: this is one of them' 'make demo' 'make check'
 elsewhere 'a part of the first command; once more, and away again: tests/house/install.sh, tests/vm/systemd.sh' 'sudo make install' 'sudo make uninstall'
 elsewhere 'a line of a file, and libvirt is not here' 'bridge_helper = "/usr/local/libexec/guestnet-bridge-helper"'
 elsewhere 'these talk to libvirt: tests/vm/libvirt.sh' 'guestnet import --libvirt default --stdout' \
-	'sudo guestnet libvirt-link default' 'sudo guestnet libvirt-unlink default'
+	'sudo guestnet libvirt-link lab --libvirt-name default' 'sudo guestnet libvirt-unlink lab --libvirt-name default'
 left=''
 for command in "${commands[@]}"; do [ -n "${done_with[$command]-}" ] || left+=" \"$command\""; done
 equal all-commands '' "$left"
