@@ -81,7 +81,9 @@ if ip link add x0 type vxlan id 1 dstport 4789 2>/dev/null; then
 	nft 'delete table inet strange'
 	# Over IPv6.
 	over() { network lab '[Network]' Mode=nat '[Address]' Address=10.61.0.1/24 '[Tunnel]' VNI=61 "$@"; client reload; }
-	there_by() {	# OPTION...: it has seen nobody yet
+	# It has seen nobody yet; nor does the host, which asks a neighbour once more by itself, and is so seen.
+	there_by() {	# OPTION...
+		ip neigh flush dev gn-lab
 		ip -n internet link del vx0 2>/dev/null
 		ip -n internet link add vx0 address 52:54:00:61:00:09 type vxlan id 61 dstport 4789 "$@"
 		ip -n internet addr add 10.61.0.9/24 dev vx0
