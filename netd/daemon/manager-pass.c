@@ -29,6 +29,10 @@
 #include "services.h"
 #include "twins.h"
 
+/* Of the heap so much may be free; of that, so much is not given back, in bytes. */
+#define HEAP_FREE	(256 * 1024)
+#define HEAP_READY	(64 * 1024)
+
 static void pass_deinit(struct pass *pass)
 {
 	free(pass->snapshot.services);
@@ -172,7 +176,7 @@ static int look_and_mark(struct manager *manager, unsigned int parts, struct fai
 
 /*
  * What no event tells of: values of interfaces, the sockets of services. A plan that was made without is made again. The
- * values come with a dump of all interfaces: nobody waits for that, so a pass of its own does it.
+ * values come with a dump of all interfaces: nobody waits for that, so a pass of its own does it, a moment later.
  */
 static int look_further(struct manager *manager, struct pass *pass, unsigned int parts, struct failure *failure)
 {
@@ -180,15 +184,15 @@ static int look_further(struct manager *manager, struct pass *pass, unsigned int
 	uint64_t look_us;
 	int r = 0;
 
-	if (((!manager->kernel.view.all_links && manager->values_due) || manager->routes_due) && !manager->settling) {
-		if (!manager->kernel.view.all_links && manager->values_due)
+	if (manager->further_due && !manager->settling) {
+		if (!manager->kernel.view.all_links)
 			manager->kernel.dirt.parts |= DIRTY_LINKS;
-		r = look_and_mark(manager, parts | (manager->routes_due ? SNAPSHOT_ROUTES : 0), failure);
-		manager->routes_due = false;
+		if (!manager->kernel.view.all_links || manager->routes_due)
+			r = look_and_mark(manager, parts | (manager->routes_due ? SNAPSHOT_ROUTES : 0), failure);
+		manager->further_due = manager->routes_due = false;
 	}
-	manager->values_due = !manager->kernel.view.all_links;
-	if (manager->values_due || manager->routes_due)
-		manager_want_look(manager);
+	if (!manager->further_due && (!manager->kernel.view.all_links || manager->routes_due))
+		manager_want_look_further(manager);
 	lend_snapshot(manager, pass);
 	if (r < 0)
 		return r;
@@ -426,15 +430,17 @@ static void want_next_pass(struct manager *manager, const struct pass *pass, con
 
 /*
  * What the changes took: it may be needed again in a year. What starting took is not; and from then on large arrays come and
- * go with each change, so they are given back at once, and do not tear holes (mallopt(3)).
+ * go with each change, so they are given back at once, and do not tear holes (mallopt(3)). What a small repair takes lies ready.
  */
 static void give_memory_back(struct manager *manager)
 {
-	(void)malloc_trim(0);
+	if (!manager->started || mallinfo2().fordblks > HEAP_FREE)
+		(void)malloc_trim(HEAP_READY);
 	if (!manager->started) {
 		pages_give_back_text();
-		(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
-		(void)mallopt(M_TOP_PAD, 0);
+		(void)mallopt(M_MMAP_THRESHOLD, HEAP_FREE);
+		(void)mallopt(M_TRIM_THRESHOLD, HEAP_FREE);
+		(void)mallopt(M_TOP_PAD, HEAP_READY);
 	}
 	manager->started = true;
 }
