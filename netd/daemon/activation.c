@@ -18,6 +18,9 @@
 
 #include "../../lib/fd.h"
 
+/* Where a connection could not be taken, it is not tried again before that. */
+#define REST_US 100000
+
 /* Takes what the environment tells of, and the telling too: no child shall read it. */
 void activation_init(struct activation *activation)
 {
@@ -81,4 +84,22 @@ int activation_listen(const char *path, int type, int *ret_fd)
 		return -errno;
 	*ret_fd = steal_fd(&fd);
 	return 0;
+}
+
+/*
+ * Takes a connection to the socket of @source: its fd, the caller's, or what accept4(2) says. One that there is no fd or no memory for
+ * stays where it is, and the loop would come back at once, for ever: the source rests in between, and nobody is sent away.
+ */
+int activation_accept(sd_event_source *source, int listen_fd)
+{
+	int r = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (r < 0)
+		r = -errno;
+	if (r >= 0)
+		(void)sd_event_source_set_ratelimit(source, 0, 0);
+	else if ((r == -EMFILE || r == -ENFILE || r == -ENOBUFS || r == -ENOMEM) &&
+		 sd_event_source_get_ratelimit(source, NULL, NULL) < 0)
+		(void)sd_event_source_set_ratelimit(source, REST_US, 1);
+	return r;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The fds that the service manager hands over at the start, by their names; and a socket of our own where it gave none.
+ * The fds that the service manager hands over at the start, by their names; and a socket of our own where it gave none; connections to both.
  */
 #pragma once
 
 #include <stddef.h>
+#include <systemd/sd-event.h>
 
 #define ACTIVATION_FDS 32
 
@@ -17,3 +18,4 @@ void activation_init(struct activation *activation);
 void activation_deinit(struct activation *activation);
 int activation_take(struct activation *activation, const char *name);
 int activation_listen(const char *path, int type, int *ret_fd);
+int activation_accept(sd_event_source *source, int listen_fd);

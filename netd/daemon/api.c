@@ -326,10 +326,10 @@ static bool has_place(const struct api *api, int fd, uid_t uid, bool may_change)
 		(may_change || (fd < api->fd_limit && n_look < LIMIT_BUS_PEERS_LOOK && n_user < LIMIT_BUS_PEERS_USER));
 }
 
-static int on_connection(sd_event_source *source _unused_, int listen_fd, uint32_t events _unused_, void *data)
+static int on_connection(sd_event_source *source, int listen_fd, uint32_t events _unused_, void *data)
 {
 	struct api *api = data;
-	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = activation_accept(source, listen_fd);
 	bool may_change;
 	uid_t uid;
 

@@ -223,9 +223,9 @@ static int become_owner(void)
 }
 
 /* Another one has looked who we are: that is all it wanted. */
-static int on_visitor(sd_event_source *source _unused_, int fd, uint32_t events _unused_, void *data _unused_)
+static int on_visitor(sd_event_source *source, int fd, uint32_t events _unused_, void *data _unused_)
 {
-	int visitor = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+	int visitor = activation_accept(source, fd);
 
 	if (visitor >= 0)
 		close(visitor);

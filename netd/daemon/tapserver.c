@@ -473,10 +473,10 @@ static void greet(struct tapserver *server, int fd)
 	add_client(server, fd, peer.uid);
 }
 
-static int on_connection(sd_event_source *source _unused_, int listen_fd, uint32_t events _unused_, void *data)
+static int on_connection(sd_event_source *source, int listen_fd, uint32_t events _unused_, void *data)
 {
 	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
-		int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		int fd = activation_accept(source, listen_fd);
 
 		if (fd < 0)
 			break;
