@@ -64,8 +64,9 @@
 #define LIMIT_BUS_UNREAD	(128 * 1024)		/* of answers that the kernel keeps for such a peer, */
 #define LIMIT_BUS_UNREAD_SIGNALS (4 * 1024 * 1024)	/* and for one that wants signals */
 #define LIMIT_BUS_FDS		256			/* fds that are left for everything else than such users */
-#define LIMIT_BUS_ANSWERS	8			/* answers that a peer has not read: then it is cut off; */
-#define LIMIT_BUS_QUEUE		1024			/* one that wants signals after so many messages */
+#define LIMIT_BUS_ANSWERS	8			/* answers that a peer that may change things has not read: then it is cut off; */
+#define LIMIT_BUS_QUEUE		1024			/* one that wants signals after so many messages; */
+#define LIMIT_BUS_ANSWERS_USER	32			/* of connections of one user that may only look, those with an answer not read */
 #define LIMIT_BUS_CALLS		256			/* calls on the system bus that wait for polkit, */
 #define LIMIT_BUS_CALLS_SENDER	32			/* and of one sender */
 

@@ -8,8 +8,8 @@
  * kernel says of the peer (root, or a member of the daemon's own group). The system bus is one more peer of this
  * kind, at the end of a socket pair (gate.c), which has asked polkit before.
  *
- * A peer that does not read what it asked for is cut off; so is one that wanted signals and does not take them, and one that
- * may only look and sends what is larger than any call (intake.c).
+ * A peer that does not read what it asked for is cut off; so is one that wanted signals and does not take them. One that may
+ * only look is asked nothing more before it has its answer, and cut off when it sends what is larger than any call (intake.c).
  */
 #include "api.h"
 
@@ -39,6 +39,7 @@ struct peer {
 	struct api *api;		/* borrowed */
 	sd_bus *bus;			/* owned */
 	struct intake intake;		/* of one that may only look */
+	uint64_t turn;			/* who of those has called later has the larger one */
 	uid_t uid;
 	bool may_change;
 	bool subscribed;		/* wants signals */
@@ -59,6 +60,7 @@ struct api {
 	sd_event_source *sweep_source;	/* owned: enabled when a peer is lost */
 	struct peer *peers[LIMIT_BUS_PEERS];	/* owned; the first n_peers */
 	size_t n_peers;
+	uint64_t next_turn;
 	sd_id128_t id;
 	int fd;				/* owned */
 	int fd_limit;			/* those who may only look get no fds from here on */
@@ -135,6 +137,30 @@ static int verify_change(struct peer *peer, sd_bus_message *message, enum access
 	return r < 0 ? sd_bus_error_setf(error, API_DENIED, "%s", failure.text) : 0;
 }
 
+/*
+ * Who may only look leaves one answer unread on a connection, however large it is (intake.c), and so many connections in all: then the
+ * one is lost that has had its answer for longest. Those that want signals are fewer anyway.
+ */
+static void limit_answers(struct peer *peer)
+{
+	struct api *api = peer->api;
+	struct peer *first = NULL;
+	size_t n = 0;
+
+	peer->turn = api->next_turn++;
+	for (size_t i = 0; i < api->n_peers; i++) {
+		struct peer *other = api->peers[i];
+
+		if (other->uid != peer->uid || other->may_change || other->subscribed || other->lost || queued(other) == 0)
+			continue;
+		n++;
+		if (!first || other->turn < first->turn)
+			first = other;
+	}
+	if (n >= LIMIT_BUS_ANSWERS_USER)
+		lose(first);
+}
+
 /* Sees every message before the objects do. */
 static int on_message(sd_bus_message *message, void *data, sd_bus_error *error)
 {
@@ -148,6 +174,8 @@ static int on_message(sd_bus_message *message, void *data, sd_bus_error *error)
 		lose(peer);
 		return 1;
 	}
+	if (!peer->may_change)
+		limit_answers(peer);
 	access = objects_access(sd_bus_message_get_interface(message), sd_bus_message_get_member(message));
 	/* Who looks sees what is, not what was before the last change had been looked at from all sides. */
 	if (access == ACCESS_READ)

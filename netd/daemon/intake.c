@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a peer that may only look sends: to its bus, up to the first message that is larger than it may be.
+ * What a peer that may only look sends: to its bus, one call after the other, up to the first message that is larger than it may be.
  * Event loop context.
  *
  * Theory of operation. sd-bus keeps messages of up to 128 MiB, and whoever sends nearly all of one makes us hold that for as long as
  * the connection lasts; it has no limit that could be set. So the bus reads from a pipe, and what is written there is looked at
- * before: of each message the fixed header, which says how long all of it is. Answers go to the peer's socket directly.
+ * before: of each message the fixed header, which says how long all of it is. Answers go to the peer's socket directly; while one of
+ * them has not been taken as a whole, sd-bus keeps it, and no other message is passed on. So a peer makes us hold one answer, of whatever
+ * size that is, and nobody is cut off for asking before it reads.
  *
  * Where the greeting ends and messages begin is for sd-bus alone to say. Until then it gets one line at a time and is asked after
  * each, so that there are no two opinions on which byte is the first of a message. Its own limit is for the greeting (64 KiB).
@@ -45,7 +47,6 @@ int intake_open(struct intake *intake, int peer_fd, int *ret_bus_fd)
 void intake_stop(struct intake *intake)
 {
 	intake->source = sd_event_source_unref(intake->source);
-	intake->room = sd_event_source_unref(intake->room);
 	intake->fd = fd_close(intake->fd);
 	intake->pipe_fd = fd_close(intake->pipe_fd);
 }
@@ -73,99 +74,119 @@ static uint64_t rest_of(const unsigned char header[static INTAKE_HEADER])
 	return little || header[0] == 'B' ? body + ((fields + 7) & ~7ULL) : UINT64_MAX;
 }
 
-/* Goes through messages; false at a header that is none, or of too much. */
-static bool follow(struct intake *intake, const unsigned char *bytes, size_t n)
+/* A message has begun, and not ended. */
+static bool is_within(const struct intake *intake)
 {
-	while (n > 0) {
+	return intake->rest > 0 || intake->n_header > 0;
+}
+
+/*
+ * How many of these bytes, of which there is one at least, belong to the message that is on its way, or to the next one; 0 at a header
+ * that is none, or of too much.
+ */
+static size_t follow(struct intake *intake, const unsigned char *bytes, size_t n)
+{
+	size_t done = 0;
+
+	do {
 		size_t part = intake->rest ? intake->rest : INTAKE_HEADER - intake->n_header;
 
-		if (part > n)
-			part = n;
+		if (part > n - done)
+			part = n - done;
 		if (intake->rest) {
 			intake->rest -= (uint32_t)part;
 		} else {
-			memcpy(intake->header + intake->n_header, bytes, part);
+			memcpy(intake->header + intake->n_header, bytes + done, part);
 			intake->n_header += (uint32_t)part;
 		}
-		bytes += part;
-		n -= part;
+		done += part;
 		if (intake->n_header == INTAKE_HEADER) {
 			const uint64_t rest = rest_of(intake->header);
 
 			if (rest > LIMIT_BUS_MESSAGE)
-				return false;
+				return 0;
 			intake->rest = (uint32_t)rest;
 			intake->n_header = 0;
 		}
-	}
-	return true;
+	} while (done < n && is_within(intake));
+	return done;
 }
 
-/* A part of the greeting goes to the bus, and is looked at there. Less than 0: the bus has no use for it. */
-static int greet(struct intake *intake, const unsigned char *bytes, size_t n)
+/* What is to be passed on next of what has come: a line of the greeting, or no more than a message. 0: it is refused. */
+static size_t find_part(struct intake *intake)
+{
+	const unsigned char *begin = intake->bytes + intake->begin, *end;
+	const size_t n = intake->end - intake->begin;
+
+	if (intake->running)
+		return follow(intake, begin, n);
+	end = memchr(begin, '\n', n);
+	return end ? (size_t)(end - begin) + 1 : n;
+}
+
+/* The bus takes all that there is. Less than 0: it has no use for it. */
+static int process(struct intake *intake)
 {
 	int r;
 
-	/* Nothing is in the pipe: it has room. */
-	if (write(intake->pipe_fd, bytes, n) != (ssize_t)n)
-		return -EIO;
 	do
 		r = sd_bus_process(intake->bus, NULL);
 	while (r > 0);
-	intake->running = r >= 0 && sd_bus_is_ready(intake->bus) > 0;
+	if (r >= 0 && !intake->running)
+		intake->running = sd_bus_is_ready(intake->bus) > 0;
 	return r;
 }
 
-/* Writes what is kept, or waits for room. */
+/* The peer's socket has taken all answers. */
+static bool is_answered(const struct intake *intake)
+{
+	uint64_t n = 0;
+
+	return sd_bus_get_n_queued_write(intake->bus, &n) >= 0 && n == 0;
+}
+
+/* Passes on what has come; where an answer has not been taken, no more than the message that has begun: then it waits for room there. */
 static int pass_on(struct intake *intake)
 {
-	int r;
+	bool waits = false;
+	int r = 0;
 
-	if (intake->n == 0 || write(intake->pipe_fd, intake->bytes, intake->n) == (ssize_t)intake->n) {
-		intake->n = 0;
-		r = sd_event_source_set_enabled(intake->room, SD_EVENT_OFF);
-		return r < 0 ? r : sd_event_source_set_enabled(intake->source, SD_EVENT_ON);
+	while (r >= 0 && intake->begin < intake->end) {
+		size_t n;
+
+		waits = intake->running && !is_within(intake) && !is_answered(intake);
+		if (waits)
+			break;
+		n = find_part(intake);
+		/* Nothing is in the pipe: it has room. */
+		if (n == 0 || write(intake->pipe_fd, intake->bytes + intake->begin, n) != (ssize_t)n)
+			return -EIO;
+		intake->begin += (uint32_t)n;
+		r = process(intake);
 	}
-	if (errno != EAGAIN)
-		return -errno;
-	r = sd_event_source_set_enabled(intake->source, SD_EVENT_OFF);
-	return r < 0 ? r : sd_event_source_set_enabled(intake->room, SD_EVENT_ON);
+	return r < 0 ? r : sd_event_source_set_io_events(intake->source, waits ? EPOLLOUT : EPOLLIN);
 }
 
-static int on_room(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_, void *data)
+static int on_peer(sd_event_source *source _unused_, int fd, uint32_t events _unused_, void *data)
 {
 	struct intake *intake = data;
+	int r = 0;
 
-	if (pass_on(intake) < 0)
-		refuse(intake);
-	return 0;
-}
+	if (intake->begin < intake->end) {
+		r = process(intake);
+	} else {
+		ssize_t n = recv(fd, intake->bytes, sizeof(intake->bytes), MSG_DONTWAIT);
 
-static int on_input(sd_event_source *source _unused_, int fd, uint32_t events _unused_, void *data)
-{
-	struct intake *intake = data;
-	ssize_t n = recv(fd, intake->bytes, sizeof(intake->bytes), MSG_DONTWAIT);
-	size_t begin = 0;
-
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return 0;
-	if (n <= 0) {
-		intake_stop(intake);
-		return 0;
-	}
-	while (!intake->running && begin < (size_t)n) {
-		const unsigned char *end = memchr(intake->bytes + begin, '\n', (size_t)n - begin);
-		const size_t line = end ? (size_t)(end - intake->bytes) + 1 - begin : (size_t)n - begin;
-
-		if (greet(intake, intake->bytes + begin, line) < 0) {
-			refuse(intake);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return 0;
+		if (n <= 0) {
+			intake_stop(intake);
 			return 0;
 		}
-		begin += line;
+		intake->begin = 0;
+		intake->end = (uint32_t)n;
 	}
-	intake->n = (uint32_t)((size_t)n - begin);
-	memmove(intake->bytes, intake->bytes + begin, intake->n);
-	if (!follow(intake, intake->bytes, intake->n) || pass_on(intake) < 0)
+	if (r < 0 || pass_on(intake) < 0)
 		refuse(intake);
 	return 0;
 }
@@ -173,11 +194,6 @@ static int on_input(sd_event_source *source _unused_, int fd, uint32_t events _u
 /* From now on what the peer sends reaches @bus, which reads what intake_open() returned. What sd-event says. */
 int intake_start(struct intake *intake, sd_event *event, sd_bus *bus)
 {
-	int r;
-
 	intake->bus = bus;
-	r = sd_event_add_io(event, &intake->source, intake->fd, EPOLLIN, on_input, intake);
-	if (r >= 0)
-		r = sd_event_add_io(event, &intake->room, intake->pipe_fd, EPOLLOUT, on_room, intake);
-	return r < 0 ? r : sd_event_source_set_enabled(intake->room, SD_EVENT_OFF);
+	return sd_event_add_io(event, &intake->source, intake->fd, EPOLLIN, on_peer, intake);
 }

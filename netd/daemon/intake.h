@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a peer that may only look sends: to its bus, up to the first message that is larger than it may be.
+ * What a peer that may only look sends: to its bus, one call after the other, up to the first message that is larger than it may be.
  */
 #pragma once
 
@@ -17,15 +17,14 @@ struct intake {
 	int fd;				/* owned: the peer's socket */
 	int pipe_fd;			/* owned: what the bus reads */
 	sd_bus *bus;			/* borrowed */
-	sd_event_source *source;	/* owned: there is something to read */
-	sd_event_source *room;		/* owned: there is room in the pipe, asked where there was none */
+	sd_event_source *source;	/* owned: there is something to read, or, while there are bytes, room for the answer */
 	void (*refused)(void *data);	/* it has sent what it may not: no more is read */
 	void *data;
 	bool running;			/* the greeting is over: messages come */
 	uint32_t rest;			/* of the message that is on its way, behind its header */
 	unsigned char header[INTAKE_HEADER];
 	uint32_t n_header;
-	uint32_t n;			/* bytes that the pipe had no room for yet */
+	uint32_t begin, end;		/* of what has come and was not passed on */
 	unsigned char bytes[INTAKE_BYTES];
 };
 

@@ -14,9 +14,13 @@ ulimit -n 4096 || exit 1
 roots+=(--helper=$helper)
 world_policy 'allow all'
 network lab '[Network]' Mode=isolated Autostart=no '[Address]' Address=10.91.0.1/24
+# A network about which there is much to tell.
+network big '[Network]' Mode=isolated Autostart=no '[Address]' Address=10.92.0.1/24
+mkdir $root/etc/networks/big.network.d
+for i in {1..8}; do yes "$(printf '#%1000d' 0)" | head -n 60 >$root/etc/networks/big.network.d/$i.conf; done
 
 cat >$tmp/peers.py <<'PY'
-import os, socket, sys
+import os, select, socket, struct, sys
 run, mode, *arguments = sys.argv[1:]
 os.setgroups([])
 def dial(name, kind, uid=0):
@@ -40,8 +44,54 @@ def is_in(peer):
         return peer.recv(4096).startswith(b"OK")
     except OSError:
         return False
+def call(member, text):
+    fields = b""
+    for code, type, value in (1, "o", "/org/guestnet1"), (2, "s", "org.guestnet1.Manager"), (3, "s", member), (8, "g", "s"):
+        fields += b"\0" * (-len(fields) % 8) + bytes((code, 1, ord(type), 0))
+        fields += (bytes((len(value),)) if type == "g" else struct.pack("<I", len(value))) + value.encode() + b"\0"
+    body = struct.pack("<I", len(text)) + text.encode() + b"\0"
+    data = struct.pack("<BBBBIII", ord("l"), 1, 0, 1, len(body), 1, len(fields)) + fields
+    return data + b"\0" * (-len(data) % 8) + body
+def read_answers(peer, n):	# how many there are, errors too
+    data, got = b"", 0
+    try:
+        while got < n and (part := peer.recv(1 << 20)):
+            data += part
+            while len(data) >= 16:
+                body, fields = struct.unpack_from("<I4xI", data, 4)
+                size = 16 + (fields + 7) // 8 * 8 + body
+                if len(data) < size:
+                    break
+                got += data[1] in (2, 3)
+                data = data[size:]
+    except OSError:
+        pass
+    return got
+def caller(uid):
+    peer = bus(uid)
+    if not is_in(peer):
+        sys.exit("not let in")
+    peer.sendall(b"BEGIN\r\n")
+    return peer
 
-if mode == "full":	# until the daemon has no fd for one more; then some go
+if mode == "unread":	# CONNECTIONS CALLS: asks before it reads, and then reads
+    peers = [caller(4201) for i in range(int(arguments[0]))]
+    for peer in peers:
+        peer.sendall(call("Files", "big") * int(arguments[1]))
+    print(sum(read_answers(peer, int(arguments[1])) for peer in peers))
+elif mode == "mute":	# CONNECTIONS CLOSED: all of these ask; so many are closed, and the others answered
+    peers = [caller(4201) for i in range(int(arguments[0]))]
+    ends = select.poll()
+    for peer in peers:
+        peer.sendall(call("Files", "big"))
+        ends.register(peer, 0)		# the end of the connection, which is seen without reading
+    closed = set()
+    while len(closed) < int(arguments[1]) and (found := ends.poll(20000)):
+        for fd, event in found:
+            closed.add(fd)
+            ends.unregister(fd)
+    print(len(closed), sum(read_answers(peer, 1) for peer in peers if peer.fileno() not in closed))
+elif mode == "full":	# until the daemon has no fd for one more; then some go
     kept = [bus()]
     while is_in(kept[-1]):
         kept.append(bus())
@@ -65,9 +115,24 @@ start_with() {	# FDS
 	wait_for 30 is stopped lab
 	idle_fds=$(fds)
 }
+peak() { awk '/^VmHWM/ { print $2 }' /proc/$netd_pid/status; }
 cpu() { awk '{ print $14 + $15 }' /proc/$netd_pid/stat; }	# 1/100 s
 fds() { ls /proc/$netd_pid/fd | wc -l; }
 mkfifo $tmp/in
+
+start_with 4096
+
+# --- Memory: an answer that is not read keeps the next call waiting; nobody is cut off for asking first.
+echo 5 >/proc/$netd_pid/clear_refs
+before=$(peak)
+equal unread-answered 600 "$(peers unread 30 20)"
+# A sanitiser keeps what was freed.
+bound=65536
+[[ ${SUITE_PREFIX-} != asan* ]] || bound=524288
+check unread-small test $(($(peak) - before)) -lt $bound
+equal unread-too-many '32 32' "$(peers mute 64 32)"
+
+netd_stop
 
 # --- No fd for one more connection: it waits, and so does the daemon; it is let in when there is one.
 start_with 96
