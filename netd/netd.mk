@@ -5,8 +5,8 @@
 NETD_MODEL_SOURCES := netd/model/netstate.c netd/model/ip.c netd/model/siphash.c netd/model/network.c netd/model/mistakes.c netd/model/values.c netd/model/keys.c \
 	netd/model/config.c netd/model/records.c netd/model/taps.c netd/model/tunnel.c netd/model/forwards.c netd/model/routes.c netd/model/subnet.c netd/model/dnsmasq.c netd/model/desired.c netd/model/desired-change.c netd/model/slice.c netd/model/haste.c netd/model/plan.c \
 	$(patsubst %,netd/model/plan-%.c,addresses bridges guest-routes owners ports proxies routes rules services shapers steps sysctls taps tunnels uplinks) \
-	netd/model/notes.c netd/model/print.c netd/model/print-parse.c netd/model/ruleset.c netd/model/ruleset-sets.c netd/model/ruleset-parse.c netd/model/leasefile.c netd/model/flows.c netd/model/coexist.c netd/model/doubles.c netd/model/forwarding.c netd/model/uplink.c netd/model/uplinkfile.c netd/model/guards.c netd/model/rates.c netd/model/reach.c
-NETD_MODEL_TESTS := test-doubles test-uplink test-config test-subnet test-dnsmasq test-desired test-plan test-flows test-coexist test-forwarding test-reach
+	netd/model/notes.c netd/model/print.c netd/model/print-parse.c netd/model/ruleset.c netd/model/ruleset-sets.c netd/model/ruleset-parse.c netd/model/leasefile.c netd/model/flows.c netd/model/coexist.c netd/model/doubles.c netd/model/forwarding.c netd/model/uplink.c netd/model/uplinkfile.c netd/model/guards.c netd/model/rates.c netd/model/reach.c netd/model/ration.c
+NETD_MODEL_TESTS := test-doubles test-uplink test-config test-subnet test-dnsmasq test-desired test-plan test-flows test-coexist test-forwarding test-reach test-ration
 
 $(NETD_MODEL_TESTS:%=$(OBJ)/tests/unit/%): $(OBJ)/tests/unit/%: $(OBJ)/tests/unit/%.o \
 		$(call objects,$(NETD_MODEL_SOURCES) $(LIB_SOURCES))
@@ -84,5 +84,5 @@ $(NETD_FILE_TESTS:%=$(OBJ)/tests/unit/%): $(OBJ)/tests/unit/%: $(OBJ)/tests/unit
 # The system bus, with a real one.
 NETD_BUS_TESTS := test-systembus
 $(NETD_BUS_TESTS:%=$(OBJ)/tests/unit/%): $(OBJ)/tests/unit/%: $(OBJ)/tests/unit/%.o \
-		$(call objects,netd/daemon/systembus.c netd/daemon/log.c $(LIB_SOURCES))
+		$(call objects,netd/daemon/systembus.c netd/daemon/log.c netd/model/ration.c $(LIB_SOURCES))
 	$(link) -pie $(call pkg_flags,--libs,cmocka libsystemd)

@@ -52,6 +52,7 @@ struct api {
 	struct manager *manager;	/* borrowed */
 	struct objects objects;
 	struct own own;
+	struct ration ration;		/* of lines of the log */
 	struct news *news;		/* owned */
 	struct gate *gate;		/* owned */
 	sd_bus *inside;			/* owned: our own end of the peer that is the system bus */
@@ -131,9 +132,10 @@ static int verify_change(struct peer *peer, sd_bus_message *message, enum access
 					 STR_ESCAPED(network), owner, peer->uid, sd_bus_message_get_member(message), objects_access_name(access));
 	r = own_verify(&peer->api->own, peer->intake.fd, network, act, &failure);
 	/* What comes behind the number in a name that no network can have is whatever the user wants to be read. */
-	log_say(r < 0 ? 4 : 6, network_name_is_valid(network) ? network : NULL, NULL, "uid %u %s do %s to network %s of its own%s%s",
-		peer->uid, r < 0 ? "may not" : "may", sd_bus_message_get_member(message), STR_ESCAPED(network), r < 0 ? ": " : "",
-		failure.text);
+	if (log_may_say(&peer->api->ration, peer->uid))
+		log_say(r < 0 ? 4 : 6, network_name_is_valid(network) ? network : NULL, NULL,
+			"uid %u %s do %s to network %s of its own%s%s", peer->uid, r < 0 ? "may not" : "may",
+			sd_bus_message_get_member(message), STR_ESCAPED(network), r < 0 ? ": " : "", failure.text);
 	return r < 0 ? sd_bus_error_setf(error, API_DENIED, "%s", failure.text) : 0;
 }
 

@@ -18,6 +18,8 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
 
+#include "../../lib/clock.h"
+
 #define LINE_SIZE	2048	/* below PIPE_BUF: a pipe that has room at all has room for it */
 
 static bool arg_stderr;
@@ -75,4 +77,16 @@ void log_say(int priority, const char *network, const char *bridge, const char *
 	r = sd_journal_sendv(iov, n);
 	if (arg_stderr && (r < 0 || !is_journal(STDERR_FILENO)))
 		print_line(message + prefix);
+}
+
+/* May there be a line about what this user does, who can do it as often as he likes? How many were left out is said with the next one. */
+bool log_may_say(struct ration *ration, uid_t uid)
+{
+	struct ration_user over;
+	bool may = ration_take(ration, uid, clock_us(), &over);
+
+	if (over.n > RATION_LINES)
+		log_say(4, NULL, NULL, "uid %u: %u more lines were left out in %d s", (unsigned int)over.uid, over.n - RATION_LINES,
+			RATION_US / 1000000);
+	return may;
 }

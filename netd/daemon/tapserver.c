@@ -85,6 +85,7 @@ struct tapserver {
 	int fd;					/* owned */
 	char path[108];				/* to be unlinked; "": the service manager's */
 	uid_t overflow_uid;
+	struct ration ration;			/* of lines of the log */
 	uint64_t next_turn;
 	struct client clients[CLIENTS];
 };
@@ -354,7 +355,8 @@ static void unanswered(struct client *client, const siginfo_t *info)
 	else
 		snprintf(text, sizeof(text), "failed to create tun device: %s, started by guestnetd, ended by %s %d (its log says why: journalctl -u guestnetd)",
 			 client->server->helper, info->si_code == CLD_EXITED ? "exit status" : "signal", info->si_status);
-	log_say(4, NULL, NULL, "tap for uid %u on %s: %s", (unsigned int)client->uid, STR_ESCAPED(client->request.bridge), text);
+	if (log_may_say(&client->server->ration, client->uid))
+		log_say(4, NULL, NULL, "tap for uid %u on %s: %s", (unsigned int)client->uid, STR_ESCAPED(client->request.bridge), text);
 	refuse(client, client->late ? -ETIMEDOUT : -EIO, text);
 }
 

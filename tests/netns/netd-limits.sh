@@ -91,6 +91,10 @@ elif mode == "mute":	# CONNECTIONS CLOSED: all of these ask; so many are closed,
             closed.add(fd)
             ends.unregister(fd)
     print(len(closed), sum(read_answers(peer, 1) for peer in peers if peer.fileno() not in closed))
+elif mode == "refused":	# UID CALLS
+    peer = caller(int(arguments[0]))
+    peer.sendall(call("Stop", arguments[0] + ".x") * int(arguments[1]))
+    print(read_answers(peer, int(arguments[1])))
 elif mode == "full":	# until the daemon has no fd for one more; then some go
     kept = [bus()]
     while is_in(kept[-1]):
@@ -132,6 +136,12 @@ bound=65536
 check unread-small test $(($(peak) - before)) -lt $bound
 equal unread-too-many '32 32' "$(peers mute 64 32)"
 
+# --- The log: some lines about each user, and how many there were.
+equal log-refused 500 "$(peers refused $bob 500)"
+check log-some grep -q "uid $bob may do Stop to network $bob.x" $root/log
+check log-few test "$(grep -c "uid $bob may do" $root/log)" -le 20
+left_out() { peers refused $bob 1; grep -q "uid $bob: [0-9]* more lines were left out in 10 s" $root/log; }
+check log-left-out wait_for 30 left_out
 netd_stop
 
 # --- No fd for one more connection: it waits, and so does the daemon; it is let in when there is one.

@@ -131,8 +131,8 @@ for name in ../lab ../../lab lab/x '' a.b.network~ 12345678; do
 done
 defines refused-terminal 1 "standard input:2: a control character" $alice $alice.lab $'[Network]\n# \e[2J'
 # What stands behind the number is no name, and no line of the log.
-says refused-forged '[1-4]' . $alice stop $alice.x$'\nguestnetd: forged'
-matches refused-forged-log "Stop to network $alice.x.x0aguestnetd: forged" "$(cat $root/log)"
+says refused-forged '[1-4]' . $bob stop $bob.x$'\nguestnetd: forged'
+matches refused-forged-log "Stop to network $bob.x.x0aguestnetd: forged" "$(cat $root/log)"
 equal refused-forged-line '' "$(grep '^guestnetd: forged' $root/log)"
 equal refused-nothing "$before" "$(cat "$own/$alice.lab.network")"
 equal refused-no-file "$alice.lab.network $alice.lab.network~" "$(ls $own | tr '\n' ' ' | sed 's/ $//')"
