@@ -59,16 +59,17 @@
 #define LIMIT_BUS_PEERS		480			/* connections to its own socket, */
 #define LIMIT_BUS_PEERS_USER	256			/* those of one user that may only look, */
 #define LIMIT_BUS_PEERS_LOOK	448			/* and of all such users: some are left for those who may change things */
+#define LIMIT_BUS_PEERS_CROWD	64			/* with so many of such users, uids of user namespaces get none */
 #define LIMIT_BUS_SUBSCRIBERS_USER 16			/* connections of such a user that want signals */
 #define LIMIT_BUS_MESSAGE	(128 * 1024)		/* bytes of one message of such a user's */
 #define LIMIT_BUS_UNREAD	(128 * 1024)		/* of answers that the kernel keeps for such a peer, */
 #define LIMIT_BUS_UNREAD_SIGNALS (4 * 1024 * 1024)	/* and for one that wants signals */
-#define LIMIT_BUS_FDS		256			/* fds that are left for everything else than such users */
 #define LIMIT_BUS_ANSWERS	8			/* answers that a peer that may change things has not read: then it is cut off; */
 #define LIMIT_BUS_QUEUE		1024			/* one that wants signals after so many messages; */
 #define LIMIT_BUS_ANSWERS_USER	32			/* of connections of one user that may only look, those with an answer not read */
 #define LIMIT_BUS_CALLS		256			/* calls on the system bus that wait for polkit, */
 #define LIMIT_BUS_CALLS_SENDER	32			/* and of one sender */
+#define LIMIT_DAEMON_FDS	256			/* fds of the daemon's that are left for everything else than users' connections */
 
 /* Taps of others, left alone on no bridge, that are named. */
 #define LIMIT_STRAY_TAPS	64

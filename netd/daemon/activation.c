@@ -7,9 +7,11 @@
 #include "activation.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -17,6 +19,7 @@
 #include <unistd.h>
 
 #include "../../lib/fd.h"
+#include "../../lib/limits.h"
 
 /* Where a connection could not be taken, it is not tried again before that. */
 #define REST_US 100000
@@ -102,4 +105,17 @@ int activation_accept(sd_event_source *source, int listen_fd)
 		 sd_event_source_get_ratelimit(source, NULL, NULL) < 0)
 		(void)sd_event_source_set_ratelimit(source, REST_US, 1);
 	return r;
+}
+
+/*
+ * Users get no fds from here on: as many as there can be, less some for our own work and for root. The kernel gives the lowest that is
+ * free. No answer: the service manager keeps us from asking, and has given enough.
+ */
+int activation_fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT_MAX)
+		return INT_MAX;
+	return (int)limit.rlim_cur - LIMIT_DAEMON_FDS;
 }

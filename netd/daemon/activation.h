@@ -19,3 +19,4 @@ void activation_deinit(struct activation *activation);
 int activation_take(struct activation *activation, const char *name);
 int activation_listen(const char *path, int type, int *ret_fd);
 int activation_accept(sd_event_source *source, int listen_fd);
+int activation_fd_limit(void);

@@ -15,10 +15,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <systemd/sd-bus.h>
 #include <systemd/sd-id128.h>
@@ -191,12 +189,14 @@ static int on_disconnected(sd_bus_message *message _unused_, void *data, sd_bus_
 	return 1;
 }
 
+/* Those of one user; uids that one user may have thousands of count all others as theirs. */
 static int count_subscribers(const struct api *api, uid_t uid)
 {
+	const bool all = own_is_subordinate(uid);
 	int n = 0;
 
 	for (size_t i = 0; i < api->n_peers; i++)
-		n += api->peers[i]->subscribed && !api->peers[i]->may_change && api->peers[i]->uid == uid;
+		n += api->peers[i]->subscribed && !api->peers[i]->may_change && (all || api->peers[i]->uid == uid);
 	return n;
 }
 
@@ -343,7 +343,10 @@ static int read_peer(int fd, uid_t *ret_uid, bool *ret_may_change)
 	return 0;
 }
 
-/* Whoever may only look cannot take the places of others, nor the last fds: the kernel gives the lowest that is free. */
+/*
+ * Whoever may only look cannot take the places of others, nor the last fds. The uids that a user has in user namespaces are thousands,
+ * and would take all places: they have some of the first.
+ */
 static bool has_place(const struct api *api, int fd, uid_t uid, bool may_change)
 {
 	size_t n_user = 0, n_look = 0;
@@ -353,7 +356,8 @@ static bool has_place(const struct api *api, int fd, uid_t uid, bool may_change)
 		n_user += !api->peers[i]->may_change && api->peers[i]->uid == uid;
 	}
 	return api->n_peers < LIMIT_BUS_PEERS &&
-		(may_change || (fd < api->fd_limit && n_look < LIMIT_BUS_PEERS_LOOK && n_user < LIMIT_BUS_PEERS_USER));
+		(may_change || (fd < api->fd_limit && n_look < LIMIT_BUS_PEERS_LOOK && n_user < LIMIT_BUS_PEERS_USER &&
+				(n_look < LIMIT_BUS_PEERS_CROWD || !own_is_subordinate(uid))));
 }
 
 static int on_connection(sd_event_source *source, int listen_fd, uint32_t events _unused_, void *data)
@@ -370,16 +374,6 @@ static int on_connection(sd_event_source *source, int listen_fd, uint32_t events
 	else
 		(void)add_peer(api, fd, uid, may_change, false);
 	return 0;
-}
-
-/* As many fds as there can be, less some. No answer: the service manager keeps us from asking, and has given enough. */
-static int read_fd_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT_MAX)
-		return INT_MAX;
-	return (int)limit.rlim_cur - LIMIT_BUS_FDS;
 }
 
 /* The system bus: a peer that may do everything, since its other end asks who may. */
@@ -428,7 +422,7 @@ int api_new(sd_event *event, struct manager *manager, struct systembus *systembu
 	api->own.manager = manager;
 	api->objects = (struct objects){ .manager = manager, .event = event, .subscribe = on_subscribe, .data = api };
 	api->fd = -EBADF;
-	api->fd_limit = read_fd_limit();
+	api->fd_limit = activation_fd_limit();
 	r = sd_id128_randomize(&api->id);
 	if (r >= 0)
 		r = news_new(&api->news);

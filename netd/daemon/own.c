@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "../../lib/clock.h"
 #include "../../lib/fd.h"
@@ -43,16 +44,17 @@ bool own_is_about(const char *network, uid_t uid)
 
 /*
  * Is it one of the uids that a user has in user namespaces (subuid(5))? There are thousands for each, and with every one there
- * would be as many networks as the rule says. Those that stand in no file are not known to be such.
+ * would be as many networks as the rule says, or places at a socket. Those that stand in no file are not known to be such.
  */
-static bool is_subordinate(uid_t uid)
+bool own_is_subordinate(uid_t uid)
 {
 	_cleanup_(fd_closep) int fd = open("/etc/subuid", O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	_cleanup_(freep) char *text = NULL;
 	char *rest = NULL;
+	struct stat st;
 	size_t length;
 
-	if (fd < 0 || fd_read_stream(fd, LIMIT_ACCOUNT_FILE, &text, &length) < 0)
+	if (fd < 0 || fstat(fd, &st) < 0 || fd_read_text(fd, &st, LIMIT_ACCOUNT_FILE, &text, &length) < 0)
 		return false;
 	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
 		char *count = strrchr(line, ':'), *begin;
@@ -116,7 +118,7 @@ static int verify_number(const struct own *own, const struct policy *policy, con
 	char names[256];
 	struct text text;
 
-	if (is_subordinate(verdict->owner))
+	if (own_is_subordinate(verdict->owner))
 		return failure_set(failure, -EACCES, "uid %u may have no networks of its own: it is one that a user has in user namespaces (/etc/subuid)",
 				   verdict->owner);
 	if (managed_count_own(list, NULL) >= LIMIT_OWN_NETWORKS)

@@ -23,4 +23,5 @@ struct own {
 };
 
 bool own_is_about(const char *network, uid_t uid);
+bool own_is_subordinate(uid_t uid);
 int own_verify(struct own *own, int peer_fd, const char *network, enum own_act act, struct failure *failure);

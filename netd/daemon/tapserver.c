@@ -10,7 +10,7 @@
  * bring up a network that is down when the helper says that this client may use it.
  *
  * A connection waits for its request, then for a free place among the running helpers, then for its helper: each
- * of them for TAPSOCKET_TIMEOUT_MS at most. Places are limited, for each uid and for all; nobody waits for somebody
+ * of them for TAPSOCKET_TIMEOUT_MS at most. Places are limited, for each uid and for all but root; nobody waits for somebody
  * else's packet, and a helper that does not end is killed, which leaves nothing behind.
  */
 #include "tapserver.h"
@@ -36,11 +36,15 @@
 #include "../model/network.h"
 #include "activation.h"
 #include "log.h"
+#include "own.h"
 #include "process.h"
 
-/* Connections, and helpers that run at one time: in all, and for one uid. */
+/* Connections, and helpers that run at one time: in all, and for one uid. Some connections are root's alone. */
 #define CLIENTS			384
+#define CLIENTS_OF_USERS	352
 #define CLIENTS_OF_UID		96
+/* With so many, uids of user namespaces get no place: one user may have thousands of them. */
+#define CLIENTS_CROWD		96
 #define HELPERS			16
 #define HELPERS_OF_UID		4
 /* Connections that are taken before anything else is looked at again. */
@@ -84,6 +88,7 @@ struct tapserver {
 	sd_event_source *source;		/* owned */
 	int fd;					/* owned */
 	char path[108];				/* to be unlinked; "": the service manager's */
+	int fd_limit;				/* users get no fds from here on */
 	uid_t overflow_uid;
 	struct ration ration;			/* of lines of the log */
 	uint64_t next_turn;
@@ -422,6 +427,15 @@ static int on_client(sd_event_source *source _unused_, int fd _unused_, uint32_t
 	return 0;
 }
 
+/* May there be one more of this user's? Nobody takes the places of others, nor the last fds. */
+static bool has_place(const struct tapserver *server, int fd, uid_t uid)
+{
+	const size_t n = count(server, PHASE_FREE, NULL);
+
+	return uid == 0 || (fd < server->fd_limit && n < CLIENTS_OF_USERS && count(server, PHASE_FREE, &uid) < CLIENTS_OF_UID &&
+			    (n < CLIENTS_CROWD || !own_is_subordinate(uid)));
+}
+
 static struct client *find_place(struct tapserver *server)
 {
 	for (size_t i = 0; i < CLIENTS; i++)
@@ -432,7 +446,7 @@ static struct client *find_place(struct tapserver *server)
 
 static void add_client(struct tapserver *server, int fd, uid_t uid)
 {
-	struct client *client = count(server, PHASE_FREE, &uid) < CLIENTS_OF_UID ? find_place(server) : NULL;
+	struct client *client = has_place(server, fd, uid) ? find_place(server) : NULL;
 
 	if (!client) {
 		send_refusal(fd, -EAGAIN, "failed to create tun device: guestnetd has too many requests of yours, or of all, at one time: try again");
@@ -504,6 +518,7 @@ int tapserver_new(sd_event *event, struct manager *manager, const struct tapserv
 	server->event = event;
 	server->manager = manager;
 	server->helper = options->helper;
+	server->fd_limit = activation_fd_limit();
 	server->overflow_uid = process_overflow_uid();
 	server->fd = options->listen_fd;
 	if (server->fd >= 0 && sd_is_socket_unix(server->fd, SOCK_SEQPACKET, 1, NULL, 0) <= 0)

@@ -54,6 +54,11 @@ for line in Type=notify User=guestnet KillMode=process RuntimeDirectoryPreserve=
 	check "unit-${line%%=*}" grep -qxF -- "$line" "$unit"
 done
 check unit-before-docker grep -qE '^Before=.*\bdocker\.service\b' "$unit"
+# Fds for all that its clients can take at one time, for a process of each network, and some for its own work.
+defined() { sed -n "s/^#define $2[[:space:]]*\([0-9]*\).*/\1/p" "$1"; }
+fds=$((4 * $(defined lib/limits.h LIMIT_BUS_PEERS) + 2 * $(defined netd/daemon/tapserver.c CLIENTS) +
+	$(defined lib/limits.h LIMIT_DAEMON_FDS) + $(defined netd/daemon/files.c NETWORKS_LIMIT)))
+check unit-fds test "$(sed -n 's/^LimitNOFILE=//p' "$unit")" -ge "$fds"
 matches unit-descriptors '^[1-9][0-9]*$' "$(sed -n 's/^FileDescriptorStoreMax=//p' "$unit")"
 
 # The user, and the folders that belong to it, in a root of their own.

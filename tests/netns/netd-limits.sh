@@ -13,6 +13,7 @@ nets_folders python3 || exit 0
 ulimit -n 4096 || exit 1
 roots+=(--helper=$helper)
 world_policy 'allow all'
+echo carol:100000:65536 >/etc/subuid
 network lab '[Network]' Mode=isolated Autostart=no '[Address]' Address=10.91.0.1/24
 # A network about which there is much to tell.
 network big '[Network]' Mode=isolated Autostart=no '[Address]' Address=10.92.0.1/24
@@ -44,6 +45,10 @@ def is_in(peer):
         return peer.recv(4096).startswith(b"OK")
     except OSError:
         return False
+def users():		# FIRST COUNT EACH: so many connections of each of so many uids; the arguments behind that stay
+    first, count, each = map(int, arguments[:3])
+    del arguments[:3]
+    return [uid for uid in range(first, first + count) for i in range(each)]
 def call(member, text):
     fields = b""
     for code, type, value in (1, "o", "/org/guestnet1"), (2, "s", "org.guestnet1.Manager"), (3, "s", member), (8, "g", "s"):
@@ -74,7 +79,19 @@ def caller(uid):
     peer.sendall(b"BEGIN\r\n")
     return peer
 
-if mode == "unread":	# CONNECTIONS CALLS: asks before it reads, and then reads
+if mode == "places":	# FIRST COUNT EACH UID...: how many are let in, and whether these are then
+    kept = [peer for peer in map(bus, users()) if is_in(peer)]
+    print(len(kept), *("yes" if is_in(bus(int(uid))) else "no" for uid in arguments))
+elif mode == "taps":	# FIRST COUNT EACH UID...: nothing is said on these; do those have a place?
+    kept = [tap(uid) for uid in users()]
+    for uid in arguments:
+        peer = tap(int(uid))
+        try:
+            peer.sendall(b"x")
+        except OSError:
+            pass
+        print("yes" if b"does not understand" in peer.recv(4096) else "no", end=" ")
+elif mode == "unread":	# CONNECTIONS CALLS: asks before it reads, and then reads
     peers = [caller(4201) for i in range(int(arguments[0]))]
     for peer in peers:
         peer.sendall(call("Files", "big") * int(arguments[1]))
@@ -108,6 +125,11 @@ elif mode == "full":	# until the daemon has no fd for one more; then some go
     kept[-1].settimeout(50)
     print("let in" if is_in(kept[-1]) else "not let in", flush=True)
     print("ended" if others[1].recv(1) == b"" else "talks", flush=True)
+elif mode == "hold":	# FIRST COUNT EACH: of both sockets
+    uids = users()
+    kept = [peer for peer in map(bus, uids) if is_in(peer)] + [tap(uid) for uid in uids]
+    print("held", flush=True)
+    sys.stdin.readline()
 PY
 # Those before have gone.
 peers() { wait_for 30 alone; timeout 100 python3 $tmp/peers.py $root/run "$@" 2>&1; }
@@ -124,7 +146,13 @@ cpu() { awk '{ print $14 + $15 }' /proc/$netd_pid/stat; }	# 1/100 s
 fds() { ls /proc/$netd_pid/fd | wc -l; }
 mkfifo $tmp/in
 
+# --- Places: one user's uids in user namespaces do not take those of others; of those who are users anyway, root's are none.
 start_with 4096
+equal bus-namespaces '64 yes yes no' "$(peers places 100000 500 1 $alice 0 165535)"
+equal bus-one-user '256 no yes yes' "$(peers places $alice 1 300 $alice $bob 0)"
+equal bus-all-users '448 no yes' "$(peers places 5001 3 200 $alice 0)"
+equal taps-namespaces 'yes yes no ' "$(peers taps 100000 400 1 $alice 0 165535)"
+equal taps-all-users 'no yes ' "$(peers taps 5001 4 96 $alice 0)"
 
 # --- Memory: an answer that is not read keeps the next call waiting; nobody is cut off for asking first.
 echo 5 >/proc/$netd_pid/clear_refs
@@ -158,5 +186,16 @@ check full-visitor wait_for 30 grep -q ended $tmp/out
 reap $pid
 netd_stop
 
+# --- Of few fds, some are left for the daemon's work, whatever users hold.
+start_with 512
+peers hold 5001 4 96 <>$tmp/in >$tmp/out &
+pid=$!
+check fds-held wait_for 60 grep -q held $tmp/out
+check fds-left test "$(fds)" -le 264
+check fds-start client start lab
+check fds-running is running lab
+echo 1<>$tmp/in
+reap $pid
+netd_stop
 grep -E 'ERROR|Sanitizer' $root/log && fail log "$(grep -E 'ERROR|Sanitizer' $root/log | head -3)"
 exit 0
