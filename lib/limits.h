@@ -67,8 +67,9 @@
 #define LIMIT_BUS_ANSWERS	8			/* answers that a peer that may change things has not read: then it is cut off; */
 #define LIMIT_BUS_QUEUE		1024			/* one that wants signals after so many messages; */
 #define LIMIT_BUS_ANSWERS_USER	32			/* of connections of one user that may only look, those with an answer not read */
-#define LIMIT_BUS_CALLS		256			/* calls on the system bus that wait for polkit, */
-#define LIMIT_BUS_CALLS_SENDER	32			/* and of one sender */
+#define LIMIT_BUS_CALLS		112			/* calls on the system bus that wait for polkit: dbus-daemon lets us ask 128 questions; */
+#define LIMIT_BUS_CALLS_USER	48			/* and of one user; */
+#define LIMIT_BUS_CALLS_CROWD	32			/* with so many, uids of user namespaces have no further one */
 #define LIMIT_DAEMON_FDS	256			/* fds of the daemon's that are left for everything else than users' connections */
 
 /* Taps of others, left alone on no bridge, that are named. */

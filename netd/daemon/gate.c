@@ -3,8 +3,8 @@
  * org.guestnet1 on the system bus: who is allowed to call what, and passing it on.
  * Event loop context.
  *
- * Theory of operation. Nothing is served here. A call that comes over the system bus waits until polkit has said
- * that its sender may make it; then it is copied to the daemon's own connection to itself (`inside`, a socket pair
+ * Theory of operation. Nothing is served here. A call that comes over the system bus waits until the bus has said whose it is
+ * and polkit that its sender may make it; then it is copied to the daemon's own connection to itself (`inside`, a socket pair
  * on which api.c serves the objects as on any other), and the answer is copied back. Signals of that connection are
  * copied to the bus. So there is one set of objects, and one place that asks polkit, for properties and their
  * introspection too. Nobody waits for anybody: polkit may ask a person for a password meanwhile.
@@ -21,6 +21,7 @@
 #include "../../lib/util.h"
 #include "log.h"
 #include "objects.h"
+#include "own.h"
 
 #define POLKIT			"org.freedesktop.PolicyKit1"
 #define POLKIT_PATH		"/org/freedesktop/PolicyKit1/Authority"
@@ -37,6 +38,8 @@ struct pending {
 	sd_bus_message *message;	/* owned: the call */
 	sd_bus_slot *slot;		/* owned: the question that is open */
 	enum access access;
+	bool known;			/* whose it is */
+	uid_t uid;
 	struct pending *next, **place;
 };
 
@@ -134,40 +137,19 @@ static void deny(struct pending *pending, bool challenge)
 	end_with_error(pending, &error);
 }
 
-static int on_uid(sd_bus_message *reply, void *data, sd_bus_error *error _unused_)
+/* Nobody can say who may: reading is for everybody, the rest for root. */
+static void decide_alone(struct pending *pending)
 {
 	_cleanup_(sd_bus_error_free) sd_bus_error denied = SD_BUS_ERROR_NULL;
-	struct pending *pending = data;
-	uint32_t uid = UINT32_MAX;
 
-	if (!sd_bus_message_is_method_error(reply, NULL))
-		(void)sd_bus_message_read(reply, "u", &uid);
-	if (uid == 0) {
+	if (pending->access <= ACCESS_READ || pending->uid == 0) {
 		pass_on(pending);
-		return 0;
+		return;
 	}
 	sd_bus_error_setf(&denied, SD_BUS_ERROR_ACCESS_DENIED,
 			  "action " ACTION_PREFIX "%s is denied: polkit does not answer, so it is for root, and for members of the group guestnet through the daemon's own socket",
 			  objects_access_name(pending->access));
 	end_with_error(pending, &denied);
-	return 0;
-}
-
-/* Nobody can say who may: reading is for everybody, the rest for root. */
-static void decide_alone(struct pending *pending)
-{
-	int r;
-
-	if (pending->access <= ACCESS_READ) {
-		pass_on(pending);
-		return;
-	}
-	pending->slot = sd_bus_slot_unref(pending->slot);
-	r = sd_bus_call_method_async(sd_bus_message_get_bus(pending->message), &pending->slot, "org.freedesktop.DBus",
-				     "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetConnectionUnixUser", on_uid, pending,
-				     "s", sd_bus_message_get_sender(pending->message));
-	if (r < 0)
-		end_with_errno(pending, r);
 }
 
 static int on_polkit(sd_bus_message *reply, void *data, sd_bus_error *error _unused_)
@@ -196,11 +178,49 @@ static int ask_polkit(struct pending *pending)
 	int r;
 
 	snprintf(id, sizeof(id), ACTION_PREFIX "%s", action);
+	pending->slot = sd_bus_slot_unref(pending->slot);
 	r = sd_bus_message_new_method_call(bus, &question, POLKIT, POLKIT_PATH, POLKIT_AUTHORITY, "CheckAuthorization");
 	if (r >= 0)
 		r = sd_bus_message_append(question, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
 					  sd_bus_message_get_sender(pending->message), id, 0, flags, "");
 	return r < 0 ? r : sd_bus_call_async(bus, &pending->slot, question, on_polkit, pending, POLKIT_TIMEOUT_US);
+}
+
+/* A user may have many connections, and many uids in user namespaces; @pending is counted already. */
+static bool has_place(const struct pending *pending)
+{
+	size_t n = 0;
+
+	for (const struct pending *i = pending->gate->pending; i; i = i->next)
+		n += i->known && i->uid == pending->uid;
+	return pending->uid == 0 ||
+		(n <= LIMIT_BUS_CALLS_USER && (pending->gate->n_pending <= LIMIT_BUS_CALLS_CROWD || !own_is_subordinate(pending->uid)));
+}
+
+static int on_uid(sd_bus_message *reply, void *data, sd_bus_error *error _unused_)
+{
+	_cleanup_(sd_bus_error_free) sd_bus_error full = SD_BUS_ERROR_NULL;
+	struct pending *pending = data;
+
+	if (sd_bus_message_is_method_error(reply, NULL) || sd_bus_message_read(reply, "u", &pending->uid) < 0) {
+		end_with_errno(pending, -EACCES);
+		return 0;
+	}
+	pending->known = true;
+	if (!has_place(pending)) {
+		sd_bus_error_set_const(&full, SD_BUS_ERROR_LIMITS_EXCEEDED, "too many calls of yours are waiting");
+		end_with_error(pending, &full);
+	} else if (ask_polkit(pending) < 0) {
+		decide_alone(pending);
+	}
+	return 0;
+}
+
+static int ask_uid(struct pending *pending)
+{
+	return sd_bus_call_method_async(sd_bus_message_get_bus(pending->message), &pending->slot, "org.freedesktop.DBus",
+					"/org/freedesktop/DBus", "org.freedesktop.DBus", "GetConnectionUnixUser", on_uid, pending,
+					"s", sd_bus_message_get_sender(pending->message));
 }
 
 static size_t count_of(const struct gate *gate, const char *sender)
@@ -233,7 +253,7 @@ static int on_call(sd_bus_message *message, void *data, sd_bus_error *error)
 
 	if (!sender)
 		return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED, "a call without a sender");
-	if (gate->n_pending >= LIMIT_BUS_CALLS || count_of(gate, sender) >= LIMIT_BUS_CALLS_SENDER)
+	if (gate->n_pending >= LIMIT_BUS_CALLS || count_of(gate, sender) >= LIMIT_BUS_CALLS_USER)
 		return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "too many calls are waiting");
 	pending = calloc(1, sizeof(*pending));
 	if (!pending)
@@ -251,9 +271,9 @@ static int on_call(sd_bus_message *message, void *data, sd_bus_error *error)
 		pass_on(pending);
 		return 1;
 	}
-	r = ask_polkit(pending);
+	r = ask_uid(pending);
 	if (r < 0)
-		decide_alone(pending);
+		end_with_errno(pending, r);
 	return 1;
 }
 

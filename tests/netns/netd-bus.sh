@@ -9,15 +9,15 @@ suite=netd-bus
 world_enter "$@"
 world_setup || exit 1
 polkitd=/usr/lib/polkit-1/polkitd
-need all dnsmasq busctl dbus-daemon dbus-send jq $polkitd || exit 0
+need all dnsmasq busctl dbus-daemon dbus-send jq python3 $polkitd || exit 0
 
 run=$(world_path PATH_RUN_ROOT)		# where the client looks by itself
 root=$world/netd
 mkdir -p $root/{etc/networks,vendor/networks,state} "$run" /run/dbus
 printf '[Network]\nMode=nat\nAutostart=no\n[Address]\nAddress=10.91.0.1/24\n' >$root/etc/networks/lab.network
 printf '[Network]\nMode=isolated\nAutostart=no\n[Address]\nAddress=10.92.0.1/24\n' >$root/vendor/networks/quiet.network
-printf '%s\n' 'ana:x:4201:4201::/:/bin/sh' 'ben:x:4202:4202::/:/bin/sh' >>/etc/passwd
-printf '%s\n' 'ana:x:4201:' 'ben:x:4202:' >>/etc/group
+printf '%s\n' 'ana:x:4201:4201::/:/bin/sh' 'ben:x:4202:4202::/:/bin/sh' 'cem:x:4203:4203::/:/bin/sh' >>/etc/passwd
+printf '%s\n' 'ana:x:4201:' 'ben:x:4202:' 'cem:x:4203:' >>/etc/group
 unset GUESTNET_BUS
 client=$world/tools/guestnet
 install -m 755 "$BIN/guestnet" $client
@@ -244,6 +244,67 @@ matches own-stop-denied-network 'action org.guestnet1.define' "$out"
 equal own-stop-denied-nothing '"running"' "$(busctl --json=short get-property org.guestnet1 $own org.guestnet1.Network State | jq -c .data)"
 check own-removed-by-root busctl call "${manager[@]}" Undefine s 4202.net
 check network-methods as $alice busctl call org.guestnet1 /org/guestnet1/network/lab org.guestnet1.Network Restart
+
+# --- A user whose calls wait for polkit, on however many connections, does not keep others waiting.
+cat >$tmp/callers.py <<'PY'
+# UID CONNECTIONS CALLS REFUSED: asks whatever polkit has to allow; "asked" when so many calls have been refused for their number, and
+# all of the last connection's were read; in the end how many were refused, and answered.
+import itertools, os, selectors, socket, struct, sys
+uid, connections, calls, want = map(int, sys.argv[1:])
+os.setgroups([]); os.setresgid(uid, uid, uid); os.setresuid(uid, uid, uid)
+serials = itertools.count(1)
+def call(destination, path, interface, member, text=None):
+    fields = b""
+    for code, type, value in (1, "o", path), (2, "s", interface), (3, "s", member), (6, "s", destination), (8, "g", "s"):
+        if type == "g" and text is None:
+            continue
+        fields += b"\0" * (-len(fields) % 8) + bytes((code, 1, ord(type), 0))
+        fields += (bytes((len(value),)) if type == "g" else struct.pack("<I", len(value))) + value.encode() + b"\0"
+    body = b"" if text is None else struct.pack("<I", len(text)) + text.encode() + b"\0"
+    data = struct.pack("<BBBBIII", ord("l"), 1, 0, 1, len(body), next(serials), len(fields)) + fields
+    return data + b"\0" * (-len(data) % 8) + body
+peers = selectors.DefaultSelector()
+for i in range(connections):
+    peer = socket.socket(socket.AF_UNIX)
+    peer.connect("/run/dbus/system_bus_socket")
+    peer.sendall(b"\0AUTH EXTERNAL " + str(uid).encode().hex().encode() + b"\r\n")
+    assert peer.recv(4096).startswith(b"OK")
+    peer.sendall(b"BEGIN\r\n" + call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello"))
+    peers.register(peer, selectors.EVENT_READ, bytearray())
+    for n in range(calls):
+        peer.sendall(call("org.guestnet1", "/org/guestnet1", "org.guestnet1.Manager", "GetNetwork", "lab"))
+if want == 0:
+    peer.sendall(call("org.guestnet1", "/org/guestnet1", "org.freedesktop.DBus.Introspectable", "Introspect"))
+refused = answered = described = 0
+asked = False
+while refused + answered < connections * calls:
+    for key, event in peers.select(60) or sys.exit(f"{refused} refused, {answered} answered, and no more"):
+        data = key.data
+        data += key.fileobj.recv(1 << 20) or sys.exit("closed")
+        while len(data) >= 16:
+            body, fields = struct.unpack_from("<I4xI", data, 4)
+            size = 16 + (fields + 7) // 8 * 8 + body
+            if len(data) < size:
+                break
+            refused += data[1] == 3 and b"LimitsExceeded" in data[:size]
+            answered += data[1] == 2 and b"/network/lab" in data[:size] and b"<node" not in data[:size]
+            described += b"<node" in data[:size]
+            del data[:size]
+    if not asked and refused == want and (want > 0 or described):
+        asked = True
+        print("asked", flush=True)
+print(refused, answered)
+PY
+callers() { timeout 100 python3 $tmp/callers.py "$@" >$tmp/callers.$1 2>&1; }
+kill -STOP $polkit_pid
+callers $alice 9 32 240 & alice_pid=$!
+check calls-refused wait_for 30 grep -q asked $tmp/callers.$alice
+callers $carol 1 1 0 & carol_pid=$!
+check calls-of-others wait_for 30 grep -q asked $tmp/callers.$carol
+kill -CONT $polkit_pid
+reap $alice_pid $carol_pid
+equal calls-of-one '240 48' "$(tail -n 1 $tmp/callers.$alice)"
+equal calls-of-others-answered '0 1' "$(tail -n 1 $tmp/callers.$carol)"
 ended $polkit_pid
 
 # --- The bus goes and comes back; the daemon has not noticed, or rather: it has.
