@@ -34,6 +34,8 @@
 #define CHILD_DEAF_US		1000000
 /* A port that somebody else holds is tried again after so long, doubled each time up to 64 times as long. */
 #define WITHHELD_TRY_US		1000000
+/* A lease file is written in less. */
+#define LEASES_WRITTEN_US	2000000
 
 static struct child_order child_order(const struct services *services, const struct managed *managed,
 				      const struct netstate_service *service)
@@ -65,16 +67,36 @@ static void lease_path(const struct services *services, const struct managed *ma
 	snprintf(buffer, size, "%s/%s.leases", services->state_dir, managed->network.name);
 }
 
-static void read_leases(struct services *services, struct managed *managed)
+/*
+ * Reads the leases of a network. False when some are gone that may be there still: dnsmasq empties the file and writes it
+ * anew in pieces (lease.c: lease_update_file()), and what is there of it in between can end where a line does. Those stand until
+ * they are gone in a file that is @written.
+ */
+static bool read_leases(const struct services *services, struct managed *managed, bool written)
 {
-	struct leases leases = LEASES_NULL;
+	_cleanup_(leases_deinit) struct leases leases = LEASES_NULL;
 	char path[4200];
+	bool kept = false;
 
 	lease_path(services, managed, path, sizeof(path));
 	if (leases_read(path, &leases) < 0)
-		return;		/* being written: the next event comes when it is done */
+		return true;		/* being written: the next event comes when it is done */
+	if (!written && leases_keep(&leases, &managed->leases, &kept) < 0)
+		return false;
 	leases_deinit(&managed->leases);
 	managed->leases = leases;
+	leases = LEASES_NULL;
+	return !kept;
+}
+
+static bool read_all_leases(const struct services *services, bool written)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < services->list->n; i++)
+		all &= read_leases(services, services->list->items[i], written);
+	services->leases_changed(services->data);
+	return all;
 }
 
 static int on_inotify(sd_event_source *source _unused_, int fd, uint32_t events _unused_, void *data)
@@ -84,11 +106,19 @@ static int on_inotify(sd_event_source *source _unused_, int fd, uint32_t events 
 	ssize_t n = read(fd, buffer, sizeof(buffer));
 
 	/* Which file it was is not looked at: a queue that has overflowed would not say either. */
-	if (n <= 0)
+	if (n <= 0 || read_all_leases(services, false))
 		return 0;
-	for (size_t i = 0; i < services->list->n; i++)
-		read_leases(services, services->list->items[i]);
-	services->leases_changed(services->data);
+	/* Events that follow do not put it off. */
+	if (sd_event_source_get_enabled(services->written_timer, NULL) > 0)
+		return 0;
+	(void)sd_event_source_set_time_relative(services->written_timer, LEASES_WRITTEN_US);
+	(void)sd_event_source_set_enabled(services->written_timer, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+static int on_written(sd_event_source *source _unused_, uint64_t when_us _unused_, void *data)
+{
+	(void)read_all_leases(data, true);
 	return 0;
 }
 
@@ -228,16 +258,21 @@ int services_init(struct services *services, sd_event *event, const struct manag
 	if (services->inotify_fd < 0 ||
 	    inotify_add_watch(services->inotify_fd, services->state_dir, IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE) < 0)
 		return failure_set(failure, -errno, "%s: no watch: %s", services->state_dir, strerror(errno));
-	r = child_find_orphans(services->run_dir, &services->orphans, &services->n_orphans);
+	r = child_find_orphans(services->run_dir, service_uid(options), &services->orphans, &services->n_orphans);
 	if (r < 0)
 		return failure_set(failure, r, "/proc: %s", strerror(-r));
-	r = sd_event_add_io(event, &services->inotify_source, services->inotify_fd, EPOLLIN, on_inotify, services);
+	r = sd_event_add_time_relative(event, &services->written_timer, CLOCK_MONOTONIC, LEASES_WRITTEN_US, 0, on_written, services);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(services->written_timer, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_add_io(event, &services->inotify_source, services->inotify_fd, EPOLLIN, on_inotify, services);
 	return r < 0 ? failure_set(failure, r, "no watch: %s", strerror(-r)) : 0;
 }
 
 void services_deinit(struct services *services)
 {
 	services->inotify_source = sd_event_source_unref(services->inotify_source);
+	services->written_timer = sd_event_source_disable_unref(services->written_timer);
 	services->inotify_fd = fd_close(services->inotify_fd);
 	free(services->orphans);
 }
@@ -254,7 +289,7 @@ void services_adopt(struct services *services, struct managed *managed)
 		return;
 	managed->child_started_us = clock_us();
 	(void)watch_child(services, managed);
-	read_leases(services, managed);
+	(void)read_leases(services, managed, true);
 }
 
 /* What of a network's service is withheld: for desired_build(). */

@@ -23,6 +23,7 @@ struct services {
 
 	int inotify_fd;				/* owned: on state_dir */
 	sd_event_source *inotify_source;	/* owned */
+	sd_event_source *written_timer;		/* owned: a lease file that lacks some is read again */
 	const struct managed_list *list;	/* borrowed */
 	struct child_orphan *orphans;		/* owned: left by an earlier daemon, as they were when we came */
 	size_t n_orphans;

@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../../lib/util.h"
@@ -61,18 +62,8 @@ static int parse_line(char *line, struct lease *ret_lease)
 	return 0;
 }
 
-/* Appends what a line says; one that is no lease is passed over. */
-static int add_line(struct leases *leases, const char *bytes, size_t length)
+static int add_lease(struct leases *leases, const struct lease *lease)
 {
-	char line[1024];
-	struct lease lease;
-
-	if (length >= sizeof(line))
-		return 0;
-	memcpy(line, bytes, length);
-	line[length] = '\0';
-	if (parse_line(line, &lease) < 0)
-		return 0;
 	if (leases->n == LEASES_LIMIT)
 		return -E2BIG;
 	/* Capacities are powers of two, so the count says when it is full. */
@@ -83,21 +74,34 @@ static int add_line(struct leases *leases, const char *bytes, size_t length)
 			return -ENOMEM;
 		leases->items = items;
 	}
-	leases->items[leases->n++] = lease;
+	leases->items[leases->n++] = *lease;
 	return 0;
 }
 
+/* Appends what a line says; one that is no lease is passed over. */
+static int add_line(struct leases *leases, const char *bytes, size_t length)
+{
+	char line[1024];
+	struct lease lease;
+
+	if (length >= sizeof(line))
+		return 0;
+	memcpy(line, bytes, length);
+	line[length] = '\0';
+	return parse_line(line, &lease) < 0 ? 0 : add_lease(leases, &lease);
+}
+
 /*
- * Reads a lease file. dnsmasq truncates the file before it writes it anew, so one that is empty or that
- * does not end with a newline is -EAGAIN: no news, the leases known before still stand. Lines that are
- * no lease are passed over. The caller owns @ret_leases.
+ * Reads a lease file. dnsmasq truncates the file before it writes it anew, in pieces: one that does not end with a newline
+ * is -EAGAIN, no news, the leases known before still stand. One that ends with a newline, or is empty, may still not be all
+ * of it: leases_keep(). Lines that are no lease are passed over. The caller owns @ret_leases.
  */
 int leasefile_parse(const char *text, size_t length, struct leases *ret_leases)
 {
 	_cleanup_(leases_deinit) struct leases leases = LEASES_NULL;
 	const char *next = text, *end = text + length;
 
-	if (length == 0 || end[-1] != '\n')
+	if (length > 0 && end[-1] != '\n')
 		return -EAGAIN;
 
 	while (next < end) {
@@ -112,4 +116,31 @@ int leasefile_parse(const char *text, size_t length, struct leases *ret_leases)
 	*ret_leases = leases;
 	leases = LEASES_NULL;
 	return 0;
+}
+
+static int compare_addresses(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct ip));
+}
+
+/*
+ * Adds those of @before to whose address there is no lease any more; @ret_kept says whether there were any. -ENOMEM, or -E2BIG:
+ * some were added.
+ */
+int leases_keep(struct leases *leases, const struct leases *before, bool *ret_kept)
+{
+	const size_t n = leases->n;
+	_cleanup_(freep) struct ip *addresses = calloc(n + 1, sizeof(*addresses));
+	int r = 0;
+
+	if (!addresses)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		addresses[i] = leases->items[i].address;
+	qsort(addresses, n, sizeof(*addresses), compare_addresses);
+	for (size_t i = 0; r == 0 && i < before->n; i++)
+		if (!bsearch(&before->items[i].address, addresses, n, sizeof(*addresses), compare_addresses))
+			r = add_lease(leases, &before->items[i]);
+	*ret_kept = leases->n > n;
+	return r;
 }

@@ -26,3 +26,4 @@ struct leases {
 
 void leases_deinit(struct leases *leases);
 int leasefile_parse(const char *text, size_t length, struct leases *ret_leases);
+int leases_keep(struct leases *leases, const struct leases *before, bool *ret_kept);

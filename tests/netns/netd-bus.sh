@@ -154,6 +154,25 @@ equal leases '["10.91.0.77"]' "$(network lab Leases | jq -c '[.[][1]]')"
 : >$root/empty && cat $root/empty >$root/state/dnsmasq/lab.leases
 echo "$(($(date +%s) + 3600)) 52:54:00:00:00:02 10.91.0.78 db *" >$root/state/dnsmasq/lab.leases
 check signal-lease-gone wait_for 30 saw '.member == "LeaseRemoved" and .payload.data[0][1] == "10.91.0.77"'
+# The last one is given back: the file is empty then.
+: >$root/state/dnsmasq/lab.leases
+check signal-lease-last wait_for 30 saw '.member == "LeaseRemoved" and .payload.data[0][1] == "10.91.0.78"'
+equal leases-none '[]' "$(network lab Leases)"
+# It is written in pieces. One that ends where a line does takes nothing from the guests that come behind it; what is new in it counts.
+lines=()
+for n in 81 82 83; do lines+=("$(($(date +%s) + 3600)) 52:54:00:00:00:$n 10.91.0.$n * *"); done
+leases_are() { [ "$(network lab Leases | jq -c '[.[][1] | ltrimstr("10.91.0.")] | sort')" = "$1" ]; }
+printf '%s\n' "${lines[@]:1}" >$root/state/dnsmasq/lab.leases
+check leases-two wait_for 30 leases_are '["82","83"]'
+printf '%s\n' "${lines[@]:0:2}" >$root/state/dnsmasq/lab.leases
+check leases-piece leases_are '["81","82","83"]'
+printf '%s\n' "${lines[@]}" >$root/state/dnsmasq/lab.leases
+check leases-whole leases_are '["81","82","83"]'
+printf '%s\n' "${lines[@]:1}" >$root/state/dnsmasq/lab.leases
+check leases-fewer wait_for 30 leases_are '["82","83"]'
+removed() { jq -c 'select(.member == "LeaseRemoved") | .payload.data[0][1]' $root/signals | tr -d '"\n'; }
+removed_are() { [ "$(removed)" = "$1" ]; }
+check signal-lease-removed wait_for 30 removed_are 10.91.0.7710.91.0.7810.91.0.81
 
 # --- Declaring over the bus.
 text=$'[Network]\nMode=isolated\n[Address]\nAddress=10.93.0.1/24\n'

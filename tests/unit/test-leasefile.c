@@ -49,13 +49,53 @@ static void fields(void **state _unused_)
 
 static void unfinished_is_no_news(void **state _unused_)
 {
-	static const char *const texts[] = { "", "1795000000", GOOD "1795000000 52:54:00:13:00:01 10.64.0.1" };
+	static const char *const texts[] = { "1795000000", GOOD "1795000000 52:54:00:13:00:01 10.64.0.1" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
 		struct leases leases;
 
 		check_int(texts[i], parse(texts[i], &leases), -EAGAIN);
 		assert_null(leases.items);
+	}
+}
+
+/* The file is written in pieces, which may end where a line does; and when the last lease is given back it is empty. */
+static void what_is_gone_is_kept(void **state _unused_)
+{
+#define LINE(n) "5 52:54:00:13:00:0" #n " 10.64.0." #n " * *\n"
+#define SIX "5 77 fd00::4 * 00:04:aa\n"
+#define ALL LINE(1) LINE(2) LINE(3) SIX
+	static const struct {
+		const char *before, *now, *then;
+	} cases[] = {
+		{ "", "", "" },
+		{ "", ALL, ALL },
+		{ ALL, ALL, ALL },
+		{ ALL, LINE(5) ALL "5 77 fd00::6 * 00:04:aa\n", LINE(5) ALL "5 77 fd00::6 * 00:04:aa\n" },
+		{ ALL, LINE(3) LINE(2) LINE(1) SIX, LINE(3) LINE(2) LINE(1) SIX },
+		/* Longer, and another guest's. */
+		{ LINE(1) SIX, "9 52:54:00:13:00:09 10.64.0.1 * *\n9 77 fd00::4 * 00:04:bb\n",
+		  "9 52:54:00:13:00:09 10.64.0.1 * *\n9 77 fd00::4 * 00:04:bb\n" },
+		{ ALL, "", ALL },
+		{ ALL, LINE(1) LINE(2), ALL },
+		{ ALL, LINE(2) SIX, LINE(2) SIX LINE(1) LINE(3) },
+		{ ALL, LINE(5) LINE(1), LINE(5) LINE(1) LINE(2) LINE(3) SIX },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(leases_deinit) struct leases before = LEASES_NULL, now = LEASES_NULL, then = LEASES_NULL;
+		bool kept;
+
+		assert_int_equal(parse(cases[i].before, &before), 0);
+		assert_int_equal(parse(cases[i].now, &now), 0);
+		assert_int_equal(parse(cases[i].then, &then), 0);
+		assert_int_equal(leases_keep(&now, &before, &kept), 0);
+		check_int(cases[i].now, kept, strcmp(cases[i].now, cases[i].then) != 0);
+		check_int(cases[i].now, (long long)now.n, (long long)then.n);
+		for (size_t j = 0; j < now.n; j++) {
+			check_string(cases[i].now, IP_TEXT(&now.items[j].address), IP_TEXT(&then.items[j].address));
+			check_int(cases[i].now, now.items[j].expires, then.items[j].expires);
+		}
 	}
 }
 
@@ -113,6 +153,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fields),
 		cmocka_unit_test(unfinished_is_no_news),
+		cmocka_unit_test(what_is_gone_is_kept),
 		cmocka_unit_test(other_lines_are_passed_over),
 		cmocka_unit_test(long_ones_are_cut),
 		cmocka_unit_test(too_many),
