@@ -148,10 +148,10 @@ static int compare_orphans(const void *a, const void *b)
 }
 
 /*
- * Processes that run with a configuration file in @run_dir, whoever has started them. Looked for once, before anything
- * is started: all there is then was left by an earlier daemon. The caller frees @ret_orphans.
+ * Processes of @uid that run with a configuration file in @run_dir: whom others call so is not waited for. Looked for once,
+ * before anything is started: all there is then was left by an earlier daemon. The caller frees @ret_orphans.
  */
-int child_find_orphans(const char *run_dir, struct child_orphan **ret_orphans, size_t *ret_n)
+int child_find_orphans(const char *run_dir, uid_t uid, struct child_orphan **ret_orphans, size_t *ret_n)
 {
 	_cleanup_(freep) struct child_orphan *orphans = NULL;
 	const size_t length = strlen(run_dir);
@@ -169,7 +169,8 @@ int child_find_orphans(const char *run_dir, struct child_orphan **ret_orphans, s
 		if (str_parse_u32(entry->d_name, INT32_MAX, &pid) < 0)
 			continue;
 		read_configuration((pid_t)pid, config, sizeof(config));
-		if (strncmp(config, run_dir, length) != 0 || config[length] != '/' || process_shares_network((pid_t)pid) == 0)
+		if (strncmp(config, run_dir, length) != 0 || config[length] != '/' || process_shares_network((pid_t)pid) == 0 ||
+		    !process_is_of((pid_t)pid, uid))
 			continue;
 		grown = reallocarray(orphans, n + 1, sizeof(*orphans));
 		if (!grown) {

@@ -44,7 +44,7 @@ struct child_orphan {
 void child_deinit(struct child *child);
 int child_start(const struct child_order *order, struct child *ret_child, struct failure *failure);
 bool child_read_errors(struct child *child);
-int child_find_orphans(const char *run_dir, struct child_orphan **ret_orphans, size_t *ret_n);
+int child_find_orphans(const char *run_dir, uid_t uid, struct child_orphan **ret_orphans, size_t *ret_n);
 int child_adopt(const struct child_order *order, const struct child_orphan *orphans, size_t n_orphans, struct child *ret_child);
 int child_reload(const struct child_order *order, struct child *child);
 int child_signal(const struct child *child, int signal);

@@ -48,6 +48,22 @@ int process_shares_network(pid_t pid)
 	return ours.st_ino == theirs.st_ino && ours.st_dev == theirs.st_dev;
 }
 
+/*
+ * Does the process run as this user? False when it has ended. Its files in /proc would not tell: they are root's where it is not
+ * to be dumped, which everybody can have (proc(5)).
+ */
+bool process_is_of(pid_t pid, uid_t uid)
+{
+	unsigned int real, effective;
+	char status[1024];
+	const char *line;
+
+	if (process_read(pid, "status", status, sizeof(status)) == 0)
+		return false;
+	line = strstr(status, "\nUid:");
+	return line && sscanf(line, "\nUid: %u %u", &real, &effective) == 2 && effective == uid;
+}
+
 /* The uid that stands for everybody who has none in this user namespace (user_namespaces(7)). */
 uid_t process_overflow_uid(void)
 {

@@ -51,6 +51,12 @@ static struct child_order child_order(const struct services *services, const str
 	};
 }
 
+/* Whom dnsmasq runs as. */
+static uid_t service_uid(const struct manager_options *options)
+{
+	return geteuid() == 0 ? options->service_uid : geteuid();
+}
+
 /* Where dnsmasq_build() shall say that things are. Borrowed from @services. */
 struct dnsmasq_options services_dnsmasq_options(const struct services *services)
 {
@@ -328,7 +334,7 @@ static void note_deafness(struct managed *managed)
 static void review_child(struct managed *managed, const struct listen_view *view, const struct netstate *snapshot,
 			 const struct subnet_choice *choice, const struct manager_options *options, uint64_t now)
 {
-	uint32_t uid = geteuid() == 0 ? options->service_uid : geteuid();
+	uint32_t uid = service_uid(options);
 
 	if (!managed->child.ready) {
 		/* One that hangs ends here, and on_end() counts it. */
