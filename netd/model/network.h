@@ -33,6 +33,7 @@
 #define LIMIT_NETWORK_FORWARD_PORTS	2048	/* of all forwards together */
 #define LIMIT_NETWORK_DOMAIN		254	/* a domain name and its end */
 #define LIMIT_NETWORK_LINE		4096	/* bytes of one line of a file, continuations included */
+#define LIMIT_DHCP_OPTION		255	/* bytes of an option of IPv4 (RFC 2132) */
 #define LIMIT_NETWORK_FILES		257	/* its file and its drop-ins */
 
 enum network_mode {

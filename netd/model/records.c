@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "../../lib/str.h"
 #include "forwards.h"
@@ -186,6 +187,11 @@ static int format_option(const char *value, struct text *text, char why[static K
 		}
 	if (!*rest)
 		return -EINVAL;
+	/* dnsmasq leaves a longer one out (option.c: parse_dhcp_opt()). */
+	if (!v6 && strlen(rest) > LIMIT_DHCP_OPTION) {
+		snprintf(why, KEY_WHY_SIZE, "; an option of IPv4 holds %d bytes", LIMIT_DHCP_OPTION);
+		return -EINVAL;
+	}
 	text_add(text, ",\"%s\"", rest);
 	return 0;
 }
@@ -418,12 +424,18 @@ void records_reset_host_mac(struct network *network)
 }
 
 /* Bytes in hexadecimal with colons between them, or a text: dnsmasq takes both behind "id:". */
-int records_parse_host_client_id(struct network *network, const char *value, char why[static KEY_WHY_SIZE] _unused_)
+int records_parse_host_client_id(struct network *network, const char *value, char why[static KEY_WHY_SIZE])
 {
 	struct network_host *host = current_host(network);
 
-	if (strlen(value) >= sizeof(host->client_id) || strcmp(value, "*") == 0)
+	/* Whatever begins with "*" means to it that the client id does not count. */
+	if (strlen(value) >= sizeof(host->client_id) || value[0] == '*')
 		return -EINVAL;
+	/* Of what is neither it would leave out the whole host. */
+	if (strchr(value, ':') && value[strspn(value, "0123456789abcdefABCDEF:-")]) {
+		snprintf(why, KEY_WHY_SIZE, "; with colons it is bytes in hexadecimal");
+		return -EINVAL;
+	}
 	for (const char *p = value; *p; p++)
 		if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f || strchr(",\"\\#", *p))
 			return -EINVAL;
@@ -444,6 +456,11 @@ int records_parse_host_name(struct network *network, const char *value, char why
 
 	if (!is_name(value) || strchr(value, '.') || strlen(value) >= sizeof(host->name))
 		return -EINVAL;
+	/* dnsmasq would leave out the whole host (util.c: legal_hostname()). */
+	if (value[0] == '_') {
+		snprintf(why, KEY_WHY_SIZE, "; it begins with a letter or a digit");
+		return -EINVAL;
+	}
 	/* dnsmasq would take these for a lease time. */
 	if (value[digits] == '\0' || (value[digits + 1] == '\0' && digits > 0 && strchr("smhdwSMHDW", value[digits])) ||
 	    strcmp(value, "infinite") == 0 || strcmp(value, "ignore") == 0) {
@@ -795,7 +812,7 @@ static int compare_hosts(const struct network *network, const struct network_hos
 
 	if (a->has_mac && b->has_mac && memcmp(&a->mac, &b->mac, sizeof(a->mac)) == 0)
 		what = "MACAddress=";
-	else if (a->name[0] && strcmp(a->name, b->name) == 0)
+	else if (a->name[0] && strcasecmp(a->name, b->name) == 0)
 		what = "Name=";
 	for (int i = 0; i < 2; i++)
 		if (a->addresses[i].family && memcmp(&a->addresses[i], &b->addresses[i], sizeof(a->addresses[i])) == 0)

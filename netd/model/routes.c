@@ -14,6 +14,7 @@
 #include "ip.h"
 
 #define METRIC_IPV6	1024		/* IP6_RT_PRIO_USER: what the kernel makes of 0 */
+#define DNSMASQ_LINE	1024		/* bytes of a line of its files (option.c: read_file()) */
 
 /* Called at each [Route]. -ENOMEM, -E2BIG. */
 int routes_begin(struct network *network, struct network_place place)
@@ -189,11 +190,33 @@ static int verify_route(const struct network *network, size_t i, struct mistakes
 	return r;
 }
 
+/* All that guests are told of is one option, and one line: of what is longer dnsmasq would tell nothing. */
+static void verify_advertised(const struct network *network, struct mistakes *mistakes)
+{
+	const struct network_route *last = NULL;
+	size_t n_bytes = 1 + 4;		/* the default route */
+	char line[DNSMASQ_LINE];
+	struct text text;
+
+	for (size_t i = 0; i < network->n_routes; i++) {
+		if (!network->routes[i].advertise || routes_is_repeated(network, i))
+			continue;
+		last = &network->routes[i];
+		n_bytes += 1 + (last->prefix_length + 7) / 8 + 4;
+	}
+	text_init(&text, line, sizeof(line));
+	routes_print_option(network, &text);
+	if (last && (text.overflow || n_bytes > LIMIT_DHCP_OPTION))
+		(void)network_failure(network, last->place, mistakes,
+				      "guests cannot be told of so many [Route]s with Advertise=yes: an option of IPv4 holds %d bytes", LIMIT_DHCP_OPTION);
+}
+
 /* What is wrong is in @mistakes, with file and line. */
 void routes_verify(const struct network *network, struct mistakes *mistakes)
 {
 	for (size_t i = 0; i < network->n_routes; i++)
 		(void)verify_route(network, i, mistakes);
+	verify_advertised(network, mistakes);
 }
 
 /* Does a prefix behind guests of @routing have addresses of @other? */

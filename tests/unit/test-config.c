@@ -190,11 +190,14 @@ static const struct {
 	{ "[Host]\nName=web\n", "lab.network:1: this [Host] has no MACAddress= and no ClientID=" },
 	{ "[Address]\nAddress=10.0.0.1/24\nAddress=fd00::1/64\n[Host]\nClientID=00:03:01\nAddress=10.0.0.5\nAddress=fd00::5\n", "lab.network:4: ClientID= needs [DHCP] Identity=client-id" },
 	{ "[Host]\nClientID=ff:01\n", "lab.network:1: ClientID= needs [DHCP] Identity=client-id" },
+	{ "[DHCP]\nIdentity=client-id\n[Host]\nClientID=*a\n", "lab.network:4: ClientID=*a: want bytes" },
+	{ "[DHCP]\nIdentity=client-id\n[Host]\nClientID=urn:uuid:ff\n", "lab.network:4: ClientID=urn:uuid:ff: want bytes such as 01:52:54:00:12:34:56, or a text without blanks, quotes and commas; for IPv6 the DUID; with colons it is bytes in hexadecimal" },
 	{ "[Host]\nMACAddress=52:54:00:00:00:01\nName=12h\n", "lab.network:3: Name=12h: want a name without a dot; this one would be read as a time" },
 	{ "[Host]\nMACAddress=52:54:00:00:00:01\nAddress=10.0.0.5\n", "lab.network:1: [Host] Address=10.0.0.5 lies in the prefix of no Address= of this network" },
 	{ "[Address]\nAddress=10.0.0.1/24\n[Host]\nMACAddress=52:54:00:00:00:01\nAddress=10.0.0.1\n", "lab.network:3: [Host] Address=10.0.0.1 is the gateway's own address" },
 	{ "[Host]\nMACAddress=52:54:00:00:00:01\n[Host]\nMACAddress=52:54:00:00:00:01\n", "lab.network:3: this [Host] has the MACAddress= of the one in line 1" },
-	{ "[Host]\nMACAddress=52:54:00:00:00:01\nName=a\n[Host]\nMACAddress=52:54:00:00:00:02\nName=a\n", "lab.network:4: this [Host] has the Name= of the one in line 1" },
+	{ "[Host]\nMACAddress=52:54:00:00:00:01\nName=_a\n", "lab.network:3: Name=_a: want a name without a dot; it begins with a letter or a digit" },
+	{ "[Host]\nMACAddress=52:54:00:00:00:01\nName=a\n[Host]\nMACAddress=52:54:00:00:00:02\nName=A\n", "lab.network:4: this [Host] has the Name= of the one in line 1" },
 	{ "[Network]\nMode=bridge\nBridge=br0\n[Host]\nMACAddress=52:54:00:00:00:01\n", "lab.network:5: [Host] MACAddress= has no meaning with Mode=bridge" },
 	{ "[Address]\nAddress=10.0.0.1/24\nAddress=fd00::1/64\n[Forward]\nListen=tcp:80\n", "lab.network:4: this [Forward] has no To=" },
 	{ "[Address]\nAddress=10.0.0.1/24\nAddress=fd00::1/64\n[Forward]\nTo=web\n", "lab.network:4: this [Forward] has no Listen=" },
@@ -607,6 +610,59 @@ static void lease_times(void **state _unused_)
 	}
 }
 
+/* What one option of DHCP holds: dnsmasq leaves out a longer one, with no more than a word in its log. */
+static void options_that_fit(void **state _unused_)
+{
+	static const struct {
+		const char *key;
+		int length, result;
+	} cases[] = {
+		{ "SendOption=66:string:", 255, 0 }, { "SendOption=66:string:", 256, -EINVAL }, { "SendOption=dhcpv6:41:string:", 256, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		_cleanup_(network_deinit) struct network network = NETWORK_NULL;
+		struct failure failure = { "" };
+		char text[512];
+
+		snprintf(text, sizeof(text), "[DHCP]\n%s%0*d\n", cases[i].key, cases[i].length, 0);
+		check_int(cases[i].key, test_parse_network("lab", text, &network, &failure), cases[i].result);
+		if (cases[i].result < 0)
+			check_contains(cases[i].key, failure.text, "; an option of IPv4 holds 255 bytes");
+	}
+}
+
+/* Routes that guests are told are one option, and one line of a file of dnsmasq's. */
+static void routes_that_fit(void **state _unused_)
+{
+	static const struct {
+		const char *route;
+		int most;
+	} cases[] = {
+		{ "Destination=10.9.%d.1/32", 27 },		/* 9 bytes each, and 5 of the default route's */
+		{ "Destination=10.9.%d.0/24", 31 },
+		{ "Destination=%d.0.0.0/8", 35 },		/* 29 characters each, and 56 others */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		for (int more = 0; more < 2; more++) {
+			_cleanup_(network_deinit) struct network network = NETWORK_NULL;
+			struct failure failure = { "" };
+			char buffer[8192], route[64];
+			struct text text;
+
+			text_init(&text, buffer, sizeof(buffer));
+			text_add(&text, "[Address]\nAddress=192.168.100.100/24\n");
+			for (int j = 0; j < cases[i].most + more; j++) {
+				snprintf(route, sizeof(route), cases[i].route, 20 + j);
+				text_add(&text, "[Route]\n%s\nGateway=192.168.100.200\nAdvertise=yes\n", route);
+			}
+			check_int(cases[i].route, test_parse_network("lab", buffer, &network, &failure), more ? -EINVAL : 0);
+			if (more)
+				check_contains(cases[i].route, failure.text, ": guests cannot be told of so many [Route]s");
+		}
+}
+
 static void on_demand(void **state _unused_)
 {
 	static const struct {
@@ -910,6 +966,8 @@ int main(void)
 		cmocka_unit_test(every_key),
 		cmocka_unit_test(rates),
 		cmocka_unit_test(lease_times),
+		cmocka_unit_test(options_that_fit),
+		cmocka_unit_test(routes_that_fit),
 		cmocka_unit_test(on_demand),
 		cmocka_unit_test(dropins_apply_in_order),
 		cmocka_unit_test(a_dropin_begins_without_a_section),
