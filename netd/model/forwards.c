@@ -4,7 +4,8 @@
  * Pure: no system calls.
  *
  * A guest is named by its address, by its Ethernet address or by its name. The latter two are looked for among
- * the known hosts of the network's file, then among the leases: the forward follows the guest.
+ * the known hosts of the network's file, then among the leases: the forward follows the guest. A name that is that of a
+ * known host is nobody else's, whatever another guest calls itself.
  */
 #include "forwards.h"
 
@@ -70,8 +71,10 @@ bool forward_find_guest(const struct network *network, const struct network_forw
 	}
 	if (forward->guest == FORWARD_TO_MAC)
 		return find_lease(leases, &forward->mac, NULL, v6, ret_address);
-	if (host && host->has_mac && find_lease(leases, &host->mac, NULL, v6, ret_address))
-		return true;
+	/* A DUID need not have the Ethernet address in it. */
+	if (host && host->has_mac)
+		return find_lease(leases, &host->mac, NULL, v6, ret_address) ||
+		       (v6 && find_lease(leases, NULL, forward->name, v6, ret_address));
 	return find_lease(leases, NULL, forward->name, v6, ret_address);
 }
 

@@ -888,7 +888,7 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_HOST_NAME] = {
 		"Host", "Name", records_parse_host_name, records_reset_host_name, false, "the one that the guest gives itself", "",
 		"a name without a dot",
-		"What the guest is called: it is told, and the gateway's DNS knows it.",
+		"What the guest is called: it is told, and the gateway's DNS knows it. With a MACAddress=, and either no Address= or one of each family that has leases, the name is this guest's alone, also while it is away: others that call themselves so are not known by it.",
 		.only = OURS,
 		.own = "",
 	},
@@ -944,7 +944,7 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_FORWARD_TO] = {
 		"Forward", "To", records_parse_forward_to, records_reset_forward_to, false, "none", "",
 		"a guest's name, Ethernet address or address, with a port where it is another one, such as web:80, 52:54:00:12:34:56:80 or [fd00:1::5]:80",
-		"The guest that they lead to. A name or an Ethernet address is that of a [Host] or of a lease, and the forward follows it. An address may be one behind a guest, in a Destination= of section [Route]. Of several ports the first is named. What was forwarded and is no longer ends.",
+		"The guest that they lead to. A name or an Ethernet address is that of a [Host] or of a lease, and the forward follows it. A name that no [Host] has is that of whichever guest was the last to call itself so, and the Ethernet address in a DUID of DHCPv6 is what the guest says: where guests do not trust each other, a [Host] with a MACAddress= and an Address= of each family says which guest is meant, and MACBinding=yes in section [Port] keeps others from taking that Ethernet address. An address may be one behind a guest, in a Destination= of section [Route]. Of several ports the first is named. What was forwarded and is no longer ends.",
 		.only = OUTWARD,
 	},
 	[KEY_ROUTE_DESTINATION] = {

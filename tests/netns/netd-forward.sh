@@ -14,10 +14,11 @@ nets_setup
 
 ip addr add 198.51.100.3/24 dev up0
 f=('[Network]' Mode=nat HostAccess=all '[Address]' Address=10.86.1.1/24 Address=fd86::1/64
-	'[Host]' MACAddress=52:54:00:86:00:01 Name=web Address=10.86.1.5 Address=fd86::5)
+	'[Host]' MACAddress=52:54:00:86:00:01 Name=web Address=10.86.1.5 Address=fd86::5
+	'[Host]' MACAddress=52:54:00:86:00:09 Name=away)
 forwards=('[Forward]' Listen=tcp:8080 To=web:80 '[Forward]' Listen=udp:5000-5003 To=52:54:00:86:00:01:6000
 	'[Forward]' Listen=tcp:198.51.100.3:9090 To=10.86.1.6:80 '[Forward]' 'Listen=tcp:[2001:db8:51::2]:9443' 'To=[fd86::6]:80'
-	'[Forward]' Listen=tcp:8081 To=roamer:80)
+	'[Forward]' Listen=tcp:8081 To=roamer:80 '[Forward]' Listen=tcp:8083 To=Away:80)
 network f "${f[@]}" "${forwards[@]}"
 network g '[Address]' Address=10.87.1.1/24 Address=fd87::1/64
 network i '[Network]' Mode=isolated '[Address]' Address=10.88.1.1/24
@@ -117,17 +118,33 @@ ip addr replace $ip/$mask dev $interface
 ip route replace default via $router
 S
 chmod 755 $root/udhcpc
-roam() {	# NAMESPACE: a guest that calls itself roamer
+roam() {	# NAMESPACE [NAME [MAC]]: a guest that calls itself so, or roamer
 	guest "$1" gn-f - -
-	timeout 40 ip netns exec "$1" busybox udhcpc -i eth0 -f -q -n -t 30 -T 1 -A 1 -x hostname:roamer -s $root/udhcpc >/dev/null 2>&1
+	if [ -n "${3-}" ]; then
+		ip -n "$1" link set eth0 down
+		ip -n "$1" link set eth0 address "$3" up
+	fi
+	timeout 40 ip netns exec "$1" busybox udhcpc -i eth0 -f -q -n -t 30 -T 1 -A 1 -x hostname:"${2-roamer}" -s $root/udhcpc >/dev/null 2>&1
 	serve "$1" 80
 }
-answered_by() { [ "$(asked internet 198.51.100.2 8081 | cut -d' ' -f3)" = "$1" ]; }
+answered_by() { [ "$(asked internet 198.51.100.2 "${2-8081}" | cut -d' ' -f3)" = "$1" ]; }
 roam first
 check roamer-found wait_for 30 answered_by first
 ip netns del first
 roam second
 check roamer-followed wait_for 30 answered_by second
+# The name of a [Host] is nobody else's who calls himself so: no forward leads there, and DNS does not know him by it.
+address_of() { ip -n "$1" -4 -j addr show dev eth0 | jq -r '.[0].addr_info[0].local'; }
+leased() { client leases f --json | jq -e --arg address "$(address_of "$1")" '.[] | select(.address == $address)' >/dev/null; }
+name_is() { in_ns web busybox nslookup -type=a away.f.internal 10.86.1.1 2>&1 | sed -n '/Name:/,$p' | grep -q " $(address_of "$1")\$"; }
+roam liar AWAY
+check liar-leased wait_for 30 leased liar
+check liar-refused refused internet 198.51.100.2 8083
+if name_is liar; then fail liar-nameless "DNS knows it by the name of another"; else pass liar-nameless; fi
+roam away whatever 52:54:00:86:00:09
+check away-found wait_for 30 answered_by away 8083
+check away-named wait_for 30 name_is away
+for ns in liar away; do ip netns del $ns; done
 # What is said of them.
 told() { report f "forwards[] | select(.listen == \"$1\") | $2"; }	# LISTEN WHAT
 equal told-name 'web:80 10.86.1.5 fd86::5 ' "$(told tcp:8080 '[.to, .addresses[], .why] | join(" ")')"

@@ -75,6 +75,10 @@ static void forwards_follow_leases(void **state _unused_)
 		{ .mac = { { 2, 0, 0, 0, 0, 2 } }, .address = ip_v4(0x0a000008), .name = "db" },
 		{ .client_id = "00:03:00:01:02:00:00:00:00:02" },
 		{ .mac = { { 2, 0, 0, 0, 0, 3 } }, .address = ip_v4(0x0b000008), .name = "elsewhere" },
+		{ .mac = { { 2, 0, 0, 0, 0, 4 } }, .address = ip_v4(0x0a000009), .name = "known" },
+		{ .mac = { { 2, 0, 0, 0, 0, 6 } }, .address = ip_v4(0x0a00000a), .name = "liar" },
+		{ .mac = { { 2, 0, 0, 0, 0, 5 } }, .address = ip_v4(0x0a00000b), .name = "away" },
+		{ .name = "known", .client_id = "00:04:aa" },
 	};
 	const struct leases leases = { items, ARRAY_SIZE(items) };
 	struct desired_options options = test_options;
@@ -83,11 +87,14 @@ static void forwards_follow_leases(void **state _unused_)
 	struct netstate desired;
 
 	assert_int_equal(ip_parse("fd00::9", &items[2].address), 0);
+	assert_int_equal(ip_parse("fd00::a", &items[7].address), 0);
 	world_add(&world, "a", "[Address]\nAddress=10.0.0.1/24\nAddress=fd00::1/64\n"
 		  "[Forward]\nListen=tcp:8080\nTo=WEB:80\n[Forward]\nListen=udp:192.0.2.1:53\nTo=02:00:00:00:00:02\n"
 		  "[Forward]\nListen=udp:[2001:db8::1]:90-91\nTo=02:00:00:00:00:02:70\n"
 		  "[Forward]\nListen=tcp:8082\nTo=elsewhere\n[Forward]\nListen=tcp:8083\nTo=nobody\n"
-		  "[Forward]\nListen=tcp:8084\nTo=02:00:00:00:00:02\n");
+		  "[Forward]\nListen=tcp:8084\nTo=02:00:00:00:00:02\n"
+		  "[Host]\nMACAddress=02:00:00:00:00:06\nName=known\n[Host]\nMACAddress=02:00:00:00:00:07\nName=Away\n"
+		  "[Forward]\nListen=tcp:8085\nTo=known\n[Forward]\nListen=tcp:8086\nTo=away\n");
 	world_build(&world, NULL);
 	assert_true(world.desired.table.features & RULESET_FORWARD);
 	for (size_t i = 0; i < world.desired.n_elements; i++)
@@ -101,9 +108,14 @@ static void forwards_follow_leases(void **state _unused_)
 	check_contains("by name", text, "element forward4 6 8080 : 10.0.0.7 80 net=a\n");
 	check_contains("by MAC", text, "element forwardat4 192.0.2.1 17 53 : 10.0.0.8 53 net=a\n");
 	check_contains("range", text, "element forwardat6 2001:db8::1 17 91 : fd00::9 71 net=a\n");
-	check_contains("both families", text, "element forward4 6 8084 : 10.0.0.8 8084 net=a\nelement forward6 6 8084 : fd00::9 8084 net=a\n");
+	check_contains("both families", text, "element forward4 6 8084 : 10.0.0.8 8084 net=a\n");
+	check_contains("both families", text, "element forward6 6 8084 : fd00::9 8084 net=a\n");
 	assert_null(strstr(text, " 8082 "));
 	assert_null(strstr(text, " 8083 "));
+	/* The name of a [Host] is not another guest's who calls itself so, not even while the host is away. */
+	check_contains("known host", text, "element forward4 6 8085 : 10.0.0.10 8085 net=a\n");
+	check_contains("by its DUID's name", text, "element forward6 6 8085 : fd00::a 8085 net=a\n");
+	assert_null(strstr(text, " 8086 "));
 	check_contains("sysctl", text, "sysctl ipv4/conf/gn-a/route_localnet 1\n");
 	netstate_deinit(&desired);
 	world_deinit(&world);
