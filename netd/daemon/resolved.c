@@ -76,29 +76,6 @@ static int add_servers(sd_bus_message *message, const struct resolved_link *link
 	return r < 0 ? r : sd_bus_message_close_container(message);
 }
 
-/* The zone of a prefix's addresses, where it ends between two labels: RFC 1035 section 3.5, RFC 3596 section 2.5. */
-static bool reverse_zone(const struct ip *ip, unsigned int prefix_length, char *buffer, size_t size)
-{
-	const uint8_t *bytes = ip->bytes_be;
-	struct text text;
-
-	text_init(&text, buffer, size);
-	if (ip_is_v4(ip)) {
-		if (prefix_length % 8 != 0 || prefix_length == 0)
-			return false;
-		for (unsigned int i = prefix_length / 8; i > 0; i--)
-			text_add(&text, "%u.", bytes[i - 1]);
-		text_add(&text, "in-addr.arpa");
-	} else {
-		if (prefix_length % 4 != 0 || prefix_length == 0)
-			return false;
-		for (unsigned int i = prefix_length / 4; i > 0; i--)
-			text_add(&text, "%x.", (unsigned int)(i % 2 ? bytes[(i - 1) / 2] >> 4 : bytes[(i - 1) / 2] & 15));
-		text_add(&text, "ip6.arpa");
-	}
-	return !text.overflow;
-}
-
 static int add_domains(sd_bus_message *message, const struct resolved_link *link)
 {
 	int r = sd_bus_message_open_container(message, 'a', "(sb)");
@@ -109,7 +86,7 @@ static int add_domains(sd_bus_message *message, const struct resolved_link *link
 	for (size_t i = 0; r >= 0 && i < link->n_addresses; i++) {
 		char zone[80];
 
-		if (reverse_zone(&link->addresses[i].ip, link->addresses[i].prefix_length, zone, sizeof(zone)))
+		if (ip_reverse_zone(&link->addresses[i].ip, link->addresses[i].prefix_length, zone, sizeof(zone)))
 			r = sd_bus_message_append(message, "(sb)", zone, 1);
 	}
 	return r < 0 ? r : sd_bus_message_close_container(message);

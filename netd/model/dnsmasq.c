@@ -33,7 +33,26 @@ static const struct network_address *find_family(const struct network_address *a
 	return NULL;
 }
 
-static void add_dns(const struct network *network, const struct dnsmasq_options *options, struct text *text)
+/*
+ * Who has an address of the network, and that nobody has it, is this server's business, too: the host's resolver asks it
+ * (resolved.c), and each would wait for the other. Not what is delegated: that comes and goes while dnsmasq runs.
+ */
+static void add_reverse_zones(const struct network *network, const struct subnet_choice *choice, struct text *text)
+{
+	struct network_address addresses[SUBNET_ADDRESSES];
+	size_t n = subnet_addresses(network, choice, addresses);
+
+	for (size_t i = 0; i < n; i++) {
+		char zone[80];
+
+		if (!subnet_is_delegated(choice, &addresses[i]) &&
+		    ip_reverse_zone(&addresses[i].ip, addresses[i].prefix_length, zone, sizeof(zone)))
+			text_add(text, "local=/%s/\n", zone);
+	}
+}
+
+static void add_dns(const struct network *network, const struct subnet_choice *choice, const struct dnsmasq_options *options,
+		    struct text *text)
 {
 	if (!network->dns) {
 		text_add(text, "port=0\n");
@@ -45,6 +64,8 @@ static void add_dns(const struct network *network, const struct dnsmasq_options 
 	/* An isolated network has no way out, not through the host's resolver either. */
 	if (network->mode == NETWORK_ISOLATED || network->n_forwarders > 0 || network->split_all)
 		text_add(text, "no-resolv\n");
+	else
+		add_reverse_zones(network, choice, text);
 	for (size_t i = 0; i < network->n_forwarders; i++)
 		text_add(text, "server=%s\n", IP_TEXT(&network->forwarders[i]));
 	for (size_t i = 0; i < network->splits.n; i++)
@@ -521,7 +542,7 @@ int dnsmasq_build(const struct network *network, const struct subnet_choice *cho
 	text_add(text, "log-facility=%s\n", options->log_facility ? options->log_facility : "-");
 	if (options->withheld & SERVICE_DNS)
 		served.dns = false;
-	add_dns(&served, options, text);
+	add_dns(&served, choice, options, text);
 	add_dhcp(&served, choice, options, text);
 	return text->overflow ? -EMSGSIZE : 0;
 }

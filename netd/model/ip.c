@@ -176,3 +176,26 @@ struct ip ip_join(const struct ip *prefix, const struct ip *suffix)
 	memcpy(ip.bytes_be, prefix->bytes_be, 8);
 	return ip;
 }
+
+/* The zone of a prefix's addresses; false where it does not end between two labels (RFC 1035 section 3.5, RFC 3596 section 2.5). */
+bool ip_reverse_zone(const struct ip *ip, unsigned int prefix_length, char *buffer, size_t size)
+{
+	const uint8_t *bytes = ip->bytes_be;
+	struct text text;
+
+	text_init(&text, buffer, size);
+	if (ip_is_v4(ip)) {
+		if (prefix_length % 8 != 0 || prefix_length == 0)
+			return false;
+		for (unsigned int i = prefix_length / 8; i > 0; i--)
+			text_add(&text, "%u.", bytes[i - 1]);
+		text_add(&text, "in-addr.arpa");
+	} else {
+		if (prefix_length % 4 != 0 || prefix_length == 0)
+			return false;
+		for (unsigned int i = prefix_length / 4; i > 0; i--)
+			text_add(&text, "%x.", (unsigned int)(i % 2 ? bytes[(i - 1) / 2] >> 4 : bytes[(i - 1) / 2] & 15));
+		text_add(&text, "ip6.arpa");
+	}
+	return !text.overflow;
+}

@@ -37,3 +37,4 @@ bool ip_is_usable(const struct ip *ip);
 bool ip_is_suffix(const struct ip *ip);
 struct ip ip_join(const struct ip *prefix, const struct ip *suffix);
 struct ip ip_link_local(const struct mac *mac);
+bool ip_reverse_zone(const struct ip *ip, unsigned int prefix_length, char *buffer, size_t size);

@@ -18,6 +18,8 @@ lab=('[Address]' Address=10.85.1.1/24 Address=fd85::1/64
 	'[DNS]' Domain=lab.internal 'Forwarder=corp.example 198.51.100.1:5353' 'Forwarder=secret.example none'
 	'Host=10.85.1.9 printer' 'TXT=lab.internal a text, with a comma' 'SRV=_ldap._tcp.lab.internal printer.lab.internal 389 1 2'
 	'[Host]' MACAddress=52:54:00:85:00:01 Name=web Address=10.85.1.5 Address=fd85::5 SendOption=3:ipv4address:10.85.1.253)
+rm -f /etc/resolv.conf
+echo 'nameserver 198.51.100.1' >/etc/resolv.conf
 network lab "${lab[@]}"
 network quick '[Address]' Address=10.84.1.1/24
 netd_start
@@ -88,6 +90,24 @@ wait_for 20 eval 'ip netns exec internet ss -Hlun "sport = :5353" | grep -q .'
 corp() { dns www.corp.example | grep -q 192.0.2.80; }
 check dns-split wait_for 20 corp
 if dns www.secret.example | grep -q 192.0.2; then fail dns-nobody "somebody answered"; else pass dns-nobody; fi
+# The host's own servers are asked for all others, but not who has an address of the network: one of them may ask us.
+cat >$root/world.conf <<'S'
+no-resolv
+no-hosts
+bind-interfaces
+listen-address=198.51.100.1
+host-record=www.world.example,192.0.2.90
+ptr-record=77.1.85.10.in-addr.arpa,elsewhere.example
+ptr-record=77.2.85.10.in-addr.arpa,elsewhere.example
+S
+ip netns exec internet dnsmasq -k -C $root/world.conf --pid-file= >/dev/null 2>&1 &
+world_pid=$!
+wait_for 20 eval 'ip netns exec internet ss -Hlun "sport = :53" | grep -q .'
+world() { dns www.world.example | grep -q 192.0.2.90; }
+check dns-world wait_for 20 world
+matches dns-reverse-elsewhere elsewhere.example "$(dns 77.2.85.10.in-addr.arpa ptr)"
+if dns 77.1.85.10.in-addr.arpa ptr | grep -q elsewhere; then fail dns-reverse "another server was asked"; else pass dns-reverse; fi
+matches dns-reverse-known web.lab.internal "$(dns 5.1.85.10.in-addr.arpa ptr)"
 
 # --- changes, without a new start of dnsmasq ---------------------------------------------------
 pid() { cut -d' ' -f1 $root/run/dnsmasq/lab.pid; }
@@ -126,6 +146,7 @@ matches only-hosts-known '^ip=10.85.1.5 ' "$told"
 unknown() { LEASE=$root/lease timeout 5 ip netns exec "$1" busybox udhcpc -i eth0 -f -q -n -t 3 -T 1 -A 1 -s $root/udhcpc; }
 if unknown db >/dev/null 2>&1; then fail only-hosts-unknown "an unknown guest got an address"; else pass only-hosts-unknown; fi
 ended $corp_pid
+ended $world_pid
 
 # --- lease times, guests told apart by what they say they are, nobody who answers DNS -----------
 network lab '[Address]' Address=10.85.1.1/24 Address=fd85::1/64 '[DHCP]' Identity=client-id LeaseTime=2h \

@@ -107,6 +107,10 @@ check names-host wait_for 40 host_finds
 matches names-host-status 'NAME.default.internal, by systemd-resolved' "$(guestnet status default)"
 host_finds_back() { getent hosts "$address" | grep -qw web.default.internal; }
 check names-host-address wait_for 10 host_finds_back
+# Of an address that nobody has the answer is no, at once: the resolver and our server do not wait for each other.
+nobody=${gateway%.*}.254
+[ "$nobody" != "$address" ] || nobody=${gateway%.*}.253
+equal names-host-nobody 2 "$(timeout 10 getent hosts "$nobody" >/dev/null; echo $?)"
 # Nobody else on this host knows. What it wrote down about links would outlive it: one that has forgotten is told again.
 # It may insist on signatures and encryption for all other names.
 systemctl stop systemd-resolved
