@@ -14,6 +14,7 @@ nets_setup
 
 ip addr add 198.51.100.3/24 dev up0
 f=('[Network]' Mode=nat HostAccess=all '[Address]' Address=10.86.1.1/24 Address=fd86::1/64
+	'[DHCP]' Range=10.86.1.100-10.86.1.199	# guests with addresses of their own have others
 	'[Host]' MACAddress=52:54:00:86:00:01 Name=web Address=10.86.1.5 Address=fd86::5
 	'[Host]' MACAddress=52:54:00:86:00:09 Name=away)
 forwards=('[Forward]' Listen=tcp:8080 To=web:80 '[Forward]' Listen=udp:5000-5003 To=52:54:00:86:00:01:6000
