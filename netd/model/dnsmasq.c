@@ -470,27 +470,6 @@ static void add_tagged_hosts(const struct network *network, struct text *text)
 	}
 }
 
-/*
- * Is a name to be kept from guests that call themselves so? Else they have it while the host has no lease, where the file of names
- * has no address for it (cache.c: cache_add_dhcp_entry()); an IPv4 lease names an address that its guest has made itself, too
- * (slaac.c). Not where dnsmasq does not know the host again, and takes its own word: in a family without an Address=, while there
- * is one of the other (dhcp-common.c: is_config_in_context()).
- */
-static bool is_kept(const struct network *network, const struct network_host *host, bool v6)
-{
-	if (!host->has_mac || !host->name[0] || host->addresses[1].family)
-		return false;
-	return !host->addresses[0].family || (v6 && !has_dhcp_v6(network));
-}
-
-/* These are in the configuration: dnsmasq has nothing of the kind that it would read again. Other names change while it runs. */
-static void add_refused_names(const struct network *network, bool v6, struct text *text)
-{
-	for (size_t i = 0; i < network->n_hosts; i++)
-		if (is_kept(network, &network->hosts[i], v6))
-			text_add(text, "dhcp-name-match=set:refused,%s\n", network->hosts[i].name);
-}
-
 static void add_dhcp(const struct network *network, const struct subnet_choice *choice,
 		     const struct dnsmasq_options *options, struct text *text)
 {
@@ -513,7 +492,6 @@ static void add_dhcp(const struct network *network, const struct subnet_choice *
 	text_add(text, "dhcp-authoritative\nno-ping\n%sdomain=%s\n", network->by_client_id ? "" : "dhcp-ignore-clid\n",
 		 network->domain);
 	text_add(text, "dhcp-name-match=set:refused,wpad\ndhcp-name-match=set:refused,localhost\ndhcp-ignore-names=tag:refused\n");
-	add_refused_names(network, v6 || followed, text);
 	text_add(text, "dhcp-hostsfile=%s/%s.static\n", options->run_dir, network->name);
 	text_add(text, "dhcp-optsfile=%s/%s.options\n", options->run_dir, network->name);
 	add_tagged_hosts(network, text);

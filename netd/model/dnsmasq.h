@@ -8,8 +8,7 @@
 #include "../../lib/str.h"
 #include "subnet.h"
 
-/* Is always enough, but for directories with very long names: 96 bytes for the name of each host, and all else. */
-#define DNSMASQ_TEXT_SIZE (98304 + 96 * LIMIT_NETWORK_HOSTS)
+#define DNSMASQ_TEXT_SIZE 98304	/* is always enough, but for directories with very long names */
 
 /* What a network's dnsmasq does. */
 enum service_part {

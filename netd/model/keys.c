@@ -888,7 +888,7 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_HOST_NAME] = {
 		"Host", "Name", records_parse_host_name, records_reset_host_name, false, "the one that the guest gives itself", "",
 		"a name without a dot",
-		"What the guest is called: it is told, and the gateway's DNS knows it. With a MACAddress=, and either no Address= or one of each family that has leases, the name is this guest's alone, also while it is away: others that call themselves so are not known by it.",
+		"What the guest is called: it is told, and the gateway's DNS knows it. While the guest is away, another one that calls itself so is known by it in a family in which this one has no Address=; no [Forward] leads there over IPv4 where this one has a MACAddress=.",
 		.only = OURS,
 		.own = "",
 	},
