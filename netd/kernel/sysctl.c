@@ -14,10 +14,22 @@
 
 #include "../../lib/fd.h"
 
-/* Paths are made of names of bridges: what would lead out of the directory is refused. */
+/* Paths are made of names of bridges, in which there may be dots: what would lead out of the directory is refused. */
 static bool path_is_safe(const char *path)
 {
-	return path[0] != '\0' && path[0] != '/' && !strstr(path, "..");
+	const char *part = path;
+	size_t length;
+
+	if (path[0] == '\0' || path[0] == '/')
+		return false;
+	for (;;) {
+		length = strcspn(part, "/");
+		if (length == 2 && strncmp(part, "..", 2) == 0)
+			return false;
+		if (part[length] == '\0')
+			return true;
+		part += length + 1;
+	}
 }
 
 static int read_number(const struct kernel *kernel, const char *path, int *ret_value)

@@ -252,6 +252,14 @@ network extra "[Network]" "Bridge=br-extra" "[Address]" "Address=10.97.2.1/24"
 reload
 check mended wait_for 10 is extra running
 
+# A bridge may have dots in its name, as those that are made beside a card's VLAN do.
+network dots "[Network]" "Bridge=br..dots" "[Address]" "Address=10.97.9.1/24" "[DHCP]" "Enable=no"
+reload
+check dots wait_for 10 is dots running
+rm $etc/dots.network
+reload
+check dots-gone wait_for 10 no_link br..dots
+
 # Two networks exchange their prefixes.
 network n19 "[Address]" "Address=10.99.20.1/24" "[DHCP]" "Enable=no"
 network n20 "[Address]" "Address=10.99.19.1/24" "[DHCP]" "Enable=no"
