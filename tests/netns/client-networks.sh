@@ -466,14 +466,14 @@ reap $mute
 equal mute_cut_off '0 answered' "$? $(cat $tmp/mute.out)"
 timeout 100 python3 $tmp/mute.py $root/run/bus.sock Subscribe org.guestnet1.Manager >$tmp/mute.sub 2>&1 & mute=$!
 wait_for 20 test -s $tmp/mute.sub
-# More signals than it may leave unread: each round 400 leases come or go.
+# More signals than it may leave unread: each round 400 leases are renewed.
 gone() { ! kill -0 $mute; }
 for ((i = 0; i < 400; i++)); do
 	printf '%s 52:54:00:01:%02x:%02x 10.95.%d.%d guest%d *\n' $(($(date +%s) + 3600)) $((i / 256)) $((i % 256)) $((i / 200)) $((i % 200 + 2)) $i
 done >$tmp/leases
+rounds=0
 flood() {
-	cat $tmp/leases >$root/state/dnsmasq/lab.leases
-	head -n 1 $tmp/leases >$root/state/dnsmasq/lab.leases
+	awk -v n=$((++rounds)) '{ $1 += n } 1' $tmp/leases >$root/state/dnsmasq/lab.leases
 	$client leases lab
 	gone
 }

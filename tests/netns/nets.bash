@@ -111,7 +111,8 @@ guest() {
 	ip link add "port-$1" type veth peer name eth0 netns "$1"
 	ip link set "port-$1" master "$2" up
 	ip -n "$1" link set lo up
-	[ "$4" = - ] || in_ns "$1" sh -c 'echo 0 >/proc/sys/net/ipv6/conf/eth0/autoconf'
+	# Its routes are said here: one that an advertisement brings first is in their way, and goes when the guest becomes a router.
+	[ "$4" = - ] || in_ns "$1" sh -c 'cd /proc/sys/net/ipv6/conf/eth0 && echo 0 | tee autoconf accept_ra_defrtr >/dev/null'
 	ip -n "$1" link set eth0 up
 	if [ "$3" != - ]; then
 		ip -n "$1" addr add "$3/24" dev eth0
