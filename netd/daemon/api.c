@@ -177,9 +177,6 @@ static int on_message(sd_bus_message *message, void *data, sd_bus_error *error)
 	if (!peer->may_change)
 		limit_answers(peer);
 	access = objects_access(sd_bus_message_get_interface(message), sd_bus_message_get_member(message));
-	/* Who looks sees what is, not what was before the last change had been looked at from all sides. */
-	if (access == ACCESS_READ)
-		(void)manager_look_further(peer->api->manager);
 	return access <= ACCESS_READ || peer->may_change ? 0 : verify_change(peer, message, access, error);
 }
 

@@ -8,14 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../lib/clock.h"
 #include "log.h"
 
 /* So many passes with something to repair of one network within so long are a fight with another program. */
 #define FIGHT_PASSES	16
 #define FIGHT_WINDOW_US	2000000
-/* A look at all links and routes follows a change so much later: after the next call, if that comes at once. */
-#define FURTHER_US	20000
 
 /* A pass is due when all that is pending has been seen, for what events have named. */
 void manager_want_look(struct manager *manager)
@@ -42,34 +39,6 @@ void manager_want_pass_at(struct manager *manager, uint64_t when_us)
 		return;
 	(void)sd_event_source_set_time(manager->timer_source, when_us);
 	(void)sd_event_source_set_enabled(manager->timer_source, SD_EVENT_ONESHOT);
-}
-
-/*
- * A look at what no event tells of is due in a moment: whoever starts and stops networks in turn does not wait for one each
- * time. Asked for again meanwhile, it does not come later.
- */
-void manager_want_look_further(struct manager *manager)
-{
-	int enabled = SD_EVENT_OFF;
-
-	(void)sd_event_source_get_enabled(manager->further_source, &enabled);
-	if (enabled != SD_EVENT_OFF)
-		return;
-	(void)sd_event_source_set_time(manager->further_source, clock_us() + FURTHER_US);
-	(void)sd_event_source_set_enabled(manager->further_source, SD_EVENT_ONESHOT);
-}
-
-/* Somebody asks how things are: what is to be looked at in a moment is looked at now. Errors as manager_run_pass(). */
-int manager_look_further(struct manager *manager)
-{
-	int enabled = SD_EVENT_OFF;
-
-	(void)sd_event_source_get_enabled(manager->further_source, &enabled);
-	if (enabled == SD_EVENT_OFF && !manager->further_due)
-		return 0;
-	(void)sd_event_source_set_enabled(manager->further_source, SD_EVENT_OFF);
-	manager->further_due = true;
-	return manager_settle_marked(manager);
 }
 
 /* Has a fight been seen that is not over? Its end is noticed here, and said. */

@@ -129,9 +129,8 @@ struct manager {
 	bool settling;				/* the pass that is due follows one that changed something */
 	struct dirty dirty;
 	struct plan hasty;			/* owned: steps that were taken before the pass that is due */
-	sd_event_source *further_source;	/* owned: enabled when a look at what no event tells of is to follow */
-	bool further_due;			/* the next pass that changes nothing is that look: at values of interfaces, */
-	bool routes_due;			/* and at routes of others: there is a network that they may be in the way of */
+	bool values_due;			/* the pass that is due reads what no event tells of: values of interfaces */
+	bool routes_due;			/* and routes of others: there is a network that they may be in the way of */
 	bool started;				/* a pass has found all as it should be, since we began */
 	bool flows_due;				/* flows are to be gone through by the pass that follows the first one */
 	char shared_problem[APPLY_TEXT_SIZE + 128];	/* of the last pass, in what belongs to all; "" for none */
@@ -192,7 +191,6 @@ void manager_answer(struct manager *manager, const struct pass *pass);
 void manager_want_pass(struct manager *manager);
 void manager_want_look(struct manager *manager);
 void manager_want_pass_at(struct manager *manager, uint64_t when_us);
-void manager_want_look_further(struct manager *manager);
 bool manager_fight_goes_on(struct manager *manager, uint64_t now_us);
 void manager_count_repair(struct manager *manager, const struct pass *pass, struct managed *managed);
 bool manager_in_a_fight(struct manager *manager, const struct pass *pass);

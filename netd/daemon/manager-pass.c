@@ -176,7 +176,7 @@ static int look_and_mark(struct manager *manager, unsigned int parts, struct fai
 
 /*
  * What no event tells of: values of interfaces, the sockets of services. A plan that was made without is made again. The
- * values come with a dump of all interfaces: nobody waits for that, so a pass of its own does it, a moment later.
+ * values come with a dump of all interfaces: nobody waits for that, so a pass of its own does it.
  */
 static int look_further(struct manager *manager, struct pass *pass, unsigned int parts, struct failure *failure)
 {
@@ -184,15 +184,15 @@ static int look_further(struct manager *manager, struct pass *pass, unsigned int
 	uint64_t look_us;
 	int r = 0;
 
-	if (manager->further_due && !manager->settling) {
-		if (!manager->kernel.view.all_links)
+	if (((!manager->kernel.view.all_links && manager->values_due) || manager->routes_due) && !manager->settling) {
+		if (!manager->kernel.view.all_links && manager->values_due)
 			manager->kernel.dirt.parts |= DIRTY_LINKS;
-		if (!manager->kernel.view.all_links || manager->routes_due)
-			r = look_and_mark(manager, parts | (manager->routes_due ? SNAPSHOT_ROUTES : 0), failure);
-		manager->further_due = manager->routes_due = false;
+		r = look_and_mark(manager, parts | (manager->routes_due ? SNAPSHOT_ROUTES : 0), failure);
+		manager->routes_due = false;
 	}
-	if (!manager->further_due && (!manager->kernel.view.all_links || manager->routes_due))
-		manager_want_look_further(manager);
+	manager->values_due = !manager->kernel.view.all_links;
+	if (manager->values_due || manager->routes_due)
+		manager_want_look(manager);
 	lend_snapshot(manager, pass);
 	if (r < 0)
 		return r;

@@ -49,16 +49,6 @@ static int on_timer(sd_event_source *source _unused_, uint64_t when_us _unused_,
 	return 0;
 }
 
-/* What no event tells of. */
-static int on_further(sd_event_source *source _unused_, uint64_t when_us _unused_, void *data)
-{
-	struct manager *manager = data;
-
-	manager->further_due = true;
-	manager_want_look(manager);
-	return 0;
-}
-
 static int on_kernel_event(sd_event_source *source _unused_, int fd _unused_, uint32_t events _unused_, void *data)
 {
 	struct manager *manager = data;
@@ -189,10 +179,6 @@ static int add_sources(struct manager *manager)
 		r = sd_event_add_time(manager->event, &manager->timer_source, CLOCK_MONOTONIC, UINT64_MAX, 0, on_timer, manager);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(manager->timer_source, SD_EVENT_OFF);
-	if (r >= 0)
-		r = sd_event_add_time(manager->event, &manager->further_source, CLOCK_MONOTONIC, UINT64_MAX, 1, on_further, manager);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(manager->further_source, SD_EVENT_OFF);
 	for (int i = 0; r >= 0 && i < MONITOR_FDS; i++)
 		r = sd_event_add_io(manager->event, &manager->monitor_sources[i], monitor_fd(manager->monitor, (unsigned int)i), EPOLLIN,
 				    on_kernel_event, manager);
@@ -286,7 +272,6 @@ struct manager *manager_free(struct manager *manager)
 		sd_event_source_unref(manager->monitor_sources[i]);
 	sd_event_source_unref(manager->pass_source);
 	sd_event_source_unref(manager->timer_source);
-	sd_event_source_unref(manager->further_source);
 	managed_list_deinit(&manager->networks);
 	services_deinit(&manager->services);
 	firewalld_free(manager->firewalld);

@@ -81,7 +81,6 @@ int manager_no_such(const struct manager *manager, const char *network, struct f
 const char *manager_fights(const struct manager *manager, uint32_t *ret_pid);
 void manager_listen(struct manager *manager, void (*changed)(void *data), void *data);
 int manager_settle(struct manager *manager);
-int manager_look_further(struct manager *manager);
 int manager_start(struct manager *manager, const char *network, bool ask, void (*started)(void *data), void *data,
 		  struct failure *failure);
 int manager_stop(struct manager *manager, const char *network, void (*stopped)(void *data), void *data,
