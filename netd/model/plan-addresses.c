@@ -102,15 +102,3 @@ void plan_addresses(struct planner *planner, const struct job *job)
 			planner_add_note(planner, PLAN_NOTE_ADDRESS_FOREIGN, network, name, address);
 	}
 }
-
-/* All but what the kernel itself has put there. */
-void plan_leaving_addresses(struct planner *planner, const struct seen *seen)
-{
-	for_each_address(planner->snapshot, address, seen->bridge->name) {
-		struct netstate_address then = address_on(address, seen->name);
-
-		if (!ip_is_link_local(&address->address))
-			planner_add_address_step(planner, PHASE_REMOVE_ADDRESSES, PLAN_ADDRESS_REMOVE, OUTCOME_DELETE,
-						 seen->network, &then);
-	}
-}

@@ -81,7 +81,10 @@ void plan_bridge(struct planner *planner, const struct job *job)
 		planner_add_bridge_step(planner, PHASE_UP, PLAN_BRIDGE_UP, OUTCOME_UPDATE, bridge.network, &bridge);
 }
 
-/* Takes a bridge away whose network is gone. */
+/*
+ * Takes a bridge away whose network is gone. Its addresses go with it: to take them off first is to have the kernel walk
+ * the routes of all networks once more, and whoever has asked for this waits until the bridge is down.
+ */
 void plan_leaving_bridge(struct planner *planner, const struct seen *seen)
 {
 	struct netstate_bridge bridge = *seen->bridge;

@@ -93,7 +93,6 @@ int planner_old_index(const struct planner *planner, const char *network);
 void plan_bridge(struct planner *planner, const struct job *job);
 void plan_leaving_bridge(struct planner *planner, const struct seen *seen);
 void plan_addresses(struct planner *planner, const struct job *job);
-void plan_leaving_addresses(struct planner *planner, const struct seen *seen);
 void plan_guest_routes(struct planner *planner);
 void plan_table(struct planner *planner);
 void plan_checksums(struct planner *planner);

@@ -50,12 +50,10 @@ static void plan_networks(struct planner *planner)
 	for (size_t i = 0; i < planner->n_seen; i++) {
 		const struct seen *seen = &planner->seen[i];
 
-		if (planner_is_leaving(planner, seen)) {
+		if (planner_is_leaving(planner, seen))
 			plan_leaving_bridge(planner, seen);
-			plan_leaving_addresses(planner, seen);
-		} else if (!seen->taken && !planner_is_excepted(planner, seen->network)) {
+		else if (!seen->taken && !planner_is_excepted(planner, seen->network))
 			planner_add_note(planner, PLAN_NOTE_BRIDGE_DOUBLE, seen->network, seen->bridge->name, NULL);
-		}
 	}
 }
 

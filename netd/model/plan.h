@@ -32,7 +32,7 @@ enum plan_phase {
 	PHASE_PORTS,			/* ports put back: down, enslave, options, read back, up */
 	PHASE_TAKE_UPLINKS,		/* network cards become ports, and what is on them moves to the bridge */
 	PHASE_START_SERVICES,
-	PHASE_REMOVE_ADDRESSES,		/* of networks that go, and foreign to ours */
+	PHASE_REMOVE_ADDRESSES,		/* those that a network no longer has; of a bridge that goes, they go with it */
 	PHASE_DOWN,			/* links down */
 	PHASE_REMOVE_RULES,		/* elements of networks that are down now */
 	PHASE_DELETE_LINKS,		/* in small groups */
