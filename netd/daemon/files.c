@@ -34,6 +34,7 @@ static void network_files_deinit(struct network_files *files)
 		free(files->parts[i].text);
 	}
 	free(files->parts);
+	free(files->problem);
 }
 
 void network_files_list_deinit(struct network_files_list *list)
@@ -132,12 +133,16 @@ static int read_text(const char *path, char **ret_text, size_t *ret_length)
 	return fd_read_text(fd, &st, FILE_LIMIT, ret_text, ret_length);
 }
 
-static void set_problem(struct network_files *files, const char *path, const char *why)
+/* The last one is told. -ENOMEM only. */
+static int set_problem(struct network_files *files, const char *path, const char *why)
 {
-	struct text text;
+	char *problem;
 
-	text_init(&text, files->problem, sizeof(files->problem));
-	text_add(&text, "%s: %s", path, why);
+	if (asprintf(&problem, "%s: %s", path, why) < 0)
+		return -ENOMEM;
+	free(files->problem);
+	files->problem = problem;
+	return 0;
 }
 
 /* Appends a part; what cannot be read makes the network a problem and nothing else. */
@@ -152,10 +157,8 @@ static int add_part(struct network_files *files, const char *path)
 	r = owned_path ? read_text(path, &text, &length) : -ENOMEM;
 	if (r == -ENOMEM)
 		return r;
-	if (r < 0) {
-		set_problem(files, path, strerror(-r));
-		return 0;
-	}
+	if (r < 0)
+		return set_problem(files, path, strerror(-r));
 	parts = reallocarray(files->parts, files->n_parts + 1, sizeof(*parts));
 	if (!parts)
 		return -ENOMEM;
@@ -297,53 +300,63 @@ static bool is_dropin(struct scan *scan, const char *folder, const char *file)
 	return false;
 }
 
+/* Adds to @dropins those of one folder that no folder before it has hidden. -ENOMEM only. */
+static int read_folder(struct scan *scan, const char *path, size_t directory, struct network_files *files, struct dropin **dropins,
+		       size_t *n)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	int r = 0;
+
+	if (!dir)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : set_problem(files, path, strerror(errno));
+	while (r == 0 && (entry = readdir(dir))) {
+		struct dropin *grown;
+		size_t i = 0;
+
+		if (!is_dropin(scan, path, entry->d_name))
+			continue;
+		while (i < *n && strcmp((*dropins)[i].name, entry->d_name) != 0)
+			i++;
+		if (i < *n)
+			continue;
+		if (*n == PARTS_LIMIT) {
+			r = set_problem(files, path, "too many drop-ins");
+			break;
+		}
+		grown = array_grow(*dropins, *n, sizeof(*grown));
+		if (!grown) {
+			r = -ENOMEM;
+			break;
+		}
+		*dropins = grown;
+		snprintf(grown[*n].name, sizeof(grown->name), "%s", entry->d_name);
+		grown[(*n)++].directory = directory;
+	}
+	closedir(dir);
+	return r;
+}
+
 static int add_dropins(struct scan *scan, const char *const directories[], size_t n_directories, struct network_files *files)
 {
-	_cleanup_(freep) struct dropin *dropins = calloc(PARTS_LIMIT, sizeof(*dropins));
+	_cleanup_(freep) struct dropin *dropins = NULL;
 	size_t n = 0;
 	char path[4096];
+	int r = 0;
 
-	if (!dropins)
-		return -ENOMEM;
-	for (size_t i = 0; i < n_directories; i++) {
-		struct dirent *entry;
-		DIR *dir;
-
+	for (size_t i = 0; i < n_directories && r == 0; i++) {
 		if (!has_folder(scan, i, files->name))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s.network.d", directories[i], files->name);
-		dir = opendir(path);
-		if (!dir && errno != ENOENT && errno != ENOTDIR)
-			set_problem(files, path, strerror(errno));
-		while (dir && (entry = readdir(dir))) {
-			size_t j = 0;
-
-			if (!is_dropin(scan, path, entry->d_name))
-				continue;
-			while (j < n && strcmp(dropins[j].name, entry->d_name) != 0)
-				j++;
-			if (j < n)
-				continue;
-			if (n == PARTS_LIMIT) {
-				set_problem(files, path, "too many drop-ins");
-				break;
-			}
-			snprintf(dropins[n].name, sizeof(dropins[n].name), "%s", entry->d_name);
-			dropins[n++].directory = i;
-		}
-		if (dir)
-			closedir(dir);
+		r = read_folder(scan, path, i, files, &dropins, &n);
 	}
-	qsort(dropins, n, sizeof(*dropins), compare_dropins);
-	for (size_t i = 0; i < n; i++) {
-		int r;
-
+	if (n > 0)
+		qsort(dropins, n, sizeof(*dropins), compare_dropins);
+	for (size_t i = 0; i < n && r == 0; i++) {
 		snprintf(path, sizeof(path), "%s/%s.network.d/%s", directories[dropins[i].directory], files->name, dropins[i].name);
 		r = add_part(files, path);
-		if (r < 0)
-			return r;
 	}
-	return 0;
+	return r;
 }
 
 /* Drop-ins of no network. Those of users' own are an administrator's, who may mean the next one of that name. */
@@ -370,7 +383,7 @@ static void drop_masked(struct network_files_list *list)
 	for (size_t i = 0; i < list->n; i++) {
 		struct network_files *files = &list->items[i];
 
-		if (!files->problem[0] && files->parts[0].length == 0)
+		if (!files->problem && files->parts[0].length == 0)
 			network_files_deinit(files);
 		else
 			list->items[kept++] = *files;
@@ -398,7 +411,7 @@ int network_files_load(const char *const directories[], size_t n_directories, st
 	find_stray_folders(&scan, directories);
 	drop_masked(&scan.list);
 	for (size_t i = 0; scan.n_folders > 0 && i < scan.list.n; i++) {
-		int r = scan.list.items[i].problem[0] ? 0 : add_dropins(&scan, directories, n_directories, &scan.list.items[i]);
+		int r = scan.list.items[i].problem ? 0 : add_dropins(&scan, directories, n_directories, &scan.list.items[i]);
 
 		if (r < 0)
 			return r;

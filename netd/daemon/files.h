@@ -20,7 +20,7 @@ struct network_files {
 	char name[NETWORK_NAME_SIZE];
 	struct file_part *parts;	/* owned; the network's own file first */
 	size_t n_parts;
-	char problem[512];		/* why it cannot be read, with its path; "" when it can */
+	char *problem;			/* owned: why it cannot be read, with its path; NULL when it can */
 };
 
 /* What is to be said of files that are no network's: one line each, cut when there are many. */

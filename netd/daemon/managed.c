@@ -256,7 +256,7 @@ static int parse_files(const struct network_files *files, const struct manager_o
 	int r;
 
 	mistakes_init(mistakes);
-	if (files->problem[0])
+	if (files->problem)
 		return mistakes_add(mistakes, -EINVAL, "%s", files->problem);
 	r = verify_folder(files, options, mistakes);
 	if (r < 0)

@@ -441,7 +441,7 @@ static int verify_mode(struct network *network, struct mistakes *mistakes)
 	int r;
 
 	for (size_t i = 0; i < KEY_MAX_; i++)
-		if (network_find_place(network, i).line > 0 && keys[i].only && !(keys[i].only >> network->mode & 1))
+		if (keys[i].only && !(keys[i].only >> network->mode & 1) && network_find_place(network, i).line > 0)
 			(void)network_failure(network, network_find_place(network, i), mistakes, "[%s] %s= has no meaning with Mode=%s",
 					       keys[i].section, keys[i].name, network_mode_names[network->mode]);
 	if (mistakes->n > 0 || network->mode != NETWORK_BRIDGE)

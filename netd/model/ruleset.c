@@ -350,16 +350,19 @@ static void expand(const char *line, unsigned int length, bool ipv6, char *buffe
 	inet_ntop(ipv6 ? AF_INET6 : AF_INET, bytes, mask, sizeof(mask));
 
 	text_init(&text, buffer, size);
-	for (; *line; line++) {
-		if (line[0] == '%' && line[1] == 'm') {
+	for (;;) {
+		const int n = (int)strcspn(line, "%");
+
+		text_add(&text, "%.*s", n, line);
+		line += n;
+		if (!*line)
+			break;
+		/* No line has another '%' than these two. */
+		if (line[1] == 'm')
 			text_add(&text, "%s", mask);
-			line++;
-		} else if (line[0] == '%' && line[1] == 'l') {
+		else
 			text_add(&text, "%u", length);
-			line++;
-		} else {
-			text_add(&text, "%c", *line);
-		}
+		line += 2;
 	}
 	assert(!text.overflow);
 }

@@ -264,6 +264,11 @@ static int compare_choices(const void *a, const void *b)
 	return strcmp(((const struct subnet_choice *)a)->network, ((const struct subnet_choice *)b)->network);
 }
 
+static int compare_network(const void *network, const void *choice)
+{
+	return strcmp(network, ((const struct subnet_choice *)choice)->network);
+}
+
 /* Keeps an earlier choice where it may be kept; nothing when it must be made again. */
 static int keep(struct ip *ip, uint8_t length, bool fixed, const struct ip *before, struct taken *taken)
 {
@@ -483,12 +488,7 @@ bool subnet_leave(struct subnet_choice *choice, const struct netstate *snapshot,
 /* The choice for a network in an array that is sorted by name; NULL when there is none. */
 const struct subnet_choice *subnet_find(const struct subnet_choice *choices, size_t n_choices, const char *network)
 {
-	struct subnet_choice key = { 0 };
-
-	if (n_choices == 0)
-		return NULL;
-	snprintf(key.network, sizeof(key.network), "%s", network);
-	return bsearch(&key, choices, n_choices, sizeof(*choices), compare_choices);
+	return n_choices == 0 ? NULL : bsearch(network, choices, n_choices, sizeof(*choices), compare_network);
 }
 
 /* Is this the network's address of a delegated prefix? @choice may be NULL. */

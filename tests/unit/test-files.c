@@ -26,7 +26,8 @@ static struct network_files_list load(void)
 
 static const struct network_files *find(const struct network_files_list *list, const char *name)
 {
-	static const struct network_files none = { .problem = "not found" };
+	static char not_found[] = "not found";
+	static const struct network_files none = { .problem = not_found };
 
 	for (size_t i = 0; i < list->n; i++)
 		if (strcmp(list->items[i].name, name) == 0)
@@ -93,7 +94,7 @@ static void dropins(void **state _unused_)
 	test_link("/dev/null", "etc/a.network.d/30.conf");
 	list = load();
 	assert_int_equal(list.n, 1);
-	assert_string_equal(list.items[0].problem, "");
+	assert_null(list.items[0].problem);
 	assert_int_equal(list.items[0].n_parts, ARRAY_SIZE(want));
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
 		assert_string_equal(list.items[0].parts[i].text, want[i]);
@@ -137,7 +138,7 @@ static void what_nobody_reads(void **state _unused_)
 	test_link("somebody@host.4711", "etc/lab.network.d/.#x.conf");
 	list = load();
 	assert_int_equal(list.n, 1);
-	assert_string_equal(list.items[0].problem, "");
+	assert_null(list.items[0].problem);
 	assert_int_equal(list.items[0].n_parts, 2);
 	assert_string_equal(list.words.problems, "");
 	assert_string_equal(list.words.warnings, "");
@@ -179,7 +180,7 @@ static void what_cannot_be_read(void **state _unused_)
 	}
 	list = load();
 	assert_int_equal(list.n, 6);
-	assert_string_equal(find(&list, "good")->problem, "");
+	assert_null(find(&list, "good")->problem);
 	check_contains("directory", find(&list, "dir")->problem, "/etc/dir.network: Is a directory");
 	check_contains("dangling", find(&list, "dangling")->problem, "/etc/dangling.network: No such file");
 	check_contains("loop", find(&list, "loop")->problem, "/etc/loop.network: Too many levels");
