@@ -133,6 +133,8 @@ static int print_list(const struct view *view, const struct items *items)
 	};
 	_cleanup_(table_deinit) struct table table = TABLE_NULL(columns);
 	struct policy_verdict others, own;
+	char ports[LIMIT_POLICY_PORTS * sizeof("65535-65535,")];
+	struct text text;
 
 	for (size_t i = 0; i < items->n_items; i++)
 		add_row(view, &table, &items->items[i]);
@@ -146,9 +148,13 @@ static int print_list(const struct view *view, const struct items *items)
 		       RULE_PLACE(&view->policy, others.rule));
 	else if (items->n_items == 0)
 		printf("%s may use no bridge (guestnet policy why BRIDGE says why).\n", CALLER_WORDS(&view->caller));
-	if (own.allowed && own.grant.networks)
-		printf("%s%s may have %u network%s of their own: %s\n", items->n_items ? "\n" : "", CALLER_WORDS(&view->caller),
-		       own.grant.networks, own.grant.networks == 1 ? "" : "s", RULE_PLACE(&view->policy, own.rule));
+	if (own.allowed && own.grant.networks) {
+		text_init(&text, ports, sizeof(ports));
+		grant_print_ports(&own.grant, &text);
+		printf("%s%s may have %u network%s of their own%s%s: %s\n", items->n_items ? "\n" : "", CALLER_WORDS(&view->caller),
+		       own.grant.networks, own.grant.networks == 1 ? "" : "s", ports[0] ? ", which forward ports of the host from " : "",
+		       ports, RULE_PLACE(&view->policy, own.rule));
+	}
 	view_print_caveats(view);
 	return 0;
 }

@@ -161,6 +161,23 @@ void grant_print(const struct policy_grant *grant, struct text *text)
 		text_add(text, "%s" MAC_FORMAT, i ? "," : text->length ? " macs=" : "macs=", MAC_BYTES(grant->macs[i]));
 }
 
+static void print_range(const struct policy_range *range, struct text *text)
+{
+	text_add(text, "%u", range->first);
+	if (range->last != range->first)
+		text_add(text, "-%u", range->last);
+}
+
+/* Ports of the host, as the policy writes them. */
+void grant_print_ports(const struct policy_grant *grant, struct text *text)
+{
+	for (size_t i = 0; i < grant->n_ports; i++) {
+		if (i > 0)
+			text_add(text, ",");
+		print_range(&grant->ports[i], text);
+	}
+}
+
 /* Who it is, for people. Returns @buffer. */
 const char *caller_words(const struct caller *caller, char *buffer, size_t size)
 {
@@ -278,6 +295,16 @@ void put_grant(struct json *json, const struct policy_verdict *verdict)
 		json_number(json, "networks", grant->networks);
 	else
 		json_null(json, "networks");
+	json_array(json, "ports");
+	for (size_t i = 0; i < grant->n_ports; i++) {
+		char range[16];
+		struct text text;
+
+		text_init(&text, range, sizeof(range));
+		print_range(&grant->ports[i], &text);
+		json_string(json, NULL, range);
+	}
+	json_array_end(json);
 	json_bool(json, "isolated", grant->isolated);
 	if (grant->vlan)
 		json_number(json, "vlan", grant->vlan);

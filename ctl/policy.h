@@ -32,6 +32,7 @@ struct policy_device link_device(const struct link *link);
 void link_other_names(const struct link *link, char *buffer, size_t size);
 
 void grant_print(const struct policy_grant *grant, struct text *text);
+void grant_print_ports(const struct policy_grant *grant, struct text *text);
 const char *caller_words(const struct caller *caller, char *buffer, size_t size);
 #define CALLER_WORDS(caller) caller_words((caller), (char[320]){ 0 }, 320)
 

@@ -22,7 +22,8 @@ static bool rule_matches(const struct view *view, const struct policy_rule *rule
 {
 	struct policy_who whos[2 * LIMIT_POLICY_WHO];
 	struct policy_rule alone = *rule;
-	struct policy policy = { .rules = &alone, .n_rules = 1, .whos = whos, .macs = view->policy.macs };
+	struct policy policy = { .rules = &alone, .n_rules = 1, .whos = whos, .macs = view->policy.macs,
+				 .ranges = view->policy.ranges };
 	struct policy_verdict verdict;
 
 	for (size_t i = 0; i < rule->n_whos && policy.n_whos < ARRAY_SIZE(whos); i++) {
@@ -179,6 +180,11 @@ static void print_grant(const struct view *view, const struct link *link, const 
 	printf("  taps     at most %u%s, %u in use\n", verdict->grant.max,
 	       verdict->rule->max ? "" : " (without max=)", n_taps);
 	printf("  port     %s\n", options[0] ? options : "no restrictions");
+	if (verdict->grant.n_ports > 0) {
+		text_init(&text, options, sizeof(options));
+		grant_print_ports(&verdict->grant, &text);
+		printf("  forwards from ports %s of the host\n", options);
+	}
 	if (obstacle)
 		printf("  careful  %s\n", obstacle);
 }

@@ -14,6 +14,8 @@
 #define LIMIT_POLICY_WHO	64			/* names in one user= or group= list */
 #define LIMIT_POLICY_MACS	8			/* addresses in one macs= list */
 #define LIMIT_OWN_NETWORKS_USER	64			/* networks= of one user */
+#define LIMIT_LOW_PORTS		1024			/* below it ports are for privileged programs (PROT_SOCK of the kernel) */
+#define LIMIT_POLICY_PORTS	8			/* ranges in one ports= list */
 #define LIMIT_SYMLINKS		8			/* links followed on the way to one file */
 
 /* Ports. The kernel's bridge has 1023 of them (BR_MAX_PORTS - 1). */
@@ -55,6 +57,8 @@
 #define LIMIT_DEFINITION	(64 * 1024)		/* bytes of a network's text that comes over the bus */
 #define LIMIT_OWN_DEFINITION	4096			/* the same of a user's own network, */
 #define LIMIT_OWN_NETWORKS	1024			/* and how many such there may be of all users */
+#define LIMIT_OWN_PORTS		16			/* ports of the host that one of them forwards, */
+#define LIMIT_OWN_PORTS_ALL	1024			/* and all of them: a file descriptor each */
 #define LIMIT_DRYRUN		(256 * 1024)		/* bytes of what a reload would do, as text */
 #define LIMIT_BUS_PEERS		480			/* connections to its own socket, */
 #define LIMIT_BUS_PEERS_USER	256			/* those of one user that may only look, */

@@ -127,6 +127,8 @@ static struct policy_grant rule_grant(const struct policy *policy, const struct 
 		.macs = rule->n_macs ? &policy->macs[rule->first_mac] : NULL,
 		.n_macs = rule->n_macs,
 		.networks = rule->action != POLICY_OWN ? 0 : rule->networks ? rule->networks : 1,
+		.ports = rule->n_ranges ? &policy->ranges[rule->first_range] : NULL,
+		.n_ports = rule->n_ranges,
 	};
 }
 
@@ -157,6 +159,15 @@ void policy_match(const struct policy *policy, const struct policy_caller *calle
 	*ret_verdict = (struct policy_verdict){ .allowed = allow != NULL, .rule = allow, .owner = owner };
 	if (allow)
 		ret_verdict->grant = rule_grant(policy, allow);
+}
+
+/* May networks of the caller's own forward this port of the host? */
+bool policy_grant_has_port(const struct policy_grant *grant, uint16_t port)
+{
+	for (size_t i = 0; i < grant->n_ports; i++)
+		if (grant->ports[i].first <= port && port <= grant->ports[i].last)
+			return true;
+	return false;
 }
 
 static bool same_who(const struct policy_who *a, const struct policy_who *b)

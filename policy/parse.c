@@ -183,6 +183,51 @@ static int parse_networks(struct parse *parse, struct policy_rule *rule, char *v
 	return 0;
 }
 
+/*
+ * A port, or the first and the last one. Those below 1024 are told apart from all others by the kernel, and so here: who means a
+ * thousand ports for everybody does not give the host's own services away with them, and who means to says so.
+ */
+static int parse_range(struct parse *parse, char *word, struct policy_range *ret_range)
+{
+	char *last = strchr(word, '-');
+	uint32_t ends[2];
+
+	if (last)
+		*last++ = '\0';
+	if (str_parse_u32(word, UINT16_MAX, &ends[0]) < 0 || str_parse_u32(last ?: word, UINT16_MAX, &ends[1]) < 0 || ends[0] == 0 ||
+	    ends[1] < ends[0])
+		return parse_failure(parse, "ports=%s%s%s: want a port from 1 to 65535, or the first and the last one, such as 8000-8999",
+				     STR_ESCAPED(word), last ? "-" : "", last ? STR_ESCAPED(last) : "");
+	if (ends[0] < LIMIT_LOW_PORTS && ends[1] >= LIMIT_LOW_PORTS)
+		return parse_failure(parse, "ports=%u-%u: ports below %d are those of the host's own services: to give them away, write them as a range of their own",
+				     ends[0], ends[1], LIMIT_LOW_PORTS);
+	*ret_range = (struct policy_range){ .first = (uint16_t)ends[0], .last = (uint16_t)ends[1] };
+	return 0;
+}
+
+static int parse_ports(struct parse *parse, struct policy_rule *rule, char *value)
+{
+	char *save = NULL, *word;
+
+	if (!*value || value[strlen(value) - 1] == ',' || *value == ',' || strstr(value, ",,"))
+		return parse_failure(parse, "empty port in ports=");
+
+	for (word = strtok_r(value, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+		struct policy_range range;
+		int r = parse_range(parse, word, &range);
+
+		if (r < 0)
+			return r;
+		if (rule->n_ranges == LIMIT_POLICY_PORTS)
+			return parse_failure(parse, "more than %d ranges in ports=", LIMIT_POLICY_PORTS);
+		r = append(parse, ranges, n_ranges, range);
+		if (r < 0)
+			return r;
+		rule->n_ranges++;
+	}
+	return 0;
+}
+
 static int parse_isolated(struct parse *parse _unused_, struct policy_rule *rule, char *value _unused_)
 {
 	rule->isolated = true;
@@ -240,6 +285,7 @@ static const struct keyword {
 	{ "group",	true,	ALLOW | DENY | OWN,	parse_group },
 	{ "max",	true,	ALLOW | OWN,		parse_max },
 	{ "networks",	true,	OWN,			parse_networks },
+	{ "ports",	true,	OWN,			parse_ports },
 	{ "isolated",	false,	ALLOW | OWN,		parse_isolated },
 	{ "vlan",	true,	ALLOW,			parse_vlan },
 	{ "macs",	true,	ALLOW,			parse_macs },
@@ -254,7 +300,7 @@ static int parse_unknown(struct parse *parse, const char *word)
 		names[i] = keywords[i].name;
 	nearest = str_nearest(word, names, ARRAY_SIZE(names));
 
-	return parse_failure(parse, "unknown word \"%s\"%s%s%s (known: user= group= max= networks= isolated vlan= macs=)",
+	return parse_failure(parse, "unknown word \"%s\"%s%s%s (known: user= group= max= networks= ports= isolated vlan= macs=)",
 			     STR_ESCAPED(word), nearest ? ", did you mean \"" : "", nearest ? nearest : "",
 			     nearest ? "\"?" : "");
 }
@@ -294,6 +340,7 @@ static int parse_rule(struct parse *parse, struct words *words, enum policy_acti
 		.line = parse->cursor->line,
 		.first_who = (uint32_t)parse->policy->n_whos,
 		.first_mac = (uint32_t)parse->policy->n_macs,
+		.first_range = (uint32_t)parse->policy->n_ranges,
 	};
 	char *word = action == POLICY_OWN ? NULL : words_next(words);
 	int r;
@@ -317,6 +364,7 @@ static int parse_rule(struct parse *parse, struct words *words, enum policy_acti
 	if (parse->policy->only && !policy_rule_names(&rule, parse->policy->only)) {
 		parse->policy->n_whos = rule.first_who;
 		parse->policy->n_macs = rule.first_mac;
+		parse->policy->n_ranges = rule.first_range;
 		return 0;
 	}
 	return append(parse, rules, n_rules, rule);

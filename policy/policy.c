@@ -16,6 +16,7 @@ void policy_deinit(struct policy *policy)
 	free(policy->rules);
 	free(policy->whos);
 	free(policy->macs);
+	free(policy->ranges);
 	*policy = POLICY_NULL;
 }
 

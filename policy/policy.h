@@ -32,6 +32,11 @@ struct policy_who {
 	bool negated;
 };
 
+/* Ports of the host, both ends included. */
+struct policy_range {
+	uint16_t first, last;
+};
+
 /* OWN: networks of the caller's own, and taps on them. */
 enum policy_action { POLICY_ALLOW, POLICY_DENY, POLICY_OWN, POLICY_ACTION_MAX_ };
 
@@ -40,12 +45,14 @@ struct policy_rule {
 	uint32_t line;
 	uint32_t first_who;	/* in policy.whos */
 	uint32_t first_mac;	/* in policy.macs */
+	uint32_t first_range;	/* in policy.ranges */
 	uint16_t n_whos;
 	uint16_t file;		/* in policy.files */
 	uint16_t max;		/* taps of one user on one bridge; 0: not given */
 	uint16_t vlan;		/* 0: not given */
 	uint8_t n_macs;		/* 0: not given */
 	uint8_t networks;	/* of one user's own; 0: not given */
+	uint8_t n_ranges;	/* of ports= ; 0: not given */
 	uint8_t action;		/* enum policy_action */
 	bool isolated;
 };
@@ -63,6 +70,7 @@ struct policy {
 	struct policy_rule *rules;	/* owned, in reading order */
 	struct policy_who *whos;	/* owned */
 	struct mac *macs;		/* owned */
+	struct policy_range *ranges;	/* owned */
 	struct policy_file *files;	/* owned; the first is the one that was asked for */
 	/*
 	 * Borrowed, set before loading: only rules that name this device are kept. All are read and must be right.
@@ -75,7 +83,7 @@ struct policy {
 	 */
 	const struct policy_caller *reader;
 	size_t n_read;			/* rules read, kept or not */
-	size_t n_rules, n_whos, n_macs, n_files;
+	size_t n_rules, n_whos, n_macs, n_ranges, n_files;
 };
 
 /* Who asks. */
@@ -94,6 +102,8 @@ struct policy_grant {
 	const struct mac *macs;		/* borrowed from the policy */
 	size_t n_macs;
 	unsigned int networks;		/* how many of its own the caller may have; 0 for a bridge that is nobody's own */
+	const struct policy_range *ports;	/* borrowed from the policy; of the host, that these may forward; none: no ports */
+	size_t n_ports;
 };
 
 #define POLICY_NOBODY UINT32_MAX
@@ -129,6 +139,7 @@ extern const char *const policy_action_names[POLICY_ACTION_MAX_];
 uint32_t policy_find_owner(const struct policy_device *device);
 void policy_match(const struct policy *policy, const struct policy_caller *caller,
 		  const struct policy_device *device, struct policy_verdict *ret_verdict);
+bool policy_grant_has_port(const struct policy_grant *grant, uint16_t port);
 bool policy_rule_names(const struct policy_rule *rule, const struct policy_device *device);
 const struct policy_rule *policy_find_shadow(const struct policy *policy, const struct policy_rule *rule);
 

@@ -14,7 +14,7 @@
 /* Every rule borrows from the text and says the truth about its place. */
 static void verify_policy(const struct policy *policy, uint32_t last_line)
 {
-	size_t n_whos = 0, n_macs = 0;
+	size_t n_whos = 0, n_macs = 0, n_ranges = 0;
 	uint32_t line = 0;
 
 	must(policy->n_rules <= LIMIT_POLICY_RULES);
@@ -30,10 +30,19 @@ static void verify_policy(const struct policy *policy, uint32_t last_line)
 		must(rule->action != POLICY_DENY || (!rule->max && !rule->isolated));
 		must(rule->action == POLICY_ALLOW || (!rule->vlan && !rule->n_macs));
 		must(rule->action == POLICY_OWN ? !rule->bridge && rule->networks <= LIMIT_OWN_NETWORKS_USER : !rule->networks);
+		must(rule->first_range == n_ranges && rule->n_ranges <= LIMIT_POLICY_PORTS);
+		must(rule->action == POLICY_OWN || !rule->n_ranges);
+		n_ranges += rule->n_ranges;
 		n_whos += rule->n_whos;
 		n_macs += rule->n_macs;
 	}
-	must(n_whos == policy->n_whos && n_macs == policy->n_macs);
+	must(n_whos == policy->n_whos && n_macs == policy->n_macs && n_ranges == policy->n_ranges);
+	for (size_t i = 0; i < policy->n_ranges; i++) {
+		const struct policy_range *range = &policy->ranges[i];
+
+		must(range->first > 0 && range->first <= range->last);
+		must(range->first >= LIMIT_LOW_PORTS || range->last < LIMIT_LOW_PORTS);
+	}
 
 	for (size_t i = 0; i < policy->n_whos; i++) {
 		const struct policy_who *who = &policy->whos[i];
@@ -70,7 +79,8 @@ static void verify_verdict(const struct policy *policy, const struct policy_call
 		return;
 	must(verdict->grant.max >= 1 && verdict->grant.max <= LIMIT_MAX_PORTS);
 	must(verdict->grant.isolated == verdict->rule->isolated && verdict->grant.vlan == verdict->rule->vlan);
-	must(verdict->grant.n_macs == verdict->rule->n_macs);
+	must(verdict->grant.n_macs == verdict->rule->n_macs && verdict->grant.n_ports == verdict->rule->n_ranges);
+	must(policy_grant_has_port(&verdict->grant, 0) == false);
 	/* On a user's own network: its owner, and root as on any other. */
 	must(verdict->owner == policy_find_owner(device));
 	must(verdict->rule->action == POLICY_OWN ? verdict->owner == caller->uid && verdict->grant.networks > 0 :

@@ -237,6 +237,43 @@ static void own_networks(void **state _unused_)
 	}
 }
 
+/* Ports of the host are those of the rule that decides, and of no other one. */
+static void own_ports(void **state _unused_)
+{
+	static const char *const names[] = { "gn-4201.lab", "4201.lab" };
+	static const struct policy_device device = { names, ARRAY_SIZE(names) };
+	static const struct {
+		const char *text;
+		uint16_t port;
+		bool has;
+	} rows[] = {
+		{ "own", 8080, false },
+		{ "own ports=8080", 8080, true },
+		{ "own ports=8080", 8079, false },
+		{ "own ports=8080", 8081, false },
+		{ "own ports=80,8000-8999,9500", 8000, true },
+		{ "own ports=80,8000-8999,9500", 8999, true },
+		{ "own ports=80,8000-8999,9500", 7999, false },
+		{ "own ports=80,8000-8999,9500", 9000, false },
+		{ "own ports=80,8000-8999,9500", 80, true },
+		{ "own ports=80,8000-8999,9500", 9500, true },
+		{ "own user=bob ports=8080\nown ports=9090", 8080, false },
+		{ "own user=bob ports=8080\nown ports=9090", 9090, true },
+		{ "own\nown ports=8080", 8080, false },
+		{ "own ports=8080\ndeny all", 8080, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_(policy_deinit) struct policy policy = POLICY_NULL;
+		struct policy_verdict verdict;
+
+		make_policy(&policy, rows[i].text);
+		resolve(&policy);
+		policy_match(&policy, &callers['A'], &device, &verdict);
+		check_int(rows[i].text, policy_grant_has_port(&verdict.grant, rows[i].port), rows[i].has);
+	}
+}
+
 static void users_and_groups(void **state _unused_)
 {
 	static const struct row rows[] = {
@@ -632,6 +669,7 @@ int main(void)
 		cmocka_unit_test(names_of_the_device),
 		cmocka_unit_test(options),
 		cmocka_unit_test(own_networks),
+		cmocka_unit_test(own_ports),
 		cmocka_unit_test(users_and_groups),
 		cmocka_unit_test(negation),
 		cmocka_unit_test(unresolved),

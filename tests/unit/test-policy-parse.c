@@ -33,6 +33,9 @@ static void print_rule(struct text *text, const struct policy *policy, const str
 		text_add(text, " max=%u", rule->max);
 	if (rule->networks)
 		text_add(text, " networks=%u", rule->networks);
+	for (size_t i = 0; i < rule->n_ranges; i++)
+		text_add(text, "%s%u-%u", i ? "," : " ports=", policy->ranges[rule->first_range + i].first,
+			 policy->ranges[rule->first_range + i].last);
 	if (rule->isolated)
 		text_add(text, " isolated");
 	if (rule->vlan)
@@ -363,6 +366,10 @@ static void own(void **state _unused_)
 		{ "own # mine\nallow br0\n", "1:own (all);2:allow br0;" },
 		{ "own networks=1\nown networks=64 max=2 isolated\n", "1:own (all) networks=1;2:own (all) max=2 networks=64 isolated;" },
 		{ "own user=4201 group=!7\n", "1:own (all) user=#4201 group=!#7;" },
+		{ "own ports=8080\nown ports=2222,8000-8999 max=1\n", "1:own (all) ports=8080-8080;2:own (all) max=1 ports=2222-2222,8000-8999;" },
+		/* those below 1024 by themselves */
+		{ "own ports=1-1023,1024-65535\n", "1:own (all) ports=1-1023,1024-65535;" },
+		{ "own ports=1,2,3,4,5,6,7,8\n", "1:own (all) ports=1-1,2-2,3-3,4-4,5-5,6-6,7-7,8-8;" },
 	};
 	static const struct row bad[] = {
 		{ "own networks=0\n", "t.conf:1: networks=0: want a number from 1 to 64" },
@@ -370,6 +377,27 @@ static void own(void **state _unused_)
 		{ "own networks=\n", "t.conf:1: networks=: want a number" },
 		{ "own networks\n", "t.conf:1: networks wants a value" },
 		{ "own networks=1 networks=1\n", "t.conf:1: networks is given twice" },
+		{ "own ports\n", "t.conf:1: ports wants a value" },
+		{ "own ports=\n", "t.conf:1: empty port in ports=" },
+		{ "own ports=8080,\n", "t.conf:1: empty port in ports=" },
+		{ "own ports=,8080\n", "t.conf:1: empty port in ports=" },
+		{ "own ports=80,,81\n", "t.conf:1: empty port in ports=" },
+		{ "own ports=0\n", "t.conf:1: ports=0: want a port from 1 to 65535, or the first and the last one, such as 8000-8999" },
+		{ "own ports=65536\n", "t.conf:1: ports=65536: want a port from 1 to 65535" },
+		{ "own ports=8000-65536\n", "t.conf:1: ports=8000-65536: want a port from 1 to 65535" },
+		{ "own ports=0-80\n", "t.conf:1: ports=0-80: want a port from 1 to 65535" },
+		{ "own ports=8001-8000\n", "t.conf:1: ports=8001-8000: want a port from 1 to 65535" },
+		{ "own ports=8000-\n", "t.conf:1: ports=8000-: want a port from 1 to 65535" },
+		{ "own ports=-8000\n", "t.conf:1: ports=-8000: want a port from 1 to 65535" },
+		{ "own ports=8000-8001-8002\n", "t.conf:1: ports=8000-8001-8002: want a port from 1 to 65535" },
+		{ "own ports=http\n", "t.conf:1: ports=http: want a port from 1 to 65535" },
+		{ "own ports=tcp:80\n", "t.conf:1: ports=tcp:80: want a port from 1 to 65535" },
+		{ "own ports=1-65535\n", "t.conf:1: ports=1-65535: ports below 1024 are those of the host's own services: to give them away, write them as a range of their own" },
+		{ "own ports=1023-1024\n", "t.conf:1: ports=1023-1024: ports below 1024 are those" },
+		{ "own ports=1,2,3,4,5,6,7,8,9\n", "t.conf:1: more than 8 ranges in ports=" },
+		{ "own ports=80 ports=81\n", "t.conf:1: ports is given twice" },
+		{ "allow br0 ports=80\n", "t.conf:1: ports has no meaning in an allow rule" },
+		{ "deny br0 ports=80\n", "t.conf:1: ports has no meaning in a deny rule" },
 		{ "own all\n", "t.conf:1: unknown word \"all\"" },
 		{ "own lab\n", "t.conf:1: unknown word \"lab\"" },
 		{ "own vlan=3\n", "t.conf:1: vlan has no meaning in an own rule" },
@@ -467,7 +495,7 @@ static void all_keywords_at_once(void **state _unused_)
 
 static void unknown_words(void **state _unused_)
 {
-#define KNOWN " (known: user= group= max= networks= isolated vlan= macs=)"
+#define KNOWN " (known: user= group= max= networks= ports= isolated vlan= macs=)"
 	static const struct row bad[] = {
 		{ "allow br0 isolate\n", "t.conf:1: unknown word \"isolate\", did you mean \"isolated\"?" KNOWN },
 		{ "allow br0 usr=a\n", "t.conf:1: unknown word \"usr\", did you mean \"user\"?" KNOWN },
