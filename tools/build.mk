@@ -116,7 +116,7 @@ $(call objects,$(NL_SOURCES)): EXTRA_CFLAGS = $(call pkg_flags,--cflags,libmnl)
 
 # The daemon.
 include netd/netd.mk
-NETD_DAEMON_SOURCES := netd/daemon/main.c netd/daemon/manager.c netd/daemon/managed.c netd/daemon/files.c netd/daemon/replace.c netd/daemon/own.c \
+NETD_DAEMON_SOURCES := netd/daemon/main.c netd/daemon/manager.c netd/daemon/managed.c netd/daemon/files.c netd/daemon/replace.c netd/daemon/own.c netd/daemon/held.c \
 	$(patsubst %,netd/daemon/manager-%.c,desire due haste memory others pass ports rates renumber report slice state wanted) netd/daemon/bindings.c \
 	netd/daemon/services.c netd/daemon/log.c netd/daemon/child.c netd/daemon/leases.c netd/daemon/listen.c netd/daemon/taken.c netd/daemon/bootfiles.c netd/daemon/taps.c netd/daemon/holder.c netd/daemon/process.c netd/daemon/twins.c netd/daemon/resolved.c \
 	netd/daemon/api.c netd/daemon/objects.c netd/daemon/define.c netd/daemon/news.c netd/daemon/gate.c netd/daemon/intake.c netd/daemon/dryrun.c \

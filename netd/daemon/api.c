@@ -50,6 +50,7 @@ struct api {
 	struct manager *manager;	/* borrowed */
 	struct objects objects;
 	struct own own;
+	struct own_ports ports;		/* of the user whose call it is */
 	struct ration ration;		/* of lines of the log */
 	struct news *news;		/* owned */
 	struct gate *gate;		/* owned */
@@ -128,7 +129,8 @@ static int verify_change(struct peer *peer, sd_bus_message *message, enum access
 		return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED,
 					 "network %s is uid %u's own: uid %u may not call %s (action " ACTION_PREFIX "%s), root and members of the group guestnet may",
 					 STR_ESCAPED(network), owner, peer->uid, sd_bus_message_get_member(message), objects_access_name(access));
-	r = own_verify(&peer->api->own, peer->intake.fd, network, act, &failure);
+	r = own_verify(&peer->api->own, peer->intake.fd, network, act, &peer->api->ports, &failure);
+	peer->api->objects.ports = &peer->api->ports;
 	/* What comes behind the number in a name that no network can have is whatever the user wants to be read. */
 	if (log_may_say(&peer->api->ration, peer->uid))
 		log_say(r < 0 ? 4 : 6, network_name_is_valid(network) ? network : NULL, NULL,
@@ -176,6 +178,7 @@ static int on_message(sd_bus_message *message, void *data, sd_bus_error *error)
 	}
 	if (!peer->may_change)
 		limit_answers(peer);
+	peer->api->objects.ports = NULL;
 	access = objects_access(sd_bus_message_get_interface(message), sd_bus_message_get_member(message));
 	return access <= ACCESS_READ || peer->may_change ? 0 : verify_change(peer, message, access, error);
 }

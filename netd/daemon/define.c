@@ -227,12 +227,14 @@ static int verify_place(struct manager *manager, const char *name, enum define_f
 /*
  * Makes @text the network's file, or a part of it, and puts it into force. Nothing has changed when it is wrong
  * (-EINVAL, with file and line; where there are several mistakes, @ret_mistakes has a line for each, the caller's) or does not work (-EIO). -ENOENT: the network that a part is for does not exist.
+ * @ports: those that may be forwarded, where it is the own network of a user who writes it; NULL: whoever writes it needs no leave.
  */
-int define_write(struct manager *manager, const char *name, enum define_file file, const char *text,
+int define_write(struct manager *manager, const char *name, enum define_file file, const char *text, const struct own_ports *ports,
 		 char **ret_mistakes, struct failure *failure)
 {
 	const size_t limit = managed_is_own(name) ? LIMIT_OWN_DEFINITION : LIMIT_DEFINITION;
 	struct place place;
+	struct network network = NETWORK_NULL;
 	int r = verify_place(manager, name, file, failure);
 
 	if (r < 0)
@@ -242,7 +244,12 @@ int define_write(struct manager *manager, const char *name, enum define_file fil
 	r = set_place(manager_get_options(manager), name, file, &place);
 	if (r < 0)
 		return failure_set(failure, r, "%s", strerror(-r));
-	r = verify(manager, name, &place, text, NULL, ret_mistakes, failure);
+	r = verify(manager, name, &place, text, &network, ret_mistakes, failure);
+	if (r == 0 && ports)
+		r = own_verify_ports(ports, &network, failure);
+	if (r == 0 && managed_is_own(name) && file == DEFINE_NETWORK)
+		r = manager_verify_forwards(manager, &network, failure);
+	network_deinit(&network);
 	return r < 0 ? r : replace(manager, name, &place, text, failure);
 }
 

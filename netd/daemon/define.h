@@ -8,6 +8,7 @@
 
 #include "../../lib/failure.h"
 #include "manager.h"
+#include "own.h"
 
 enum define_file {
 	DEFINE_NETWORK,		/* CONFIG/networks/NAME.network; STATE/networks/UID.NAME.network of a user's own */
@@ -16,7 +17,7 @@ enum define_file {
 	DEFINE_AUTOSTART,	/* CONFIG/networks/NAME.network.d/autostart.conf */
 };
 
-int define_write(struct manager *manager, const char *name, enum define_file file, const char *text,
+int define_write(struct manager *manager, const char *name, enum define_file file, const char *text, const struct own_ports *ports,
 		 char **ret_mistakes, struct failure *failure);
 int define_autostart(struct manager *manager, const char *name, bool autostart, struct failure *failure);
 int define_remove(struct manager *manager, const char *name, struct failure *failure);

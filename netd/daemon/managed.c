@@ -64,7 +64,7 @@ static void set_texts(struct managed *managed)
 {
 	const char **const texts[] = {
 		&managed->config_problem, &managed->mistakes, &managed->problem, &managed->fix, &managed->child_problem,
-		&managed->withheld_problem, &managed->withheld_fix, &managed->twins_problem, &managed->boot_problem,
+		&managed->withheld_problem, &managed->withheld_fix, &managed->twins_problem, &managed->held_problem, &managed->boot_problem,
 		&managed->taps_problem, &managed->taps_failure,
 		&managed->card_problem, &managed->card_fix,
 	};

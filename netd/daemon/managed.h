@@ -108,6 +108,7 @@ struct managed {
 	uint64_t preferred_until_us;	/* its address of a delegated prefix, by our word to the kernel: as in struct delegation; 0: none yet */
 	bool no_other_prefix;		/* than the one that it was to leave; until nobody else is there any more */
 	const char *twins_problem;	/* two guests with one address; "" for none */
+	const char *held_problem;	/* a forward of its user's that cannot be; "" for none */
 	uint64_t retry_at_us;		/* CLOCK_MONOTONIC: left out of passes until then; 0: not */
 
 	struct leases leases;		/* owned */

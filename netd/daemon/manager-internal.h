@@ -19,6 +19,7 @@
 #include "bindings.h"
 #include "checksums.h"
 #include "delegations.h"
+#include "held.h"
 #include "managed.h"
 #include "manager.h"
 #include "services.h"
@@ -105,6 +106,7 @@ struct manager {
 	struct checksums checksums;		/* owned */
 
 	struct bindings bindings;		/* owned: Ethernet addresses of ports, where [Port] asks for it */
+	struct held held;			/* owned: ports of the host that users' own networks forward */
 	struct rates rates;
 	int bridge_rules;			/* the kernel has rules for bridges; negative: it has not, 0: not asked yet */
 

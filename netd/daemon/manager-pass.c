@@ -112,6 +112,7 @@ static int make_plan(struct manager *manager, struct pass *pass, bool same_netwo
 		r = manager_look_at_ports(manager, pass);
 	if (r == 0)
 		r = manager_look_at_rates(manager, pass);
+	held_review(&manager->held, &manager->networks, &pass->snapshot, pass->only_look);
 	if (r == 0)
 		r = manager_build_desire(manager, pass, same_networks);
 	if (r < 0)

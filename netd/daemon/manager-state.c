@@ -409,6 +409,8 @@ int manager_update_states(struct manager *manager, const struct pass *pass)
 			if (!block[0])
 				block = managed->twins_problem;
 			if (!block[0])
+				block = managed->held_problem;
+			if (!block[0])
 				block = managed->boot_problem;
 			if (!block[0])
 				block = managed->taps_problem;

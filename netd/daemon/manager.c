@@ -282,6 +282,7 @@ struct manager *manager_free(struct manager *manager)
 	uplinks_deinit(&manager->uplinks);
 	delegations_deinit(&manager->delegations);
 	bindings_deinit(&manager->bindings);
+	held_deinit(&manager->held);
 	free(manager->rates.ports);
 	kernel_deinit(&manager->kernel);
 	coexist_result_deinit(&manager->coexist);
@@ -312,6 +313,12 @@ int manager_teardown(struct manager *manager)
 			return r;
 	}
 	return -EBUSY;
+}
+
+/* May a network that a user is to have forward what it says? See held_verify(). */
+int manager_verify_forwards(const struct manager *manager, const struct network *network, struct failure *failure)
+{
+	return held_verify(&manager->held, &manager->networks, network, failure);
 }
 
 const struct managed_list *manager_get_networks(const struct manager *manager)

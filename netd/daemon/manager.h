@@ -94,5 +94,6 @@ int manager_adopt(struct manager *manager, const char *network, const char *tap,
 size_t manager_list_stray_taps(const struct manager *manager, char (*ret_names)[IFNAME_SIZE], size_t max);
 int manager_demand(struct manager *manager, const char *network, struct failure *failure);
 const struct managed_list *manager_get_networks(const struct manager *manager);
+int manager_verify_forwards(const struct manager *manager, const struct network *network, struct failure *failure);
 const struct manager_options *manager_get_options(const struct manager *manager);
 const char *manager_status_text(const struct manager *manager);

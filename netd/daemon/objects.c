@@ -706,7 +706,7 @@ static int define(sd_bus_message *message, void *data, enum define_file file, sd
 		r = sd_bus_message_read(message, "s", &text);
 	if (r < 0)
 		return r;
-	r = define_write(objects->manager, name, file, text, &mistakes, &failure);
+	r = define_write(objects->manager, name, file, text, objects->ports, &mistakes, &failure);
 	return r < 0 && mistakes ? sd_bus_error_set(error, SD_BUS_ERROR_INVALID_ARGS, mistakes) : answer(message, r, &failure, error);
 }
 

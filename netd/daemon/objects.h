@@ -18,6 +18,7 @@ struct objects {
 	struct manager *manager;	/* borrowed */
 	sd_event *event;		/* borrowed */
 	struct dryrun *dryrun;		/* owned: one at a time */
+	const struct own_ports *ports;	/* borrowed: what the text of a user who calls is held against; NULL: the caller needs no leave */
 	/* A peer wants signals; called with the connection it has asked on. */
 	int (*subscribe)(void *data, sd_bus *bus);
 	void *data;

@@ -11,6 +11,9 @@
  * The number of networks is what is declared at this moment: files in a folder of the daemon's, which outlive it and the
  * machine. Nothing else happens between this count and the writing of the next file, because one thread does both, so any
  * number of calls at one time leaves no more than there may be.
+ *
+ * Which ports of the host a network forwards is held against the rule when its text is written, and when it is started. What is
+ * there stays when the rule becomes less, as with the number: at boot, and until its owner wants something of it.
  */
 #include "own.h"
 
@@ -25,7 +28,7 @@
 #include "../../lib/fd.h"
 #include "../../lib/limits.h"
 #include "../../lib/str.h"
-#include "../../policy/policy.h"
+#include "../model/forwards.h"
 #include "managed.h"
 #include "paths.h"
 #include "process.h"
@@ -132,14 +135,72 @@ static int verify_number(const struct own *own, const struct policy *policy, con
 			   verdict->rule->networks ? "" : " by default, without networks=", names);
 }
 
+static void set_ports(const struct policy *policy, const struct policy_verdict *verdict, struct own_ports *ret_ports)
+{
+	struct own_ports ports = { .uid = verdict->owner };
+
+	for (; ports.n < verdict->grant.n_ports && ports.n < ARRAY_SIZE(ports.ranges); ports.n++)
+		ports.ranges[ports.n] = verdict->grant.ports[ports.n];
+	snprintf(ports.rule, sizeof(ports.rule), "%s:%u", STR_ESCAPED(policy_rule_path(policy, verdict->rule)), verdict->rule->line);
+	*ret_ports = ports;
+}
+
+static bool has_ports(const struct own_ports *ports, const struct network_forward *forward)
+{
+	const struct policy_grant grant = { .ports = ports->ranges, .n_ports = ports->n };
+
+	for (unsigned int port = forward->ports[0]; port <= forward->ports[1]; port++)
+		if (!policy_grant_has_port(&grant, (uint16_t)port))
+			return false;
+	return true;
+}
+
+static void print_ports(const struct own_ports *ports, struct text *text)
+{
+	for (size_t i = 0; i < ports->n; i++) {
+		text_add(text, "%s%u", i ? ", " : "", ports->ranges[i].first);
+		if (ports->ranges[i].last != ports->ranges[i].first)
+			text_add(text, "-%u", ports->ranges[i].last);
+	}
+}
+
+/*
+ * Does the network forward no other ports than these? Drop-ins are an administrator's, who needs no leave. -EINVAL, with the
+ * place of what is wrong.
+ */
+int own_verify_ports(const struct own_ports *ports, const struct network *network, struct failure *failure)
+{
+	char listen[80], list[LIMIT_POLICY_PORTS * sizeof("65535-65535, ")];
+	struct text text;
+
+	for (size_t i = 0; i < network->n_forwards; i++) {
+		const struct network_forward *forward = &network->forwards[i];
+
+		if (!forward_is_users(network, forward) || has_ports(ports, forward))
+			continue;
+		text_init(&text, listen, sizeof(listen));
+		forward_print_listen(forward, &text);
+		if (ports->n == 0)
+			return failure_set(failure, -EINVAL,
+					   "%s:%u: Listen=%s: uid %u may forward no port of the host: %s does not say ports= (an administrator can add there, say: ports=8000-8999)",
+					   STR_ESCAPED(network->paths[0]), forward->place.line, listen, ports->uid, ports->rule);
+		text_init(&text, list, sizeof(list));
+		print_ports(ports, &text);
+		return failure_set(failure, -EINVAL, "%s:%u: Listen=%s: of the host's ports uid %u may forward %s and no others (%s)",
+				   STR_ESCAPED(network->paths[0]), forward->place.line, listen, ports->uid, list, ports->rule);
+	}
+	return 0;
+}
+
 /*
  * May the peer do this to a network of its own? @network is one, by own_is_about(). -EACCES: the policy says no; -EDQUOT: it has
- * as many as it may; others as they come, and all with a text.
+ * as many as it may; others as they come, and all with a text. @ret_ports: what a text that it defines is to be held against.
  *
  * Safe because: whose the connection is, groups and all, the kernel says; the policy is a file that nobody but root can change
  * (policy/owner.c), and what is wrong with it denies.
  */
-int own_verify(struct own *own, int peer_fd, const char *network, enum own_act act, struct failure *failure)
+int own_verify(struct own *own, int peer_fd, const char *network, enum own_act act, struct own_ports *ret_ports,
+	       struct failure *failure)
 {
 	const struct managed *managed = managed_find(manager_get_networks(own->manager), network);
 	_cleanup_(policy_deinit) struct policy policy = POLICY_NULL;
@@ -149,6 +210,7 @@ int own_verify(struct own *own, int peer_fd, const char *network, enum own_act a
 	const struct policy_device device = { .names = names, .n_names = ARRAY_SIZE(names) };
 	struct policy_caller caller;
 	struct policy_verdict verdict;
+	struct own_ports ports = { 0 };
 	struct failure cause = { 0 };
 	pid_t pid;
 	int r;
@@ -160,8 +222,10 @@ int own_verify(struct own *own, int peer_fd, const char *network, enum own_act a
 		return failure_set(failure, -EACCES,
 				   "you are uid %u here, which stands for everybody who has no uid where guestnetd runs (user_namespaces(7)): nothing can be your own",
 				   (unsigned int)caller.uid);
-	if (act == OWN_END)
+	if (act == OWN_END) {
+		*ret_ports = ports;
 		return 0;
+	}
 	snprintf(bridge, sizeof(bridge), "gn-%s", network);
 	policy.reader = &caller;
 	policy.only = &device;
@@ -172,5 +236,12 @@ int own_verify(struct own *own, int peer_fd, const char *network, enum own_act a
 	policy_match(&policy, &caller, &device, &verdict);
 	if (!verdict.allowed)
 		return deny(&policy, &verdict, failure);
-	return act == OWN_DEFINE && !(managed && managed->declared) ? verify_number(own, &policy, &verdict, failure) : 0;
+	set_ports(&policy, &verdict, &ports);
+	if (act == OWN_DEFINE && !(managed && managed->declared))
+		r = verify_number(own, &policy, &verdict, failure);
+	else if (act == OWN_USE && managed && own_verify_ports(&ports, &managed->network, failure) < 0)
+		r = -EACCES;
+	if (r == 0)
+		*ret_ports = ports;
+	return r;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "../../lib/failure.h"
+#include "../../policy/policy.h"
 #include "manager.h"
 
 /* What a method means for a network of the caller's own. */
@@ -17,6 +18,14 @@ enum own_act {
 	OWN_DEFINE,		/* and how many there are, when it is a new one */
 };
 
+/* Which ports of the host a user's networks may forward, and by what. */
+struct own_ports {
+	uint32_t uid;
+	struct policy_range ranges[LIMIT_POLICY_PORTS];
+	size_t n;
+	char rule[256];			/* file and line */
+};
+
 struct own {
 	struct manager *manager;	/* borrowed */
 	uint64_t lookup_after_us;	/* CLOCK_MONOTONIC: no name is asked for of the lookup program before that */
@@ -24,4 +33,6 @@ struct own {
 
 bool own_is_about(const char *network, uid_t uid);
 bool own_is_subordinate(uid_t uid);
-int own_verify(struct own *own, int peer_fd, const char *network, enum own_act act, struct failure *failure);
+int own_verify(struct own *own, int peer_fd, const char *network, enum own_act act, struct own_ports *ret_ports,
+	       struct failure *failure);
+int own_verify_ports(const struct own_ports *ports, const struct network *network, struct failure *failure);

@@ -38,6 +38,9 @@ void taken_look(const struct network *network, struct text *problem)
 	for (size_t i = 0; i < network->n_forwards; i++) {
 		const struct network_forward *forward = &network->forwards[i];
 
+		/* It takes nothing from anybody: held.c. */
+		if (forward_is_users(network, forward))
+			continue;
 		for (unsigned int n = 0; n < PORTS_LOOKED_AT && forward->ports[0] + n <= forward->ports[1]; n++) {
 			_cleanup_(socket_list_deinit) struct socket_list list = SOCKET_LIST_NULL;
 			struct holder holder;

@@ -90,6 +90,7 @@ struct tapserver {
 	char path[108];				/* to be unlinked; "": the service manager's */
 	int fd_limit;				/* users get no fds from here on */
 	uid_t overflow_uid;
+	struct own own;
 	struct ration ration;			/* of lines of the log */
 	uint64_t next_turn;
 	struct client clients[CLIENTS];
@@ -336,13 +337,17 @@ static void start_waiting(struct tapserver *server)
 static void bring_up(struct tapserver *server, struct client *client)
 {
 	struct failure failure = { 0 };
+	struct own_ports ports;
 	int r;
 
 	if (client->brought_up) {
 		refuse(client, -ENODEV, "failed to get mtu of bridge: No such device: it was brought up, and is gone again");
 		return;
 	}
-	r = manager_demand(server->manager, client->network, &failure);
+	/* That the user may have the tap is known; a start asks for more. */
+	r = own_is_about(client->network, client->uid) ? own_verify(&server->own, client->fd, client->network, OWN_USE, &ports, &failure) : 0;
+	if (r == 0)
+		r = manager_demand(server->manager, client->network, &failure);
 	if (r < 0) {
 		refuse(client, r, failure.text);
 		return;
@@ -517,6 +522,7 @@ int tapserver_new(sd_event *event, struct manager *manager, const struct tapserv
 	}
 	server->event = event;
 	server->manager = manager;
+	server->own.manager = manager;
 	server->helper = options->helper;
 	server->fd_limit = activation_fd_limit();
 	server->overflow_uid = process_overflow_uid();

@@ -333,7 +333,7 @@ static void add_forward_elements(struct build *build)
 			const struct network_forward *forward = &network->forwards[i];
 			struct ip guest;
 
-			if ((forward->listen.family && ip_is_v6(&forward->listen) != v6) ||
+			if (forward->lost || (forward->listen.family && ip_is_v6(&forward->listen) != v6) ||
 			    !forward_find_guest(network, forward, leases, v6, &guest) ||
 			    !forward_is_inside(network, build->addresses, build->n_addresses, &guest))
 				continue;

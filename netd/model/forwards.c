@@ -17,6 +17,23 @@
 #include "ip.h"
 #include "siphash.h"
 
+/*
+ * Has an unprivileged user written it: does it stand in the file of the user's own network, and not in one of its drop-ins, which
+ * are an administrator's?
+ */
+bool forward_is_users(const struct network *network, const struct network_forward *forward)
+{
+	uint32_t owner;
+
+	return forward->place.file == 0 && name_find_owner(network->name, &owner);
+}
+
+/* Have they a port in common, at whatever addresses? */
+bool forward_meets(const struct network_forward *a, const struct network_forward *b)
+{
+	return a->protocol == b->protocol && a->ports[0] <= b->ports[1] && b->ports[0] <= a->ports[1];
+}
+
 /* A DUID of the types LLT and LL ends with the Ethernet address (RFC 8415, section 11). */
 static bool has_mac(const struct lease *lease, const struct mac *mac)
 {
@@ -99,6 +116,10 @@ void forward_explain(const struct network *network, const struct network_forward
 {
 	struct ip guest;
 
+	if (forward->lost) {
+		text_add(why, "the port is another's");
+		return;
+	}
 	for (int v6 = 0; v6 < 2; v6++) {
 		if ((forward->listen.family && ip_is_v6(&forward->listen) != v6) || !forward_find_guest(network, forward, leases, v6, &guest))
 			continue;
@@ -156,7 +177,7 @@ uint64_t forwards_hash(const struct network *network, const struct leases *lease
 			struct { uint64_t before; struct ip ip; } item = { .before = hash };
 			uint8_t bytes[sizeof(uint64_t) + 17];
 
-			if (!forward_find_guest(network, &network->forwards[i], leases, v6, &item.ip))
+			if (network->forwards[i].lost || !forward_find_guest(network, &network->forwards[i], leases, v6, &item.ip))
 				memset(&item.ip, 0, sizeof(item.ip));
 			memcpy(bytes, &item.before, sizeof(uint64_t));
 			bytes[8] = item.ip.family;

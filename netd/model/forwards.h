@@ -10,6 +10,8 @@
 #include "network.h"
 #include "subnet.h"
 
+bool forward_is_users(const struct network *network, const struct network_forward *forward);
+bool forward_meets(const struct network_forward *a, const struct network_forward *b);
 bool forward_find_guest(const struct network *network, const struct network_forward *forward, const struct leases *leases,
 			bool v6, struct ip *ret_address);
 bool forward_is_inside(const struct network *network, const struct network_address *addresses, size_t n_addresses, const struct ip *ip);

@@ -938,14 +938,16 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_FORWARD_LISTEN] = {
 		"Forward", "Listen", records_parse_forward_listen, records_reset_forward_listen, false, "none", "",
 		"PROTOCOL:PORT, PROTOCOL:FIRST-LAST or PROTOCOL:ADDRESS:PORT, such as tcp:8080, udp:5000-5009 or tcp:[2001:db8::2]:443",
-		"Ports of the host. Without an address: at every address of the host, also at those that other networks' guests, the host itself (127.0.0.1 included, ::1 not) and the guests of this network know it by.",
+		"Ports of the host. Without an address: at every address of the host, also at those that other networks' guests, the host itself (127.0.0.1 included, ::1 not) and the guests of this network know it by. For networks of users' own see NETWORKS OF USERS.",
 		.only = OUTWARD,
+		.own = "",
 	},
 	[KEY_FORWARD_TO] = {
 		"Forward", "To", records_parse_forward_to, records_reset_forward_to, false, "none", "",
 		"a guest's name, Ethernet address or address, with a port where it is another one, such as web:80, 52:54:00:12:34:56:80 or [fd00:1::5]:80",
 		"The guest that they lead to. A name or an Ethernet address is that of a [Host] or of a lease, and the forward follows it. A name that no [Host] has is that of whichever guest was the last to call itself so, and the Ethernet address in a DUID of DHCPv6 is what the guest says: where guests do not trust each other, a [Host] with a MACAddress= and an Address= of each family says which guest is meant, and MACBinding=yes in section [Port] keeps others from taking that Ethernet address. An address may be one behind a guest, in a Destination= of section [Route]. Of several ports the first is named. What was forwarded and is no longer ends.",
 		.only = OUTWARD,
+		.own = "",
 	},
 	[KEY_ROUTE_DESTINATION] = {
 		"Route", "Destination", routes_parse_destination, routes_reset_destination, false, "none", "",

@@ -149,6 +149,7 @@ struct network_forward {
 	struct mac mac;
 	char name[64];
 	uint16_t to[2];			/* 0: the same */
+	bool lost;			/* one of its ports is another's: it leads nowhere. The daemon says so (daemon/held.c) */
 };
 
 /* A prefix behind a guest. */

@@ -862,8 +862,7 @@ static void verify_hosts(const struct network *network, struct mistakes *mistake
 /* Do these take the same packets? One with an address comes before one without. */
 static bool forwards_clash(const struct network_forward *a, const struct network_forward *b)
 {
-	return a->protocol == b->protocol && a->ports[0] <= b->ports[1] && b->ports[0] <= a->ports[1] &&
-	       memcmp(&a->listen, &b->listen, sizeof(a->listen)) == 0;
+	return forward_meets(a, b) && memcmp(&a->listen, &b->listen, sizeof(a->listen)) == 0;
 }
 
 /* What guests ask the gateway for: a forward at every address would take it away from all networks. */
@@ -895,6 +894,13 @@ static int verify_forward(const struct network *network, const struct network_fo
 				      IP_TEXT(&forward->address));
 	if (forward->guest == FORWARD_TO_ADDRESS && forward->listen.family && forward->listen.family != forward->address.family)
 		return network_failure(network, forward->place, mistakes, "Listen= and To= are of different families");
+	/*
+	 * One address comes before all in the rules, and need not be the host's: what others send there by way of this host, or from it,
+	 * would come to the user's guest.
+	 */
+	if (forward->listen.family && forward_is_users(network, forward))
+		return network_failure(network, forward->place, mistakes,
+				       "Listen=: a user's own network listens at every address of the host, and at no single one");
 	if (is_service(forward))
 		return network_failure(network, forward->place, mistakes,
 				      "this Listen= would take DNS or DHCP of the gateways away from guests: give it one address of the host");
@@ -903,11 +909,11 @@ static int verify_forward(const struct network *network, const struct network_fo
 
 static void verify_forwards(const struct network *network, struct mistakes *mistakes)
 {
-	size_t n_ports = 0;
+	size_t n_ports = 0, n_users = 0;
 
 	for (size_t i = 0; i < network->n_forwards; i++) {
 		const struct network_forward *forward = &network->forwards[i];
-		const size_t n_before = n_ports;
+		const size_t n_before = n_ports, n_users_before = n_users;
 		int r = verify_forward(network, forward, mistakes);
 
 		n_ports += forward->ports[1] - forward->ports[0] + 1u;
@@ -919,16 +925,25 @@ static void verify_forwards(const struct network *network, struct mistakes *mist
 		if (n_before <= LIMIT_NETWORK_FORWARD_PORTS && n_ports > LIMIT_NETWORK_FORWARD_PORTS)
 			(void)network_failure(network, forward->place, mistakes, "more than %d ports are forwarded",
 					      LIMIT_NETWORK_FORWARD_PORTS);
+		if (forward_is_users(network, forward))
+			n_users += forward->ports[1] - forward->ports[0] + 1u;
+		if (n_users_before <= LIMIT_OWN_PORTS && n_users > LIMIT_OWN_PORTS)
+			(void)network_failure(network, forward->place, mistakes, "more than %d ports are forwarded by a user's own network",
+					      LIMIT_OWN_PORTS);
 	}
 }
 
-/* Does a later network take what an earlier one has? Returns 1 with what and where. */
+/*
+ * Does a later network take what an earlier one has? Returns 1 with what and where. What a user's forward takes makes no file wrong:
+ * it is refused to begin with, and makes way for whatever comes later (daemon/held.c).
+ */
 int records_clash(const struct network *earlier, const struct network *later, struct network_place *ret_place,
 		  struct network_place *ret_other, char what[static 128])
 {
 	for (size_t i = 0; i < later->n_forwards; i++)
 		for (size_t j = 0; j < earlier->n_forwards; j++) {
-			if (!forwards_clash(&earlier->forwards[j], &later->forwards[i]))
+			if (!forwards_clash(&earlier->forwards[j], &later->forwards[i]) ||
+			    forward_is_users(earlier, &earlier->forwards[j]) || forward_is_users(later, &later->forwards[i]))
 				continue;
 			snprintf(what, 128, "port %u of this [Forward] is forwarded by the one", later->forwards[i].ports[0]);
 			*ret_place = later->forwards[i].place;

@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "../../lib/str.h"
+#include "forwards.h"
 #include "ip.h"
 
 #define DEFAULT_PORT	4789	/* IANA's; the kernel's own, 8472, is older */
@@ -228,13 +229,14 @@ static int verify_ways(const struct network *network, struct mistakes *mistakes)
 }
 
 /* A forward to a guest takes what arrives for the tunnel from other hosts, before that is seen. NULL: none does. */
-static const struct network_forward *find_forward(const struct network_tunnel *tunnel, const struct network *network)
+static const struct network_forward *find_forward(const struct network_tunnel *tunnel, const struct network *network, bool of_users_too)
 {
 	for (size_t i = 0; i < network->n_forwards; i++) {
 		const struct network_forward *forward = &network->forwards[i];
 
 		if (forward->protocol != IPPROTO_UDP || forward->ports[0] > tunnel->port || forward->ports[1] < tunnel->port ||
-		    (forward->guest == FORWARD_TO_ADDRESS && ip_is_v6(&forward->address) != tunnel_is_v6(tunnel)))
+		    (forward->guest == FORWARD_TO_ADDRESS && ip_is_v6(&forward->address) != tunnel_is_v6(tunnel)) ||
+		    (!of_users_too && forward_is_users(network, forward)))
 			continue;
 		if (!forward->listen.family || memcmp(&forward->listen, &tunnel->local, sizeof(forward->listen)) == 0)
 			return forward;
@@ -293,7 +295,7 @@ int tunnel_verify(struct network *network, struct mistakes *mistakes)
 	if (tunnel->n_remotes == 0 && tunnel->mac_learning)
 		return network_failure(network, tunnel->place, mistakes,
 				      "this [Tunnel] has no Remote= and no Group=; with MacLearning=no another program says where the others are");
-	forward = find_forward(tunnel, network);
+	forward = find_forward(tunnel, network, true);
 	if (forward)
 		return network_failure(network, forward->place, mistakes,
 				      "this [Forward] takes UDP port %u, where the [Tunnel] of the network hears other hosts: give it one address of the host, or the tunnel another DestinationPort=",
@@ -331,7 +333,7 @@ int tunnel_clash(const struct network *earlier, const struct network *later, str
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(pair); i++) {
 		const struct network *other = pair[1 - i];
-		const struct network_forward *forward = pair[i]->tunnel ? find_forward(pair[i]->tunnel, other) : NULL;
+		const struct network_forward *forward = pair[i]->tunnel ? find_forward(pair[i]->tunnel, other, false) : NULL;
 		const struct network_place place = pair[i]->tunnel ? pair[i]->tunnel->place : (struct network_place){ 0 };
 		struct network_place theirs = network_find_place(other, KEY_BRIDGE);
 		bool taken;

@@ -122,7 +122,7 @@ for text in Uplink=up0 Bridge=gn-other AlternativeName=default Peer=default NATA
 	defines "refused-${text%%=*}" 1 "standard input:2: $text: .*a user's own network" $alice $alice.lab $'[Network]\n'"$text"
 done
 for text in 'Address]/Address=198.51.100.7/24' 'DNS]/Domain=example.com' 'DNS]/Forwarder=198.51.100.9' 'Boot]/TFTPRoot=/etc' 'Tap]/Name=tap0' \
-	'Forward]/Listen=tcp:22' 'Route]/Destination=0.0.0.0/0'; do
+	'Route]/Destination=0.0.0.0/0'; do
 	defines "refused-${text%%]*}" 1 "standard input:2: ${text#*/}: .*a user's own network" $alice $alice.lab "[${text/\//$'\n'}"
 done
 defines refused-long 1 'longer than 4096 bytes' $alice $alice.lab "$(printf '#%4096d' 0)"

@@ -4,6 +4,7 @@
  */
 #include "model.h"
 
+#include "../../netd/model/forwards.h"
 #include "../../netd/model/keys.h"
 
 /* Every line of the text, in a network called lab, in lab.network. */
@@ -284,6 +285,15 @@ static void own(void **state _unused_)
 		{ "[DHCP]\nLeaseTime=12h\n[DNS]\nEnable=no\n[Host]\nMACAddress=52:54:00:00:00:01\nName=web\nLeaseTime=5min\n", NULL },
 		{ "[Network]\nDenyOut=any\nAllowOut=tcp:443\nDenyIn=any\n[Host]\nMACAddress=52:54:00:00:00:01\nDenyOut=tcp:25\n", NULL },
 		{ "[Port]\nIsolated=yes\nMACBinding=yes\nRAGuard=yes\nToGuestRate=1M\n[Bandwidth]\nFromGuestsRate=1M\n", NULL },
+		{ "[Forward]\nListen=tcp:8080\nTo=web:80\n[Forward]\nListen=udp:5000-5014\nTo=52:54:00:00:00:01\n", NULL },
+		{ "[Forward]\nListen=tcp:8080\nTo=web\n[Forward]\nListen=udp:5000-5015\nTo=web\n", "4201.lab.network:4: more than 16 ports are forwarded by a user's own network" },
+		/* one address may be anybody's, and comes before all */
+		{ "[Forward]\nListen=tcp:192.0.2.1:8080\nTo=web\n", "4201.lab.network:1: Listen=: a user's own network listens at every address of the host" },
+		{ "[Forward]\nListen=tcp:127.0.0.1:8080\nTo=web\n", "4201.lab.network:1: Listen=: a user's own network listens at every" },
+		{ "[Forward]\nListen=tcp:[::]:8080\nTo=web\n", "4201.lab.network:1: Listen=: a user's own network listens at every" },
+		{ "[Forward]\nListen=tcp:8080\nTo=192.0.2.1\n", "4201.lab.network:1: To=192.0.2.1 lies in the prefix of no Address= of this network" },
+		{ "[Forward]\nListen=udp:53\nTo=web\n", "4201.lab.network:1: this Listen= would take DNS or DHCP" },
+		{ "[Network]\nMode=isolated\n[Forward]\nListen=tcp:8080\nTo=web\n", "4201.lab.network:4: [Forward] Listen= has no meaning with Mode=isolated" },
 		{ "[Network]\nMode=route\n", "4201.lab.network:2: Mode=route: of a user's own network it is one of: nat isolated" },
 		{ "[Network]\nMode=open\n", "4201.lab.network:2: Mode=open: of a user's own network it is one of: nat isolated" },
 		{ "[Network]\nMode=bridge\nBridge=br0\n", "4201.lab.network:2: Mode=bridge: of a user's own network it is one of: nat isolated" },
@@ -326,7 +336,7 @@ static void own(void **state _unused_)
 		check_string(text, failure.text, error);
 	}
 	/* A key that is added is not theirs before somebody has thought about it. */
-	check_int("keys of users", n_own, 39);
+	check_int("keys of users", n_own, 41);
 }
 
 /* A drop-in is an administrator's; whose the network is stays in the name of its bridge. */
@@ -336,6 +346,9 @@ static void own_dropins(void **state _unused_)
 		const char *name, *text, *dropin, *error;
 	} rows[] = {
 		{ "4201.lab", "", "[Network]\nDenyOut=any\n[Address]\nAddress=10.9.0.1/24\n", "" },
+		{ "4201.lab", "", "[Forward]\nListen=tcp:192.0.2.1:8000-8100\nTo=web\n", "" },
+		{ "4201.lab", "[Forward]\nListen=tcp:8080\nTo=web\n", "[Forward]\nListen=tcp:8000-8079\nTo=web\n", "" },
+		{ "4201.lab", "[Forward]\nListen=tcp:8080\nTo=web\n", "[Forward]\nListen=tcp:8000-8080\nTo=web\n", "4201.lab.network.d/x.conf:1: this [Forward] takes the port of the one in line 1" },
 		{ "4201.lab", "[Network]\nUplink=a\n", "[Network]\nUplink=\nUplink=b\n", "4201.lab.network:2: Uplink=a" NOT_OWN },
 		{ "4201.lab", "", "[Network]\nBridge=br0\n", "4201.lab.network.d/x.conf:2: Bridge=br0: gn-UID.NAME is the bridge of a user's own network" },
 		{ "lab", "[Network]\nBridge=gn-4201.lab\n", "", "lab.network:2: Bridge=gn-4201.lab: gn-UID.NAME is the bridge of a user's own" },
@@ -860,6 +873,29 @@ static void clashes(void **state _unused_)
 	}
 }
 
+/* What a user forwards makes nobody's file wrong, whatever comes first by its name: the daemon decides whose the port is. */
+static void users_forwards_make_way(void **state _unused_)
+{
+	static const struct {
+		const char *name, *text;
+	} others[] = {
+		{ "a", "[Forward]\nListen=tcp:8080\nTo=web\n" }, { "a", "[Forward]\nListen=tcp:192.0.2.1:8080\nTo=web\n" },
+		{ "a", "[Tunnel]\nVNI=5\nRemote=192.0.2.1\n" }, { "4202.lab", "[Forward]\nListen=tcp:8080\nTo=web\n" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		struct world world = { .n = 0 };
+
+		world_add(&world, "4201.lab", "[Forward]\nListen=tcp:8080\nTo=web\n[Forward]\nListen=udp:4789\nTo=web\n");
+		world_add(&world, others[i].name, others[i].text);
+		assert_int_equal(config_verify(world.networks, world.n), 0);
+		assert_null(world.networks[0].problem);
+		assert_null(world.networks[1].problem);
+		assert_true(forward_is_users(&world.networks[0], &world.networks[0].forwards[0]));
+		world_deinit(&world);
+	}
+}
+
 /* One that is bad takes nothing from others. */
 static void the_bad_hinder_nobody(void **state _unused_)
 {
@@ -973,6 +1009,7 @@ int main(void)
 		cmocka_unit_test(odd_bytes),
 		cmocka_unit_test(random_bytes),
 		cmocka_unit_test(clashes),
+		cmocka_unit_test(users_forwards_make_way),
 		cmocka_unit_test(the_bad_hinder_nobody),
 		cmocka_unit_test(shipped_files),
 		cmocka_unit_test(examples),

@@ -85,6 +85,7 @@ static void forwards_follow_leases(void **state _unused_)
 	_cleanup_(freep) char *text = NULL;
 	struct world world = { .n = 0 };
 	struct netstate desired;
+	uint64_t before;
 
 	assert_int_equal(ip_parse("fd00::9", &items[2].address), 0);
 	assert_int_equal(ip_parse("fd00::a", &items[7].address), 0);
@@ -117,6 +118,17 @@ static void forwards_follow_leases(void **state _unused_)
 	check_contains("by its DUID's name", text, "element forward6 6 8085 : fd00::a 8085 net=a\n");
 	assert_null(strstr(text, " 8086 "));
 	check_contains("sysctl", text, "sysctl ipv4/conf/gn-a/route_localnet 1\n");
+	netstate_deinit(&desired);
+
+	/* One that has lost its port leads nowhere, and nothing that was built before stays. */
+	before = forwards_hash(&world.networks[0], &leases);
+	world.networks[0].forwards[0].lost = true;
+	assert_true(forwards_hash(&world.networks[0], &leases) != before);
+	assert_int_equal(desired_build(world.pointers, 1, world.choices, world.n_choices, &options, &desired), 0);
+	free(text);
+	assert_int_equal(netstate_print(&desired, &text), 0);
+	assert_null(strstr(text, " 8080 "));
+	check_contains("not lost", text, "element forward4 6 8084 : 10.0.0.8 8084 net=a\n");
 	netstate_deinit(&desired);
 	world_deinit(&world);
 }
