@@ -806,7 +806,7 @@ static int method_files(sd_bus_message *message, void *data, sd_bus_error *error
 			found = &files.items[i];
 	if (!found)
 		return no_such_network(objects, name, error);
-	if (found->problem[0])
+	if (found->problem)
 		return sd_bus_error_setf(error, API_FAILED, "%s", found->problem);
 	r = sd_bus_message_new_method_return(message, &reply);
 	if (r >= 0)
