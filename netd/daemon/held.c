@@ -172,30 +172,52 @@ static bool is_in_force(const struct netstate *snapshot, uint8_t protocol, uint1
 	return false;
 }
 
-/* Who has the port. False: nobody is seen. */
-static bool find_holder(uint8_t protocol, uint16_t port, struct text *text)
+/* Not all that has a port is seen (what connects from there), and not every kernel tells at all. */
+static void print_holder(const struct socket_list *list, struct text *text)
 {
-	_cleanup_(socket_list_deinit) struct socket_list list = SOCKET_LIST_NULL;
 	struct holder holder;
 
-	if (sockets_read(protocol, port, &list) < 0 || list.n == 0)
-		return false;
-	holder_find(&list.items[0], &holder);
+	if (list->n == 0) {
+		text_add(text, "a program of the host uses it");
+		return;
+	}
+	holder_find(&list->items[0], &holder);
 	text_add(text, "it is that of ");
 	holder_print(&holder, text);
-	return true;
+}
+
+/* A port that the daemon itself does not hold: is it another's? */
+static bool is_taken(uint8_t protocol, uint16_t port)
+{
+	const int fd = bind_port(protocol, port);
+
+	fd_close(fd);
+	return fd == -EADDRINUSE;
+}
+
+/* The same, asked by a process that is not the daemon: it keeps no port from the daemon by a try, where the kernel tells without one. */
+static bool is_seen_taken(uint8_t protocol, uint16_t port, struct text *why)
+{
+	_cleanup_(socket_list_deinit) struct socket_list list = SOCKET_LIST_NULL;
+	const bool taken = sockets_read(protocol, port, &list) < 0 ? is_taken(protocol, port) : list.n > 0;
+
+	if (taken)
+		print_holder(&list, why);
+	return taken;
 }
 
 static void print_error(int error, uint8_t protocol, uint16_t port, struct text *text)
 {
-	if (error == -EADDRINUSE && find_holder(protocol, port, text))
-		return;
-	if (error == -EADDRINUSE)
-		text_add(text, "a program of the host uses it");
-	else if (error == -EMFILE || error == -ENFILE)
+	_cleanup_(socket_list_deinit) struct socket_list list = SOCKET_LIST_NULL;
+
+	if (error == -EADDRINUSE) {
+		(void)sockets_read(protocol, port, &list);
+		print_holder(&list, text);
+	} else if (error == -EMFILE || error == -ENFILE) {
 		text_add(text, "there are as many forwards of users' as there can be");
-	else
+	} else {
 		text_add(text, "%s", strerror(-error));
+	}
 }
 
 /* Makes the port the network's. False, with the reason in @why. */
@@ -211,7 +233,7 @@ static bool take(struct held *held, const struct network *network, const struct 
 			text_add(why, "network %s forwards it already", other->network);
 		return strcmp(other->network, network->name) == 0;
 	}
-	if (only_look && !is_in_force(snapshot, protocol, port) && find_holder(protocol, port, why))
+	if (only_look && !is_in_force(snapshot, protocol, port) && is_seen_taken(protocol, port, why))
 		return false;
 	items = held->n < LIMIT_OWN_PORTS_ALL ? array_grow(held->items, held->n, sizeof(*items)) : NULL;
 	fd = !items ? -EMFILE : only_look ? -EBADF : bind_port(protocol, port);
@@ -368,9 +390,11 @@ int held_verify(const struct held *held, const struct managed_list *list, const 
 			return failure_set(failure, -EINVAL, "%s:%u: %s", STR_ESCAPED(network->paths[0]), forward->place.line, buffer);
 		}
 		for (unsigned int port = forward->ports[0]; port <= forward->ports[1]; port++)
-			if (!has_port(held, network, forward->protocol, port) && find_holder(forward->protocol, (uint16_t)port, &text))
+			if (!has_port(held, network, forward->protocol, port) && is_taken(forward->protocol, (uint16_t)port)) {
+				print_error(-EADDRINUSE, forward->protocol, (uint16_t)port, &text);
 				return failure_set(failure, -EINVAL, "%s:%u: port %u: %s", STR_ESCAPED(network->paths[0]),
 						   forward->place.line, port, buffer);
+			}
 	}
 	return 0;
 }

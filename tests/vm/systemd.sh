@@ -236,12 +236,17 @@ essential start-by-bus wait_for 30 running
 # sandbox it reads the policy as that user, and writes in a folder of its own.
 systemctl stop guestnetd
 cp -a /etc/guestnet/bridge.conf /run/bridge.conf
-echo 'own user=alice' >>/etc/guestnet/bridge.conf
+echo 'own user=alice ports=80,8080' >>/etc/guestnet/bridge.conf
 own=$(id -u alice).lab
 own_runs() { [ "$(guestnet status "$own" --json | jq -r '.[0].state')" = running ]; }
 check own-created runuser -u alice -- guestnet create lab
 check own-up wait_for 20 own_runs
 equal own-file 'guestnet 644' "$(stat -c '%U %a' "/var/lib/guestnet/networks/$own.network")"
+# It holds the ports that are forwarded, also one below 1024.
+printf '%s\n' '[Host]' MACAddress=52:54:00:13:00:09 Name=web '[Forward]' Listen=tcp:80 To=web '[Forward]' Listen=udp:8080 To=web >/run/own.network
+check own-forward runuser -u alice -- guestnet define /run/own.network "$own"
+equal own-forward-held '' "$(guestnet status "$own" --json | jq -r '.[0].problem')"
+matches own-forward-in-use 'Address already in use' "$(timeout 5 busybox nc -l -p 80 2>&1 </dev/null)"
 out=$(runuser -u daemon -- guestnet create lab 2>&1 </dev/null); status=$?
 equal own-denied 4 $status
 matches own-denied-says 'may have no networks of its own: no rule' "$out"
