@@ -24,6 +24,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -532,6 +533,23 @@ static void drop_ready(struct uplinks *uplinks)
 			remove_card(uplinks, &uplinks->cards[i]);
 }
 
+/* Is there a card of this name that another network is about to give back? Until then it does not show what it has of its own. */
+static bool is_leaving(const struct uplinks *uplinks, const struct network *network)
+{
+	for (size_t i = 0; i < uplinks->n_cards; i++) {
+		const struct card *card = &uplinks->cards[i];
+		const struct managed *owner;
+
+		if (card->ready || strcmp(card->uplink.nic, network->uplinks[0]) != 0 ||
+		    strcmp(card->uplink.network, network->name) == 0)
+			continue;
+		owner = managed_find(uplinks->list, card->uplink.network);
+		if (!owner || !owner->wanted || strcmp(card->uplink.bridge, network->bridge) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* May the bridge of this network, which has a card, be made in this pass? If not, it says why. */
 static void review_network(struct uplinks *uplinks, struct managed *managed, uint64_t now_us, bool only_look,
 			   void (*refuse)(void *data, const char *network, const char *text), void *data)
@@ -547,8 +565,8 @@ static void review_network(struct uplinks *uplinks, struct managed *managed, uin
 	card = uplinks_find(uplinks, managed->network.name);
 	if (card && is_card_s(card, &managed->network))
 		return;
-	/* Another card, or another bridge, than its file says now: back first. */
-	managed->card_refused = card || managed->retry_at_us > now_us;
+	/* Another card, or another bridge, than its file says now, or another network's until now: back first. */
+	managed->card_refused = card || managed->retry_at_us > now_us || is_leaving(uplinks, &managed->network);
 	if (managed->card_refused)
 		return;
 	managed->retry_at_us = 0;
@@ -638,20 +656,37 @@ uint64_t uplinks_hash(const struct uplinks *uplinks)
 
 /* Acting */
 
+/* A card may have got another name since: its index is the same, and it is a port of that bridge. */
+static void find_name(const struct uplinks *uplinks, const struct uplink *uplink, char ret_name[static IFNAME_SIZE])
+{
+	_cleanup_(uplink_look_deinit) struct uplink_look look = UPLINK_LOOK_NULL;
+	char name[IFNAME_SIZE] = "";
+
+	memcpy(ret_name, uplink->nic, IFNAME_SIZE);
+	if (link_index(uplinks->kernel, uplink->nic) == uplink->ifindex || !if_indextoname((unsigned int)uplink->ifindex, name) ||
+	    uplink_look(uplinks->kernel, name, uplink->bridge, &look) < 0)
+		return;
+	if (look.bridge && look.master == look.bridge && memcmp(&look.mac, &uplink->mac, sizeof(look.mac)) == 0)
+		memcpy(ret_name, name, IFNAME_SIZE);
+}
+
 static int back(struct uplinks *uplinks, const struct uplink *uplink, struct failure *failure)
 {
 	_cleanup_(uplink_look_deinit) struct uplink_look look = UPLINK_LOOK_NULL;
 	_cleanup_(uplink_steps_deinit) struct uplink_steps steps = UPLINK_STEPS_NULL;
-	int r = uplink_look(uplinks->kernel, uplink->nic, uplink->bridge, &look);
+	struct uplink named = *uplink;	/* what it owns is borrowed */
+	int r;
 
+	find_name(uplinks, uplink, named.nic);
+	r = uplink_look(uplinks->kernel, named.nic, uplink->bridge, &look);
 	if (r == 0)
-		r = uplink_plan(uplink, &look, true, clock_boot_us(), &steps);
+		r = uplink_plan(&named, &look, true, clock_boot_us(), &steps);
 	if (r < 0)
 		return failure_set(failure, r, "%s: %s", uplink->nic, strerror(-r));
 	if (!look.nic)
 		log_say(4, uplink->network, NULL, "network %s: the network card %s is gone: what was on it cannot be given back",
 			uplink->network, uplink->nic);
-	return uplink_apply(uplinks->kernel, &steps, uplink->nic, uplink->bridge, failure);
+	return uplink_apply(uplinks->kernel, &steps, named.nic, uplink->bridge, failure);
 }
 
 /* A second card goes back with nothing; @except: those that @network names stay. All are tried; the first failure is returned. */

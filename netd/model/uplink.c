@@ -468,7 +468,8 @@ int uplink_plan(const struct uplink *uplink, const struct uplink_look *look, boo
 		add_step(&planning, UPLINK_ACCEPT_RA, look->nic, accept_ra);
 	if (uplink->accept_ra >= 0 && look->accept_ra >= 0 && look->gen_mode != gen_mode)
 		add_step(&planning, UPLINK_GEN_MODE, look->nic, gen_mode);
-	if (!back && !look->up)
+	/* Routes are only by a card that is up. */
+	if (!look->up && (!back || uplink->up))
 		add_step(&planning, UPLINK_SET_UP, look->nic, 1);
 	if (!back && !attached)
 		add_step(&planning, UPLINK_SET_MASTER, look->nic, look->bridge);
