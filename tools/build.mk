@@ -53,14 +53,16 @@ musl_crt = $(dir $(musl_startfile))$(1).o
 # Every package, asked for only by what needs it.
 pkg_flags = $(shell $(PKG_CONFIG) $(1) $(2) || echo missing-package-$(firstword $(2)))
 
-# A file that holds the flags and changes only when they do: a prerequisite of every object.
-stamp_text := $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(helper_link) $(HELPER_LDFLAGS) $(VERSION) $(sysconfdir) $(libexecdir) $(runstatedir) $(localstatedir) $(bindir) $(datadir)
+# A file that holds the flags and changes only when they do: a prerequisite of every object. Where the objects are makes them no others.
+stamp_text := $(CC) $(filter-out -I$(OBJ),$(ALL_CFLAGS)) $(ALL_LDFLAGS) $(helper_link) $(HELPER_LDFLAGS)
 $(OBJ)/flags.stamp: FORCE
 	@mkdir -p $(OBJ)
 	@printf '%s\n' '$(stamp_text)' | cmp -s - $@ || printf '%s\n' '$(stamp_text)' >$@
 
-# The places that are compiled in. No option, environment variable or location of a binary changes them.
-$(OBJ)/paths.h: $(OBJ)/flags.stamp
+# The places that are compiled in. No option, environment variable or location of a binary changes them. Only the objects
+# that it is in are made again when it changes: the compiler has written down which these are.
+$(OBJ)/paths.h: FORCE
+	@mkdir -p $(OBJ)
 	@printf '%s\n' '/* Generated. */' '#pragma once' \
 		'#define GUESTNET_VERSION "$(VERSION)"' \
 		'#define PATH_POLICY "$(sysconfdir)/guestnet/bridge.conf"' \
@@ -70,14 +72,15 @@ $(OBJ)/paths.h: $(OBJ)/flags.stamp
 		'#define PATH_VENDOR_ROOT "$(datadir)/guestnet"' \
 		'#define PATH_STATE_ROOT "$(localstatedir)/lib/guestnet"' \
 		'#define PATH_RUN_ROOT "$(runstatedir)/guestnet"' \
-		'#define PATH_TAP_SOCKET "$(runstatedir)/guestnet/tap.sock"' >$@
+		'#define PATH_TAP_SOCKET "$(runstatedir)/guestnet/tap.sock"' >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
-$(OBJ)/%.o: %.c $(OBJ)/flags.stamp $(OBJ)/paths.h
+$(OBJ)/%.o: %.c $(OBJ)/flags.stamp | $(OBJ)/paths.h
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(OBJ)/musl/%.o: %.c $(OBJ)/flags.stamp $(OBJ)/paths.h
+$(OBJ)/musl/%.o: %.c $(OBJ)/flags.stamp | $(OBJ)/paths.h
 	@mkdir -p $(@D)
 	@echo "  MUSL  $<"
 	@musl-gcc $(MUSL_CFLAGS) -MMD -MP -c -o $@ $<
