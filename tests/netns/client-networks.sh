@@ -393,7 +393,7 @@ except OSError as error:
     sys.exit("not cut off" if isinstance(error, socket.timeout) else 0)
 end = select.poll()
 end.register(peer, 0)		# the end of the connection, which is seen without reading
-sys.exit(0 if end.poll(90000) else "not cut off")
+sys.exit(0 if end.poll(150000) else "not cut off")
 PY
 # A user who may only look: what is larger than any call is not taken, however it begins; what is not comes in any pieces.
 cat >$tmp/greedy.py <<'PY'
@@ -464,7 +464,7 @@ greedy unread little mute 1000000 little
 timeout 100 python3 $tmp/mute.py $root/run/bus.sock GetManagedObjects org.freedesktop.DBus.ObjectManager >$tmp/mute.out 2>&1 & mute=$!
 reap $mute
 equal mute_cut_off '0 answered' "$? $(cat $tmp/mute.out)"
-timeout 100 python3 $tmp/mute.py $root/run/bus.sock Subscribe org.guestnet1.Manager >$tmp/mute.sub 2>&1 & mute=$!
+timeout 170 python3 $tmp/mute.py $root/run/bus.sock Subscribe org.guestnet1.Manager >$tmp/mute.sub 2>&1 & mute=$!
 wait_for 20 test -s $tmp/mute.sub
 # More signals than it may leave unread: each round 400 leases are renewed.
 gone() { ! kill -0 $mute; }
@@ -477,7 +477,7 @@ flood() {
 	$client leases lab
 	gone
 }
-check mute_subscriber wait_for 55 flood
+check mute_subscriber wait_for 120 flood
 says mute_answers 0 '^default is running' status default
 # A sanitiser keeps what was freed.
 bound=16384
