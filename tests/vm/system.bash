@@ -21,29 +21,43 @@
 #   restart                  boots again: the script runs once more
 #   explain                  what the daemon says, for failures
 PATH=$PATH:/usr/sbin:/sbin
-packages=systemd-sysv,dnsmasq-base,nftables,iproute2,busybox,kmod,libmnl0,libnftnl11,libxml2,libcap2,libcap2-bin,jq,passwd${packages:+,$packages}
+common_packages=systemd-sysv,dnsmasq-base,nftables,iproute2,busybox,kmod,libmnl0,libnftnl11,libxml2,libcap2,libcap2-bin,jq,passwd
 [ -n "${nics-}" ] || nics=(-nic none)
 system_modules='9p 9pnet_virtio virtio_pci'
 
-# system_base FILE: the packed system.
+# system_packed FILE WHAT MMDEBSTRAP-ARGUMENT...: a packed system, made unless it is there and the same.
+system_packed() {
+	exec 8>"$1.lock"
+	flock 8
+	[ -s "$1" ] && [ "$(cat "$1.of" 2>/dev/null)" = "$2" ] && return
+	rm -f "$1" "$1.of"
+	timeout 800 mmdebstrap --quiet --mode=root --format=tar "${@:3}" >"$1.new.tar" 2>"$1.log" </dev/null ||
+		{ echo "mmdebstrap failed: $(tail -n 1 "$1.log")"; rm -f "$1.new.tar"; return 1; }
+	mv "$1.new.tar" "$1" && echo "$2" >"$1.of"
+}
+# system_base FILE: the packed system. What is the same in all is put together once.
 system_base() {
-	local codename mirror
+	local codename mirror common
 	codename=$(. /etc/os-release; echo "${VERSION_CODENAME-}")
 	[ -n "$codename" ] && command -v apt-get >/dev/null || { echo 'this is not a Debian system, whose packages fit what is built'; return 1; }
 	# The programs are built here: only this very release has their libraries.
 	mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
 		sed -n "s/ $codename main\$//p" | head -n 1)
 	[ -n "$mirror" ] || { echo "apt has no package lists of $codename (run apt-get update)"; return 1; }
+	common=$(dirname "$1")/common.tar
 	mkdir -p "$(dirname "$1")"
-	exec 8>"$1.lock"
-	flock 8
-	[ -s "$1" ] && [ "$(cat "$1.of" 2>/dev/null)" = "$codename $packages" ] && return
-	rm -f "$1" "$1.of"
-	timeout 800 mmdebstrap --quiet --mode=root --variant=minbase --include="$packages" \
-		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-		--dpkgopt='path-exclude=/usr/share/locale/*' "$codename" "$1.new.tar" "$mirror" >"$1.log" 2>&1 </dev/null ||
-		{ echo "mmdebstrap failed: $(tail -n 1 "$1.log")"; rm -f "$1.new.tar"; return 1; }
-	mv "$1.new.tar" "$1" && echo "$codename $packages" >"$1.of"
+	[ -s "$1" ] && [ "$(cat "$1.of" 2>/dev/null)" = "$codename $common_packages,$packages" ] && return
+	# The lists of packages that it has are good for a day.
+	find "$common" -mmin +1440 -delete 2>/dev/null
+	# As options of dpkg's, mmdebstrap would filter each package by a program of its own.
+	system_packed "$common" "$codename $common_packages" --variant=minbase --include="$common_packages" --skip=cleanup/apt/lists \
+		--extract-hook='mkdir -p "$1/etc/dpkg/dpkg.cfg.d"; printf "path-exclude=/usr/share/%s/*\n" doc man locale >"$1/etc/dpkg/dpkg.cfg.d/machine"
+			echo force-unsafe-io >>"$1/etc/dpkg/dpkg.cfg.d/machine"' \
+		--customize-hook='rm -rf "$1"/usr/share/doc/* "$1"/usr/share/man/* "$1"/usr/share/locale/*' "$codename" - "$mirror" || return
+	system_packed "$1" "$codename $common_packages,$packages" --variant=custom --skip=update --setup-hook="tar -C \"\$1\" --xattrs --exclude='./dev/*' -xf $(printf %q "$common")" \
+		--customize-hook='printf "%s\n" "#!/bin/sh" "exit 101" >"$1/usr/sbin/policy-rc.d"; chmod 755 "$1/usr/sbin/policy-rc.d"' \
+		--customize-hook="APT_CONFIG=\$MMDEBSTRAP_APT_CONFIG apt-get --yes -oDPkg::Chroot-Directory=\"\$1\" install ${packages//,/ }" \
+		--customize-hook='rm "$1/usr/sbin/policy-rc.d"' "$codename" - "$mirror"
 }
 
 # The system's folder $root, with the programs, the kernel's modules and this suite as a service.
@@ -86,6 +100,17 @@ system_make() {
 	done
 }
 
+# Objects in build/usr are those in build/release, but for the few that have the prefix in them, which make tells by itself.
+system_objects() {
+	[ -e build/release/paths.h ] && [ ! -e build/usr ] || return 0
+	rm -rf build/usr.new
+	mkdir build/usr.new
+	(cd build/release && cp -a --parents flags.stamp lib policy helper ctl netd $(ls -d musl 2>/dev/null) ../usr.new)
+	find build/usr.new -name '*.d' -exec sed -i 's,build/release/,build/usr/,g' {} +
+	mv build/usr.new build/usr
+}
+export -f system_objects
+
 system_outside() {
 	local program missing='' reason base
 	[ "$(id -u)" = 0 ] || { skip all 'needs root to make a system and to share it with the machine'; exit 0; }
@@ -101,7 +126,7 @@ system_outside() {
 	cd "$top" || exit 1
 	unset MAKEFLAGS MFLAGS MAKELEVEL
 	# Two suites may get here at a time.
-	reason=$(flock build/usr.lock make -s -j"$(nproc)" OBJ=build/usr BIN=build/usr/bin prefix=/usr all 2>&1) || { fail build "$(tail -n 3 <<<"$reason")"; exit 1; }
+	reason=$(flock build/usr.lock bash -c 'system_objects; "$@"' - make -s -j"$(nproc)" OBJ=build/usr BIN=build/usr/bin prefix=/usr all 2>&1) || { fail build "$(tail -n 3 <<<"$reason")"; exit 1; }
 	[ -x build/tests/launch-helper ] || make -s build/tests/launch-helper
 	[ -z "${PREPARE-}" ] || exit 0
 
