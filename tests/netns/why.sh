@@ -101,6 +101,8 @@ calls=/proc/sys/net/bridge/bridge-nf-call-
 
 one_of() { local -n list=$1; chosen=${list[RANDOM % ${#list[@]}]}; }
 chance() { [ $((RANDOM % 100)) -lt "$1" ]; }
+# either PERCENT THIS THAT: sets $either. In a subshell it would not be what the seed says: each has a RANDOM of its own.
+either() { either=$3; ! chance "$1" || either=$2; }
 interfaces=('"gn-north"' '"gn-south"' '"up1"' '"up2"' '"gn-*"' '"up*"' '{ "gn-north", "up1" }' '!= "gn-north"' '!= "up2"')
 sources=(10.1.1.2 10.1.1.0/24 '!= 10.1.1.0/24' 10.1.0.0/16 198.51.1.1 '{ 10.1.1.3, 198.51.0.0/16 }' '10.1.1.2-10.1.1.3' '@some4')
 sources6=(fd00:1:1::2 fd00:1:1::/64 '!= fd00:1::/32' 'fd00:9::/32' '{ fd00:1:2::2, fd00:9:1::/64 }')
@@ -111,23 +113,26 @@ xt_matches=('-m state --state NEW' '-m conntrack --ctstate NEW' '-m conntrack --
 	'-m addrtype --dst-type LOCAL' '-m addrtype ! --dst-type LOCAL' '-m comment --comment some' '-i gn-north' '-o gn-south' '-i up+' '-s 10.1.1.0/24' '! -d 198.51.0.0/16'
 	'-m physdev --physdev-is-bridged' '-m mark --mark 0x1' '-m mark ! --mark 0x1' '-p tcp --syn')
 
-# some_rule HOOK: a rule of nft.
+# some_rule HOOK: a rule of nft, in $made.
 some_rule() {
 	local rule=
 	chance 40 && [ $1 != output ] && [ $1 != postrouting ] && { one_of interfaces; rule+=" iifname $chosen"; }
 	chance 30 && [ $1 != input ] && [ $1 != prerouting ] && { one_of interfaces; rule+=" oifname $chosen"; }
-	if chance 30; then one_of sources; rule+=" ip $(chance 50 && echo saddr || echo daddr) $chosen"
-	elif chance 20; then one_of sources6; rule+=" ip6 $(chance 50 && echo saddr || echo daddr) $chosen"; fi
-	if chance 30; then one_of numbers; rule+=" $(chance 50 && echo udp || echo tcp) dport $chosen"
+	either 50 saddr daddr
+	if chance 30; then one_of sources; rule+=" ip $either $chosen"
+	elif chance 20; then one_of sources6; rule+=" ip6 $either $chosen"; fi
+	either 50 udp tcp
+	if chance 30; then one_of numbers; rule+=" $either dport $chosen"
 	elif chance 15; then rule+=" meta l4proto { tcp, udp }"
 	elif chance 15; then one_of numbers; rule+=" th dport $chosen"; fi
-	chance 20 && rule+=" ct state $(chance 50 && echo new || echo established,related)"
+	either 50 new established,related
+	chance 20 && rule+=" ct state $either"
 	if chance 10 && [[ $rule != *ip6* ]]; then rule+=' ip saddr . th dport @pairs'; fi
 	if chance 12; then rule+=' th dport vmap { 53 : accept, 7001 : drop, 7002 : jump sub }'
 	else one_of verdicts; rule+=" $chosen"; fi
 	# Not at every hook there is an answer.
 	[ $1 = prerouting ] || [ $1 = postrouting ] && rule=${rule/reject/drop}
-	echo "$rule"
+	made=$rule
 }
 some_table() {
 	local hooks=(forward forward forward input output prerouting postrouting) hook n
@@ -137,19 +142,20 @@ some_table() {
 	echo '	set pairs { type ipv4_addr . inet_service; flags interval; elements = { 10.1.1.0/24 . 7001-7002, 198.51.1.1 . 53 }; }'
 	echo '	chain sub {'
 	for ((n = RANDOM % 3; n > 0; n--)); do
-		local rule=$(some_rule sub)
-		rule=${rule//jump sub/accept} rule=${rule//goto sub/drop} rule=${rule//reject/drop}
-		echo "		$rule"
+		some_rule sub
+		made=${made//jump sub/accept} made=${made//goto sub/drop} made=${made//reject/drop}
+		echo "		$made"
 	done
 	echo '	}'
 	one_of hooks; hook=$chosen
-	echo "	chain one { type filter hook $hook priority $((RANDOM % 21 - 10)); policy $(chance 25 && echo drop || echo accept);"
-	for ((n = RANDOM % 5; n > 0; n--)); do echo "		$(some_rule $hook)"; done
+	either 25 drop accept
+	echo "	chain one { type filter hook $hook priority $((RANDOM % 21 - 10)); policy $either;"
+	for ((n = RANDOM % 5; n > 0; n--)); do some_rule $hook; echo "		$made"; done
 	echo '	}'
 	if chance 30; then
 		one_of hooks; hook=$chosen
 		echo "	chain two { type filter hook $hook priority $((RANDOM % 21 - 10)); policy accept;"
-		for ((n = RANDOM % 3; n > 0; n--)); do echo "		$(some_rule $hook)"; done
+		for ((n = RANDOM % 3; n > 0; n--)); do some_rule $hook; echo "		$made"; done
 		echo '	}'
 	fi
 	if chance 20; then
@@ -165,24 +171,27 @@ some_table() {
 some_frames() {
 	local hooks=(prerouting forward forward input output postrouting) ports=(p-a1 p-a2 p-b1 '{ p-a1, p-b1 }' 'p-*') hook n rule
 	local verdicts=(accept drop drop continue 'counter drop' 'jump sub')
+	either 50 "ether saddr ${macs[a1]} drop" 'ether type ip6 drop'
 	printf '%s\n' 'table bridge foreign {' "	set known { type ifname . ether_addr; elements = { \"p-a1\" . ${macs[a1]}, \"p-a2\" . ${macs[b1]} }; }" \
 		'	chain sub {' "		iifname p-a1 ip saddr . ether saddr { 10.1.1.2 . ${macs[a1]} } return" \
-		"		$(chance 50 && echo "ether saddr ${macs[a1]} drop" || echo 'ether type ip6 drop')" '	}'
+		"		$either" '	}'
 	one_of hooks; hook=$chosen
-	echo "	chain one { type filter hook $hook priority $((RANDOM % 21 - 10)); policy $(chance 15 && echo drop || echo accept);"
+	either 15 drop accept
+	echo "	chain one { type filter hook $hook priority $((RANDOM % 21 - 10)); policy $either;"
 	for ((n = 1 + RANDOM % 3; n > 0; n--)); do
 		rule=
 		one_of ports
 		case $hook in
 		prerouting | input) chance 60 && rule+=" iifname $chosen" ;;
 		output | postrouting) chance 60 && rule+=" oifname $chosen" ;;
-		*) chance 60 && rule+=" $(chance 50 && echo iifname || echo oifname) $chosen" ;;
+		*) either 50 iifname oifname; chance 60 && rule+=" $either $chosen" ;;
 		esac
+		either 50 saddr daddr
 		case $((RANDOM % 8)) in
-		0) rule+=" ether $(chance 50 && echo saddr || echo daddr) ${macs[a1]}" ;;
+		0) rule+=" ether $either ${macs[a1]}" ;;
 		1) rule+=' ether type ip' ;;
-		2) one_of sources; [[ $chosen = *@* ]] || rule+=" ip $(chance 50 && echo saddr || echo daddr) $chosen" ;;
-		3) rule+=" $(chance 50 && echo udp || echo tcp) dport 7001" ;;
+		2) one_of sources; [[ $chosen = *@* ]] || rule+=" ip $either $chosen" ;;
+		3) either 50 udp tcp; rule+=" $either dport 7001" ;;
 		4) [ $hook = output ] || [ $hook = postrouting ] || rule+=' iifname . ether saddr @known' ;;
 		5) [ $hook = output ] || [ $hook = postrouting ] || rule+=' iifgroup 77' ;;
 		esac
@@ -194,7 +203,8 @@ some_frames() {
 some_iptables() {
 	local n chains=(FORWARD FORWARD INPUT OUTPUT USER)
 	echo '*filter'
-	echo ":FORWARD $(chance 25 && echo DROP || echo ACCEPT) [0:0]"
+	either 25 DROP ACCEPT
+	echo ":FORWARD $either [0:0]"
 	echo ':USER - [0:0]'
 	chance 50 && echo '-A FORWARD -j USER'
 	for ((n = 1 + RANDOM % 3; n > 0; n--)); do
@@ -205,13 +215,16 @@ some_iptables() {
 		[ $chain = INPUT ] && [[ $chosen == *'-o '* ]] && continue
 		[ $chain = OUTPUT ] && [[ $chosen == *'-i '* ]] && continue
 		[ $chain = OUTPUT ] && [[ $chosen == *physdev* ]] && continue
-		echo "-A $chain $chosen -j $(chance 60 && echo DROP || { chance 50 && echo ACCEPT || echo REJECT; })"
+		either 50 ACCEPT REJECT
+		either 60 DROP $either
+		echo "-A $chain $chosen -j $either"
 	done
 	echo COMMIT
 }
 
 reset() {
-	{ nft delete table inet foreign; nft delete table bridge foreign; nft delete table ip filter; } 2>/dev/null
+	# What is there for sure can be deleted; all in one, since programs are slow to start.
+	nft -f - <<<'add table inet foreign; delete table inet foreign; add table bridge foreign; delete table bridge foreign; add table ip filter; delete table ip filter'
 	for family in '' 6; do [ ! -e ${calls}ip${family}tables ] || echo 0 >${calls}ip${family}tables; done
 	[ ! -e ${calls}iptables ] || ip link set gn-north type bridge nf_call_iptables 0 nf_call_ip6tables 0
 	echo 1 >/proc/sys/net/ipv4/ip_forward
@@ -221,16 +234,17 @@ reset() {
 	ip route del fd00:9:2::1/128 2>/dev/null
 	printf 'link set dev p-a1 isolated off\nlink set dev p-a2 isolated off\n' | bridge -batch -
 }
+text() { local words; IFS= read -rd '' words <"$1"; what+=$words; }
 # Breaks something, and says what in $what.
 disturb() {
 	local kinds=(blackhole unreachable prohibit) devices=(gn-north gn-south up1 up2 all)
 	what=
-	if chance 60; then some_table >$tmp/table; what+=$(cat $tmp/table); nft -f $tmp/table || echo "nft: $(cat $tmp/table)" >>$tmp/bad; fi
+	if chance 60; then some_table >$tmp/table; text $tmp/table; nft -f $tmp/table || echo "nft: $(cat $tmp/table)" >>$tmp/bad; fi
 	if chance 25; then
-		some_iptables >$tmp/iptables; what+=$(cat $tmp/iptables)
+		some_iptables >$tmp/iptables; text $tmp/iptables
 		iptables-nft-restore $tmp/iptables 2>>$tmp/bad || cat $tmp/iptables >>$tmp/bad
 	fi
-	if chance 25; then some_frames >$tmp/frames; what+=$(cat $tmp/frames); nft -f $tmp/frames 2>>$tmp/bad || cat $tmp/frames >>$tmp/bad; fi
+	if chance 25; then some_frames >$tmp/frames; text $tmp/frames; nft -f $tmp/frames 2>>$tmp/bad || cat $tmp/frames >>$tmp/bad; fi
 	if [ -e ${calls}iptables ] && chance 40; then
 		if chance 60; then what+=' bridge-nf-call'; echo 1 >${calls}iptables; echo 1 >${calls}ip6tables
 		else what+=' gn-north nf_call'; ip link set gn-north type bridge nf_call_iptables 1 nf_call_ip6tables 1; fi
@@ -341,7 +355,8 @@ for ((i = 1; i <= situations; i++)); do
 	target_text=$target:$port
 	[[ $target == *:* ]] && target_text="[$target]:$port"
 	answer=$("$BIN/guestnet" why $source "$target_text" --protocol $protocol --json 2>&1)
-	verdict=$(jq -r .verdict <<<"$answer" 2>/dev/null)
+	verdict=none
+	[[ ! $answer =~ \"verdict\":\ ?\"([a-z]+)\" ]] || verdict=${BASH_REMATCH[1]}
 	packet $from $source $target $port $protocol 60
 	# A busy machine may be slow with what does arrive.
 	[ $verdict != passes ] || [ $heard = yes ] || packet $from $source $target $port $protocol 3000
