@@ -342,18 +342,50 @@ void uplink_write_sysctls(struct kernel *kernel, const struct uplink *uplink)
 	}
 }
 
+/* Steps from @first to before @end, in as few datagrams as they fit into. All are tried; the first failure is returned. */
+static int carry_out(struct kernel *kernel, const struct uplink_steps *steps, size_t first, size_t end, const struct ends *ends,
+		     struct failure *failure)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+	int r = 0, first_error = 0;
+
+	for (size_t i = first; i < end; i++)
+		put_step(&batch, &steps->items[i], ends, (uint32_t)i);
+	if (batch.n_entries > 0)
+		r = kernel_transact(kernel, &kernel->rtnl, &batch, NULL, NULL);
+	if (r < 0)
+		return failure_set(failure, r, "%s: %s", ends->nic, strerror(-r));
+	for (size_t i = 0; i < batch.n_entries; i++) {
+		const struct nl_entry *entry = &batch.entries[i];
+		const struct uplink_step *step = &steps->items[entry->tag];
+
+		if (first_error || !entry->error || is_harmless(step->op, entry->error))
+			continue;
+		/* netdev_rx_handler_register(): one that stands on the card, and that only its own namespace tells of. */
+		if (step->op == UPLINK_SET_MASTER && step->value && entry->error == -EBUSY)
+			first_error = failure_set(failure, entry->error,
+						  "%s: cannot make it a port: something else takes its frames already: a macvlan or ipvlan of a container's network namespace, or another such program's",
+						  ends->nic);
+		else
+			first_error = failure_set(failure, entry->error, "%s: cannot %s: %s", ends->nic, describe(step),
+						  entry->text ?: strerror(-entry->error));
+	}
+	return first_error;
+}
+
 /*
- * Carries out all steps, in as few datagrams as they fit into: the host is without its addresses for as long as the kernel
- * needs for them. All are tried; the first failure is returned. Safe because: the card and the bridge are those that a
- * network's file names, and what was there is in a file already.
+ * Carries out all steps. What makes the card a port goes ahead, and when that fails, nothing else is touched: the kernel refuses
+ * for reasons that nobody can see before, and the host would be without its addresses each time somebody tries. The rest
+ * comes in as few datagrams as it fits into: the host is without its addresses for as long as the kernel needs for them.
+ * Safe because: the card and the bridge are those that a network's file names, and what was there is in a file already.
  */
 int uplink_apply(struct kernel *kernel, const struct uplink_steps *steps, const char *nic, const char *bridge,
 		 struct failure *failure)
 {
 	const struct ends ends = { nic, bridge, link_index(kernel, bridge) };
-	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+	size_t ahead = 0;
 	char path[64];
-	int r = 0, first = 0;
+	int r = 0;
 
 	/* It counts for the addresses that come after it: who appears asks for routers. */
 	snprintf(path, sizeof(path), "ipv6/conf/%s/accept_ra", nic);
@@ -361,20 +393,11 @@ int uplink_apply(struct kernel *kernel, const struct uplink_steps *steps, const 
 		if (steps->items[i].op == UPLINK_ACCEPT_RA)
 			(void)sysctl_write(kernel, path, steps->items[i].value);
 	for (size_t i = 0; i < steps->n; i++)
-		put_step(&batch, &steps->items[i], &ends, (uint32_t)i);
-	if (batch.n_entries > 0)
-		r = kernel_transact(kernel, &kernel->rtnl, &batch, NULL, NULL);
-	if (r < 0)
-		return failure_set(failure, r, "%s: %s", nic, strerror(-r));
-	for (size_t i = 0; i < batch.n_entries; i++) {
-		const struct nl_entry *entry = &batch.entries[i];
-		const struct uplink_step *step = &steps->items[entry->tag];
-
-		if (first == 0 && entry->error && !is_harmless(step->op, entry->error))
-			first = failure_set(failure, entry->error, "%s: cannot %s: %s", nic, describe(step),
-					    entry->text ?: strerror(-entry->error));
-	}
-	return first;
+		if (steps->items[i].op == UPLINK_SET_MASTER && steps->items[i].value)
+			ahead = i + 1;
+	if (ahead > 0)
+		r = carry_out(kernel, steps, 0, ahead, &ends, failure);
+	return r < 0 ? r : carry_out(kernel, steps, ahead, steps->n, &ends, failure);
 }
 
 /* Neighbours */

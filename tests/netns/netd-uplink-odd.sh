@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Mode=bridge with Uplink=: what goes on around a card that was moved. Another name for it, another name for its network, a
-# card that is down when it goes back.
+# card that is down when it goes back, one that cannot be moved.
 
 suite=netd-uplink-odd
 . "$(dirname "$0")/../lib.sh"
@@ -59,5 +59,30 @@ ip link set eth0 down
 check down-teardown "$BIN/guestnetd" "${roots[@]}" --teardown
 check_restored down-restores
 netd_start
+client stop lan
+
+# Its frames are taken by something that only another namespace knows: nothing of it is touched, and it is said why.
+unshare -n sleep 1000 &
+container=$!
+other_namespace() { [ "$(readlink /proc/$container/ns/net)" != "$(readlink /proc/self/ns/net)" ]; }
+wait_for 10 other_namespace
+ip link add mv0 link eth0 type macvlan mode bridge
+ip link set mv0 netns $container
+remember
+ip monitor address route dev eth0 >$root/moves &
+watcher=$!
+watching() { ip addr add 192.0.2.77/32 dev eth0; ip addr del 192.0.2.77/32 dev eth0; grep -q 'Deleted.*192.0.2.77' $root/moves; }
+wait_for 10 watching
+n=$(wc -l <$root/moves)
+matches macvlan-refused 'eth0: cannot make it a port: something else takes its frames already: a macvlan' "$(say start lan)"
+equal macvlan-untouched '' "$(tail -n +$((n + 1)) $root/moves | grep '^Deleted' | grep -v 192.0.2.77)"
+check macvlan-same wait_for 10 same_as_before
+client stop lan
+check_restored macvlan-restores
+kill $watcher $container
+reap $watcher $container
+wait_for 10 same_as_before
+check macvlan-gone client start lan
+check_moved macvlan-gone-moved
 nets_done
 check_restored teardown-restores
