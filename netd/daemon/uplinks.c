@@ -513,8 +513,10 @@ static void review_card(struct uplinks *uplinks, struct card *card)
 	if (!card->due)
 		return;
 	/* What cannot be looked at is looked at again. */
-	if (uplink_look(uplinks->kernel, card->uplink.nic, card->uplink.bridge, &look) < 0 ||
-	    uplink_plan(&card->uplink, &look, false, clock_boot_us(), &steps) < 0)
+	if (uplink_look(uplinks->kernel, card->uplink.nic, card->uplink.bridge, &look) < 0)
+		return;
+	card->unsaved |= !card->ready && uplink_shorten(&card->uplink, &look, clock_boot_us());
+	if (uplink_plan(&card->uplink, &look, false, clock_boot_us(), &steps) < 0)
 		return;
 	card->due = false;
 	card->gone = !look.nic;
@@ -592,9 +594,9 @@ void uplinks_review(struct uplinks *uplinks, uint64_t now_us, bool only_look,
 	for (size_t i = 0; i < uplinks->n_cards; i++) {
 		uint64_t when_us;
 
+		review_card(uplinks, &uplinks->cards[i]);
 		if (uplinks->cards[i].unsaved && !only_look && save_card(uplinks, &uplinks->cards[i].uplink) == 0)
 			uplinks->cards[i].unsaved = false;
-		review_card(uplinks, &uplinks->cards[i]);
 		when_us = only_look ? 0 : review_trial(uplinks, &uplinks->cards[i], now_us);
 		if (when_us && (!look_us || when_us < look_us))
 			look_us = when_us;

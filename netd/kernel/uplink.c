@@ -141,10 +141,12 @@ static void put_route_step(struct nl_batch *batch, const struct uplink_step *ste
 		.rtm_scope = route->scope, .rtm_type = route->type,
 		.rtm_flags = route->n_hops == 1 ? route->hops[0].flags : 0,
 	};
-	/* Of IPv4, another interface may have a route of that kind, and keeps it; of IPv6 it would be joined to it. */
-	const uint16_t how = v4 ? NLM_F_CREATE | NLM_F_APPEND : NLM_F_CREATE | NLM_F_EXCL;
-
-	nl_begin(batch, add ? RTM_NEWROUTE : RTM_DELROUTE, add ? how : 0, tag, &header, sizeof(header));
+	/*
+	 * Another interface may have a route to the same place with the same metric, such as one that a router has announced there:
+	 * it stands beside, as it did on the card. fib6_add_rt2node() refuses any such pair with NLM_F_EXCL, and without it only a
+	 * route that is there already.
+	 */
+	nl_begin(batch, add ? RTM_NEWROUTE : RTM_DELROUTE, add ? NLM_F_CREATE | (v4 ? NLM_F_APPEND : 0) : 0, tag, &header, sizeof(header));
 	nl_put_u32(batch, RTA_TABLE, route->table);
 	if (route->prefix_length > 0)
 		put_ip(batch, RTA_DST, &route->destination);

@@ -518,6 +518,41 @@ static uint32_t put_back(uint32_t lifetime_s, uint32_t age_s)
 	return lifetime_s < UPLINK_FOREVER - 1 - age_s ? lifetime_s + age_s : lifetime_s;
 }
 
+static bool shorten(uint32_t *lifetime_s, uint32_t found_s, uint32_t age_s)
+{
+	const uint32_t left_s = *lifetime_s > age_s ? *lifetime_s - age_s : 0;
+
+	/* Both are rounded to seconds, each in its own way. */
+	if (*lifetime_s == UPLINK_FOREVER || found_s == UPLINK_FOREVER || found_s + 5 >= left_s)
+		return false;
+	*lifetime_s = put_back(found_s, age_s);
+	return true;
+}
+
+/*
+ * A router may let a prefix end early (RFC 4862, 5.5.3 e): the addresses that the bridge has of it end then, and are not lost
+ * ones that would be given back with the time they once had. Lifetimes are never made longer. Was one of them shorter?
+ */
+bool uplink_shorten(struct uplink *uplink, const struct uplink_look *look, uint64_t now_us)
+{
+	const uint32_t age_s = now_us > uplink->seen_us ? (uint32_t)((now_us - uplink->seen_us) / 1000000) : 0;
+	bool changed = false;
+
+	for (size_t i = 0; i < uplink->was.n_addresses; i++) {
+		struct uplink_address *was = &uplink->was.addresses[i];
+
+		for (size_t j = 0; ip_is_v6(&was->local) && j < look->on_bridge.n_addresses; j++) {
+			const struct uplink_address *found = &look->on_bridge.addresses[j];
+
+			if (found->prefix_length != was->prefix_length || !same_ip(&found->local, &was->local))
+				continue;
+			changed |= shorten(&was->valid_s, found->valid_s, age_s);
+			changed |= shorten(&was->preferred_s, found->preferred_s, age_s);
+		}
+	}
+	return changed;
+}
+
 /*
  * What is found on the card after it was moved is part of what was there, and has to be given back with the rest.
  * -E2BIG, -ENOMEM.

@@ -195,5 +195,6 @@ int uplink_plan(const struct uplink *uplink, const struct uplink_look *look, boo
 		struct uplink_steps *ret_steps);
 int uplink_steps_print(const struct uplink_steps *steps, char **ret_text);
 int uplink_remember(struct uplink *uplink, const struct uplink_look *look, uint64_t now_us, bool *ret_changed);
+bool uplink_shorten(struct uplink *uplink, const struct uplink_look *look, uint64_t now_us);
 int uplink_adopt(struct uplink *uplink, const struct uplink_look *look);
 void uplink_read_backwards(struct uplink *uplink, const struct uplink_values *bridge, const struct uplink_values *usual);

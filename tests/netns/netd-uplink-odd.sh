@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Mode=bridge with Uplink=: what goes on around a card that was moved. Another name for it, another name for its network, a
-# card that is down when it goes back, one that cannot be moved.
+# card that is down when it goes back or cannot be moved, routes beside its own, addresses that end.
 
 suite=netd-uplink-odd
 . "$(dirname "$0")/../lib.sh"
@@ -60,6 +60,34 @@ check down-teardown "$BIN/guestnetd" "${roots[@]}" --teardown
 check_restored down-restores
 netd_start
 client stop lan
+wait_for 20 restored
+
+# The host has a route to the same place elsewhere, with the same metric: both are there at any time.
+beside() { [ "$(ip -6 route show 2001:db8:77::/48 | grep -c "$1")" = 1 ] && [ "$(ip -6 route show 2001:db8:77::/48 | grep -c 'dev side0')" = 1 ]; }
+ip link add side0 type veth peer name side1
+ip link set side0 up
+ip link set side1 up
+ip -6 route add 2001:db8:77::/48 dev side0 metric 1024
+ip -6 route append 2001:db8:77::/48 via 2001:db8:2::1 dev eth0 metric 1024
+check beside-before beside 'dev eth0'
+# An address that lasts for an hour.
+ip addr add 2001:db8:2::77/64 dev eth0 nodad valid_lft 3600 preferred_lft 1800
+client start lan
+check beside-moved wait_for 10 beside 'dev br0'
+# A router lets it end early: it does not come back, and what is lost does.
+has() { ip -6 addr show dev br0 | grep -q "$1"; }
+check short-moved wait_for 10 has 2001:db8:2::77/64
+ip addr change 2001:db8:2::77/64 dev br0 valid_lft 2 preferred_lft 1
+short_gone() { ! has 2001:db8:2::77/64; }
+check short-ends wait_for 30 short_gone
+ip addr del 2001:db8:2::5/64 dev br0
+check short-others-come-back wait_for 10 has 2001:db8:2::5/64
+check short-stays-gone short_gone
+client stop lan
+check beside-back wait_for 10 beside 'dev eth0'
+wait_for 20 free
+ip link del side0
+ip -6 route del 2001:db8:77::/48
 
 # Its frames are taken by something that only another namespace knows: nothing of it is touched, and it is said why.
 unshare -n sleep 1000 &

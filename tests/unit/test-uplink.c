@@ -289,6 +289,43 @@ static void found_later(void **state _unused_)
 	assert_int_equal(look.on_bridge.addresses[1].valid_s, 500);
 }
 
+/* A lifetime that a router has made shorter counts from then on; a longer one does not, and what lasts for ever is not concerned. */
+static void shortened(void **state _unused_)
+{
+	struct uplink_address timed = { .prefix_length = 64, .valid_s = 3600, .preferred_s = 1800 }, found = timed;
+	_cleanup_(uplink_deinit) struct uplink uplink;
+	_cleanup_(uplink_look_deinit) struct uplink_look look;
+	const uint64_t minute_us = 60000000;
+	size_t n, n_was;
+
+	parse(file, &uplink);
+	look = look_at(&uplink);
+	copy_set(&uplink.was, &look.on_bridge);
+	assert_int_equal(ip_parse("2001:db8:9::9", &timed.local), 0);
+	found.local = timed.local;
+	n_was = uplink.was.n_addresses;
+	n = look.on_bridge.n_addresses;
+	assert_int_equal(uplink_set_add_address(&uplink.was, &timed), 0);
+	assert_int_equal(uplink_set_add_address(&look.on_bridge, &found), 0);
+	assert_false(uplink_shorten(&uplink, &look, uplink.seen_us));
+	/* A minute later, as the kernel counts it; and renewed. */
+	look.on_bridge.addresses[n].valid_s = 3541;
+	look.on_bridge.addresses[n].preferred_s = 1739;
+	assert_false(uplink_shorten(&uplink, &look, uplink.seen_us + minute_us));
+	look.on_bridge.addresses[n].valid_s = look.on_bridge.addresses[n].preferred_s = 7200;
+	assert_false(uplink_shorten(&uplink, &look, uplink.seen_us + minute_us));
+	look.on_bridge.addresses[n].valid_s = UPLINK_FOREVER;
+	assert_false(uplink_shorten(&uplink, &look, uplink.seen_us + minute_us));
+	assert_int_equal(uplink.was.addresses[n_was].valid_s, 3600);
+	/* Over in ten minutes, and not to be used for anything new. */
+	look.on_bridge.addresses[n].valid_s = 600;
+	look.on_bridge.addresses[n].preferred_s = 0;
+	assert_true(uplink_shorten(&uplink, &look, uplink.seen_us + minute_us));
+	assert_int_equal(uplink.was.addresses[n_was].valid_s, 660);
+	assert_int_equal(uplink.was.addresses[n_was].preferred_s, 60);
+	assert_false(uplink_shorten(&uplink, &look, uplink.seen_us + minute_us));
+}
+
 /* A file that is lost is made of what is on the bridge: it gives back the same, under the card's names. */
 static void adopted(void **state _unused_)
 {
@@ -434,7 +471,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(round_trip), cmocka_unit_test(broken_files), cmocka_unit_test(from_anywhere),
-		cmocka_unit_test(labels), cmocka_unit_test(lifetimes), cmocka_unit_test(found_later), cmocka_unit_test(refusals),
+		cmocka_unit_test(labels), cmocka_unit_test(lifetimes), cmocka_unit_test(found_later),
+		cmocka_unit_test(shortened), cmocka_unit_test(refusals),
 		cmocka_unit_test(gateways), cmocka_unit_test(second_card), cmocka_unit_test(adopted), cmocka_unit_test(routes_by_hand),
 		cmocka_unit_test(read_backwards),
 	};
