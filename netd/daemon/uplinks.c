@@ -713,21 +713,22 @@ static int release_seconds(struct uplinks *uplinks, const char *name, const stru
 	return first;
 }
 
+/* The first card has what the host needs: it goes back also when a second one cannot. The first failure is returned. */
 static int release(struct uplinks *uplinks, const char *network, struct failure *failure)
 {
 	struct card *card;
-	int r = release_seconds(uplinks, network, NULL, failure);
+	int first = release_seconds(uplinks, network, NULL, failure), r;
 
 	card = uplinks_find(uplinks, network);
-	if (r < 0 || !card || card->ready)
-		return r;
+	if (!card || card->ready)
+		return first;
 	r = back(uplinks, &card->uplink, failure);
 	if (r < 0)
-		return r;
+		return first ?: r;
 	forget_file(uplinks, &card->uplink);
 	log_say(5, network, NULL, "network %s: %s has back what was on it", network, card->uplink.nic);
 	remove_card(uplinks, card);
-	return 0;
+	return first;
 }
 
 /* What was there, in a file, before anything is touched. */
