@@ -308,7 +308,7 @@ static void fill_uplink(const struct network *network, const char *nic, const st
 {
 	*uplink = (struct uplink){
 		.ifindex = look->nic, .up = look->up, .carrier = look->carrier, .mac = look->mac, .mtu = look->mtu,
-		.accept_ra = look->accept_ra, .gen_mode = look->gen_mode,
+		.accept_ra = look->accept_ra, .ra_ignored = look->ra_ignored, .gen_mode = look->gen_mode,
 	};
 	memcpy(uplink->network, network->name, sizeof(uplink->network));
 	memcpy(uplink->nic, nic, sizeof(uplink->nic));
@@ -651,7 +651,7 @@ uint64_t uplinks_hash(const struct uplinks *uplinks)
 		for (unsigned int j = 0; j < sizeof(uplink->mac); j++)
 			hash = hash * 257 + uplink->mac.bytes[j];
 		hash = hash * 257 + uplink->mtu;
-		hash = hash * 257 + (uint64_t)(uplink->accept_ra + 1) * 8 + uplink->gen_mode;
+		hash = hash * 257 + (uint64_t)(uplink->accept_ra + 1) * 16 + uplink->ra_ignored * 8 + uplink->gen_mode;
 	}
 	return hash;
 }

@@ -296,6 +296,7 @@ static void read_link(const struct nlmsghdr *message, const struct nlattr *const
 	look->mtu = link.port.mtu;
 	memcpy(look->kind, link.kind, sizeof(look->kind));
 	look->accept_ra = link.values.present >> VALUE_ACCEPT_RA & 1 ? link.values.values[VALUE_ACCEPT_RA] : -1;
+	look->ra_ignored = look->accept_ra == 1 && link.values.present >> VALUE_FORWARDING6 & 1 && link.values.values[VALUE_FORWARDING6];
 	if (table[IFLA_AF_SPEC] && nl_parse_nested(table[IFLA_AF_SPEC], families, ARRAY_SIZE(families)) && families[AF_INET6] &&
 	    nl_parse_nested(families[AF_INET6], values, ARRAY_SIZE(values)))
 		look->gen_mode = nl_get_u8(values[IFLA_INET6_ADDR_GEN_MODE], 0);

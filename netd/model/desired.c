@@ -511,7 +511,7 @@ static void add_proxy_sysctls(struct build *build)
 
 /*
  * Router advertisements are for the bridge what they were for the card. Where they counted, they count although the host may
- * forward: it may do so for other networks (accept_ra 2 is 1 without forwarding).
+ * forward: it may do so for other networks (accept_ra 2 is 1 without forwarding). Where the host forwarded before, 1 is what it was.
  */
 static void add_card_sysctls(struct build *build)
 {
@@ -521,7 +521,7 @@ static void add_card_sysctls(struct build *build)
 	if (!card || card->accept_ra < 0)
 		return;
 	snprintf(directory, sizeof(directory), "ipv6/conf/%s", build->network->bridge);
-	latch(build, add_sysctl(build->state, directory, "accept_ra", card->accept_ra ? 2 : 0));
+	latch(build, add_sysctl(build->state, directory, "accept_ra", card->accept_ra == 0 ? 0 : card->ra_ignored ? 1 : 2));
 	latch(build, add_sysctl(build->state, directory, "accept_dad", 0));
 }
 

@@ -618,8 +618,9 @@ int uplink_adopt(struct uplink *uplink, const struct uplink_look *look)
  */
 void uplink_read_backwards(struct uplink *uplink, const struct uplink_values *bridge, const struct uplink_values *usual)
 {
-	uplink->accept_ra = bridge->accept_ra > 0 ? usual->accept_ra : bridge->accept_ra;
-	if (bridge->accept_ra > 0 && uplink->accept_ra <= 0)
+	uplink->ra_ignored = bridge->accept_ra == 1;
+	uplink->accept_ra = bridge->accept_ra > 1 ? usual->accept_ra : bridge->accept_ra;
+	if (bridge->accept_ra > 1 && uplink->accept_ra <= 0)
 		uplink->accept_ra = 1;
 	if (bridge->gen_mode > 0)
 		uplink->gen_mode = (uint8_t)(usual->gen_mode > 0 ? usual->gen_mode : bridge->gen_mode);

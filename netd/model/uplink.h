@@ -121,6 +121,7 @@ struct uplink {
 	struct mac mac;
 	uint32_t mtu;
 	int accept_ra;			/* -1: no IPv6 */
+	bool ra_ignored;		/* it is 1, and the host forwarded: no router advertisement counted */
 	uint8_t gen_mode;		/* IN6_ADDR_GEN_MODE_* */
 	uint64_t sysctls_set;		/* bit n: uplink_sysctls[n] is not what an interface gets by itself */
 	int32_t sysctls[UPLINK_SYSCTLS_MAX];
@@ -148,6 +149,7 @@ struct uplink_look {
 	struct mac mac;
 	uint32_t mtu;
 	int accept_ra;			/* -1: no IPv6 */
+	bool ra_ignored;
 	uint8_t gen_mode;
 	char obstacle[128];		/* of a route or an address: why it cannot be moved */
 	struct uplink_set on_nic, on_bridge;	/* owned */

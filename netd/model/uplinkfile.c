@@ -141,9 +141,9 @@ int uplink_print(const struct uplink *uplink, char **ret_text)
 	if (!file)
 		return -ENOMEM;
 	fprintf(file, HEAD "\nnetwork %s\nbridge %s\nphase %s\n", uplink->network, uplink->bridge, phase_names[uplink->phase]);
-	fprintf(file, "nic %s index=%d mac=" MAC_FORMAT " mtu=%" PRIu32 " up=%d carrier=%d accept-ra=%d gen-mode=%u%s\n",
+	fprintf(file, "nic %s index=%d mac=" MAC_FORMAT " mtu=%" PRIu32 " up=%d carrier=%d accept-ra=%d gen-mode=%u%s%s\n",
 		uplink->nic, uplink->ifindex, MAC_BYTES(uplink->mac), uplink->mtu, uplink->up, uplink->carrier, uplink->accept_ra,
-		uplink->gen_mode, uplink->bare ? " bare=1" : "");
+		uplink->gen_mode, uplink->ra_ignored ? " ra-ignored=1" : "", uplink->bare ? " bare=1" : "");
 	fprintf(file, "time deadline=%" PRIu64 " seen=%" PRIu64 " ask=%d\n", uplink->deadline_us, uplink->seen_us, uplink->ask);
 	for (size_t i = 0; i < uplink->n_gateways; i++)
 		fprintf(file, "gateway %s\n", IP_TEXT(&uplink->gateways[i]));
@@ -247,6 +247,8 @@ static void read_nic(struct reader *reader, struct uplink *uplink)
 			uplink->accept_ra = -1;
 		else if (str_has_prefix(word, "accept-ra=", &value))
 			uplink->accept_ra = (int)read_number(reader, value, 2);
+		else if (str_has_prefix(word, "ra-ignored=", &value))
+			uplink->ra_ignored = read_number(reader, value, 1);
 		else if (str_has_prefix(word, "gen-mode=", &value))
 			uplink->gen_mode = (uint8_t)read_number(reader, value, 3);
 		else

@@ -112,5 +112,27 @@ reap $watcher $container
 wait_for 10 same_as_before
 check macvlan-gone client start lan
 check_moved macvlan-gone-moved
+
+# The host forwards, and no advertisement counts on the card: none does on the bridge.
+client stop lan
+wait_for 20 restored
+echo 1 >/proc/sys/net/ipv6/conf/all/forwarding
+remember
+client start lan
+check_moved router-moved
+equal router-accepts-no-ra 1 "$(accepts_ra br0)"
+matches router-knows ' accept-ra=1 gen-mode=0 ra-ignored=1' "$(grep '^nic ' $root/run/lan.card)"
+rm $root/run/lan.card
+netd_kill
+netd_start
+check router-file-lost wait_for 20 kept
+equal router-file-lost-accepts-no-ra 1 "$(accepts_ra br0)"
+client stop lan
+check_restored router-restores
+equal router-accept-ra 1 "$(accepts_ra eth0)"
+echo 0 >/proc/sys/net/ipv6/conf/all/forwarding
+check router-no-more wait_for 30 has_ra
+remember
+client start lan
 nets_done
 check_restored teardown-restores

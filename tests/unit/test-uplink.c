@@ -447,6 +447,7 @@ static void read_backwards(void **state _unused_)
 		struct uplink_values bridge, usual;
 		int accept_ra;
 		uint8_t gen_mode;
+		bool ra_ignored;
 	} cases[] = {
 		{ { -1, -1 }, { -1, -1 }, -1, 0 },	/* no IPv6 */
 		{ { 0, 0 }, { 1, 0 }, 0, 0 },
@@ -454,6 +455,7 @@ static void read_backwards(void **state _unused_)
 		{ { 2, 0 }, { 2, 0 }, 2, 0 },
 		{ { 2, 0 }, { 0, 0 }, 1, 0 },
 		{ { 2, 0 }, { -1, -1 }, 1, 0 },
+		{ { 1, 0 }, { 2, 0 }, 1, 0, true },
 		{ { 0, 3 }, { 1, 0 }, 0, 3 },
 		{ { 0, 3 }, { 1, 2 }, 0, 2 },
 	};
@@ -464,6 +466,7 @@ static void read_backwards(void **state _unused_)
 		uplink_read_backwards(&uplink, &cases[i].bridge, &cases[i].usual);
 		assert_int_equal(uplink.accept_ra, cases[i].accept_ra);
 		assert_int_equal(uplink.gen_mode, cases[i].gen_mode);
+		assert_int_equal(uplink.ra_ignored, cases[i].ra_ignored);
 	}
 }
 
