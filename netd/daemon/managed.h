@@ -90,7 +90,6 @@ struct managed {
 	const char *withheld_problem;	/* whose */
 	const char *withheld_fix;
 	uint64_t withheld_try_us;	/* CLOCK_MONOTONIC: looked at again then, at the latest */
-	unsigned int n_withheld_tries;
 	uint64_t look_at_us;		/* CLOCK_MONOTONIC: a pass is due then; 0: none for its service's sake */
 	const char *boot_problem;	/* owned as `problem` is; "" for none: of files to boot from */
 	const char *taps_problem;	/* a tap whose owner nobody knows; "" for none */
@@ -104,9 +103,10 @@ struct managed {
 	bool card_refused;		/* its bridge is not to be made */
 	bool card_owned;		/* because another program manages the card */
 	bool card_failed;		/* it was moved back: not again before somebody says so */
+	bool no_other_prefix;		/* than the one that it was to leave (left6); until nobody else is there any more */
 	struct ip left6[2];		/* prefixes that guests are still to be told are over, chosen and delegated; no family: none */
+	unsigned int n_withheld_tries;
 	uint64_t preferred_until_us;	/* its address of a delegated prefix, by our word to the kernel: as in struct delegation; 0: none yet */
-	bool no_other_prefix;		/* than the one that it was to leave; until nobody else is there any more */
 	const char *twins_problem;	/* two guests with one address; "" for none */
 	const char *held_problem;	/* a forward of its user's that cannot be; "" for none */
 	uint64_t retry_at_us;		/* CLOCK_MONOTONIC: left out of passes until then; 0: not */

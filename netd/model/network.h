@@ -232,7 +232,7 @@ struct network {
 
 	char bridge[IFNAME_SIZE];
 	uint32_t mtu;
-	size_t n_altnames;
+	uint32_t n_altnames;
 	char altnames[LIMIT_NETWORK_NAMES][IFNAME_SIZE];	/* alternative ones of the bridge, besides the network's */
 	struct mac mac;
 	bool mac_given;
