@@ -258,6 +258,8 @@ static enum exit_status help_about(const struct command *command, size_t first, 
 	if (n_rest == 1)
 		list_words(rest[0], &words);
 	if (verb) {
+	if (n_rest > 0 && strcmp(rest[0], "help") == 0)
+		return help_about(command, first + 1, failure);
 		print_verb_help(verb);
 	} else if (n_rest == 0) {
 		print_help(stdout, NULL);
