@@ -4,9 +4,12 @@
  * Unprivileged, and never set-user-ID.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../lib/str.h"
 #include "ctl.h"
@@ -255,11 +258,11 @@ static enum exit_status help_about(const struct command *command, size_t first, 
 	const struct verb *verb = verbs_find(rest, n_rest, &length);
 	struct words words = { .n = 0 };
 
+	if (n_rest > 0 && strcmp(rest[0], "help") == 0)
+		return help_about(command, first + 1, failure);
 	if (n_rest == 1)
 		list_words(rest[0], &words);
 	if (verb) {
-	if (n_rest > 0 && strcmp(rest[0], "help") == 0)
-		return help_about(command, first + 1, failure);
 		print_verb_help(verb);
 	} else if (n_rest == 0) {
 		print_help(stdout, NULL);
@@ -320,10 +323,24 @@ static enum exit_status run(int argc, char *const argv[], struct failure *failur
 	return run_verb(&command, failure);
 }
 
+/*
+ * A caller may have closed fds 0 to 2: the next that is opened would be one of them, and a tap the standard output of the program
+ * that gets it. What stands there instead can be neither read nor written, so that this is told as of a closed one. And a
+ * caller that ignores SIGCHLD would keep from us how our children end.
+ */
+static int restore_process(struct failure *failure)
+{
+	signal(SIGCHLD, SIG_DFL);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/", O_PATH) < 0)
+			return failure_set(failure, -errno, "there is no fd to be had: %s", strerror(errno));
+	return 0;
+}
+
 int main(int argc, char *argv[])
 {
 	struct failure failure = { 0 };
-	enum exit_status status = run(argc, argv, &failure);
+	enum exit_status status = restore_process(&failure) < 0 ? STATUS_FAILED : run(argc, argv, &failure);
 
 	if ((fflush(stdout) != 0 || ferror(stdout)) && status != STATUS_USAGE) {
 		failure_set(&failure, -errno, "cannot write the answer: %s", strerror(errno));

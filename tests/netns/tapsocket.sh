@@ -221,6 +221,15 @@ part_queues() {
 	setpriv --reuid=$bob --regid=$bob --clear-groups $world/tools/guestnet exec default --queues 2 -- /bin/true '{fds}' >$tmp/out 2>&1
 	equal queues-denied 4 $?
 	matches queues-denied-says 'access denied by acl file' "$(cat $tmp/out)"
+	# One that ignores how its children end is told all the same what the helper says.
+	install -m 755 "$BIN/guestnet-bridge-helper" "$(world_path PATH_HELPER)"
+	(trap '' CHLD; exec setpriv --reuid=$bob --regid=$bob --clear-groups $world/tools/guestnet exec default -- /bin/true '{fd}') >$tmp/out 2>&1
+	equal children-ignored 4 $?
+	matches children-ignored-says 'access denied by acl file' "$(cat $tmp/out)"
+	rm "$(world_path PATH_HELPER)"
+	# The caller's closed fds do not become the tap's.
+	$as $world/tools/guestnet exec default --queues 2 -- /bin/sh -c 'echo "$0" >&9' '{fds}' 9>$tmp/out <&- >&- 2>&-
+	matches queues-closed '^([3-9]|[1-9][0-9]),([3-9]|[1-9][0-9])$' "$(cat $tmp/out)"
 	wait_for 20 no_taps
 	stop_netd
 	out=$($as $world/tools/guestnet exec default --queues 2 -- /bin/true '{fds}' 2>&1)
