@@ -24,6 +24,9 @@ static bool find_lease(const char *name, int family, uint8_t *ret_family, uint8_
 	struct lease_report lease;
 	bool found = false;
 
+	/* An empty variable of a script, say: that is not how guests without a name are called. */
+	if (!name[0])
+		return false;
 	if (bus_open(&bus, &ignored) < 0 || bus_call(bus, "Leases", &reply, &ignored, "s", "") < 0 ||
 	    sd_bus_message_enter_container(reply, 'a', "(sssssx)") < 0)
 		return false;
@@ -52,7 +55,7 @@ static int resolve(const char *text, const uint8_t *other, int family, uint8_t *
 	else if (strcmp(text, "host") == 0 && other)
 		return -EAGAIN;		/* the one that it uses towards the other */
 	else if (!find_lease(text, family, ret_family, address))
-		return failure_set(failure, -ENOENT, "%s is no address, and no guest of that name has a lease (guestnet leases)",
+		return failure_set(failure, -ENOENT, "\"%s\" is no address, and no guest of that name has a lease (guestnet leases)",
 				   STR_ESCAPED(text));
 	return 0;
 }

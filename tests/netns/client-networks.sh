@@ -130,6 +130,10 @@ reap $waiter
 equal wait_status 0 $?
 equal wait_address 10.91.0.72 "$(cat $tmp/waited)"
 says wait_there 0 '^10.91.0.71$' leases --wait 52:54:00:00:00:01
+# A guest without a name is not one of the name "".
+echo "$(($(date +%s) + 3600)) 52:54:00:00:00:09 10.91.0.79 * *" >>$root/state/dnsmasq/lab.leases
+says wait_nameless 0 '^10.91.0.79$' leases --wait 52:54:00:00:00:09
+complains why_nameless 3 '"" is no address, and no guest of that name' why '' 10.91.0.9:80
 says leases 0 $'lab +10.91.0.7[12] ' leases lab
 as_documented json_leases leases '.[]' leases lab
 
