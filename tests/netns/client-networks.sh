@@ -261,7 +261,73 @@ mtu_is() { [ "$(link gn-default .mtu)" = "$1" ]; }
 check edit_vendor_in_force wait_for 20 mtu_is 1400
 EDITOR=false run edit lab
 equal edit_editor 1 $status
-matches edit_editor_says 'did not end well: nothing is changed' "$err"
+matches edit_editor_says 'did not end well: nothing is changed$' "$err"
+VISUAL='' EDITOR="sed -i s/10.95.0.1/10.95.0.2/" run edit lab
+equal edit_empty_variable "0 $root/etc/networks/lab.network is changed, and in force" "$status $out$err"
+# What somebody else has done meanwhile stays.
+meanwhile() {	# ID STATUS REGEX ARG...: the client is told this while the editor runs
+	local id=$1 want=$2 regex=$3 before
+	shift 3
+	printf '#!/bin/sh\n%s\nsed -i s/Mode=nat/Mode=open/ "$1"\n' "$client $*" >$tmp/editor
+	chmod 755 $tmp/editor
+	EDITOR=$tmp/editor run edit lab
+	equal "$id" "$want" "$status"
+	matches "${id}_says" "$regex; your text is in /tmp/guestnet-" "$err"
+	check "${id}_kept" grep -q Mode=open "$(grep -oE '/tmp/guestnet-[^ ]*' <<<"$err")"
+	equal "${id}_stays" 0 "$(cat $root/etc/networks/lab.network 2>/dev/null | grep -c Mode=open)"
+	rm -f /tmp/guestnet-*.network
+}
+cp $root/etc/networks/lab.network $tmp/lab.network
+{ cat $tmp/lab.network; echo '# by somebody else'; } >$tmp/theirs
+meanwhile edit_meanwhile 1 'lab.network was changed by somebody else meanwhile, and stays as they left it' define $tmp/theirs lab
+check edit_meanwhile_theirs cmp $tmp/theirs $root/etc/networks/lab.network
+meanwhile edit_undefined 3 'there is no network "lab"[^;]*' undefine lab
+complains edit_undefined_still 3 'no network "lab"' status lab
+check edit_again $client define $tmp/lab.network
+# What the file system has no room for is not edited by half; what nobody has changed is not left there. Results wait until the
+# machine's own /tmp is back.
+{ cat $tmp/lab.network; yes '# and so on' | head -n 2000; } | $client define - lab || fail long "status $?"
+mount -t tmpfs -o size=8k tmpfs /tmp || exit 1
+EDITOR=true run edit lab
+full="$status $err $(ls -A /tmp)"
+mount -t tmpfs -o remount,size=1m tmpfs /tmp
+EDITOR=false run edit lab
+left="$status $(ls -A /tmp)"
+umount /tmp
+matches edit_full '^1 guestnet: /tmp/guestnet-[^ ]*: No space left on device $' "$full"
+equal edit_untouched '1 ' "$left"
+check edit_short $client define $tmp/lab.network
+check edit_short_start $client start lab
+check edit_short_runs wait_for 20 state_is lab running
+# Ctrl-C is the editor's: the client, which the terminal tells, too, waits for it.
+[ -d /dev/pts ] || { mkdir /dev/pts && mount -t devpts -o newinstance,ptmxmode=666 devpts /dev/pts && ln -sf pts/ptmx /dev/ptmx; } || exit 1
+cat >$tmp/editor <<'PY'
+#!/usr/bin/env python3
+import signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+print("ready", flush=True)
+signal.sigwait({signal.SIGINT})
+open(sys.argv[1], "a").write("# by an editor that was interrupted\n")
+PY
+cat >$tmp/terminal.py <<'PY'
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+said = b""
+while b"ready" not in said:
+    said += os.read(terminal, 1024)
+os.write(terminal, b"\x03")
+try:
+    while os.read(terminal, 1024):
+        pass
+except OSError:			# its other end is closed
+    pass
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) & 255)
+PY
+EDITOR=$tmp/editor timeout 60 python3 $tmp/terminal.py $client edit lab
+equal edit_interrupted 0 $?
+equal edit_interrupted_text 1 "$(grep -c interrupted $root/etc/networks/lab.network)"
 
 # --- The problem comes first, with what mends it
 ip addr add 192.0.2.9/24 dev gn-lab
@@ -296,7 +362,6 @@ says reload_right 0 '^$' reload
 
 # --- Terminals
 if need terminal tmux; then
-	mkdir -p /dev/pts && mount -t devpts -o newinstance,ptmxmode=666 devpts /dev/pts && ln -sf pts/ptmx /dev/ptmx || exit 1
 	screen() {	# COLUMNS COMMAND: what a terminal of that width shows, colours and all
 		local name=$1-$SRANDOM
 		tmux -L $name -f /dev/null new-session -d -x "$1" -y 50 "env TERM=xterm-256color PS1= sh" || return
