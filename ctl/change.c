@@ -335,7 +335,10 @@ static enum exit_status create_own(const char *name, struct failure *failure)
 
 	snprintf(network, sizeof(network), "%u.%s", (unsigned int)getuid(), name);
 	if (!name_find_owner(network, &owner)) {
-		failure_set(failure, -EINVAL, "root has no networks of its own: guestnet create FILE and guestnet define FILE make one that is everybody's");
+		if (getuid() != 0)
+			failure_set(failure, -EINVAL, "\"%s\" cannot be the name of a network", STR_ESCAPED(name));
+		else
+			failure_set(failure, -EINVAL, "root has no networks of its own: guestnet create FILE and guestnet define FILE make one that is everybody's");
 		return STATUS_USAGE;
 	}
 	r = bus_open(&bus, failure);
@@ -353,12 +356,12 @@ static enum exit_status create_own(const char *name, struct failure *failure)
 	return change_call("Start", network, failure);
 }
 
-/* Does the word mean a network's name, and not a file? */
+/* Does the word mean a network's name, and not a file? Who comes from virsh has files that end in .xml. */
 static bool is_name(const char *word)
 {
 	const char *dot = strrchr(word, '.');
 
-	return !strchr(word, '/') && strcmp(word, "-") != 0 && !(dot && strcmp(dot, ".network") == 0);
+	return !strchr(word, '/') && strcmp(word, "-") != 0 && !(dot && (strcmp(dot, ".network") == 0 || strcmp(dot, ".xml") == 0));
 }
 
 /* As virsh net-create: there until the next boot, and up now. With a name alone it is one of the caller's own. */

@@ -53,6 +53,9 @@ equal owner "$alice" "$(report $alice.lab owner)"
 matches owner-shown 'owner +alice' "$(client status $alice.lab)"
 matches addresses '10\.[0-9.]+/24 fd[0-9a-f:]+/64' "$(report $alice.lab addresses)"
 says twice 1 "$alice.lab is there already" $alice create lab
+says create-file 2 'net.xml: what is the network to be called\? The file is' $alice create net.xml
+says create-empty 2 '"" cannot be the name of a network' $alice create ''
+equal create-file-nothing 1 "$(there $alice)"
 bridge=gn-$alice.lab
 dhcp_guest
 serve internet 7777
