@@ -161,20 +161,13 @@ void grant_print(const struct policy_grant *grant, struct text *text)
 		text_add(text, "%s" MAC_FORMAT, i ? "," : text->length ? " macs=" : "macs=", MAC_BYTES(grant->macs[i]));
 }
 
-static void print_range(const struct policy_range *range, struct text *text)
-{
-	text_add(text, "%u", range->first);
-	if (range->last != range->first)
-		text_add(text, "-%u", range->last);
-}
-
 /* Ports of the host, as the policy writes them. */
 void grant_print_ports(const struct policy_grant *grant, struct text *text)
 {
 	for (size_t i = 0; i < grant->n_ports; i++) {
 		if (i > 0)
 			text_add(text, ",");
-		print_range(&grant->ports[i], text);
+		text_add_range(text, grant->ports[i].first, grant->ports[i].last);
 	}
 }
 
@@ -301,7 +294,7 @@ void put_grant(struct json *json, const struct policy_verdict *verdict)
 		struct text text;
 
 		text_init(&text, range, sizeof(range));
-		print_range(&grant->ports[i], &text);
+		text_add_range(&text, grant->ports[i].first, grant->ports[i].last);
 		json_string(json, NULL, range);
 	}
 	json_array_end(json);

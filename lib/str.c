@@ -38,6 +38,14 @@ void text_add(struct text *text, const char *format, ...)
 	}
 }
 
+/* Appends a range of numbers as people write it: "8000-8999", or "22" where it is one. */
+void text_add_range(struct text *text, unsigned int first, unsigned int last)
+{
+	text_add(text, "%u", first);
+	if (last != first)
+		text_add(text, "-%u", last);
+}
+
 /*
  * Appends bytes that may come from anybody: control bytes, the backslash and everything outside
  * ASCII become \xNN, so that no name can move a cursor or forge a second line.

@@ -24,6 +24,7 @@ struct text {
 
 void text_init(struct text *text, char *buffer, size_t size);
 void text_add(struct text *text, const char *format, ...) _printf_(2, 3);
+void text_add_range(struct text *text, unsigned int first, unsigned int last);
 void text_add_escaped(struct text *text, const char *bytes, size_t length);
 
 const char *str_escape(char *buffer, size_t size, const char *string);

@@ -158,9 +158,8 @@ static bool has_ports(const struct own_ports *ports, const struct network_forwar
 static void print_ports(const struct own_ports *ports, struct text *text)
 {
 	for (size_t i = 0; i < ports->n; i++) {
-		text_add(text, "%s%u", i ? ", " : "", ports->ranges[i].first);
-		if (ports->ranges[i].last != ports->ranges[i].first)
-			text_add(text, "-%u", ports->ranges[i].last);
+		text_add(text, "%s", i ? ", " : "");
+		text_add_range(text, ports->ranges[i].first, ports->ranges[i].last);
 	}
 }
 

@@ -133,13 +133,6 @@ void forward_explain(const struct network *network, const struct network_forward
 			 !forward->listen.family ? "" : ip_is_v6(&forward->listen) ? "IPv6 " : "IPv4 ");
 }
 
-static void print_ports(const uint16_t ports[2], struct text *text)
-{
-	text_add(text, "%u", ports[0]);
-	if (ports[1] != ports[0])
-		text_add(text, "-%u", ports[1]);
-}
-
 /* As in the file: "web:80", "[fd00::5]:80-89", "10.0.0.5". */
 void forward_print_to(const struct network_forward *forward, struct text *text)
 {
@@ -153,7 +146,7 @@ void forward_print_to(const struct network_forward *forward, struct text *text)
 	}
 	if (forward->to[0]) {
 		text_add(text, ":");
-		print_ports(forward->to, text);
+		text_add_range(text, forward->to[0], forward->to[1]);
 	}
 }
 
@@ -163,7 +156,7 @@ void forward_print_listen(const struct network_forward *forward, struct text *te
 	text_add(text, "%s:", forward->protocol == IPPROTO_TCP ? "tcp" : "udp");
 	if (forward->listen.family)
 		text_add(text, ip_is_v6(&forward->listen) ? "[%s]:" : "%s:", IP_TEXT(&forward->listen));
-	print_ports(forward->ports, text);
+	text_add_range(text, forward->ports[0], forward->ports[1]);
 }
 
 /* Tells where all of a network's forwards lead from where they led. */

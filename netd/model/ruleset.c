@@ -357,7 +357,7 @@ static void expand(const char *line, unsigned int length, bool ipv6, char *buffe
 		line += n;
 		if (!*line)
 			break;
-		/* No line has another '%' than these two. */
+		assert(line[1] == 'm' || line[1] == 'l');
 		if (line[1] == 'm')
 			text_add(&text, "%s", mask);
 		else

@@ -14,10 +14,7 @@ world_setup || exit 1
 . "$(dirname "$0")/nets.bash"
 . "$(dirname "$0")/lan.bash"
 lan_setup
-ip link set eth0 up
-ip addr add 192.0.2.5/24 dev eth0
-ip addr add 2001:db8:2::5/64 dev eth0 nodad
-ip route add default via 192.0.2.1
+lan_card
 installed=$(world_path PATH_HELPER)
 world_replace "$(dirname "$installed")" 2>/dev/null
 install -m 755 "$BIN/guestnet-bridge-helper" "$installed" && setcap cap_net_admin=p "$installed"

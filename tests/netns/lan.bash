@@ -3,6 +3,7 @@
 #
 #   lan_setup [PROGRAM...]   skips the suite where a program is missing; the namespaces "gw", the LAN's switch, gateway, DHCP
 #                            server and router, and "guest"; eth0 is the host's card on that LAN
+#   lan_card                 the card is up, with an address of both families and a way out
 #   picture DEVICE           what is on an interface
 #   remember                 what is on eth0 now is what it has to get back
 #   lan LINE...              the network "lan", with eth0 in br0
@@ -26,6 +27,13 @@ lan_setup() {
 		--dhcp-range=192.0.2.100,192.0.2.150,1h --dhcp-range=2001:db8:2::,ra-only,64,1h --enable-ra --ra-param=lan0,10 \
 		--dhcp-leasefile=$root/gw.leases --pid-file= --user=root >$root/gw.log 2>&1 &
 	in_gw "$world/tools/netd-flow" serve 7000 >/dev/null 2>&1 &
+}
+
+lan_card() {
+	ip link set eth0 up
+	ip addr add 192.0.2.5/24 brd + dev eth0
+	ip addr add 2001:db8:2::5/64 dev eth0 nodad
+	ip route add default via 192.0.2.1 dev eth0
 }
 
 # What is on an interface, without what changes by itself. A label is the interface's own.

@@ -11,10 +11,7 @@ world_setup || exit 1
 . "$(dirname "$0")/nets.bash"
 . "$(dirname "$0")/lan.bash"
 lan_setup
-ip link set eth0 up
-ip addr add 192.0.2.5/24 brd + dev eth0
-ip addr add 2001:db8:2::5/64 dev eth0 nodad
-ip route add default via 192.0.2.1 dev eth0
+lan_card
 check ra-before wait_for 30 has_ra
 remember
 accepts_ra() { cat "/proc/sys/net/ipv6/conf/$1/accept_ra"; }

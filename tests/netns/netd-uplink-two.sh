@@ -12,10 +12,7 @@ world_setup || exit 1
 lan_setup
 ip link add eth1 address 02:00:00:00:00:06 type veth peer name host1 netns gw
 ip -n gw link set host1 master lan0 up
-ip link set eth0 up
-ip addr add 192.0.2.5/24 dev eth0
-ip addr add 2001:db8:2::5/64 dev eth0 nodad
-ip route add default via 192.0.2.1
+lan_card
 check ra-before wait_for 30 has_ra
 remember
 

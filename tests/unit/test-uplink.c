@@ -16,7 +16,7 @@ static const char file[] =
 	"network lan\n"
 	"bridge br0\n"
 	"phase trial\n"
-	"nic eth0 index=3 mac=02:00:00:00:00:05 mtu=1500 up=1 carrier=1 accept-ra=1 gen-mode=0\n"
+	"nic eth0 index=3 mac=02:00:00:00:00:05 mtu=1500 up=1 carrier=1 accept-ra=1 gen-mode=0 ra-ignored=1\n"
 	"time deadline=61000000 seen=1000000 ask=1\n"
 	"gateway 192.0.2.1\n"
 	"gateway fe80::1\n"
