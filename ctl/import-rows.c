@@ -454,7 +454,68 @@ static bool tftp_root(struct import_build *build, const struct import_part *part
 
 /* Names */
 
-/* For all names, or for those of a domain; a domain without a server is answered here alone. */
+/* The domain of the document's <domain>, or "". */
+static const char *own_domain(const struct import_build *build, char *buffer, size_t size)
+{
+	const xmlNode *domain = import_child(build->network, "domain");
+
+	return domain && import_attribute(domain, "name", buffer, size) ? buffer : "";
+}
+
+/* Is a name that domain, or inside it? */
+static bool is_inside(const char *name, const char *domain)
+{
+	size_t length = strlen(name), n = strlen(domain);
+
+	return n > 0 && length >= n && strcasecmp(name + length - n, domain) == 0 && (length == n || name[length - n - 1] == '.');
+}
+
+/* Has the network's own domain servers that are asked for the names that no guest has? */
+static bool has_own_forwarder(const struct import_build *build)
+{
+	const xmlNode *dns = import_child(build->network, "dns");
+	char buffer[256], domain[256], address[64];
+	const char *own = own_domain(build, buffer, sizeof(buffer));
+
+	for (const xmlNode *element = dns ? import_child(dns, "forwarder") : NULL; element; element = import_next(element, "forwarder"))
+		if (import_attribute(element, "domain", domain, sizeof(domain)) && import_attribute(element, "addr", address, sizeof(address)) &&
+		    strcasecmp(domain, own) == 0)
+			return true;
+	return false;
+}
+
+static bool local_only(struct import_build *build, const struct import_part *part, char words[static IMPORT_WORDS_SIZE])
+{
+	if (strcmp(part->value, "no") != 0 || !has_own_forwarder(build))
+		return same(build, part, words);
+	say(words, "nothing to write: Forwarder= names the servers of this domain");
+	return true;
+}
+
+/*
+ * A domain without a server: libvirt has its names asked of the servers that all others are asked of (it writes
+ * "server=/DOMAIN/#"), which says something only where a domain around it has servers of its own.
+ */
+static bool standard_forwarder(struct import_build *build, const xmlNode *element, const char *domain,
+			       char words[static IMPORT_WORDS_SIZE])
+{
+	char around[256], address[64], own[256];
+
+	for (const xmlNode *other = import_child(element->parent, "forwarder"); other; other = import_next(other, "forwarder"))
+		if (import_attribute(other, "domain", around, sizeof(around)) && import_attribute(other, "addr", address, sizeof(address)) &&
+		    is_inside(domain, around)) {
+			say(words, "all names of %s are asked of its own servers: there is no Forwarder= that says \"as all others\"", STR_ESCAPED(around));
+			return false;
+		}
+	if (is_inside(domain, own_domain(build, own, sizeof(own)))) {
+		say(words, "names of the network's own domain are never asked for elsewhere");
+		return false;
+	}
+	say(words, "nothing to write: its names are asked for as all others are");
+	return true;
+}
+
+/* For all names, or for those of a domain. */
 static bool forwarder(struct import_build *build, xmlNode *element, char words[static IMPORT_WORDS_SIZE])
 {
 	char domain[256] = "", address[64] = "", port[16] = "", value[512];
@@ -464,11 +525,10 @@ static bool forwarder(struct import_build *build, xmlNode *element, char words[s
 	import_attribute(element, "addr", address, sizeof(address));
 	import_attribute(element, "port", port, sizeof(port));
 	v6 = strchr(address, ':');
-	if (!address[0])
-		snprintf(value, sizeof(value), "%s none", domain);
-	else
-		snprintf(value, sizeof(value), "%s%s%s%s%s%s%s", domain, domain[0] ? " " : "", v6 && port[0] ? "[" : "", address,
-			 v6 && port[0] ? "]" : "", port[0] ? ":" : "", port);
+	if (!address[0] && domain[0])
+		return standard_forwarder(build, element, domain, words);
+	snprintf(value, sizeof(value), "%s%s%s%s%s%s%s", domain, domain[0] ? " " : "", v6 && port[0] ? "[" : "", address,
+		 v6 && port[0] ? "]" : "", port[0] ? ":" : "", port);
 	return import_emit(build, 0, 0, "DNS", "Forwarder", value, words) == 0;
 }
 
@@ -480,14 +540,6 @@ static bool txt(struct import_build *build, xmlNode *element, char words[static 
 		return false;
 	snprintf(value, sizeof(value), "%s %s", record, text);
 	return import_emit(build, 0, 0, "DNS", "TXT", value, words) == 0;
-}
-
-/* The domain of the document's <domain>, or "". */
-static const char *own_domain(const struct import_build *build, char *buffer, size_t size)
-{
-	const xmlNode *domain = import_child(build->network, "domain");
-
-	return domain && import_attribute(domain, "name", buffer, size) ? buffer : "";
 }
 
 /* _SERVICE._PROTOCOL.DOMAIN TARGET PORT PRIORITY WEIGHT */
@@ -692,7 +744,7 @@ static bool guest_route(struct import_build *build, xmlNode *element, char words
  * without a function, by a key that does not exist (yet), or by another value than the one that needs nothing.
  */
 static const struct import_row rows[] = {
-	{ "network@ipv6", same, .words = "" },
+	{ "network@ipv6", same, .when = "yes", .words = "guests of a network can always speak IPv6 with each other" },
 	{ "network@trustGuestRxFilters", same, .when = "no", .words = "only macvtap devices and network cards have such filters" },
 	{ "network@connections", .words = "how many guests there were when this was written: no setting" },
 	{ "network/name", name, .words = "" },
@@ -710,7 +762,7 @@ static const struct import_row rows[] = {
 	{ "network/mtu@size", copy, .section = "Network", .key = "MTU", .words = "" },
 	{ "network/mac@address", copy, .section = "Network", .key = "MACAddress", .words = "" },
 	{ "network/domain@name", copy, .section = "DNS", .key = "Domain", .words = "" },
-	{ "network/domain@localOnly", same, .when = "yes",
+	{ "network/domain@localOnly", local_only, .when = "yes",
 	  .words = "names of the domain are never asked for elsewhere: those that no guest has are Host= in [DNS], or guests have another Domain=" },
 	{ "network/domain@register", same, .when = "yes", .words = "where systemd-resolved runs it is told of guests' names: there is no setting that it is not" },
 
@@ -908,7 +960,7 @@ static void finish_domain(struct import_build *build)
 	char name[256], enable[8];
 
 	if (!domain || xmlHasProp((xmlNode *)domain, (const xmlChar *)"localOnly") || !import_attribute(domain, "name", name, sizeof(name)) ||
-	    is_mode(build, "isolated") || (dns && import_attribute(dns, "enable", enable, sizeof(enable)) && strcmp(enable, "no") == 0))
+	    is_mode(build, "isolated") || has_own_forwarder(build) || (dns && import_attribute(dns, "enable", enable, sizeof(enable)) && strcmp(enable, "no") == 0))
 		return;
 	import_remark(build, "names of %s that no guest has were asked for elsewhere; here they are not: let them be Host= in [DNS], or give guests another Domain=", STR_ESCAPED(name));
 }

@@ -65,7 +65,15 @@ equal impossible-alone '' "$(jq -r 'select(.problem) | .remarks[]' "$work"/*.jso
 
 # --- A domain whose other names are elsewhere, as long as nobody says that it is the guests' alone.
 matches domain-shared 'names of example.com that no guest has .* another Domain=' "$(why dhcp-hosts)"
-equal domain-alone '' "$(why domain-local | grep 'names of'; why dns | grep 'names of')"
+equal domain-alone '' "$(why domain-local | grep 'names of'; why dns | grep 'names of'; why dns-own-servers | grep 'names of')"
+# A domain without a server of its own is asked for as all others are: "none" would be the opposite.
+words() { jq -r --arg value "$2" '.items[] | select(.value == $value) | "\(.translated) \(.words)"' "$work/$1.json"; }
+equal forwarder-standard "true nothing to write: its names are asked for as all others are" "$(words dns-standard incorp.example)"
+matches forwarder-around 'false all names of corp.example are asked of its own servers' "$(words dns-standard www.corp.example)"
+matches forwarder-own "false names of the network's own domain" "$(words dns-standard apps.LAB.example)"
+matches forwarder-around-own 'false all names of lab.example are' "$(words dns-own-servers www.lab.example)"
+equal domain-forwarder 'true nothing to write: Forwarder= names the servers of this domain' "$(words dns-own-servers no)"
+matches ipv6-no 'false guests of a network can always' "$(words dns-standard no)"
 matches dnsmasq-keys 'SendOption=, NTP= and Router=' "$(jq -r '.items[] | select(.value == "foo=bar").words' "$work/dnsmasq-options.json")"
 
 # --- What is written, without the comments.
