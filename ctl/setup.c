@@ -430,6 +430,8 @@ enum exit_status setup_run(const struct options *options, struct failure *failur
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
 		chosen[i] = chosen[i] && (yes || ask(steps[i].question));
 	fflush(stdout);
+	/* What is made is for the daemon's user and for those who start guests, whatever root keeps to himself. */
+	umask(022);
 	r = carry_out(&setup, chosen, failure);
 	free(setup.policy);
 	free(setup.qemu_policy);

@@ -237,6 +237,9 @@ if command -v dpkg-divert >/dev/null && command -v dpkg-deb >/dev/null; then
 	equal early-original 'version 3' "$(cat $qemu.distrib)"
 	QEMU_HELPER=$qemu tools/divert --undo >$work/out 2>&1
 	equal early-undo 'version 3' "$(cat $qemu)"
+	(umask 077; QEMU_HELPER=/usr/lib/house-new/q tools/divert) >$work/out 2>&1
+	equal early-folder 755 "$(stat -c %a /usr/lib/house-new)"
+	QEMU_HELPER=/usr/lib/house-new/q tools/divert --undo >$work/out 2>&1
 else
 	skip upgrade 'this system has no dpkg'
 fi

@@ -53,9 +53,15 @@ matches first-words 'systemctl enable --now guestnetd failed' "$out"
 equal first-nothing "$before" "$(everything)"
 rm $tmp/broken
 
-# Without systemd the file is read when the daemon starts.
+# Without systemd the file is read when the daemon starts. What is made is readable, whatever root's umask is.
 rmdir /run/systemd/system
-out=$(setup --yes --user 4201); status=$?
+mv /etc/qemu/bridge.conf $tmp/bridge.conf
+rmdir /etc/qemu
+out=$(umask 077; setup --yes --user 4201); status=$?
+equal umask-made '755 755 644 644' "$(stat -c %a /etc/qemu /etc/guestnet/networks/default.network.d /etc/qemu/bridge.conf \
+	/etc/guestnet/networks/default.network.d/virbr0.conf | tr '\n' ' ' | sed 's/ $//')"
+mv $tmp/bridge.conf /etc/qemu/bridge.conf
+out+=$(setup --yes --user 4201)
 equal done-status 0 $status
 equal done-policy 'allow default user=4201' "$(sed -n 's/[[:blank:]]*#.*//; 2p' $policy_file)"
 equal done-policy-mode 'root 644' "$(stat -c '%U %a' $policy_file)"
