@@ -74,6 +74,12 @@ matches destdir-says 'setcap cap_net_admin=p /usr/libexec/guestnet-bridge-helper
 equal destdir-manual-places '' "$(grep -r /usr/local $stage/usr/share/man)"
 check destdir-manual-networks grep -q '^.*/usr/share/guestnet/networks/NAME' $stage/usr/share/man/man5/guestnet.network.5
 DESTDIR=$work/odd prefix=/opt/a-b tools/install >$work/out 2>&1 || fail odd-runs "$(cat $work/out)"
+# systemd, udev and the rest look for nothing below /opt.
+equal odd-units '/guestnetd-sysctl.path /guestnetd-sysctl.service /guestnetd-tap.socket /guestnetd.service' \
+	"$(cd $work/odd/etc/systemd/system && find . -type f | sed 's/^.//' | LC_ALL=C sort | tr '\n' ' ' | sed 's/ $//')"
+equal odd-system-files 'network system sysusers.d tmpfiles.d' \
+	"$(cd $work/odd/etc && find systemd sysusers.d tmpfiles.d -name '*guestnet*' -printf '%h\n' | sed 's|.*/||' | LC_ALL=C sort -u | tr '\n' ' ' | sed 's/ $//')"
+check odd-unit grep -qx ExecStart=/opt/a-b/sbin/guestnetd $work/odd/etc/systemd/system/guestnetd.service
 check odd-manual grep -qF 'helper=/opt/a\-b/libexec/guestnet\-bridge\-helper' $work/odd/opt/a-b/share/man/man8/guestnet-bridge-helper.8
 
 # A policy that nobody touched follows the new version; a changed one stays, and the new one is put beside it.
