@@ -380,19 +380,25 @@ static void add_peer_elements(struct build *build, const struct network *const n
 			add_element(build, NETSTATE_SET_PEER, 0, true, networks[i]->bridge, IFNAME_SIZE);
 }
 
-static void add_uplink_elements(struct build *build)
+/* A card that another network made a port of its bridge: the host's routes lead out by that bridge, for as long as it is there. */
+static void add_bridges_of_card(struct build *build, const char *card, const struct network *const networks[], size_t n_networks)
+{
+	for (size_t i = 0; i < n_networks; i++)
+		for (size_t j = 0; network_has_card(networks[i]) && j < networks[i]->n_uplinks; j++)
+			if (strcmp(networks[i]->uplinks[j], card) == 0)
+				add_element(build, NETSTATE_SET_UPLINK, 0, true, networks[i]->bridge, IFNAME_SIZE);
+}
+
+/* One that is there twice is removed in the end. */
+static void add_uplink_elements(struct build *build, const struct network *const networks[], size_t n_networks)
 {
 	const struct network *network = build->network;
 
 	if (network->n_uplinks > 0)
 		add_name_element(build, NETSTATE_SET_UPLINKED);
 	for (size_t i = 0; i < network->n_uplinks; i++) {
-		bool again = false;
-
-		for (size_t j = 0; j < i; j++)
-			again |= strcmp(network->uplinks[i], network->uplinks[j]) == 0;
-		if (!again)
-			add_element(build, NETSTATE_SET_UPLINK, 0, true, network->uplinks[i], IFNAME_SIZE);
+		add_element(build, NETSTATE_SET_UPLINK, 0, true, network->uplinks[i], IFNAME_SIZE);
+		add_bridges_of_card(build, network->uplinks[i], networks, n_networks);
 	}
 }
 
@@ -421,7 +427,7 @@ static void add_routes(struct build *build)
 	}
 }
 
-static void add_elements(struct build *build)
+static void add_elements(struct build *build, const struct network *const networks[], size_t n_networks)
 {
 	const struct network *network = build->network;
 	struct ip link_local = ip_link_local(&build->mac);
@@ -441,7 +447,7 @@ static void add_elements(struct build *build)
 			add_name_element(build, NETSTATE_SET_NAT6);
 		add_nat_elements(build);
 	}
-	add_uplink_elements(build);
+	add_uplink_elements(build, networks, n_networks);
 	add_forward_elements(build);
 	if (network->host_access == HOST_ACCESS_ALL)
 		add_name_element(build, NETSTATE_SET_HOSTOPEN);
@@ -678,7 +684,7 @@ int desired_build_part(const struct network *const networks[], size_t n_networks
 		add_routes(&build);
 		add_taps(&build);
 		if (networks[i]->mode != NETWORK_OPEN && networks[i]->mode != NETWORK_BRIDGE) {
-			add_elements(&build);
+			add_elements(&build, networks, n_networks);
 			add_peer_elements(&build, networks, n_networks);
 		}
 		add_reach_elements(&build);

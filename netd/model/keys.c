@@ -698,7 +698,7 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_UPLINK] = {
 		"Network", "Uplink", parse_uplink, reset_uplink, true, "every interface that the host has a route by", "",
 		"the name of an interface",
-		"The way out: guests leave by this interface only and, with Mode=route, are reached by this one only. Can be given several times. Where the host's routes lead elsewhere, guests are refused. With Mode=bridge it is a network card of the host that becomes a port of the network's bridge: its address of Ethernet, its addresses, its routes in all tables, neighbours that are written down, rules of routing that name it and its values below /proc/sys/net move to the bridge, and back when the network is stopped; what does not is said in guestnetd(8), NETWORK CARDS. Further ones need STP=yes: they become ports, too, have no address of their own, and what moves is the first one's.",
+		"The way out: guests leave by this interface only and, with Mode=route, are reached by this one only. Can be given several times. Where the host's routes lead elsewhere, guests are refused. A card that another network with Mode=bridge has made a port of its bridge means that bridge, too: the host's routes lead out by it then. With Mode=bridge it is a network card of the host that becomes a port of the network's bridge: its address of Ethernet, its addresses, its routes in all tables, neighbours that are written down, rules of routing that name it and its values below /proc/sys/net move to the bridge, and back when the network is stopped; what does not is said in guestnetd(8), NETWORK CARDS. Further ones need STP=yes: they become ports, too, have no address of their own, and what moves is the first one's.",
 		.only = OUTWARD | LAN,
 	},
 	[KEY_PROXY_ARP] = {

@@ -131,5 +131,17 @@ echo 0 >/proc/sys/net/ipv6/conf/all/forwarding
 check router-no-more wait_for 30 has_ra
 remember
 client start lan
+check_moved inner-before
+
+# A network that leaves by this card alone leaves by the bridge while that has it.
+network inner '[Network]' Mode=nat Uplink=eth0 '[Address]' Address=10.90.1.1/24
+netd_reload
+guest inner gn-inner 10.90.1.5 -
+leaves() { in_ns inner busybox ping -c1 -W1 192.0.2.1 >/dev/null; }
+check inner-by-bridge wait_for 20 leaves
+client stop lan
+check inner-by-card wait_for 20 leaves
+wait_for 20 restored
+client start lan
 nets_done
 check_restored teardown-restores
