@@ -20,7 +20,7 @@
 #define N_REGISTERS	20	/* of four bytes; a register of sixteen begins every fourth */
 
 enum format { FORMAT_HEX, FORMAT_NAME, FORMAT_V4, FORMAT_V6, FORMAT_PORT, FORMAT_PROTOCOL, FORMAT_FAMILY, FORMAT_STATE, FORMAT_NUMBER,
-	      FORMAT_MAC };
+	      FORMAT_MAC, FORMAT_ICMP, FORMAT_ICMPV6 };
 
 struct field {
 	char name[48];
@@ -104,6 +104,11 @@ static const char *header_name(uint8_t protocol)
 	}
 }
 
+static enum format type_format(uint8_t protocol)
+{
+	return protocol == IPPROTO_ICMP ? FORMAT_ICMP : protocol == IPPROTO_ICMPV6 ? FORMAT_ICMPV6 : FORMAT_NUMBER;
+}
+
 static void on_payload(struct describer *describer, const struct nlattr *const *table)
 {
 	static const struct {
@@ -129,7 +134,8 @@ static void on_payload(struct describer *describer, const struct nlattr *const *
 		if (keys[i].base == base && keys[i].offset == offset && keys[i].length == length) {
 			if (base == NFT_PAYLOAD_TRANSPORT_HEADER)
 				snprintf(other, sizeof(other), "%s %s", header_name(describer->protocol) ?: length == 1 ? "icmp" : "th", keys[i].name);
-			set_field(describer, table[NFTA_PAYLOAD_DREG], base == NFT_PAYLOAD_TRANSPORT_HEADER ? other : keys[i].name, keys[i].format);
+			set_field(describer, table[NFTA_PAYLOAD_DREG], base == NFT_PAYLOAD_TRANSPORT_HEADER ? other : keys[i].name,
+				  keys[i].format == FORMAT_NUMBER ? type_format(describer->protocol) : keys[i].format);
 			return;
 		}
 	/* The beginning of an address is an address with a mask. */
@@ -199,6 +205,35 @@ static void on_bitwise(struct describer *describer, const struct nlattr *const *
 	describer->fields[slot(table[NFTA_BITWISE_DREG])] = field;
 }
 
+/* As `nft describe icmp type` has them; one without a name is a number. */
+static void add_icmp_type(struct text *text, bool v6, uint8_t type)
+{
+	static const struct {
+		bool v6;
+		uint8_t type;
+		const char *name;
+	} types[] = {
+		{ false, 0, "echo-reply" }, { false, 3, "destination-unreachable" }, { false, 4, "source-quench" }, { false, 5, "redirect" },
+		{ false, 8, "echo-request" }, { false, 9, "router-advertisement" }, { false, 10, "router-solicitation" },
+		{ false, 11, "time-exceeded" }, { false, 12, "parameter-problem" }, { false, 13, "timestamp-request" },
+		{ false, 14, "timestamp-reply" }, { false, 15, "info-request" }, { false, 16, "info-reply" },
+		{ false, 17, "address-mask-request" }, { false, 18, "address-mask-reply" },
+		{ true, 1, "destination-unreachable" }, { true, 2, "packet-too-big" }, { true, 3, "time-exceeded" },
+		{ true, 4, "parameter-problem" }, { true, 128, "echo-request" }, { true, 129, "echo-reply" },
+		{ true, 130, "mld-listener-query" }, { true, 131, "mld-listener-report" }, { true, 132, "mld-listener-done" },
+		{ true, 133, "nd-router-solicit" }, { true, 134, "nd-router-advert" }, { true, 135, "nd-neighbor-solicit" },
+		{ true, 136, "nd-neighbor-advert" }, { true, 137, "nd-redirect" }, { true, 138, "router-renumbering" },
+		{ true, 141, "ind-neighbor-solicit" }, { true, 142, "ind-neighbor-advert" }, { true, 143, "mld2-listener-report" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (types[i].v6 == v6 && types[i].type == type) {
+			text_add(text, "%s", types[i].name);
+			return;
+		}
+	text_add(text, "%u", type);
+}
+
 static void add_value(struct text *text, const struct field *field, const uint8_t *value, size_t length)
 {
 	char address[INET6_ADDRSTRLEN];
@@ -241,12 +276,26 @@ static void add_value(struct text *text, const struct field *field, const uint8_
 		for (size_t i = 0; i < length && i < 6; i++)
 			text_add(text, "%s%02x", i ? ":" : "", value[i]);
 		return;
+	case FORMAT_ICMP:
+	case FORMAT_ICMPV6:
+		add_icmp_type(text, field->format == FORMAT_ICMPV6, value[0]);
+		return;
 	case FORMAT_HEX:
 		text_add(text, "0x");
 		for (size_t i = 0; i < length && i < 16; i++)
 			text_add(text, "%02x", value[i]);
 		return;
 	}
+}
+
+/* An end of a range: nft has numbers there. */
+static void add_end(struct text *text, const struct field *field, const uint8_t *value, size_t length)
+{
+	struct field plain = *field;
+
+	if (plain.format == FORMAT_ICMP || plain.format == FORMAT_ICMPV6)
+		plain.format = FORMAT_NUMBER;
+	add_value(text, &plain, value, length);
 }
 
 static void on_cmp(struct describer *describer, const struct nlattr *const *table)
@@ -276,7 +325,10 @@ static void on_cmp(struct describer *describer, const struct nlattr *const *tabl
 		text_add(describer->text, "-");
 	else
 		text_add(describer->text, "%s %s", field->name, describer->in_range ? "" : operators[operator]);
-	add_value(describer->text, field, value, length);
+	if (describer->in_range || ends_range)
+		add_end(describer->text, field, value, length);
+	else
+		add_value(describer->text, field, value, length);
 	text_add(describer->text, "%s", describer->in_range ? "" : " ");
 }
 
@@ -289,9 +341,9 @@ static void on_range(struct describer *describer, const struct nlattr *const *ta
 	if (length == 0 || get_value(table[NFTA_RANGE_TO_DATA], &to) != length)
 		return;
 	text_add(describer->text, "%s %s", field->name, nl_get_u32_be(table[NFTA_RANGE_OP], 0) == NFT_RANGE_NEQ ? "!= " : "");
-	add_value(describer->text, field, from, length);
+	add_end(describer->text, field, from, length);
 	text_add(describer->text, "-");
-	add_value(describer->text, field, to, length);
+	add_end(describer->text, field, to, length);
 	text_add(describer->text, " ");
 }
 

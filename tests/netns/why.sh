@@ -318,16 +318,22 @@ equal nat-of-the-other passes "$("$BIN/guestnet" why fd00:9:1::1 '[fd00:9:2::1]:
 nft delete table inet foreign
 
 # A rule that stops a packet is printed as nft lists it, so that it can be found there.
-listed() {	# ID PROTOCOL RULE
+listed() {	# ID PROTOCOL RULE [TARGET]
+	local target=${4:-10.1.1.2}
+	[ "$2" = icmp ] || target+=:7001
 	nft "add table inet foreign; add chain inet foreign out { type filter hook output priority 0; }; add rule inet foreign out $3"
 	equal "listed-$1" "rule 1 of chain out in table inet foreign: $(nft list chain inet foreign out | sed -n 's/^\t*\(.*drop\)$/\1/p')" \
-		"$("$BIN/guestnet" why host 10.1.1.2:7001 --protocol "$2" --json | jq -r '.reason | sub(".* is dropped by "; "")')"
+		"$("$BIN/guestnet" why host "$target" --protocol "$2" --json | jq -r '.reason | sub(".* is dropped by "; "")')"
 	nft delete table inet foreign
 }
 listed udp udp 'udp dport 7001 drop'
 listed not udp 'udp dport != 7002 drop'
 listed any-header udp 'meta l4proto udp th dport 7001 drop'
 listed range tcp 'oifname "gn-north" tcp dport 7000-7002 drop'
+listed icmp icmp 'icmp type echo-request drop'
+listed icmp-not icmp 'icmp type != destination-unreachable drop'
+listed icmp-range icmp 'icmp type 5-8 drop'
+listed icmpv6 icmp 'icmpv6 type echo-request drop' fd00:1:1::2
 listed protocol tcp 'meta l4proto tcp ip daddr 10.1.1.2 drop'
 
 # The old iptables cannot be judged: that is said where it has rules, with the tables; empty ones do nothing.
