@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "../lib/clock.h"
 #include "../lib/str.h"
@@ -29,6 +30,12 @@ void lease_print_json(struct json *json, const struct lease_report *lease)
 	json_number(json, "expires", (uint64_t)lease->expires);
 }
 
+/* One that is over stays in dnsmasq's file until that is written again; where no dnsmasq runs, for long. */
+static bool is_over(const struct lease_report *lease)
+{
+	return lease->expires && lease->expires <= (int64_t)time(NULL);
+}
+
 static void add_lease(struct table *table, const struct lease_report *lease)
 {
 	char expires[32];
@@ -36,9 +43,10 @@ static void add_lease(struct table *table, const struct lease_report *lease)
 	report_format_time((uint64_t)lease->expires * 1000000, expires, sizeof(expires));
 	table_add(table, "%s", lease->network);
 	table_add(table, "%s", lease->address);
-	table_add(table, "%s", lease->mac);
+	table_add(table, "%s", lease->mac[0] ? lease->mac : "-");
 	table_add(table, "%s", lease->name[0] ? lease->name : "-");
-	table_add(table, "%s", lease->expires ? expires : "never");
+	table_add(table, "%s%s", lease->expires ? expires : "never", is_over(lease) ? " (expired)" : "");
+	table_add(table, "%s", lease->client_id[0] ? lease->client_id : "-");
 }
 
 /* What --wait waits for. */
@@ -50,7 +58,7 @@ struct wanted {
 
 static bool is_wanted(const struct wanted *wanted, const struct lease_report *lease)
 {
-	return (!wanted->network[0] || strcmp(wanted->network, lease->network) == 0) &&
+	return !is_over(lease) && (!wanted->network[0] || strcmp(wanted->network, lease->network) == 0) &&
 		(strcasecmp(wanted->guest, lease->name) == 0 || strcasecmp(wanted->guest, lease->mac) == 0);
 }
 
@@ -140,6 +148,7 @@ enum exit_status networks_leases(const struct options *options, struct failure *
 {
 	static const struct table_column columns[] = {
 		{ "NETWORK", false }, { "ADDRESS", false }, { "MAC", false }, { "NAME", false }, { "EXPIRES", false },
+		{ "CLIENT-ID", false },
 	};
 	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;

@@ -77,7 +77,7 @@ says status 0 'lab is stopped since .*mode +nat' status lab
 says info 0 '^default is running' net-info default
 says cat 0 $'^# .*/vendor/networks/default.network\n.*Mode=nat' cat default
 says dumpxml 0 'Address=10.91.0.1/24$' net-dumpxml lab
-says leases_none 0 '^NETWORK +ADDRESS +MAC +NAME +EXPIRES$' leases
+says leases_none 0 '^NETWORK +ADDRESS +MAC +NAME +EXPIRES +CLIENT-ID$' leases
 complains unknown_network 3 'there is no network "defalt", did you mean "default"\?' status defalt
 complains unknown_start 3 'there is no network "labb", did you mean "lab"\?' start labb
 complains unknown_cat 3 'no network "x"' cat x
@@ -130,9 +130,14 @@ reap $waiter
 equal wait_status 0 $?
 equal wait_address 10.91.0.72 "$(cat $tmp/waited)"
 says wait_there 0 '^10.91.0.71$' leases --wait 52:54:00:00:00:01
+# One that is over is said to be, and nobody has waited for it.
+echo "1000000000 52:54:00:00:00:08 10.91.0.78 old 01:52:54:00:00:00:08" >>$root/state/dnsmasq/lab.leases
 # A guest without a name is not one of the name "".
 echo "$(($(date +%s) + 3600)) 52:54:00:00:00:09 10.91.0.79 * *" >>$root/state/dnsmasq/lab.leases
 says wait_nameless 0 '^10.91.0.79$' leases --wait 52:54:00:00:00:09
+complains wait_expired 1 'no lease for old within 1 s' leases --wait old --timeout 1
+says leases_expired 0 $'lab +10.91.0.78 +52:54:00:00:00:08 +old +2001-09-0.* \\(expired\\) +01:52:54:00:00:00:08(\n|$)' leases lab
+says leases_not_expired 0 $'lab +10.91.0.79 +52:54:00:00:00:09 +- +20[0-9: -]*[0-9] +-(\n|$)' leases lab
 complains why_nameless 3 '"" is no address, and no guest of that name' why '' 10.91.0.9:80
 says leases 0 $'lab +10.91.0.7[12] ' leases lab
 as_documented json_leases leases '.[]' leases lab
