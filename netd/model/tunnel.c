@@ -318,6 +318,12 @@ int tunnel_verify(struct network *network, struct mistakes *mistakes)
 	return 0;
 }
 
+/* Numbers are of a port, and of IPv4 and IPv6 each their own (drivers/net/vxlan/vxlan_core.c:vxlan_vni_in_use()). */
+static bool is_taken(const struct network_tunnel *a, const struct network_tunnel *b)
+{
+	return a && b && a->vni == b->vni && a->port == b->port && tunnel_is_v6(a) == tunnel_is_v6(b);
+}
+
 /* Does one of two networks take what is the other's tunnel's? Returns 1 with what and where. */
 int tunnel_clash(const struct network *earlier, const struct network *later, struct network_place *ret_place,
 		 struct network_place *ret_other, char what[static 128])
@@ -325,7 +331,7 @@ int tunnel_clash(const struct network *earlier, const struct network *later, str
 	const struct network *pair[] = { earlier, later };
 	char name[IFNAME_SIZE];
 
-	if (earlier->tunnel && later->tunnel && earlier->tunnel->vni == later->tunnel->vni && earlier->tunnel->port == later->tunnel->port) {
+	if (is_taken(earlier->tunnel, later->tunnel)) {
 		snprintf(what, 128, "[Tunnel] VNI=%u is that", later->tunnel->vni);
 		*ret_place = later->tunnel->place;
 		*ret_other = earlier->tunnel->place;
