@@ -9,6 +9,8 @@
  *	ip link set gv-NAME alias "guestnet net=NAME tunnel" addrgenmode none master BRIDGE up
  *	bridge fdb append 00:00:00:00:00:00 dev gv-NAME dst ADDRESS [via INTERFACE]
  *
+ * With an entry that goes, what was learnt of guests behind that host goes: it would be sent there for five minutes still.
+ *
  * Safe because: what is made is called exactly so or not at all (NLM_F_EXCL), and where a part of that was refused, it is known
  * by its mark, or else by its number and its bridge, and completed; what is changed or taken away carries our mark, or is the network's own by number and place. It comes up on its bridge,
  * not before.
@@ -300,6 +302,75 @@ static void put_remote(const struct kernel *kernel, struct nl_batch *batch, bool
 		nl_put_u32(batch, NDA_IFINDEX, (uint32_t)under);
 }
 
+/* What the kernel has learnt from hosts that are no remotes any more. */
+struct forgetting {
+	const struct plan *plan;
+	const size_t *steps;
+	size_t n_steps;
+	struct nl_batch *batch;
+};
+
+/* The step that takes away a remote of this address from this device; NULL: none does. */
+static const size_t *find_removal(const struct forgetting *forgetting, int ifindex, const struct nlattr *address)
+{
+	for (size_t i = 0; i < forgetting->n_steps; i++) {
+		const struct plan_step *step = &forgetting->plan->steps[forgetting->steps[i]];
+		const struct ip *remote = &step->remote.address;
+
+		if (step->op == PLAN_REMOTE_REMOVE && step->remote.ifindex == ifindex && nl_length(address) == ip_length(remote) &&
+		    memcmp(nl_data(address), remote->bytes_be, ip_length(remote)) == 0)
+			return &forgetting->steps[i];
+	}
+	return NULL;
+}
+
+/* What was written down, by whomever, stays. */
+static int each_learnt(const struct nlmsghdr *message, void *data)
+{
+	const struct nlattr *table[NDA_MAX + 1];
+	struct forgetting *forgetting = data;
+	struct ndmsg header;
+	const size_t *step;
+	struct mac mac;
+
+	if (message->nlmsg_type != RTM_NEWNEIGH || message->nlmsg_len < NLMSG_LENGTH(sizeof(header)) ||
+	    !nl_parse(message, sizeof(header), table, ARRAY_SIZE(table)))
+		return -EPROTO;
+	memcpy(&header, NLMSG_DATA(message), sizeof(header));
+	if (table[NDA_MASTER] || !table[NDA_DST] || header.ndm_state & (NUD_PERMANENT | NUD_NOARP) || header.ndm_flags & NTF_EXT_LEARNED ||
+	    !nl_get(table[NDA_LLADDR], &mac, sizeof(mac)))
+		return 0;
+	step = find_removal(forgetting, header.ndm_ifindex, table[NDA_DST]);
+	if (!step)
+		return 0;
+	header = (struct ndmsg){ .ndm_family = AF_BRIDGE, .ndm_ifindex = header.ndm_ifindex, .ndm_flags = NTF_SELF };
+	nl_begin(forgetting->batch, RTM_DELNEIGH, 0, (uint32_t)*step, &header, sizeof(header));
+	nl_put(forgetting->batch, NDA_LLADDR, &mac, sizeof(mac));
+	nl_put(forgetting->batch, NDA_DST, nl_data(table[NDA_DST]), nl_length(table[NDA_DST]));
+	if (table[NDA_IFINDEX])
+		nl_put_u32(forgetting->batch, NDA_IFINDEX, nl_get_u32(table[NDA_IFINDEX], 0));
+	return 0;
+}
+
+/* One dump for each device that has lost remotes. What cannot be read ends by itself: that is no failure of a step. */
+static void put_forgetting(struct kernel *kernel, struct forgetting *forgetting)
+{
+	int asked = 0;
+
+	for (size_t i = 0; i < forgetting->n_steps; i++) {
+		const struct plan_step *step = &forgetting->plan->steps[forgetting->steps[i]];
+		const struct ndmsg header = { .ndm_family = AF_BRIDGE, .ndm_ifindex = step->remote.ifindex };
+		_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+
+		/* Those of a device stand together. */
+		if (step->op != PLAN_REMOTE_REMOVE || step->remote.ifindex == asked)
+			continue;
+		asked = step->remote.ifindex;
+		nl_begin(&request, RTM_GETNEIGH, NLM_F_DUMP, 0, &header, sizeof(header));
+		(void)nl_dump(&kernel->rtnl, &request, each_learnt, forgetting);
+	}
+}
+
 static bool is_harmless(const struct plan_step *step, int error)
 {
 	return error == -EAFNOSUPPORT || (step->op == PLAN_TUNNEL_REMOVE && error == -ENODEV) ||
@@ -331,7 +402,8 @@ static void carry_out(struct kernel *kernel, const struct plan *plan, struct nl_
  */
 void tunnels_apply(struct kernel *kernel, const struct plan *plan, const size_t *steps, size_t n_steps, struct apply_result *results)
 {
-	_cleanup_(nl_batch_deinit) struct nl_batch devices = NL_BATCH_NULL, entries = NL_BATCH_NULL;
+	_cleanup_(nl_batch_deinit) struct nl_batch devices = NL_BATCH_NULL, entries = NL_BATCH_NULL, learnt = NL_BATCH_NULL;
+	struct forgetting forgetting = { .plan = plan, .steps = steps, .n_steps = n_steps, .batch = &learnt };
 
 	for (size_t i = 0; i < n_steps; i++) {
 		const struct plan_step *step = &plan->steps[steps[i]];
@@ -347,4 +419,6 @@ void tunnels_apply(struct kernel *kernel, const struct plan *plan, const size_t 
 		if (plan->steps[steps[i]].op == PLAN_REMOTE_ADD || plan->steps[steps[i]].op == PLAN_REMOTE_REMOVE)
 			put_remote(kernel, &entries, plan->steps[steps[i]].op == PLAN_REMOTE_ADD, &plan->steps[steps[i]].remote, (uint32_t)steps[i]);
 	carry_out(kernel, plan, &entries, results);
+	put_forgetting(kernel, &forgetting);
+	carry_out(kernel, plan, &learnt, results);
 }
