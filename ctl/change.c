@@ -158,6 +158,18 @@ static bool print_failed(const struct reports *reports)
 	return found;
 }
 
+/* Files that nobody reads, as guestnetd --check says them: no error, but whoever has just written one looks here. An older daemon may not know of any. */
+static void print_warnings(sd_bus *bus)
+{
+	_cleanup_(freep) char *lines = NULL;
+	struct failure ignored = { 0 };
+
+	if (bus_get_text(bus, "FileWarnings", &lines, &ignored) < 0)
+		return;
+	for (const char *line = lines; *line; line += strcspn(line, "\n"), line += *line == '\n')
+		fprintf(stderr, "warning: %.*s\n", (int)strcspn(line, "\n"), line);
+}
+
 /*
  * Where a file is wrong, its network goes on as it was: that is said here, or nobody would look for it. The daemon answers when
  * everything is carried out: so is what has failed then.
@@ -186,6 +198,7 @@ enum exit_status networks_reload(const struct options *options, struct failure *
 		return bus_exit_status(r);
 	if (problems[0])
 		fprintf(stderr, "%s\n", problems);
+	print_warnings(bus);
 	failed = print_failed(&reports);
 	return problems[0] || failed ? STATUS_DEGRADED : STATUS_OK;
 }

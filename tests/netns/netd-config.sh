@@ -154,7 +154,9 @@ matches unread-file "warning: $etc/lab.netwrok: nobody reads this" "$out"
 matches unread-folder "warning: $etc/lb.network.d: nobody reads this: there is no network lb" "$out"
 matches unread-dropin "warning: $etc/n01.network.d/mtu.cnof: nobody reads this: the name of a drop-in ends in .conf" "$out"
 equal unread-all 3 "$(grep -c '^warning: ' <<<"$out")"
-check unread-reload client reload
+out=$(client reload 2>&1); equal unread-reload 0 $?
+equal unread-reload-said "$etc/lab.netwrok $etc/lb.network.d $etc/n01.network.d/mtu.cnof" \
+	"$(sed -n 's/^warning: \(.*\): nobody reads this.*/\1/p' <<<"$out" | sort | paste -sd' ')"
 check unread-log wait_for 5 in_journal "lab.netwrok: nobody reads this"
 equal unread-doctor "$etc/lab.netwrok $etc/lb.network.d $etc/n01.network.d/mtu.cnof" \
 	"$(client doctor --json | jq -r '[.[] | .. | strings | select(test("nobody reads this")) | split(":")[0]] | sort | join(" ")')"
