@@ -21,10 +21,17 @@
 /* A person may have to find a password. */
 #define CALL_TIMEOUT_US (150 * 1000000ULL)
 
-/* Where the daemon listens; a daemon started with another --run-root is found through GUESTNET_BUS. */
+/* A daemon started with another --run-root is found through GUESTNET_BUS. NULL: nobody says where; nor does an empty one. */
+static const char *given_address(void)
+{
+	const char *address = getenv("GUESTNET_BUS");
+
+	return address && *address ? address : NULL;
+}
+
 static const char *bus_address(void)
 {
-	return getenv("GUESTNET_BUS") ?: "unix:path=" PATH_RUN_ROOT "/bus.sock";
+	return given_address() ?: "unix:path=" PATH_RUN_ROOT "/bus.sock";
 }
 
 static int open_socket(sd_bus **ret_bus)
@@ -65,7 +72,7 @@ int bus_open(sd_bus **ret_bus, struct failure *failure)
 
 	if (r >= 0)
 		return 0;
-	if (!getenv("GUESTNET_BUS") && sd_bus_open_system(&system) >= 0) {
+	if (!given_address() && sd_bus_open_system(&system) >= 0) {
 		/* What is allowed without a password is so on the daemon's own socket, which is there once the bus has started it. */
 		(void)sd_bus_call_method(system, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "StartServiceByName",
 					 NULL, NULL, "su", BUS_NAME, 0);
@@ -156,7 +163,7 @@ static int call_by_system(const char *path, const char *interface, const char *m
 	int agent_fd = -EBADF, r;
 	pid_t agent;
 
-	if (getenv("GUESTNET_BUS") || sd_bus_open_system(&bus) < 0)
+	if (given_address() || sd_bus_open_system(&bus) < 0)
 		return -EACCES;
 	agent = start_agent(&agent_fd);
 	sd_bus_error_move(&first, error);

@@ -260,7 +260,10 @@ static int translate(struct import_build *build, xmlNode *root, struct failure *
 	build->network = root;
 	if (strcmp((const char *)root->name, "networkstatus") == 0)
 		build->network = import_child(root, "network");
-	if (!build->network || build->network->ns || strcmp((const char *)build->network->name, "network") != 0)
+	if (build->network && build->network->ns && strcmp((const char *)build->network->name, "network") == 0)
+		return failure_set(failure, -EINVAL, "this <network> is of the namespace \"%s\", and libvirt's is of none: take away its xmlns",
+				   STR_ESCAPED((const char *)build->network->ns->href ?: ""));
+	if (!build->network || strcmp((const char *)build->network->name, "network") != 0)
 		return failure_set(failure, -EINVAL, "this is a <%s>, want libvirt's <network>", STR_ESCAPED((const char *)root->name));
 	r = set_name(build, failure);
 	if (r < 0)

@@ -479,7 +479,7 @@ static void add_row(struct table *table, const struct devices *devices, const st
 {
 	char text[PORT_MACS * 18 + 64], letters[GUARDS_SIZE], limits[PORTRATES_TEXT_SIZE];
 
-	table_add(table, "%s", device->network);
+	table_add(table, "%s", STR_ESCAPED(device->network));
 	table_add(table, "%s", STR_ESCAPED(device->name));
 	table_add(table, "%s", device->guest[0] ? STR_ESCAPED(device->guest) : "-");
 	format_macs(device, text, sizeof(text));
@@ -517,7 +517,7 @@ static void add_traffic_row(struct table *table, const struct device *device, co
 {
 	const struct counters *counters = &device->counters;
 
-	table_add(table, "%s", device->network);
+	table_add(table, "%s", STR_ESCAPED(device->network));
 	table_add(table, "%s", STR_ESCAPED(device->name));
 	table_add(table, "%s", guest);
 	table_add(table, "%s", COUNTERS_BYTES(counters->rx_bytes));

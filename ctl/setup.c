@@ -427,8 +427,15 @@ enum exit_status setup_run(const struct options *options, struct failure *failur
 		failure_set(failure, -EINVAL, "nothing was done: there is nobody to ask (guestnet setup --yes does all of it)");
 		return STATUS_USAGE;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+	n = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		chosen[i] = chosen[i] && (yes || ask(steps[i].question));
+		n += chosen[i];
+	}
+	if (n == 0) {
+		printf("Nothing was done.\n");
+		return STATUS_OK;
+	}
 	fflush(stdout);
 	/* What is made is for the daemon's user and for those who start guests, whatever root keeps to himself. */
 	umask(022);

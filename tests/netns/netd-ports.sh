@@ -72,6 +72,14 @@ is_up() { [ "$(link "$1" '.flags | index("UP") != null')" = true ]; }
 in_vlan() { on $vlan_tap $bridge && is_up $vlan_tap && [ "$(vlans $vlan_tap)" = '10 PVID Egress Untagged' ]; }
 is_down() { ! is_up $vlan_tap; }
 said() { "$BIN/guestnet" status lab --json | jq -r '.[0].problem' | grep -qF "$vlan_tap is for VLAN 10, and its bridge does not filter VLANs (ip link set $bridge type bridge vlan_filtering 1): it is down"; }
+# A bridge of somebody else's may have a name that a terminal obeys.
+ip link add $'br\e[1m' type bridge
+ip tuntap add tapx mode tap
+ip link set tapx alias "guestnet uid=4201 pid=0 net=x"
+ip link set tapx master $'br\e[1m'
+matches foreign-name '^br.x1b\[1m +tapx ' "$("$BIN/guestnet" ports | grep tapx)"
+ip link del tapx
+ip link del $'br\e[1m'
 ip tuntap add $vlan_tap mode tap
 ip link set $vlan_tap alias "guestnet uid=4201 pid=0 net=$bridge vlan=10"
 # The alias alone moves nothing: it falls off, as a guest's port does.

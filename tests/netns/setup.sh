@@ -39,6 +39,18 @@ out=$(setup --user 4201); status=$?
 equal asks-status 2 $status
 matches asks-shows 'to do   start the network.*to do   let the user.*to do   put our helper.*to do   give' "$(tr '\n' ' ' <<<"$out")"
 equal asks-changes-nothing "$before" "$(everything)"
+# Who says no to everything is not told that it is done.
+no() { printf 'n\n%.0s' 1 2 3 4 5 | PATH=$world/bin:$PATH QEMU_HELPER=$world/qemu/qemu-bridge-helper GUESTNET_BUS=unix:path=/nonexistent SUDO_USER= \
+	script -qec "'$guestnet' setup --user 4201" /dev/null 2>&1; }
+if command -v script >/dev/null && mkdir -p /dev/pts && mount -t devpts -o newinstance,ptmxmode=666 devpts /dev/pts &&
+	{ [ -e /dev/ptmx ] || ln -s pts/ptmx /dev/ptmx; }; then
+	out=$(no); equal no-status 0 $?
+	matches no-words 'Nothing was done' "$out"
+	equal no-done '' "$(grep 'Done' <<<"$out")"
+	equal no-changes-nothing "$before" "$(everything)"
+else
+	skip no 'no script(1), or no terminals'
+fi
 out=$(setpriv --reuid=4201 --regid=4201 --clear-groups env PATH="$PATH" "$guestnet" setup --yes 2>&1); equal not-root 4 $?
 
 # The daemon cannot be asked to read the new file: the last step fails, and all that went before is taken back.

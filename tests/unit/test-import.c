@@ -114,6 +114,7 @@ static const struct {
 	{ "<network><name>../x</name></network>", "the network cannot be called" },
 	{ "<networkstatus/>", "this is a <networkstatus>, want libvirt's <network>" },
 	{ "<domain/>", "this is a <domain>, want libvirt's <network>" },
+	{ "<network xmlns='http://example.com/x'><name>a</name></network>", "this <network> is of the namespace \"http://example.com/x\", and libvirt's is of none: take away its xmlns" },
 	{ "<!DOCTYPE network><network><name>x</name></network>", "it has a document type declaration" },
 	{ "<!DOCTYPE x [<!ENTITY a 'b'>]><network><name>&a;</name></network>", "it has a document type declaration" },
 	{ "<network><name>&a;</name></network>", "Entity 'a' not defined" },
