@@ -65,7 +65,7 @@
 #define LIMIT_BUS_PEERS_LOOK	448			/* and of all such users: some are left for those who may change things */
 #define LIMIT_BUS_PEERS_CROWD	64			/* with so many of such users, uids of user namespaces get none */
 #define LIMIT_BUS_SUBSCRIBERS_USER 16			/* connections of such a user that want signals */
-#define LIMIT_BUS_MESSAGE	(128 * 1024)		/* bytes of one message of such a user's */
+#define LIMIT_BUS_MESSAGE	(128 * 1024)		/* bytes of one message of such a user's, and of a call on the system bus */
 #define LIMIT_BUS_UNREAD	(128 * 1024)		/* of answers that the kernel keeps for such a peer, */
 #define LIMIT_BUS_UNREAD_SIGNALS (4 * 1024 * 1024)	/* and for one that wants signals */
 #define LIMIT_BUS_ANSWERS	8			/* answers that a peer that may change things has not read: then it is cut off; */

@@ -243,6 +243,46 @@ static enum access access_of(sd_bus_message *message)
 		ACCESS_DEFINE : access;
 }
 
+/*
+ * Adds to @size about how many bytes there are from where the message stands to the end of the container that it stands in, eight
+ * for each value that is no text; beyond the limit it does not go on. How deep containers may be is the bus's to say.
+ */
+static int measure(sd_bus_message *message, size_t *size)
+{
+	const char *contents, *text;
+	uint64_t number;
+	char type;
+	int r;
+
+	while (*size <= LIMIT_BUS_MESSAGE && (r = sd_bus_message_peek_type(message, &type, &contents)) > 0) {
+		*size += sizeof(number);
+		if (strchr("sog", type)) {
+			r = sd_bus_message_read_basic(message, type, &text);
+			*size += r > 0 ? strlen(text) : 0;
+		} else if (strchr("avre", type)) {
+			r = sd_bus_message_enter_container(message, type, contents);
+			if (r >= 0)
+				r = measure(message, size);
+			if (r >= 0 && *size <= LIMIT_BUS_MESSAGE)
+				r = sd_bus_message_exit_container(message);
+		} else {
+			r = sd_bus_message_read_basic(message, type, &number);
+		}
+		if (r < 0)
+			return r;
+	}
+	return *size <= LIMIT_BUS_MESSAGE ? r : 0;
+}
+
+/* What the bus lets pass is up to 32 MiB, and as many calls wait as LIMIT_BUS_CALLS says. What cannot be read is not kept either. */
+static bool is_large(sd_bus_message *message)
+{
+	size_t size = strlen(sd_bus_message_get_path(message) ?: "");
+	const int r = measure(message, &size), again = sd_bus_message_rewind(message, true);
+
+	return r < 0 || again < 0 || size > LIMIT_BUS_MESSAGE;
+}
+
 /* Every call to /org/guestnet1 and what is below it. */
 static int on_call(sd_bus_message *message, void *data, sd_bus_error *error)
 {
@@ -255,6 +295,8 @@ static int on_call(sd_bus_message *message, void *data, sd_bus_error *error)
 		return sd_bus_error_setf(error, SD_BUS_ERROR_ACCESS_DENIED, "a call without a sender");
 	if (gate->n_pending >= LIMIT_BUS_CALLS || count_of(gate, sender) >= LIMIT_BUS_CALLS_USER)
 		return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "too many calls are waiting");
+	if (is_large(message))
+		return sd_bus_error_setf(error, SD_BUS_ERROR_LIMITS_EXCEEDED, "a call of more than %d KiB", LIMIT_BUS_MESSAGE / 1024);
 	pending = calloc(1, sizeof(*pending));
 	if (!pending)
 		return -ENOMEM;

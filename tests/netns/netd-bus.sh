@@ -126,6 +126,16 @@ out=$(call $alice org.guestnet1.Manager.Start string:lab)
 matches bare-denied 'org.guestnet1.manage is denied: polkit does not answer' "$out"
 equal bare-denied-nothing '"stopped"' "$(network lab State)"
 
+# An empty GUESTNET_BUS is none.
+equal empty-address lab "$(GUESTNET_BUS= "$BIN/guestnet" status lab --json 2>&1 | jq -r '.[0].name')"
+
+# What waits for an answer about its sender is not kept however long it is.
+printf -v long '%*s' 75000 ''
+matches long-refused 'a call of more than 128 KiB' "$(call 0 org.guestnet1.Manager.Define string:long "string:${long// /#}" "string:${long// /#}")"
+matches long-path-refused 'a call of more than 128 KiB' "$(path=/org/guestnet1/$(printf '%060000d' 0) call 0 org.guestnet1.Manager.Define "string:${long// /#}")"
+out=$(call 0 org.guestnet1.Manager.Define string:lo "string:${long// /#}")
+matches long-passed-on '1 to 12 letters' "$out"
+
 # --- Signals, as another program sees them. Monitoring the bus is root's.
 busctl --json=short monitor org.guestnet1 >$root/signals 2>/dev/null &
 monitor_pid=$!
