@@ -143,6 +143,21 @@ tools/install >$work/out 2>&1
 works install-again-works $helper
 check install-again-keeps-policy grep -qx 'allow br0 user=4201' /etc/guestnet/bridge.conf
 
+# On a system that runs, those who manage network cards are told at once what is not theirs; who is not there is not asked.
+mkdir -p $work/stub /run/systemd/system
+for program in systemctl networkctl systemd-sysusers systemd-tmpfiles; do
+	printf '#!/bin/sh\necho "${0##*/} $*" >>%s\ncase "$*" in *is-active*) [ -e "%s/${3}" ] ;; esac\n' $work/asked $work >$work/stub/$program
+	chmod 755 $work/stub/$program
+done
+told() { : >$work/asked; PATH=$work/stub:$PATH tools/install >$work/out 2>&1; grep -E 'networkctl|NetworkManager$' $work/asked | grep -v is-active | tr '\n' ' '; }
+equal managers-none '' "$(told)"
+touch $work/systemd-networkd $work/NetworkManager
+equal managers-told 'networkctl reload systemctl reload NetworkManager ' "$(told)"
+printf '#!/bin/sh\nexit 1\n' >$work/stub/networkctl
+told >/dev/null
+matches managers-said 'systemd-networkd has not read 05-guestnet.network: networkctl reload.*Next:' "$(tr '\n' ' ' <$work/out)"
+rm -r /run/systemd/system
+
 # Where setcap fails, set-user-ID does it.
 printf '#!/bin/sh\nexit 1\n' >$work/bin/setcap
 chmod 755 $work/bin/setcap
