@@ -102,6 +102,9 @@ static void put_matches(struct nl_batch *batch, uint8_t family, enum coexist_rul
 	case COEXIST_DNS_TCP:
 		put_service(batch, IPPROTO_TCP, 53);
 		break;
+	case COEXIST_TFTP:
+		put_service(batch, IPPROTO_UDP, 69);
+		break;
 	case COEXIST_ICMP:
 		foreign_put_meta(batch, NFT_META_L4PROTO, &icmp, sizeof(icmp));
 		break;
@@ -281,13 +284,28 @@ static bool names(const struct nlattr *value, const char *bridge)
 	return value && foreign_matches_name(nl_data(value), nl_length(value), bridge);
 }
 
+/* Is the chain of this rule one that packets come to by themselves? */
+static bool is_base(const struct coexist_view *view, const struct mark *rule)
+{
+	for (size_t i = 0; i < view->n_chains; i++)
+		if ((view->chains[i].forward || view->chains[i].input) && view->chains[i].family == rule->family &&
+		    strcmp(view->chains[i].table, rule->table) == 0 && strcmp(view->chains[i].name, rule->chain) == 0)
+			return true;
+	return false;
+}
+
 /* Whoever names a bridge of ours has thought of it: it is not in the way by chance. */
 static void note_names(struct looking *looking, const struct mark *rule, const struct meaning *meaning)
 {
+	const bool base = is_base(&looking->view, rule);
+
 	for (size_t i = 0; i < looking->view.n_chains; i++) {
 		const struct coexist_chain *chain = &looking->view.chains[i];
-		bool refuses = meaning->drops && !meaning->more && strcmp(chain->name, rule->chain) == 0;
+		bool own = strcmp(chain->name, rule->chain) == 0, refuses = meaning->drops && !meaning->more && own;
 
+		/* What stands in a base chain says nothing of the other ones. */
+		if (base && !own)
+			continue;
 		if (chain->family != rule->family || strcmp(chain->table, rule->table) != 0 ||
 		    !(chain->forward || chain->input || refuses))
 			continue;
@@ -297,7 +315,9 @@ static void note_names(struct looking *looking, const struct mark *rule, const s
 
 			if ((in || out) && !meaning->drops)
 				looking->named[i * looking->n_bridges + j] = true;
-			else if ((in || out) && refuses && in == meaning->in && out == meaning->out)
+			/* What is dropped behind a rule that lets some of it be was meant to be. */
+			else if ((in || out) && refuses && in == meaning->in && out == meaning->out &&
+				 !looking->named[i * looking->n_bridges + j])
 				looking->refused[i * looking->n_bridges + j] = true;
 		}
 	}

@@ -58,7 +58,7 @@ int coexist_find_places(struct coexist_view *view, struct coexist_place **ret_pl
 enum coexist_rule {
 	COEXIST_FROM, COEXIST_TO,				/* forward */
 	COEXIST_NOT_TO,						/* ahead of COEXIST_FROM, for each interface it is not meant for */
-	COEXIST_DHCP, COEXIST_DNS_UDP, COEXIST_DNS_TCP, COEXIST_ICMP,	/* input */
+	COEXIST_DHCP, COEXIST_DNS_UDP, COEXIST_DNS_TCP, COEXIST_TFTP, COEXIST_ICMP,	/* input */
 	COEXIST_RULE_MAX_,
 };
 

@@ -134,6 +134,7 @@ for other in docker ufw; do
 	checked $other-first
 	equal $other-first-untouched "$before" "$(foreign)"
 	check $other-marked ours
+	[ $other != ufw ] || check ufw-tftp grep -q -- "-A ufw-user-input -i $bridge -p udp .*--dport 69 .*-j ACCEPT" <(ours)
 	n=$(ours | wc -l)
 
 	# loaded again, and again: ours are there once
@@ -316,6 +317,13 @@ nft 'add rule inet closed guard iifname "gn-d*" drop'
 check blocked-wildcard wait_for 10 blocked 'blocked by guard of inet closed'
 nft delete table inet closed
 check blocked-end wait_for 10 is running
+# Whoever lets answers in and nothing else has meant it; what is said of the host says nothing of what is forwarded.
+nft 'table inet closed { chain guard { type filter hook forward priority 10; policy accept; oifname "gn-default" ct state established,related accept; oifname "gn-default" drop; }; }'
+checked accepting-answers
+nft 'delete table inet closed; table inet closed { chain in { type filter hook input priority 10; policy accept; iifname "gn-default" accept; }; chain guard { type filter hook forward priority 10; policy drop; }; }'
+check blocked-beside wait_for 10 blocked 'blocked by guard of inet closed'
+nft delete table inet closed
+check blocked-beside-end wait_for 10 is running
 
 if [ -n "$idle_pid" ]; then
 	reap_s=400 reap $idle_pid || fail idle "$(tail -n 3 $root/idle.log)"
