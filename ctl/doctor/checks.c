@@ -432,24 +432,60 @@ static void check_checksum(struct doctor *doctor)
 
 /* Where rules that are not ours stop a packet, and the command that lets it pass. */
 struct stopped {
-	char place[400], fix[320];
+	char place[440], fix[320];
+	enum verdict verdict;		/* a problem; or a note, where a rule before that one is not understood */
 };
 
-/* A packet at one hook. @what: as in describe_accept(). */
-static bool is_stopped(struct doctor *doctor, struct packet *packet, int hook, const char *what, struct stopped *ret_stopped)
-{
-	struct evaluate evaluate = { .rules = &doctor->rules };
-	struct text place, fix;
+/* The hooks on a way. */
+static const int to_host[] = { NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN, -1 };
+static const int from_host[] = { NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING, -1 };
+static const int through_host[] = { NF_INET_PRE_ROUTING, NF_INET_FORWARD, NF_INET_POST_ROUTING, -1 };
+static const int only_forward[] = { NF_INET_FORWARD, -1 };
 
-	if (evaluate_hook(&evaluate, packet, hook) || strcmp(evaluate.stopped.chain->table, "guestnet") == 0)
+/* A packet at @hooks, one after the other. @what: as in describe_accept(). */
+static bool is_stopped(struct doctor *doctor, const struct packet *packet, const int *hooks, const char *what,
+		       struct stopped *ret_stopped)
+{
+	struct evaluate evaluate = { .rules = &doctor->rules, .fib = { look_fib, &doctor->look } };
+	struct packet now, passed = *packet;
+	struct text place, fix;
+	bool passes = true;
+
+	for (size_t i = 0; passes && hooks[i] >= 0; i++) {
+		now = passed;
+		if (hooks[i] == NF_INET_PRE_ROUTING)
+			now.oif = (struct packet_device){ 0 };	/* it is not routed yet */
+		passes = evaluate_hook(&evaluate, &now, hooks[i]);
+		/* Somebody gives it a new target: where that is, is another question. */
+		if (passes && (now.translated != passed.translated || evaluate.redirected))
+			return false;
+	}
+	if (passes || strcmp(evaluate.stopped.chain->table, "guestnet") == 0)
 		return false;
 	text_init(&place, ret_stopped->place, sizeof(ret_stopped->place));
 	text_init(&fix, ret_stopped->fix, sizeof(ret_stopped->fix));
 	describe_place(&evaluate.stopped, &place);
-	describe_accept(&evaluate.stopped, packet, what, &fix);
+	if (evaluate.doubtful)
+		text_add(&place, ", if no rule before it lets them pass (\"%s\" is not understood here)", evaluate.unsure_text);
+	describe_accept(&evaluate.stopped, &now, what, &fix);
+	ret_stopped->verdict = evaluate.doubtful ? VERDICT_NOTE : VERDICT_PROBLEM;
 	return true;
 }
 
+/* The first IPv4 or IPv6 address of a network, as its gateway; false when there is none. */
+static bool read_gateway(const struct report *report, int family, uint8_t ret_gateway[static 16])
+{
+	char word[64];
+
+	for (const char *at = report->addresses; *at; at += strcspn(at, " "), at += *at == ' ') {
+		snprintf(word, sizeof(word), "%.*s", (int)strcspn(at, " /"), at);
+		if (inet_pton(family, word, ret_gateway) == 1)
+			return true;
+	}
+	return false;
+}
+
+/* What guests send to the host, and get from it. Where addresses are not ours to give out, somebody else has to be reached. */
 static void check_dhcp(struct doctor *doctor, const struct report *report, const struct link *bridge)
 {
 	struct packet request = {
@@ -462,54 +498,112 @@ static void check_dhcp(struct doctor *doctor, const struct report *report, const
 	};
 	struct stopped stopped;
 
+	if (strcmp(report->checksum, "none") == 0)
+		return;
 	look_packet_device(&doctor->look, bridge->ifindex, &request.iif);
 	look_packet_device(&doctor->look, bridge->ifindex, &reply.oif);
-	if (is_stopped(doctor, &request, NF_INET_LOCAL_IN, "udp dport 67 ", &stopped))
-		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM, "network %s: guests' DHCP requests are dropped by %s", report->name,
+	if (is_stopped(doctor, &request, to_host, "udp dport 67 ", &stopped))
+		doctor_fix(doctor_add(doctor, stopped.verdict, "network %s: guests' DHCP requests are dropped by %s", report->name,
 				      stopped.place), false, "%s", stopped.fix);
-	if (is_stopped(doctor, &reply, NF_INET_LOCAL_OUT, "udp sport 67 ", &stopped))
-		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM, "network %s: DHCP replies to guests are dropped by %s", report->name,
+	if (is_stopped(doctor, &reply, from_host, "udp sport 67 ", &stopped))
+		doctor_fix(doctor_add(doctor, stopped.verdict, "network %s: DHCP replies to guests are dropped by %s", report->name,
 				      stopped.place), false, "%s", stopped.fix);
 }
 
-/* The first IPv4 address of a network, as its gateway; false when there is none. */
-static bool read_gateway(const struct report *report, struct in_addr *ret_gateway)
+/* Does somebody take UDP at this address alone? */
+static bool is_taken(const uint8_t address[static 4], uint16_t port)
 {
-	char word[64];
+	FILE *file = fopen("/proc/net/udp", "re");
+	unsigned int local, local_port;
+	bool found = false;
+	uint32_t wanted;
+	char line[256];
 
-	for (const char *at = report->addresses; *at; at += strcspn(at, " "), at += *at == ' ') {
-		snprintf(word, sizeof(word), "%.*s", (int)strcspn(at, " /"), at);
-		if (inet_pton(AF_INET, word, ret_gateway) == 1)
-			return true;
-	}
-	return false;
+	memcpy(&wanted, address, sizeof(wanted));
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = sscanf(line, " %*u: %8x:%4x", &local, &local_port) == 2 && local == wanted && local_port == port;
+	if (file)
+		fclose(file);
+	return found;
 }
 
-/* A guest's packet to somewhere else (192.0.2.1, which is nobody's: nothing is sent), and the answer. */
-static void check_way_out(struct doctor *doctor, const struct report *report, const struct link *bridge)
+/* A guest's question to its gateway, and the answer. */
+static void check_dns(struct doctor *doctor, const struct report *report, const struct link *bridge)
 {
-	struct packet packet = { .family = AF_INET, .protocol = IPPROTO_TCP, .source_port = 40000, .target_port = 443 };
-	static const uint8_t outside[4] = { 192, 0, 2, 1 };
-	struct look_route route;
-	struct in_addr gateway;
+	struct packet packet = { .family = AF_INET, .protocol = IPPROTO_UDP, .source_port = 40000, .target_port = 53 }, answer;
 	struct stopped stopped;
 
-	if (!read_gateway(report, &gateway) || look_route(&doctor->look, AF_INET, outside, NULL, 0, 0, &route) < 0)
+	if (!read_gateway(report, AF_INET, packet.target) || !is_taken(packet.target, 53))
+		return;
+	memcpy(packet.source, packet.target, 4);
+	packet.source[3]++;
+	answer = packet;
+	memcpy(answer.source, packet.target, 4);
+	memcpy(answer.target, packet.source, 4);
+	answer.source_port = 53;
+	answer.target_port = 40000;
+	answer.established = answer.reply = true;
+	look_packet_device(&doctor->look, bridge->ifindex, &packet.iif);
+	look_packet_device(&doctor->look, bridge->ifindex, &answer.oif);
+	if (is_stopped(doctor, &packet, to_host, "udp dport 53 ", &stopped))
+		doctor_fix(doctor_add(doctor, stopped.verdict, "network %s: guests' questions for names are dropped by %s", report->name,
+				      stopped.place), false, "%s", stopped.fix);
+	if (is_stopped(doctor, &answer, from_host, "udp sport 53 ", &stopped))
+		doctor_fix(doctor_add(doctor, stopped.verdict, "network %s: answers about names to guests are dropped by %s", report->name,
+				      stopped.place), false, "%s", stopped.fix);
+}
+
+/*
+ * A guest's packet to somewhere else (192.0.2.1 or 2001:db8::1, which are nobody's: nothing is sent), and the answer. One rule may
+ * drop those of both families: it is told once, so *@last is the one that was.
+ */
+static void check_way_out(struct doctor *doctor, const struct report *report, const struct link *bridge, int family,
+			  struct stopped last[static 2])
+{
+	struct packet packet = { .family = (uint8_t)family, .protocol = IPPROTO_TCP, .source_port = 40000, .target_port = 443 }, answer;
+	static const uint8_t outside[][16] = { { 192, 0, 2, 1 }, { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 } };
+	const bool six = family == AF_INET6;
+	const size_t length = packet_address_length(&packet);
+	char from[INET6_ADDRSTRLEN];
+	struct look_route route;
+	struct stopped stopped;
+
+	memcpy(packet.target, outside[six], length);
+	if (!read_gateway(report, family, packet.source) || look_route(&doctor->look, packet.family, packet.target, NULL, 0, 0, &route) < 0)
 		return;
 	if (route.error) {
-		doctor_add(doctor, VERDICT_NOTE,
-			"the host itself has no way out (no default route): guests of %s have none either", report->name);
+		/* IPv6 many hosts are without. */
+		if (!six)
+			doctor_add(doctor, VERDICT_NOTE,
+				"the host itself has no way out (no default route): guests of %s have none either", report->name);
 		return;
 	}
-	gateway.s_addr = htonl(ntohl(gateway.s_addr) + 1);
-	memcpy(packet.source, &gateway, 4);
-	memcpy(packet.target, outside, 4);
+	packet.source[length - 1]++;
+	inet_ntop(family, packet.source, from, sizeof(from));
 	look_packet_device(&doctor->look, bridge->ifindex, &packet.iif);
 	look_packet_device(&doctor->look, route.oif, &packet.oif);
-	if (is_stopped(doctor, &packet, NF_INET_FORWARD, "", &stopped))
-		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
-				      "network %s: guests' packets to the outside are dropped by %s (all of their way: guestnet why %s 192.0.2.1:443)",
-				      report->name, stopped.place, inet_ntoa(gateway)), false, "%s", stopped.fix);
+	answer = packet;
+	memcpy(answer.source, packet.target, length);
+	memcpy(answer.target, packet.source, length);
+	answer.source_port = packet.target_port;
+	answer.target_port = packet.source_port;
+	answer.iif = packet.oif;
+	answer.oif = packet.iif;
+	answer.established = answer.reply = true;
+	if (is_stopped(doctor, &packet, through_host, "", &stopped) && strcmp(stopped.place, last[0].place) != 0) {
+		doctor_fix(doctor_add(doctor, stopped.verdict,
+				      "network %s: guests' packets to the outside are dropped by %s (all of their way: guestnet why %s %s%s%s:443)",
+				      report->name, stopped.place, from, six ? "[" : "", six ? "2001:db8::1" : "192.0.2.1", six ? "]" : ""),
+			   false, "%s", stopped.fix);
+		last[0] = stopped;
+	}
+	if (is_stopped(doctor, &answer, through_host, "ct state established,related ", &stopped) &&
+	    strcmp(stopped.place, last[1].place) != 0) {
+		doctor_fix(doctor_add(doctor, stopped.verdict,
+				      "network %s: answers from the outside to guests are dropped by %s", report->name, stopped.place), false, "%s",
+			   stopped.fix);
+		last[1] = stopped;
+	}
 }
 
 /* What another host sends by the tunnel. Each packet may be the first of a flow: its source port is a hash of what is in it. */
@@ -528,8 +622,8 @@ static void check_remote(struct doctor *doctor, const struct report *report, con
 	memcpy(packet.target, tunnel->family == packet.family ? tunnel->local : route.source, length);
 	look_packet_device(&doctor->look, route.oif, &packet.iif);
 	snprintf(what, sizeof(what), "ip%s saddr %s udp dport %u ", packet.family == AF_INET ? "" : "6", remote, tunnel->port);
-	if (is_stopped(doctor, &packet, NF_INET_LOCAL_IN, what, &stopped))
-		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
+	if (is_stopped(doctor, &packet, to_host, what, &stopped))
+		doctor_fix(doctor_add(doctor, stopped.verdict,
 				      "network %s: what %s sends by the tunnel (UDP port %u) is dropped by %s", report->name, remote, tunnel->port,
 				      stopped.place), false, "%s", stopped.fix);
 }
@@ -556,9 +650,9 @@ static void check_group(struct doctor *doctor, const struct report *report, cons
 	memcpy(packet.target, address, length);
 	look_packet_device(&doctor->look, route.oif, &packet.iif);
 	snprintf(what, sizeof(what), "udp dport %u ", tunnel->port);
-	to_group = is_stopped(doctor, &packet, NF_INET_LOCAL_IN, what, &stopped);
+	to_group = is_stopped(doctor, &packet, to_host, what, &stopped);
 	memcpy(packet.target, tunnel->family == packet.family ? tunnel->local : route.source, length);
-	if (to_group || is_stopped(doctor, &packet, NF_INET_LOCAL_IN, what, &stopped))
+	if (to_group || is_stopped(doctor, &packet, to_host, what, &stopped))
 		doctor_fix(doctor_add(doctor, VERDICT_NOTE,
 				      "network %s: what another host, such as %s, sends to %s by the tunnel (UDP port %u) is dropped by %s",
 				      report->name, from, to_group ? group : "this one", tunnel->port, stopped.place), false, "%s", stopped.fix);
@@ -606,9 +700,14 @@ static void check_firewalls(struct doctor *doctor)
 		if (!is_running(report) || !bridge)
 			continue;
 		check_dhcp(doctor, report, bridge);
+		check_dns(doctor, report, bridge);
 		check_tunnel(doctor, report);
-		if (is_routed(report))
-			check_way_out(doctor, report, bridge);
+		if (is_routed(report)) {
+			struct stopped last[2] = { { .place = "" }, { .place = "" } };
+
+			check_way_out(doctor, report, bridge, AF_INET, last);
+			check_way_out(doctor, report, bridge, AF_INET6, last);
+		}
 	}
 }
 
@@ -678,6 +777,21 @@ static void check_answer(struct doctor *doctor)
 	}
 }
 
+/*
+ * Are there guests behind it, as far as can be told? What passes a bridge of docker's or of kubernetes' is theirs to drop, and
+ * turning br_netfilter off would undo what they promise.
+ */
+static bool is_for_guests(const struct doctor *doctor, const struct link *bridge)
+{
+	for (size_t i = 0; i < doctor->reports.n; i++)
+		if (strcmp(doctor->reports.items[i].bridge, bridge->names[0]) == 0)
+			return true;
+	for (size_t i = 0; i < doctor->look.links.n_links; i++)
+		if (doctor->look.links.links[i].master == bridge->ifindex && is_link_kind(&doctor->look.links.links[i], "tun"))
+			return true;
+	return false;
+}
+
 static void check_bridge_netfilter(struct doctor *doctor)
 {
 	struct packet packet = { .family = AF_INET, .protocol = IPPROTO_UDP, .source_port = 68, .target_port = 67, .bridged = true };
@@ -688,12 +802,12 @@ static void check_bridge_netfilter(struct doctor *doctor)
 	for (size_t i = 0; i < doctor->look.links.n_links; i++) {
 		const struct link *link = &doctor->look.links.links[i];
 
-		if (!is_link_kind(link, "bridge"))
+		if (!is_link_kind(link, "bridge") || !is_for_guests(doctor, link))
 			continue;
 		look_packet_device(&doctor->look, link->ifindex, &packet.iif);
 		look_packet_device(&doctor->look, link->ifindex, &packet.oif);
-		if (is_stopped(doctor, &packet, NF_INET_FORWARD, "", &stopped))
-			doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
+		if (is_stopped(doctor, &packet, only_forward, "", &stopped))
+			doctor_fix(doctor_add(doctor, stopped.verdict,
 				"br_netfilter shows the host's firewall what stays inside bridge %s, and it is dropped by %s",
 				link->names[0], stopped.place), false, "sysctl -w net.bridge.bridge-nf-call-iptables=0");
 	}

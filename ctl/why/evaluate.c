@@ -39,6 +39,7 @@ struct machine {
 	int32_t verdict;
 	char target[RULES_NAME_SIZE];		/* of a jump or goto */
 	bool rejects, translates;
+	bool doubtful;			/* a rule that might have let it pass was not understood */
 };
 
 /* Where a register's bytes are; NULL when it has not so many. */
@@ -607,6 +608,36 @@ static bool would_matter(const struct nlattr *all, const struct nlattr *from)
 	return false;
 }
 
+/* Is this an end for sure? */
+static bool is_drop(const char *name, const struct nlattr *data)
+{
+	const struct nlattr *table[NFTA_IMMEDIATE_MAX + 1], *value[NFTA_DATA_MAX + 1], *verdict[NFTA_VERDICT_MAX + 1];
+	const struct nlattr *target[NFTA_TARGET_MAX + 1];
+
+	if (strcmp(name, "target") == 0)
+		return PARSE(data, target) && strcmp(nl_get_string(target[NFTA_TARGET_NAME]) ?: "", "REJECT") == 0;
+	if (strcmp(name, "immediate") == 0)
+		return PARSE(data, table) && PARSE(table[NFTA_IMMEDIATE_DATA], value) && PARSE(value[NFTA_DATA_VERDICT], verdict) &&
+		       nl_get_u32_be(verdict[NFTA_VERDICT_CODE], NF_ACCEPT) == NF_DROP;
+	return strcmp(name, "reject") == 0;
+}
+
+/* Might a rule have let the packet pass, from @from on? One that can only drop leaves a later drop as certain as it is. */
+static bool might_spare(const struct nlattr *all, const struct nlattr *from)
+{
+	const struct nlattr *expression = from, *table[NFTA_EXPR_MAX + 1];
+
+	do {
+		const char *name = "";
+
+		if (nl_parse_nested(expression, table, ARRAY_SIZE(table)))
+			name = nl_get_string(table[NFTA_EXPR_NAME]) ?: "";
+		if (may_decide(name) && !is_drop(name, table[NFTA_EXPR_DATA]))
+			return true;
+	} while ((expression = nl_next(all, expression)));
+	return false;
+}
+
 static void note_unsure(struct machine *machine, const char *name, const struct nlattr *data)
 {
 	struct evaluate *evaluate = machine->evaluate;
@@ -637,8 +668,10 @@ static enum result run_rule(struct machine *machine, const struct rules_rule *ru
 				result = expressions[i].run(machine, table[NFTA_EXPR_DATA]);
 		if (result == GO_ON)
 			continue;
-		if (result == UNSURE && would_matter(rule->expressions, expression))
+		if (result == UNSURE && would_matter(rule->expressions, expression)) {
+			machine->doubtful |= might_spare(rule->expressions, expression);
 			note_unsure(machine, name, table[NFTA_EXPR_DATA]);
+		}
 		return result == DECIDED ? DECIDED : NO_MATCH;
 	}
 	return NO_MATCH;
@@ -736,6 +769,7 @@ bool evaluate_hook(struct evaluate *evaluate, struct packet *packet, int hook)
 		} else if (verdict != NF_ACCEPT) {
 			evaluate->stopped = machine.place;
 			evaluate->rejected = machine.rejects;
+			evaluate->doubtful = machine.doubtful;
 			return false;
 		}
 	}

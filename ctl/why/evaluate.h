@@ -22,6 +22,7 @@ struct evaluate {
 	/* Results; they add up over calls. */
 	struct evaluate_place stopped;		/* by a drop or a reject */
 	bool rejected;
+	bool doubtful;				/* a rule before that, in its chains, cannot be evaluated and might have let it pass */
 	struct evaluate_place accepted;		/* the last rule that said so */
 	struct evaluate_place unsure;		/* the first rule that cannot be evaluated and would have mattered */
 	char unsure_text[64];			/* its expression */

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
+#include <linux/netfilter/nf_tables.h>
 #include <linux/rtnetlink.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -281,6 +282,36 @@ static int read_tunnel(const struct nlmsghdr *message, uint32_t tag _unused_, vo
 	else if (nl_get(values[IFLA_VXLAN_LOCAL6], tunnel->local, 16))
 		tunnel->family = AF_INET6;
 	return 0;
+}
+
+/*
+ * nft's `fib`, a struct packet_fib's function: @data is a struct look. What depends on the device of an address is not told.
+ * A guest that has no address yet is believed wherever it is (net/ipv4/netfilter/nft_fib_ipv4.c:nft_fib4_eval()).
+ */
+bool look_fib(void *data, const struct packet *packet, uint32_t flags, uint32_t result, uint32_t *ret_value)
+{
+	static const uint8_t nobody[16];
+	const uint8_t *address = flags & NFTA_FIB_F_SADDR ? packet->source : packet->target;
+	struct look *look = data;
+	struct look_route route;
+	int oif = 0;
+
+	if (result == NFT_FIB_RESULT_OIF && flags & NFTA_FIB_F_SADDR && packet->family == AF_INET && memcmp(address, nobody, 4) == 0) {
+		*ret_value = (uint32_t)packet->iif.index;
+		return true;
+	}
+	if (result == NFT_FIB_RESULT_OIF && flags & NFTA_FIB_F_IIF)
+		oif = packet->iif.index;
+	if (look_route(look, packet->family, address, NULL, 0, oif, &route) < 0)
+		return false;
+	if (result == NFT_FIB_RESULT_OIF) {
+		*ret_value = route.error || (route.type != RTN_UNICAST && route.type != RTN_LOCAL) ? 0 : (uint32_t)route.oif;
+		return true;
+	}
+	if (flags & (NFTA_FIB_F_IIF | NFTA_FIB_F_OIF) && route.type == RTN_LOCAL)
+		return false;
+	*ret_value = route.error ? RTN_UNREACHABLE : route.type;
+	return true;
 }
 
 /* False for what is no VXLAN device, or is not there. */

@@ -49,6 +49,7 @@ bool look_mac(struct look *look, int ifindex, struct mac *ret_mac);
 void look_packet_device(struct look *look, int ifindex, struct packet_device *ret_device);
 void look_alias(struct look *look, int ifindex, char alias[static LOOK_ALIAS_SIZE]);
 bool look_tunnel(struct look *look, int ifindex, struct look_tunnel *ret_tunnel);
+bool look_fib(void *look, const struct packet *packet, uint32_t flags, uint32_t result, uint32_t *ret_value);
 bool look_port_is_isolated(struct look *look, int port);
 bool look_bridge_calls_iptables(struct look *look, int bridge, uint8_t family);
 long look_number(const char *format, ...) _printf_(1, 2);

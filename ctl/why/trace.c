@@ -70,28 +70,6 @@ static void be_unsure(struct trace *trace, const char *format, ...)
 #define ADDRESS(_packet, _bytes) \
 	(inet_ntop((_packet)->family, _bytes, (char[INET6_ADDRSTRLEN]){ 0 }, INET6_ADDRSTRLEN))
 
-/* nft's `fib`. What depends on the device of an address is not told. */
-static bool fib(void *data, const struct packet *packet, uint32_t flags, uint32_t result, uint32_t *ret_value)
-{
-	const uint8_t *address = flags & NFTA_FIB_F_SADDR ? packet->source : packet->target;
-	struct trace *trace = data;
-	struct look_route route;
-	int oif = 0;
-
-	if (result == NFT_FIB_RESULT_OIF && flags & NFTA_FIB_F_IIF)
-		oif = packet->iif.index;
-	if (look_route(&trace->look, packet->family, address, NULL, 0, oif, &route) < 0)
-		return false;
-	if (result == NFT_FIB_RESULT_OIF) {
-		*ret_value = route.error || (route.type != RTN_UNICAST && route.type != RTN_LOCAL) ? 0 : (uint32_t)route.oif;
-		return true;
-	}
-	if (flags & (NFTA_FIB_F_IIF | NFTA_FIB_F_OIF) && route.type == RTN_LOCAL)
-		return false;
-	*ret_value = route.error ? RTN_UNREACHABLE : route.type;
-	return true;
-}
-
 /* Why our own table says no, in the words of the configuration. */
 static const char *explain_ours(const struct evaluate_place *place)
 {
@@ -153,7 +131,7 @@ static bool stop_by_rule(struct trace *trace, const struct packet *packet, const
 /* All rules at a hook. False when they stop the packet. */
 static bool pass_hook(struct trace *trace, struct packet *packet, int hook)
 {
-	struct evaluate evaluate = { .rules = &trace->rules, .fib = { fib, trace } };
+	struct evaluate evaluate = { .rules = &trace->rules, .fib = { look_fib, &trace->look } };
 	bool passes = evaluate_hook(&evaluate, packet, hook);
 	const char *what = packet->reply ? "the answer" : "the packet", *ours;
 	char place[384] = "", fix[320];
@@ -171,6 +149,11 @@ static bool pass_hook(struct trace *trace, struct packet *packet, int hook)
 		text_init(&text, fix, sizeof(fix));
 		describe_accept(&evaluate.stopped, packet, "", &text);
 		ours = explain_ours(&evaluate.stopped);
+		/* A rule before it may have let it pass: that is what is said, and what comes behind is looked at. */
+		if (evaluate.doubtful) {
+			say(trace, "%s%s: may be stopped by %s", at, hook_names[hook], place);
+			return true;
+		}
 		say(trace, "%s%s: stopped by %s", at, hook_names[hook], place);
 		if (packet->frame && guard_is(&evaluate.stopped))
 			return stop_by_guard(trace, packet, &evaluate.stopped);

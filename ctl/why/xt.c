@@ -16,6 +16,7 @@
 #include <linux/netfilter/xt_mark.h>
 #include <linux/netfilter/xt_multiport.h>
 #include <linux/netfilter/xt_physdev.h>
+#include <linux/netfilter/xt_rpfilter.h>
 #include <linux/netfilter/xt_state.h>
 #include <linux/netfilter/xt_tcpudp.h>
 #include <string.h>
@@ -196,6 +197,18 @@ static enum xt_answer match_mark(const struct packet_fib *fib _unused_, const st
 	return length < sizeof(*match) ? XT_UNSURE : answer((match->mark == 0) ^ match->invert);
 }
 
+/* Is the way back to where it comes from the one by which it came? */
+static enum xt_answer match_rpfilter(const struct packet_fib *fib, const struct packet *packet, const void *info, size_t length)
+{
+	const struct xt_rpfilter_info *match = info;
+	uint32_t oif;
+
+	if (length < sizeof(*match) || !fib->ask ||
+	    !fib->ask(fib->data, packet, NFTA_FIB_F_SADDR | (match->flags & XT_RPFILTER_LOOSE ? 0 : NFTA_FIB_F_IIF), NFT_FIB_RESULT_OIF, &oif))
+		return XT_UNSURE;
+	return answer((oif != 0) ^ !!(match->flags & XT_RPFILTER_INVERT));
+}
+
 static enum xt_answer match_always(const struct packet_fib *fib _unused_, const struct packet *packet _unused_,
 				   const void *info _unused_, size_t length _unused_)
 {
@@ -208,7 +221,7 @@ static const struct {
 } matches[] = {
 	{ "addrtype", match_addrtype }, { "comment", match_always }, { "conntrack", match_conntrack },
 	{ "icmp", match_icmp }, { "icmp6", match_icmp }, { "limit", match_always }, { "mark", match_mark },
-	{ "multiport", match_multiport }, { "physdev", match_physdev }, { "state", match_state },
+	{ "multiport", match_multiport }, { "physdev", match_physdev }, { "rpfilter", match_rpfilter }, { "state", match_state },
 	{ "tcp", match_tcp }, { "udp", match_udp },
 };
 
