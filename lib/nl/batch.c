@@ -27,6 +27,10 @@
 #define DATAGRAM_SIZE	(64 * 1024)	/* where a batch may be cut */
 #define RECEIVE_QUEUE	(8 * 1024 * 1024)
 
+/* Most batches are a question or one rule to compare with, and there are many of these in a repair. */
+#define FIRST_SIZE	1024
+#define FIRST_ENTRIES	4
+
 static void forget_entries(struct nl_batch *batch)
 {
 	for (size_t i = 0; i < batch->n_entries; i++)
@@ -68,13 +72,32 @@ static void finish_message(struct nl_batch *batch)
 	batch->message = NULL;
 }
 
-static bool make_room(struct nl_batch *batch)
+/* Makes sure that there are @room bytes behind what is finished. The current message moves with it. */
+static bool make_room(struct nl_batch *batch, size_t room)
 {
 	size_t size = batch->size;
 	uint8_t *bytes;
 
+	if (size - batch->length >= room)
+		return true;
+	if (batch->length + room > LIMIT_NL_BATCH)
+		return false;
+	while (size - batch->length < room)
+		size = size ? size * 2 : FIRST_SIZE;
+	bytes = realloc(batch->bytes, size);
+	if (!bytes)
+		return false;
+	if (batch->message)
+		batch->message = (struct nlmsghdr *)(bytes + batch->length);
+	batch->bytes = bytes;
+	batch->size = size;
+	return true;
+}
+
+static bool make_entry(struct nl_batch *batch, uint32_t tag)
+{
 	if (batch->n_entries == batch->max_entries) {
-		size_t n = batch->max_entries ? batch->max_entries * 2 : 32;
+		size_t n = batch->max_entries ? batch->max_entries * 2 : FIRST_ENTRIES;
 		struct nl_entry *entries = reallocarray(batch->entries, n, sizeof(*entries));
 
 		if (!entries)
@@ -82,55 +105,67 @@ static bool make_room(struct nl_batch *batch)
 		batch->entries = entries;
 		batch->max_entries = n;
 	}
-
-	if (batch->length + NL_MESSAGE_SIZE > LIMIT_NL_BATCH)
-		return false;
-	while (size - batch->length < NL_MESSAGE_SIZE)
-		size = size ? size * 2 : 2 * NL_MESSAGE_SIZE;
-	if (size == batch->size)
-		return true;
-	bytes = realloc(batch->bytes, size);
-	if (!bytes)
-		return false;
-	batch->bytes = bytes;
-	batch->size = size;
+	batch->entries[batch->n_entries++] = (struct nl_entry){ .offset = batch->length, .tag = tag };
 	return true;
 }
 
-/*
- * Begins the next message, with a copy of its family header. Returned for libraries that write into it:
- * there are NL_MESSAGE_SIZE bytes. NULL after a failure, which is latched; the puts then do nothing.
- */
-struct nlmsghdr *nl_begin(struct nl_batch *batch, uint16_t type, uint16_t flags, uint32_t tag,
-			  const void *header, size_t header_size)
+/* Begins the next message, with a copy of its family header. A failure is latched; the puts then do nothing. */
+void nl_begin(struct nl_batch *batch, uint16_t type, uint16_t flags, uint32_t tag, const void *header, size_t header_size)
 {
 	void *place;
 
 	finish_message(batch);
 	if (batch->error)
-		return NULL;
-	if (!make_room(batch)) {
+		return;
+	if (!make_room(batch, MNL_NLMSG_HDRLEN + MNL_ALIGN(header_size)) || !make_entry(batch, tag)) {
 		nl_fail(batch, -ENOMEM);
-		return NULL;
+		return;
 	}
 
-	batch->entries[batch->n_entries++] = (struct nl_entry){ .offset = batch->length, .tag = tag };
 	batch->message = mnl_nlmsg_put_header(batch->bytes + batch->length);
 	batch->message->nlmsg_type = type;
 	batch->message->nlmsg_flags = NLM_F_REQUEST | flags;
 	place = mnl_nlmsg_put_extra_header(batch->message, header_size);
 	memcpy(place, header, header_size);
+}
+
+/*
+ * The current message, for a library that writes into it and does not ask for room: NL_MESSAGE_SIZE bytes in all are there.
+ * NULL after a failure.
+ */
+struct nlmsghdr *nl_roomy(struct nl_batch *batch)
+{
+	if (batch->error || !batch->message)
+		return NULL;
+	if (!make_room(batch, NL_MESSAGE_SIZE)) {
+		nl_fail(batch, -ENOMEM);
+		return NULL;
+	}
 	return batch->message;
 }
 
 /* Appends an attribute to the current message. */
 void nl_put(struct nl_batch *batch, uint16_t type, const void *data, size_t length)
 {
-	if (!batch->message || length > UINT16_MAX - MNL_ATTR_HDRLEN ||
-	    !mnl_attr_put_check(batch->message, NL_MESSAGE_SIZE, type, length, data))
+	const size_t padding = MNL_ALIGN(length) - length;
+	size_t end;
+
+	if (!batch->message || length > UINT16_MAX - MNL_ATTR_HDRLEN) {
 		nl_fail(batch, -EMSGSIZE);
-	else	/* libmnl before 1.0.5 leaves there whatever was in memory */
-		memset((uint8_t *)batch->message + batch->message->nlmsg_len - (MNL_ALIGN(length) - length), 0, MNL_ALIGN(length) - length);
+		return;
+	}
+	end = MNL_ALIGN(batch->message->nlmsg_len) + MNL_ATTR_HDRLEN + length + padding;
+	if (end > NL_MESSAGE_SIZE) {
+		nl_fail(batch, -EMSGSIZE);
+		return;
+	}
+	if (!make_room(batch, end)) {
+		nl_fail(batch, -ENOMEM);
+		return;
+	}
+	mnl_attr_put(batch->message, type, length, data);
+	/* libmnl before 1.0.5 leaves there whatever was in memory */
+	memset((uint8_t *)batch->message + end - padding, 0, padding);
 }
 
 void nl_put_u8(struct nl_batch *batch, uint16_t type, uint8_t value)

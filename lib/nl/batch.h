@@ -11,7 +11,7 @@
 
 struct mnl_socket;
 
-/* Every message has this much room while it is being written, and no more. */
+/* No message is longer. */
 #define NL_MESSAGE_SIZE	(96 * 1024)
 
 #define NL_UNTAGGED	UINT32_MAX
@@ -30,7 +30,7 @@ struct nl_entry {
 struct nl_batch {
 	uint8_t *bytes;		/* owned */
 	size_t length, size;
-	struct nlmsghdr *message;	/* the current one, in bytes; moves when the next one is begun */
+	struct nlmsghdr *message;	/* the current one, in bytes; moves as it grows */
 	struct nl_entry *entries;	/* owned; one per message */
 	size_t n_entries, max_entries;
 	size_t n_errors;	/* after nl_transact() */
@@ -43,8 +43,8 @@ struct nl_batch {
 void nl_batch_deinit(struct nl_batch *batch);
 void nl_batch_reset(struct nl_batch *batch);
 
-struct nlmsghdr *nl_begin(struct nl_batch *batch, uint16_t type, uint16_t flags, uint32_t tag,
-			  const void *header, size_t header_size);
+void nl_begin(struct nl_batch *batch, uint16_t type, uint16_t flags, uint32_t tag, const void *header, size_t header_size);
+struct nlmsghdr *nl_roomy(struct nl_batch *batch);
 void nl_put(struct nl_batch *batch, uint16_t type, const void *data, size_t length);
 void nl_put_u8(struct nl_batch *batch, uint16_t type, uint8_t value);
 void nl_put_u16(struct nl_batch *batch, uint16_t type, uint16_t value);

@@ -87,18 +87,20 @@ static void put_table_named(struct nl_batch *batch, bool bridge, const char *nam
 {
 	_cleanup_(table_freep) struct nftnl_table *table = nftnl_table_alloc();
 	struct nftnl_udata_buf *udata = nftnl_udata_buf_alloc(64);
+	struct nlmsghdr *message;
 	char comment[32];
 
 	snprintf(comment, sizeof(comment), "guestnet %d", RULESET_VERSION);
 	nft_begin(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE, family_of(bridge), tag);
-	if (!table || !udata || !batch->message) {
+	message = nl_roomy(batch);
+	if (!table || !udata || !message) {
 		nl_fail(batch, -ENOMEM);
 	} else {
 		nftnl_table_set_str(table, NFTNL_TABLE_NAME, name);
 		nftnl_table_set_u32(table, NFTNL_TABLE_FLAGS, flags);
 		nftnl_udata_put_strz(udata, NFTNL_UDATA_TABLE_COMMENT, comment);
 		nftnl_table_set_data(table, NFTNL_TABLE_USERDATA, nftnl_udata_buf_data(udata), nftnl_udata_buf_len(udata));
-		nftnl_table_nlmsg_build_payload(batch->message, table);
+		nftnl_table_nlmsg_build_payload(message, table);
 	}
 	if (udata)
 		nftnl_udata_buf_free(udata);
@@ -192,9 +194,11 @@ static void put_set_of(struct nl_batch *batch, const char *table, const struct r
 {
 	_cleanup_(set_freep) struct nftnl_set *set = nftnl_set_alloc();
 	struct nftnl_udata_buf *udata = nftnl_udata_buf_alloc(64);
+	struct nlmsghdr *message;
 
 	nft_begin(batch, NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL, family_of(item->bridge), tag);
-	if (!set || !udata || !batch->message) {
+	message = nl_roomy(batch);
+	if (!set || !udata || !message) {
 		nl_fail(batch, -ENOMEM);
 		if (udata)
 			nftnl_udata_buf_free(udata);
@@ -224,7 +228,7 @@ static void put_set_of(struct nl_batch *batch, const char *table, const struct r
 		nftnl_udata_put_u32(udata, NFTNL_UDATA_SET_DATA_INTERVAL, 1);
 	}
 	nftnl_set_set_data(set, NFTNL_SET_USERDATA, nftnl_udata_buf_data(udata), nftnl_udata_buf_len(udata));
-	nftnl_set_nlmsg_build_payload(batch->message, set);
+	nftnl_set_nlmsg_build_payload(message, set);
 	nftnl_udata_buf_free(udata);
 }
 
@@ -247,9 +251,11 @@ bool nft_has_limits(struct nl_channel *channel, int *known)
 static void put_chain(struct nl_batch *batch, const char *table, const struct ruleset_chain *item, uint32_t tag)
 {
 	_cleanup_(chain_freep) struct nftnl_chain *chain = nftnl_chain_alloc();
+	struct nlmsghdr *message;
 
 	nft_begin(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL, family_of(item->bridge), tag);
-	if (!chain || !batch->message) {
+	message = nl_roomy(batch);
+	if (!chain || !message) {
 		nl_fail(batch, -ENOMEM);
 		return;
 	}
@@ -261,7 +267,7 @@ static void put_chain(struct nl_batch *batch, const char *table, const struct ru
 		nftnl_chain_set_s32(chain, NFTNL_CHAIN_PRIO, item->priority);
 		nftnl_chain_set_u32(chain, NFTNL_CHAIN_POLICY, NF_ACCEPT);
 	}
-	nftnl_chain_nlmsg_build_payload(batch->message, chain);
+	nftnl_chain_nlmsg_build_payload(message, chain);
 }
 
 /*
@@ -637,9 +643,11 @@ static void put_rule(struct nl_batch *batch, const struct ruleset_rule *item, ui
 {
 	_cleanup_(rule_freep) struct nftnl_rule *rule = nftnl_rule_alloc();
 	struct builder builder = { .rule = rule };
+	struct nlmsghdr *message;
 
 	nft_begin(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, family_of(item->bridge), tag);
-	if (!rule || !batch->message) {
+	message = nl_roomy(batch);
+	if (!rule || !message) {
 		nl_fail(batch, -ENOMEM);
 		return;
 	}
@@ -650,7 +658,7 @@ static void put_rule(struct nl_batch *batch, const struct ruleset_rule *item, ui
 	if (builder.failed)
 		nl_fail(batch, -ENOMEM);
 	else
-		nftnl_rule_nlmsg_build_payload(batch->message, rule);
+		nftnl_rule_nlmsg_build_payload(message, rule);
 }
 
 /* Sets, chains and rules into a table that is made in the same transaction. */
@@ -685,20 +693,6 @@ static size_t begin_elements(struct nl_batch *batch, bool add, const struct nets
 	return nl_nest(batch, NFTA_SET_ELEM_LIST_ELEMENTS);
 }
 
-static void put_u64_be(struct nl_batch *batch, uint16_t type, uint64_t value)
-{
-	const uint64_t value_be = htobe64(value);
-
-	nl_put(batch, type, &value_be, sizeof(value_be));
-}
-
-static void put_u32_be(struct nl_batch *batch, uint16_t type, uint32_t value)
-{
-	const uint32_t value_be = htonl(value);
-
-	nl_put(batch, type, &value_be, sizeof(value_be));
-}
-
 /* limit rate over RATE bytes/second burst BURST bytes: behind the key of an element, from its data */
 static void put_limit(struct nl_batch *batch, const uint8_t *data)
 {
@@ -711,11 +705,11 @@ static void put_limit(struct nl_batch *batch, const uint8_t *data)
 	expression = nl_nest(batch, NFTA_SET_ELEM_EXPR);
 	nl_put_string(batch, NFTA_EXPR_NAME, "limit");
 	options = nl_nest(batch, NFTA_EXPR_DATA);
-	put_u64_be(batch, NFTA_LIMIT_RATE, rate);
-	put_u64_be(batch, NFTA_LIMIT_UNIT, 1);
-	put_u32_be(batch, NFTA_LIMIT_BURST, burst);
-	put_u32_be(batch, NFTA_LIMIT_TYPE, NFT_LIMIT_PKT_BYTES);
-	put_u32_be(batch, NFTA_LIMIT_FLAGS, NFT_LIMIT_F_INV);
+	nl_put_u64_be(batch, NFTA_LIMIT_RATE, rate);
+	nl_put_u64_be(batch, NFTA_LIMIT_UNIT, 1);
+	nl_put_u32_be(batch, NFTA_LIMIT_BURST, burst);
+	nl_put_u32_be(batch, NFTA_LIMIT_TYPE, NFT_LIMIT_PKT_BYTES);
+	nl_put_u32_be(batch, NFTA_LIMIT_FLAGS, NFT_LIMIT_F_INV);
 	nl_nest_end(batch, options);
 	nl_nest_end(batch, expression);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What the kernel says of a port's VLANs, of the limits of elements, of tunnels, and of prefixes that were delegated; and what it refuses. */
+/* What the kernel says of a port's VLANs, of the limits of elements, of tunnels, and of prefixes that were delegated; what it refuses;
+ * and messages to it, which move as they grow. */
 #include <endian.h>
 #include <errno.h>
 #include <linux/if_bridge.h>
@@ -276,6 +277,48 @@ static void refused(void **state _unused_)
 	nlsocket_free(socket);
 }
 
+/* Three messages in a batch; the second one as long as one may be, in a nest. Where it is full, the batch is not to be sent. */
+static void growing(void **state _unused_)
+{
+	enum { CHUNK = 4, N = 15000, LONG = 60000 };
+	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+	static const uint8_t zeroes[LONG];
+	const struct nfgenmsg header = { .nfgen_family = AF_INET };
+	const struct nlmsghdr *message;
+	const struct nlattr *attribute;
+	struct nlmsghdr *roomy;
+	size_t nest;
+
+	nl_begin(&batch, 1, 0, 0, &header, sizeof(header));
+	nl_begin(&batch, 2, 0, 0, &header, sizeof(header));
+	nest = nl_nest(&batch, 3);
+	for (uint32_t i = 0; i < N / 2; i++)
+		nl_put_u32(&batch, 4, i);
+	nl_nest_end(&batch, nest);
+	assert_int_equal(batch.error, 0);
+	nl_begin(&batch, 5, 0, 0, &header, sizeof(header));
+	roomy = nl_roomy(&batch);
+	assert_non_null(roomy);
+	memset((uint8_t *)roomy + roomy->nlmsg_len, 0xff, NL_MESSAGE_SIZE - roomy->nlmsg_len);
+
+	message = (const struct nlmsghdr *)batch.bytes;
+	assert_int_equal(message->nlmsg_type, 1);
+	message = (const struct nlmsghdr *)(batch.bytes + batch.entries[1].offset);
+	assert_int_equal(message->nlmsg_type, 2);
+	assert_int_equal(message->nlmsg_len, NLMSG_LENGTH(sizeof(header)) + NLA_HDRLEN + N / 2 * (NLA_HDRLEN + CHUNK));
+	attribute = (const struct nlattr *)((const uint8_t *)message + NLMSG_LENGTH(sizeof(header)));
+	assert_int_equal(attribute->nla_len, NLA_HDRLEN + N / 2 * (NLA_HDRLEN + CHUNK));
+	for (uint32_t i = 0; i < N / 2; i++)
+		assert_int_equal(((const uint32_t *)(attribute + 1))[2 * i + 1], i);
+	assert_int_equal(batch.entries[2].offset, batch.entries[1].offset + message->nlmsg_len);
+
+	nl_put(&batch, 6, zeroes, LONG);
+	assert_int_equal(batch.error, 0);
+	nl_put(&batch, 6, zeroes, LONG);
+	assert_int_equal(batch.error, -EMSGSIZE);
+	assert_null(nl_roomy(&batch));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +327,7 @@ int main(void)
 		cmocka_unit_test(tunnels),
 		cmocka_unit_test(delegated_prefixes),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(growing),
 	};
 
 	return cmocka_run_group_tests_name("dump", tests, NULL, NULL);
