@@ -252,7 +252,7 @@ static int measure(sd_bus_message *message, size_t *size)
 	const char *contents, *text;
 	uint64_t number;
 	char type;
-	int r;
+	int r = 0;
 
 	while (*size <= LIMIT_BUS_MESSAGE && (r = sd_bus_message_peek_type(message, &type, &contents)) > 0) {
 		*size += sizeof(number);
