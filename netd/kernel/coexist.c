@@ -12,9 +12,12 @@
 #include <netinet/in.h>
 
 #include <errno.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +31,8 @@
 
 #define LINE_SIZE	1024
 #define ATTEMPTS	5
+#define LOOKUPS_MAX	256
+#define SET_NAME_SIZE	256
 
 /* A marked rule as it is found, or as it should be; in one order, so that both can be compared. */
 struct mark {
@@ -48,9 +53,20 @@ struct marks {
 	size_t n, max;
 };
 
+enum asked { ASKED_NOTHING, ASKED_NAME, ASKED_V4, ASKED_V6 };
+
+/* A rule of somebody else's that lets pass what is in a set: which of our bridges are is asked when all rules are read. */
+struct lookup {
+	struct mark rule;		/* family, table and chain of it */
+	char set[SET_NAME_SIZE];
+	enum asked asked;
+};
+
 struct looking {
 	struct coexist_view view;
 	struct marks found;
+	struct lookup *lookups;		/* owned */
+	size_t n_lookups;
 	const struct coexist_bridge *bridges;	/* borrowed */
 	size_t n_bridges;
 	/* Owned; chain by bridge. */
@@ -70,6 +86,9 @@ static void looking_reset(struct looking *looking)
 {
 	coexist_view_deinit(&looking->view);
 	marks_deinit(&looking->found);
+	free(looking->lookups);
+	looking->lookups = NULL;
+	looking->n_lookups = 0;
 	free(looking->named);
 	free(looking->refused);
 	looking->named = looking->refused = NULL;
@@ -181,7 +200,8 @@ static int each_chain(const struct nlmsghdr *message, void *data)
 	if (!copy_name(table[NFTA_CHAIN_TABLE], chain.table) || !copy_name(table[NFTA_CHAIN_NAME], chain.name) ||
 	    !is_foreign(chain.family, chain.table))
 		return 0;
-	if (table[NFTA_CHAIN_HOOK] && nl_parse_nested(table[NFTA_CHAIN_HOOK], hook, ARRAY_SIZE(hook)) &&
+	chain.base = table[NFTA_CHAIN_HOOK];
+	if (chain.base && nl_parse_nested(table[NFTA_CHAIN_HOOK], hook, ARRAY_SIZE(hook)) &&
 	    strcmp(nl_get_string(table[NFTA_CHAIN_TYPE]) ?: "", "filter") == 0) {
 		number = nl_get_u32_be(hook[NFTA_HOOK_HOOKNUM], NF_INET_NUMHOOKS);
 		chain.forward = number == NF_INET_FORWARD;
@@ -200,6 +220,10 @@ static int each_chain(const struct nlmsghdr *message, void *data)
 struct meaning {
 	bool in, out;			/* asks for these interfaces, and for this value: */
 	const struct nlattr *in_value, *out_value;
+	enum asked address;		/* asks for an address, here or there, that is this one where the mask has bits: */
+	const struct nlattr *address_value, *address_mask;
+	enum asked set_asked;		/* asks whether this is in a set, which is named: */
+	const struct nlattr *set;
 	bool more;			/* asks for something else, too */
 	bool drops;			/* drops or rejects */
 	bool returns;
@@ -225,8 +249,14 @@ static void read_verdict(const struct nlattr *data, struct meaning *meaning)
 	}
 }
 
-/* @key: the field that the last expression has loaded, or UINT32_MAX. */
-static void read_compare(const struct nlattr *data, uint32_t key, struct meaning *meaning)
+/* What the last expressions have loaded. */
+struct loaded {
+	uint32_t key;			/* of meta, or UINT32_MAX */
+	enum asked address;		/* IPv4 or IPv6, of the sender or the receiver; of it, where mask has bits: */
+	const struct nlattr *mask;
+};
+
+static void read_compare(const struct nlattr *data, const struct loaded *loaded, struct meaning *meaning)
 {
 	const struct nlattr *inner[NFTA_CMP_MAX + 1], *value[NFTA_DATA_MAX + 1];
 
@@ -234,48 +264,106 @@ static void read_compare(const struct nlattr *data, uint32_t key, struct meaning
 	    !nl_parse_nested(inner[NFTA_CMP_DATA], value, ARRAY_SIZE(value)) || !value[NFTA_DATA_VALUE] ||
 	    nl_get_u32_be(inner[NFTA_CMP_OP], NFT_CMP_EQ) != NFT_CMP_EQ) {
 		meaning->more = true;
-	} else if (key == NFT_META_IIFNAME) {
+	} else if (loaded->key == NFT_META_IIFNAME) {
 		meaning->in = true;
 		meaning->in_value = value[NFTA_DATA_VALUE];
-	} else if (key == NFT_META_OIFNAME) {
+	} else if (loaded->key == NFT_META_OIFNAME) {
 		meaning->out = true;
 		meaning->out_value = value[NFTA_DATA_VALUE];
 	} else {
 		meaning->more = true;
+		if (loaded->address == ASKED_NOTHING)
+			return;
+		meaning->address = loaded->address;
+		meaning->address_value = value[NFTA_DATA_VALUE];
+		meaning->address_mask = loaded->mask;
 	}
 }
 
-static uint32_t read_meta_key(const struct nlattr *data)
+/* Is it in a set? Or what a map has for it, which may be a verdict. */
+static void read_lookup(const struct nlattr *data, const struct loaded *loaded, struct meaning *meaning)
+{
+	const struct nlattr *inner[NFTA_LOOKUP_MAX + 1];
+
+	meaning->more = true;
+	if (!nl_parse_nested(data, inner, ARRAY_SIZE(inner)) || nl_get_u32_be(inner[NFTA_LOOKUP_FLAGS], 0) & NFT_LOOKUP_F_INV || loaded->mask)
+		return;
+	meaning->set = inner[NFTA_LOOKUP_SET];
+	meaning->set_asked = loaded->key == NFT_META_IIFNAME || loaded->key == NFT_META_OIFNAME ? ASKED_NAME : loaded->address;
+}
+
+static struct loaded read_meta(const struct nlattr *data)
 {
 	const struct nlattr *inner[NFTA_META_MAX + 1];
 
-	return nl_parse_nested(data, inner, ARRAY_SIZE(inner)) ? nl_get_u32_be(inner[NFTA_META_KEY], UINT32_MAX) : UINT32_MAX;
+	return (struct loaded){ .key = nl_parse_nested(data, inner, ARRAY_SIZE(inner)) ? nl_get_u32_be(inner[NFTA_META_KEY], UINT32_MAX) : UINT32_MAX };
+}
+
+/* An address in the header of IPv4 or IPv6, or its first bytes: they stand at different places. */
+static struct loaded read_payload(const struct nlattr *data)
+{
+	const struct nlattr *inner[NFTA_PAYLOAD_MAX + 1];
+	struct loaded loaded = { .key = UINT32_MAX };
+	uint32_t offset;
+
+	if (!nl_parse_nested(data, inner, ARRAY_SIZE(inner)) ||
+	    nl_get_u32_be(inner[NFTA_PAYLOAD_BASE], UINT32_MAX) != NFT_PAYLOAD_NETWORK_HEADER)
+		return loaded;
+	offset = nl_get_u32_be(inner[NFTA_PAYLOAD_OFFSET], 0);
+	if (offset == offsetof(struct iphdr, saddr) || offset == offsetof(struct iphdr, daddr))
+		loaded.address = ASKED_V4;
+	else if (offset == offsetof(struct ipv6hdr, saddr) || offset == offsetof(struct ipv6hdr, daddr))
+		loaded.address = ASKED_V6;
+	return loaded;
+}
+
+static const struct nlattr *read_mask(const struct nlattr *data)
+{
+	const struct nlattr *inner[NFTA_BITWISE_MAX + 1], *value[NFTA_DATA_MAX + 1];
+
+	if (!nl_parse_nested(data, inner, ARRAY_SIZE(inner)) || !inner[NFTA_BITWISE_MASK] ||
+	    !nl_parse_nested(inner[NFTA_BITWISE_MASK], value, ARRAY_SIZE(value)))
+		return NULL;
+	return value[NFTA_DATA_VALUE];
 }
 
 static void read_meaning(const struct nlattr *expressions, struct meaning *meaning)
 {
 	const struct nlattr *expression = NULL, *outer[NFTA_EXPR_MAX + 1];
-	uint32_t key = UINT32_MAX;
+	struct loaded loaded = { .key = UINT32_MAX };
 
 	*meaning = (struct meaning){ 0 };
 	while ((expression = nl_next(expressions, expression))) {
+		struct loaded next = { .key = UINT32_MAX };
+		const struct nlattr *data;
 		const char *name;
 
 		if (!nl_parse_nested(expression, outer, ARRAY_SIZE(outer)))
 			return;
 		name = nl_get_string(outer[NFTA_EXPR_NAME]) ?: "";
-		if (strcmp(name, "immediate") == 0)
-			read_verdict(outer[NFTA_EXPR_DATA], meaning);
-		else if (strcmp(name, "reject") == 0)
+		data = outer[NFTA_EXPR_DATA];
+		if (strcmp(name, "immediate") == 0) {
+			read_verdict(data, meaning);
+		} else if (strcmp(name, "reject") == 0) {
 			meaning->drops = true;
-		else if (strcmp(name, "cmp") == 0)
-			read_compare(outer[NFTA_EXPR_DATA], key, meaning);
-		else if (strcmp(name, "target") == 0)	/* of xtables: REJECT is one */
-			meaning->drops |= memmem(nl_data(outer[NFTA_EXPR_DATA]), nl_length(outer[NFTA_EXPR_DATA]), "REJECT",
-						 sizeof("REJECT")) != NULL;
-		else if (strcmp(name, "meta") != 0 && strcmp(name, "counter") != 0 && strcmp(name, "log") != 0)
+		} else if (strcmp(name, "cmp") == 0) {
+			read_compare(data, &loaded, meaning);
+		} else if (strcmp(name, "lookup") == 0) {
+			read_lookup(data, &loaded, meaning);
+		} else if (strcmp(name, "target") == 0) {	/* of xtables: REJECT is one */
+			meaning->drops |= memmem(nl_data(data), nl_length(data), "REJECT", sizeof("REJECT")) != NULL;
+		} else if (strcmp(name, "meta") == 0) {
+			next = read_meta(data);
+		} else if (strcmp(name, "payload") == 0) {
 			meaning->more = true;
-		key = strcmp(name, "meta") == 0 ? read_meta_key(outer[NFTA_EXPR_DATA]) : UINT32_MAX;
+			next = read_payload(data);
+		} else if (strcmp(name, "bitwise") == 0) {
+			meaning->more = true;
+			next = (struct loaded){ .key = UINT32_MAX, .address = loaded.address, .mask = read_mask(data) };
+		} else if (strcmp(name, "counter") != 0 && strcmp(name, "log") != 0) {
+			meaning->more = true;
+		}
+		loaded = next;
 	}
 }
 
@@ -284,43 +372,95 @@ static bool names(const struct nlattr *value, const char *bridge)
 	return value && foreign_matches_name(nl_data(value), nl_length(value), bridge);
 }
 
+/* Does the bridge's own address, and so its guests', fit? */
+static bool has_address(const struct meaning *meaning, const struct coexist_bridge *bridge)
+{
+	const uint8_t *value = nl_data(meaning->address_value), *mask = nl_data(meaning->address_mask);
+	const uint8_t *address = meaning->address == ASKED_V4 ? bridge->address4 : bridge->address6;
+	const size_t length = nl_length(meaning->address_value);
+
+	if (meaning->address == ASKED_NOTHING || !(meaning->address == ASKED_V4 ? bridge->v4 : bridge->v6) ||
+	    length > (meaning->address == ASKED_V4 ? sizeof(bridge->address4) : sizeof(bridge->address6)) ||
+	    (meaning->address_mask && nl_length(meaning->address_mask) != length))
+		return false;
+	for (size_t i = 0; i < length; i++)
+		if ((address[i] & (meaning->address_mask ? mask[i] : 0xff)) != value[i])
+			return false;
+	return true;
+}
+
 /* Is the chain of this rule one that packets come to by themselves? */
 static bool is_base(const struct coexist_view *view, const struct mark *rule)
 {
 	for (size_t i = 0; i < view->n_chains; i++)
-		if ((view->chains[i].forward || view->chains[i].input) && view->chains[i].family == rule->family &&
+		if (view->chains[i].base && view->chains[i].family == rule->family &&
 		    strcmp(view->chains[i].table, rule->table) == 0 && strcmp(view->chains[i].name, rule->chain) == 0)
 			return true;
 	return false;
 }
 
-/* Whoever names a bridge of ours has thought of it: it is not in the way by chance. */
-static void note_names(struct looking *looking, const struct mark *rule, const struct meaning *meaning)
+/* A rule lets a bridge be. What stands in a base chain says nothing of the other ones. */
+static void note_named(struct looking *looking, const struct mark *rule, size_t bridge)
 {
 	const bool base = is_base(&looking->view, rule);
 
 	for (size_t i = 0; i < looking->view.n_chains; i++) {
 		const struct coexist_chain *chain = &looking->view.chains[i];
-		bool own = strcmp(chain->name, rule->chain) == 0, refuses = meaning->drops && !meaning->more && own;
 
-		/* What stands in a base chain says nothing of the other ones. */
-		if (base && !own)
-			continue;
-		if (chain->family != rule->family || strcmp(chain->table, rule->table) != 0 ||
-		    !(chain->forward || chain->input || refuses))
-			continue;
-		for (size_t j = 0; j < looking->n_bridges; j++) {
-			const char *name = looking->bridges[j].name;
-			bool in = names(meaning->in_value, name), out = names(meaning->out_value, name);
-
-			if ((in || out) && !meaning->drops)
-				looking->named[i * looking->n_bridges + j] = true;
-			/* What is dropped behind a rule that lets some of it be was meant to be. */
-			else if ((in || out) && refuses && in == meaning->in && out == meaning->out &&
-				 !looking->named[i * looking->n_bridges + j])
-				looking->refused[i * looking->n_bridges + j] = true;
-		}
+		if ((chain->forward || chain->input) && chain->family == rule->family && strcmp(chain->table, rule->table) == 0 &&
+		    (!base || strcmp(chain->name, rule->chain) == 0))
+			looking->named[i * looking->n_bridges + bridge] = true;
 	}
+}
+
+/* A rule drops all that has to do with a bridge. Behind one that lets some of it be, that was meant to be. */
+static void note_refused(struct looking *looking, const struct mark *rule, size_t bridge)
+{
+	for (size_t i = 0; i < looking->view.n_chains; i++) {
+		const struct coexist_chain *chain = &looking->view.chains[i];
+
+		if (chain->family == rule->family && strcmp(chain->table, rule->table) == 0 && strcmp(chain->name, rule->chain) == 0 &&
+		    !looking->named[i * looking->n_bridges + bridge])
+			looking->refused[i * looking->n_bridges + bridge] = true;
+	}
+}
+
+/* Whoever names a bridge of ours, or its addresses, has thought of it: it is not in the way by chance. */
+static void note_names(struct looking *looking, const struct mark *rule, const struct meaning *meaning)
+{
+	for (size_t i = 0; i < looking->n_bridges; i++) {
+		const struct coexist_bridge *bridge = &looking->bridges[i];
+		bool in = names(meaning->in_value, bridge->name), out = names(meaning->out_value, bridge->name);
+
+		if (!meaning->drops && (in || out || has_address(meaning, bridge)))
+			note_named(looking, rule, i);
+		else if ((in || out) && meaning->drops && !meaning->more && in == meaning->in && out == meaning->out)
+			note_refused(looking, rule, i);
+	}
+}
+
+/* Asked once for each chain and set. */
+static int add_lookup(struct looking *looking, const struct mark *rule, const struct meaning *meaning)
+{
+	const char *set = nl_get_string(meaning->set);
+	struct lookup *grown;
+
+	if (meaning->drops || meaning->set_asked == ASKED_NOTHING || !set || strlen(set) >= SET_NAME_SIZE)
+		return 0;
+	for (size_t i = 0; i < looking->n_lookups; i++)
+		if (looking->lookups[i].asked == meaning->set_asked && looking->lookups[i].rule.family == rule->family &&
+		    strcmp(looking->lookups[i].rule.table, rule->table) == 0 && strcmp(looking->lookups[i].rule.chain, rule->chain) == 0 &&
+		    strcmp(looking->lookups[i].set, set) == 0)
+			return 0;
+	if (looking->n_lookups == LOOKUPS_MAX)
+		return 0;
+	grown = reallocarray(looking->lookups, looking->n_lookups + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	looking->lookups = grown;
+	grown[looking->n_lookups] = (struct lookup){ .rule = *rule, .asked = meaning->set_asked };
+	memcpy(grown[looking->n_lookups++].set, set, strlen(set) + 1);
+	return 0;
 }
 
 /* The last rule of a base chain is its policy when it asks for nothing. */
@@ -367,6 +507,7 @@ static int each_rule(const struct nlmsghdr *message, void *data)
 	struct coexist_view *view = &looking->view;
 	struct meaning meaning;
 	struct mark mark = { 0 };
+	int r;
 
 	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(struct nfgenmsg)) ||
 	    !nl_parse(message, sizeof(struct nfgenmsg), table, ARRAY_SIZE(table)))
@@ -384,8 +525,9 @@ static int each_rule(const struct nlmsghdr *message, void *data)
 	}
 	note_names(looking, &mark, &meaning);
 	note_end(looking, &mark, &meaning);
-	if (!copy_name(meaning.target, jump.to))
-		return 0;
+	r = add_lookup(looking, &mark, &meaning);
+	if (r < 0 || !copy_name(meaning.target, jump.to))
+		return r;
 	if (meaning.out_value && nl_length(meaning.out_value) <= sizeof(jump.out) &&
 	    memchr(nl_data(meaning.out_value), '\0', nl_length(meaning.out_value)))
 		memcpy(jump.out, nl_data(meaning.out_value), nl_length(meaning.out_value));
@@ -415,6 +557,93 @@ static int read_rules(struct kernel *kernel, const struct coexist_chain *chain, 
 	nft_begin(&request, NFT_MSG_GETRULE, NLM_F_DUMP, chain->family, 0);
 	nl_put_string(&request, NFTA_RULE_TABLE, chain->table);
 	return nl_dump(&kernel->nft, &request, each_rule, looking);
+}
+
+/* What a set has for a bridge: of all elements that begin at or before its key the last, if that is not where an interval ends. */
+struct member {
+	uint8_t key[IFNAME_SIZE];	/* no length: it has none */
+	size_t length;
+	uint8_t last[IFNAME_SIZE];	/* the key of that */
+	bool any, ends;
+};
+
+struct members {
+	struct member *items;		/* one for each bridge */
+	size_t n;
+	bool intervals;
+};
+
+static void compare_member(struct member *member, const void *key, size_t length, bool ends)
+{
+	int order;
+
+	if (length != member->length || memcmp(key, member->key, length) > 0)
+		return;
+	order = member->any ? memcmp(key, member->last, length) : 1;
+	if (order < 0 || (order == 0 && ends))
+		return;
+	memcpy(member->last, key, length);
+	member->any = true;
+	member->ends = ends;
+}
+
+static int each_element(const struct nlmsghdr *message, void *data)
+{
+	const struct nlattr *table[NFTA_SET_ELEM_LIST_MAX + 1], *item = NULL, *element[NFTA_SET_ELEM_MAX + 1], *value[NFTA_DATA_MAX + 1];
+	struct members *members = data;
+
+	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(struct nfgenmsg)) ||
+	    !nl_parse(message, sizeof(struct nfgenmsg), table, ARRAY_SIZE(table)))
+		return -EPROTO;
+	while ((item = nl_next(table[NFTA_SET_ELEM_LIST_ELEMENTS], item))) {
+		bool ends;
+
+		/* The one for all that is in no other has no key. */
+		if (!nl_parse_nested(item, element, ARRAY_SIZE(element)) || !element[NFTA_SET_ELEM_KEY] ||
+		    !nl_parse_nested(element[NFTA_SET_ELEM_KEY], value, ARRAY_SIZE(value)) || !value[NFTA_DATA_VALUE])
+			continue;
+		ends = nl_get_u32_be(element[NFTA_SET_ELEM_FLAGS], 0) & NFT_SET_ELEM_INTERVAL_END;
+		members->intervals |= ends;
+		for (size_t i = 0; i < members->n; i++)
+			compare_member(&members->items[i], nl_data(value[NFTA_DATA_VALUE]), nl_length(value[NFTA_DATA_VALUE]), ends);
+	}
+	return 0;
+}
+
+static void fill_key(enum asked asked, const struct coexist_bridge *bridge, struct member *member)
+{
+	if (asked == ASKED_NAME) {
+		member->length = IFNAME_SIZE;
+		memcpy(member->key, bridge->name, IFNAME_SIZE);
+	} else if (asked == ASKED_V4 && bridge->v4) {
+		member->length = sizeof(bridge->address4);
+		memcpy(member->key, bridge->address4, sizeof(bridge->address4));
+	} else if (asked == ASKED_V6 && bridge->v6) {
+		member->length = sizeof(bridge->address6);
+		memcpy(member->key, bridge->address6, sizeof(bridge->address6));
+	}
+}
+
+/* Which of our bridges are in this set? One that has just gone has told so, and everything is looked at again. */
+static int ask_set(struct kernel *kernel, struct looking *looking, const struct lookup *lookup)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+	_cleanup_(freep) struct member *items = calloc(looking->n_bridges + 1, sizeof(*items));
+	struct members members = { .items = items, .n = looking->n_bridges };
+	int r;
+
+	if (!items)
+		return -ENOMEM;
+	for (size_t i = 0; i < members.n; i++)
+		fill_key(lookup->asked, &looking->bridges[i], &items[i]);
+	nft_begin(&request, NFT_MSG_GETSETELEM, NLM_F_DUMP, lookup->rule.family, 0);
+	nl_put_string(&request, NFTA_SET_ELEM_LIST_TABLE, lookup->rule.table);
+	nl_put_string(&request, NFTA_SET_ELEM_LIST_SET, lookup->set);
+	r = nl_dump(&kernel->nft, &request, each_element, &members);
+	for (size_t i = 0; r == 0 && i < members.n; i++)
+		if (items[i].any && !items[i].ends && (members.intervals || memcmp(items[i].key, items[i].last, items[i].length) == 0))
+			note_named(looking, &lookup->rule, i);
+	return r == -ENOENT ? 0 : r;
 }
 
 /* Rules are read of a table in which there can be rules of ours, or that filters. */
@@ -450,6 +679,8 @@ static int look_once(struct kernel *kernel, struct looking *looking)
 	for (size_t i = 0; r == 0 && i < view->n_chains; i++)
 		if (is_of_interest(&view->chains[i]) && is_first_of_table(view, i))
 			r = read_rules(kernel, &view->chains[i], looking);
+	for (size_t i = 0; r == 0 && i < looking->n_lookups; i++)
+		r = ask_set(kernel, looking, &looking->lookups[i]);
 	return r;
 }
 

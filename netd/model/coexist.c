@@ -165,6 +165,16 @@ static size_t find_bridge(const struct netstate *desired, const struct netstate_
 	return bridge ? (size_t)(bridge - desired->bridges) : desired->n_bridges;
 }
 
+static void note_address(struct coexist_bridge *bridge, const struct ip *address)
+{
+	if (ip_is_v4(address) && !bridge->v4)
+		memcpy(bridge->address4, address->bytes_be, sizeof(bridge->address4));
+	if (ip_is_v6(address) && !bridge->v6)
+		memcpy(bridge->address6, address->bytes_be, sizeof(bridge->address6));
+	bridge->v4 |= ip_is_v4(address);
+	bridge->v6 |= ip_is_v6(address);
+}
+
 /* The bridges that should be there, sorted as @desired is. The caller frees. -ENOMEM only. */
 int coexist_bridges(const struct netstate *desired, struct coexist_bridge **ret_bridges, size_t *ret_n_bridges)
 {
@@ -181,8 +191,7 @@ int coexist_bridges(const struct netstate *desired, struct coexist_bridge **ret_
 		int r = strcmp(bridges[j].name, desired->addresses[i].link);
 
 		if (r == 0) {
-			bridges[j].v4 |= ip_is_v4(&desired->addresses[i].address);
-			bridges[j].v6 |= ip_is_v6(&desired->addresses[i].address);
+			note_address(&bridges[j], &desired->addresses[i].address);
 		}
 		if (r < 0)
 			j++;

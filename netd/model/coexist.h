@@ -18,6 +18,7 @@ struct coexist_chain {
 	uint8_t family;			/* NFPROTO_IPV4, NFPROTO_IPV6 or NFPROTO_INET */
 	char table[COEXIST_NAME_SIZE];
 	char name[COEXIST_NAME_SIZE];
+	bool base;			/* packets come to it by themselves */
 	bool forward, input;		/* a base chain of type filter at this hook */
 	bool drop;			/* its policy, or its last rule for all that is left */
 	bool reached;			/* set by coexist_find_places(): what is forwarded comes through, or what is for the host */
@@ -66,6 +67,7 @@ enum coexist_rule {
 struct coexist_bridge {
 	char name[IFNAME_SIZE];
 	bool forward, v4, v6;
+	uint8_t address4[4], address6[16];	/* its first one of each; 0: none */
 	bool closed;			/* Coexist=no: nothing is put anywhere for it */
 };
 

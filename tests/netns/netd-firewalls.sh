@@ -325,6 +325,44 @@ check blocked-beside wait_for 10 blocked 'blocked by guard of inet closed'
 nft delete table inet closed
 check blocked-beside-end wait_for 10 is running
 
+# By a set, a map, or addresses it is let pass as well; those of others, and what is said of them where nothing is filtered, are not.
+closed() {	# RULE [SET]: a chain that drops all but what RULE lets pass
+	nft "table inet closed { ${2-} chain guests { accept; }; chain guard { type filter hook forward priority 10; policy drop; $1; }; }"
+}
+lets() {	# ID RULE [SET]
+	nft delete table inet closed 2>/dev/null
+	closed "iifname lo accept"
+	wait_for 10 blocked 'blocked by guard of inet closed' || { fail "$1" 'not blocked without it'; return; }
+	nft delete table inet closed
+	closed "${@:2}"
+	check "$1" wait_for 10 is running
+}
+stops() {	# ID RULE [SET]
+	nft delete table inet closed 2>/dev/null
+	wait_for 10 is running || { fail "$1" 'blocked without it'; return; }
+	closed "${@:2}"
+	check "$1" wait_for 10 blocked 'blocked by guard of inet closed'
+}
+prefix=10.70.1.0/24
+lets lets-set 'iifname { "lo", "gn-default" } accept'
+lets lets-named-set 'iifname @trusted accept' 'set trusted { type ifname; elements = { "lo", "gn-default" }; };'
+lets lets-wildcard-set 'iifname { "eth*", "gn-*" } accept'
+lets lets-map 'iifname vmap { "lo" : accept, "gn-default" : jump guests }'
+lets lets-address "ip saddr $prefix accept"
+lets lets-wide-address 'ip daddr 10.64.0.0/12 ct state new accept'
+lets lets-address6 'ip6 saddr fd70::/64 accept'
+lets lets-address-set "ip saddr { 192.0.2.0/24, $prefix } accept"
+stops stops-set 'iifname { "lo", "gn-other" } accept'
+stops stops-set-not 'iifname != { "lo", "gn-default" } accept'
+stops stops-wildcard-set 'iifname { "eth*", "gm-*" } accept'
+stops stops-address 'ip saddr 192.0.2.0/24 accept'
+stops stops-wide-address 'ip saddr 10.80.0.0/12 accept'
+stops stops-address-set 'ip saddr { 192.0.2.0/24, 198.51.100.0/24 } accept'
+stops stops-address-dropped "ip saddr $prefix drop"
+stops stops-nat "iifname lo accept; }; chain nat { type nat hook postrouting priority 100; ip saddr $prefix masquerade"
+nft delete table inet closed
+check lets-end wait_for 10 is running
+
 if [ -n "$idle_pid" ]; then
 	reap_s=400 reap $idle_pid || fail idle "$(tail -n 3 $root/idle.log)"
 	cat $root/idle.log
