@@ -65,6 +65,8 @@ struct lookup {
 struct looking {
 	struct coexist_view view;
 	struct marks found;
+	size_t *bases;			/* owned; which chains packets come to by themselves: a few of what may be thousands */
+	size_t n_bases;
 	struct lookup *lookups;		/* owned */
 	size_t n_lookups;
 	const struct coexist_bridge *bridges;	/* borrowed */
@@ -86,6 +88,9 @@ static void looking_reset(struct looking *looking)
 {
 	coexist_view_deinit(&looking->view);
 	marks_deinit(&looking->found);
+	free(looking->bases);
+	looking->bases = NULL;
+	looking->n_bases = 0;
 	free(looking->lookups);
 	looking->lookups = NULL;
 	looking->n_lookups = 0;
@@ -389,12 +394,16 @@ static bool has_address(const struct meaning *meaning, const struct coexist_brid
 	return true;
 }
 
-/* Is the chain of this rule one that packets come to by themselves? */
-static bool is_base(const struct coexist_view *view, const struct mark *rule)
+static bool is_chain_of(const struct coexist_chain *chain, const struct mark *rule)
 {
-	for (size_t i = 0; i < view->n_chains; i++)
-		if (view->chains[i].base && view->chains[i].family == rule->family &&
-		    strcmp(view->chains[i].table, rule->table) == 0 && strcmp(view->chains[i].name, rule->chain) == 0)
+	return chain->family == rule->family && strcmp(chain->table, rule->table) == 0 && strcmp(chain->name, rule->chain) == 0;
+}
+
+/* Is the chain of this rule one that packets come to by themselves? */
+static bool is_base(const struct looking *looking, const struct mark *rule)
+{
+	for (size_t i = 0; i < looking->n_bases; i++)
+		if (is_chain_of(&looking->view.chains[looking->bases[i]], rule))
 			return true;
 	return false;
 }
@@ -402,14 +411,14 @@ static bool is_base(const struct coexist_view *view, const struct mark *rule)
 /* A rule lets a bridge be. What stands in a base chain says nothing of the other ones. */
 static void note_named(struct looking *looking, const struct mark *rule, size_t bridge)
 {
-	const bool base = is_base(&looking->view, rule);
+	const bool base = is_base(looking, rule);
 
-	for (size_t i = 0; i < looking->view.n_chains; i++) {
-		const struct coexist_chain *chain = &looking->view.chains[i];
+	for (size_t i = 0; i < looking->n_bases; i++) {
+		const struct coexist_chain *chain = &looking->view.chains[looking->bases[i]];
 
 		if ((chain->forward || chain->input) && chain->family == rule->family && strcmp(chain->table, rule->table) == 0 &&
-		    (!base || strcmp(chain->name, rule->chain) == 0))
-			looking->named[i * looking->n_bridges + bridge] = true;
+		    (!base || is_chain_of(chain, rule)))
+			looking->named[looking->bases[i] * looking->n_bridges + bridge] = true;
 	}
 }
 
@@ -419,8 +428,7 @@ static void note_refused(struct looking *looking, const struct mark *rule, size_
 	for (size_t i = 0; i < looking->view.n_chains; i++) {
 		const struct coexist_chain *chain = &looking->view.chains[i];
 
-		if (chain->family == rule->family && strcmp(chain->table, rule->table) == 0 && strcmp(chain->name, rule->chain) == 0 &&
-		    !looking->named[i * looking->n_bridges + bridge])
+		if (is_chain_of(chain, rule) && !looking->named[i * looking->n_bridges + bridge])
 			looking->refused[i * looking->n_bridges + bridge] = true;
 	}
 }
@@ -466,11 +474,10 @@ static int add_lookup(struct looking *looking, const struct mark *rule, const st
 /* The last rule of a base chain is its policy when it asks for nothing. */
 static void note_end(struct looking *looking, const struct mark *rule, const struct meaning *meaning)
 {
-	for (size_t i = 0; i < looking->view.n_chains; i++) {
-		struct coexist_chain *chain = &looking->view.chains[i];
+	for (size_t i = 0; i < looking->n_bases; i++) {
+		struct coexist_chain *chain = &looking->view.chains[looking->bases[i]];
 
-		if ((chain->forward || chain->input) && chain->family == rule->family &&
-		    strcmp(chain->table, rule->table) == 0 && strcmp(chain->name, rule->chain) == 0)
+		if ((chain->forward || chain->input) && is_chain_of(chain, rule))
 			chain->drop |= meaning->drops && !meaning->in && !meaning->out && !meaning->more;
 	}
 }
@@ -674,8 +681,12 @@ static int look_once(struct kernel *kernel, struct looking *looking)
 		return r;
 	looking->named = calloc(view->n_chains * looking->n_bridges + 1, sizeof(*looking->named));
 	looking->refused = calloc(view->n_chains * looking->n_bridges + 1, sizeof(*looking->refused));
-	if (!looking->named || !looking->refused)
+	looking->bases = calloc(view->n_chains + 1, sizeof(*looking->bases));
+	if (!looking->named || !looking->refused || !looking->bases)
 		return -ENOMEM;
+	for (size_t i = 0; i < view->n_chains; i++)
+		if (view->chains[i].base)
+			looking->bases[looking->n_bases++] = i;
 	for (size_t i = 0; r == 0 && i < view->n_chains; i++)
 		if (is_of_interest(&view->chains[i]) && is_first_of_table(view, i))
 			r = read_rules(kernel, &view->chains[i], looking);

@@ -34,25 +34,66 @@ static bool is_iptables(uint8_t family, const char *table)
 	return strcmp(table, "filter") == 0 && (family == NFPROTO_IPV4 || family == NFPROTO_IPV6);
 }
 
-static bool same_table(const struct coexist_chain *a, const struct coexist_chain *b)
+static int compare_chains(const void *a, const void *b)
 {
-	return a->family == b->family && strcmp(a->table, b->table) == 0;
+	const struct coexist_chain *left = *(const struct coexist_chain *const *)a, *right = *(const struct coexist_chain *const *)b;
+	int r = (left->family > right->family) - (left->family < right->family);
+
+	if (!r)
+		r = strcmp(left->table, right->table);
+	return r ? r : strcmp(left->name, right->name);
 }
 
-static bool has_jump(const struct coexist_view *view, const struct coexist_chain *from, const struct coexist_chain *to)
+/* A jump, from chain to chain of the view. */
+struct way {
+	struct coexist_chain *from, *to;
+};
+
+struct ways {
+	struct way *items;	/* owned */
+	size_t n;
+};
+
+static struct coexist_chain *find_chain(struct coexist_chain *const *sorted, size_t n, const struct coexist_jump *jump, const char *name)
 {
+	struct coexist_chain wanted = { .family = jump->family }, *key = &wanted, *const *found;
+
+	memcpy(wanted.table, jump->table, sizeof(wanted.table));
+	memcpy(wanted.name, name, sizeof(wanted.name));
+	found = n ? bsearch(&key, sorted, n, sizeof(*sorted), compare_chains) : NULL;
+	return found ? *found : NULL;
+}
+
+/* Some hosts have thousands of chains, and this is asked whenever one of them changes. -ENOMEM only. */
+static int find_ways(struct coexist_view *view, struct ways *ret_ways)
+{
+	_cleanup_(freep) struct coexist_chain **sorted = calloc(view->n_chains + 1, sizeof(*sorted));
+	struct ways ways = { .items = calloc(view->n_jumps + 1, sizeof(*ways.items)) };
+
+	if (!sorted || !ways.items) {
+		free(ways.items);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < view->n_chains; i++)
+		sorted[i] = &view->chains[i];
+	if (view->n_chains > 0)
+		qsort(sorted, view->n_chains, sizeof(*sorted), compare_chains);
 	for (size_t i = 0; i < view->n_jumps; i++) {
 		const struct coexist_jump *jump = &view->jumps[i];
+		struct way *way = &ways.items[ways.n];
 
-		if (jump->family == from->family && strcmp(jump->table, from->table) == 0 &&
-		    strcmp(jump->from, from->name) == 0 && strcmp(jump->to, to->name) == 0)
-			return true;
+		if (!is_iptables(jump->family, jump->table))
+			continue;
+		way->from = find_chain(sorted, view->n_chains, jump, jump->from);
+		way->to = find_chain(sorted, view->n_chains, jump, jump->to);
+		ways.n += way->from && way->to;
 	}
-	return false;
+	*ret_ways = ways;
+	return 0;
 }
 
-/* Marks what can be reached from a base chain. */
-static void reach(struct coexist_view *view, struct coexist_chain *base)
+/* Marks what can be reached from a base chain. Rounds are as many as jumps lie within each other: the kernel lets it be 16. */
+static void reach(struct coexist_view *view, const struct ways *ways, struct coexist_chain *base)
 {
 	bool more = true;
 
@@ -61,14 +102,11 @@ static void reach(struct coexist_view *view, struct coexist_chain *base)
 	base->reached = true;
 	while (more) {
 		more = false;
-		for (size_t i = 0; i < view->n_chains; i++)
-			for (size_t j = 0; view->chains[i].reached && j < view->n_chains; j++) {
-				struct coexist_chain *to = &view->chains[j];
-
-				if (to->reached || !same_table(&view->chains[i], to) || !has_jump(view, &view->chains[i], to))
-					continue;
-				to->reached = more = true;
-			}
+		for (size_t i = 0; i < ways->n; i++) {
+			if (!ways->items[i].from->reached || ways->items[i].to->reached)
+				continue;
+			ways->items[i].to->reached = more = true;
+		}
 	}
 }
 
@@ -108,13 +146,15 @@ bool coexist_may_hold(uint8_t family, const char *table, const char *chain)
 	       (strcmp(chain, "FORWARD") == 0 || is_user_chain(chain, false) || is_user_chain(chain, true));
 }
 
-static size_t find_base_places(struct coexist_view *view, struct coexist_chain *base, struct coexist_place *places)
+static size_t find_base_places(struct coexist_view *view, const struct ways *ways, struct coexist_chain *base,
+			       struct coexist_place *places)
 {
-	bool input = base->input;
+	const bool input = base->input, iptables = is_iptables(base->family, base->table);
 	size_t n = 0;
 
-	reach(view, base);
-	for (size_t i = 0; is_iptables(base->family, base->table) && i < view->n_chains; i++)
+	if (iptables)
+		reach(view, ways, base);
+	for (size_t i = 0; iptables && i < view->n_chains; i++)
 		if (view->chains[i].reached && is_user_chain(view->chains[i].name, input))
 			places[n++] = (struct coexist_place){ .chain = &view->chains[i], .base = base, .input = input };
 	if (n > 0 || !base->drop)
@@ -123,7 +163,7 @@ static size_t find_base_places(struct coexist_view *view, struct coexist_chain *
 		.chain = base,
 		.base = base,
 		.input = input,
-		.blocked = input || !is_iptables(base->family, base->table) || strcmp(base->name, "FORWARD") != 0,
+		.blocked = input || !iptables || strcmp(base->name, "FORWARD") != 0,
 	};
 	return 1;
 }
@@ -133,13 +173,17 @@ int coexist_find_places(struct coexist_view *view, struct coexist_place **ret_pl
 {
 	/* Three chains for users' rules per base chain at most, or itself. */
 	struct coexist_place *places = calloc(4 * view->n_chains + 1, sizeof(*places));
+	struct ways ways;
 	size_t n = 0;
 
-	if (!places)
+	if (!places || find_ways(view, &ways) < 0) {
+		free(places);
 		return -ENOMEM;
+	}
 	for (size_t i = 0; i < view->n_chains; i++)
 		if (view->chains[i].forward || view->chains[i].input)
-			n += find_base_places(view, &view->chains[i], places + n);
+			n += find_base_places(view, &ways, &view->chains[i], places + n);
+	free(ways.items);
 	*ret_places = places;
 	*ret_n_places = n;
 	return 0;

@@ -21,7 +21,7 @@ struct coexist_chain {
 	bool base;			/* packets come to it by themselves */
 	bool forward, input;		/* a base chain of type filter at this hook */
 	bool drop;			/* its policy, or its last rule for all that is left */
-	bool reached;			/* set by coexist_find_places(): what is forwarded comes through, or what is for the host */
+	bool reached;			/* coexist_find_places() notes there what it finds */
 };
 
 /* A rule of `from` jumps or goes to `to`, in one table. */
