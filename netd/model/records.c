@@ -788,6 +788,15 @@ static const struct network_address *find_prefix(const struct network *network, 
 	return NULL;
 }
 
+/* The network's own address or its broadcast address; of IPv6, that of any router (RFC 4291, section 2.6.1). */
+static bool is_end(const struct network_address *address, const struct ip *ip)
+{
+	const struct ip first = ip_mask(ip, address->prefix_length);
+	const uint32_t host_bits = UINT32_MAX >> address->prefix_length % 32;
+
+	return memcmp(&first, ip, sizeof(first)) == 0 || (ip_is_v4(ip) && (ip_v4_value(ip) & host_bits) == host_bits);
+}
+
 static int verify_host_address(const struct network *network, const struct network_host *host, const struct ip *ip,
 			       struct mistakes *mistakes)
 {
@@ -802,6 +811,9 @@ static int verify_host_address(const struct network *network, const struct netwo
 				      IP_TEXT(ip));
 	if (memcmp(&address->ip, ip, sizeof(*ip)) == 0)
 		return network_failure(network, host->place, mistakes, "[Host] Address=%s is the gateway's own address", IP_TEXT(ip));
+	if (is_end(address, ip))
+		return network_failure(network, host->place, mistakes,
+				      "[Host] Address=%s is the first or the last one of the prefix: these are of the network itself", IP_TEXT(ip));
 	return 0;
 }
 
