@@ -42,6 +42,7 @@ int snapshot_read_addresses(struct kernel *kernel);
 int snapshot_read_addresses_of(struct kernel *kernel, int ifindex);
 int snapshot_read_routes_of(struct kernel *kernel, int ifindex, bool all);
 int snapshot_read_routes(struct kernel *kernel);
+void snapshot_remove_routes(struct netstate *state, const char *link);
 void snapshot_remove_routes_of(struct netstate *state, const struct view_link *link);
 int snapshot_watch_routes(struct view *view, const struct netstate *desired);
 void snapshot_drop_foreign_routes(struct kernel *kernel);

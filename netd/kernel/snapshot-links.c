@@ -324,6 +324,20 @@ static void touch(struct view *view, const char *name)
 		view->all_values = true;
 }
 
+/*
+ * An interface of others has another name, or none any more; of its routes no event tells. Where it is gone or has become a bridge of
+ * ours (which it was before somebody renamed it), they are not by that name; -EINTR otherwise: all is looked at, which is seldom.
+ */
+static int leave_name(struct view *view, const char *name, bool forget)
+{
+	if (forget)
+		snapshot_remove_routes(&view->state, name);
+	for (size_t i = 0; !forget && i < view->state.n_routes; i++)
+		if (strcmp(view->state.routes[i].link, name) == 0)
+			return -EINTR;
+	return 0;
+}
+
 /* The interfaces that events have named, one by one. After a failure what was read of them is worth nothing. */
 int snapshot_read_some_links(struct kernel *kernel, const struct dirt *dirt)
 {
@@ -344,6 +358,8 @@ int snapshot_read_some_links(struct kernel *kernel, const struct dirt *dirt)
 		if ((was_ours || is_ours) &&
 		    (!before || !now->port.ifindex || was_ours != is_ours || strcmp(before->name, now->port.name) != 0))
 			bridges[n_bridges++] = dirt->links[i];
+		if (before && !was_ours && strcmp(before->name, now->port.name) != 0)
+			r = leave_name(view, before->name, is_ours || !now->port.ifindex);
 		/* One that was not there has only what came with an event. */
 		all_routes[i] = dirt->routed[i] || (before && (before->ours != is_ours || before->other_routes || before->ra_route));
 		if (before)

@@ -104,7 +104,8 @@ static void note_other_route(struct view_link *link, const struct view *view, co
 	link->other_routes |= link->ours && route->table == RT_TABLE_MAIN && !is_of_address(&view->state, route);
 }
 
-static void remove_routes(struct netstate *state, const char *link)
+/* Forgets main's routes by an interface of this name. */
+void snapshot_remove_routes(struct netstate *state, const char *link)
 {
 	size_t n = 0;
 
@@ -135,7 +136,7 @@ void snapshot_remove_routes_of(struct netstate *state, const struct view_link *l
 	size_t n, first = netstate_addresses_of(state, link->name, &n);
 
 	if (link->other_routes) {
-		remove_routes(state, link->name);
+		snapshot_remove_routes(state, link->name);
 		return;
 	}
 	for (size_t i = first; i < first + n; i++)
@@ -216,7 +217,7 @@ int snapshot_read_routes_of(struct kernel *kernel, int ifindex, bool all)
 	if (!all && (!reading.link->ours || ask_prefixes_of(kernel, reading.link)))
 		return 0;
 	if (reading.link->ours)
-		remove_routes(&kernel->view.state, reading.link->name);
+		snapshot_remove_routes(&kernel->view.state, reading.link->name);
 	reading.link->ra_route = reading.link->other_routes = false;
 	for (size_t i = reading.link->ours ? 0 : 1; r == 0 && i < ARRAY_SIZE(families); i++) {
 		_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;

@@ -209,6 +209,9 @@ wait_for 30 heard
 mended renamed-guards gd unseen ip link set gn-gd name gn-other
 both() { ip link set gn-gd name gn-other && ip link set gn-other alias ''; }
 mended renamed-unmarked-guards gd unseen both
+# All of the host is read while it is called so.
+renamed_reloaded() { both && kill -HUP $netd_pid; }
+mended renamed-unmarked-read gd unseen renamed_reloaded
 ip link add probe2 type bridge
 wait_for 30 grep -q probe2 $root/groups
 ip link del probe2
