@@ -472,6 +472,12 @@ static bool is_stopped(struct doctor *doctor, const struct packet *packet, const
 	return true;
 }
 
+static void add_stopped(struct doctor *doctor, const struct report *report, const struct stopped *stopped, const char *what)
+{
+	doctor_fix(doctor_add(doctor, stopped->verdict, "network %s: %s are dropped by %s", report->name, what, stopped->place), false, "%s",
+		   stopped->fix);
+}
+
 /* The first IPv4 or IPv6 address of a network, as its gateway; false when there is none. */
 static bool read_gateway(const struct report *report, int family, uint8_t ret_gateway[static 16])
 {
@@ -503,11 +509,9 @@ static void check_dhcp(struct doctor *doctor, const struct report *report, const
 	look_packet_device(&doctor->look, bridge->ifindex, &request.iif);
 	look_packet_device(&doctor->look, bridge->ifindex, &reply.oif);
 	if (is_stopped(doctor, &request, to_host, "udp dport 67 ", &stopped))
-		doctor_fix(doctor_add(doctor, stopped.verdict, "network %s: guests' DHCP requests are dropped by %s", report->name,
-				      stopped.place), false, "%s", stopped.fix);
+		add_stopped(doctor, report, &stopped, "guests' DHCP requests");
 	if (is_stopped(doctor, &reply, from_host, "udp sport 67 ", &stopped))
-		doctor_fix(doctor_add(doctor, stopped.verdict, "network %s: DHCP replies to guests are dropped by %s", report->name,
-				      stopped.place), false, "%s", stopped.fix);
+		add_stopped(doctor, report, &stopped, "DHCP replies to guests");
 }
 
 /* Does somebody take UDP at this address alone? */
@@ -537,20 +541,13 @@ static void check_dns(struct doctor *doctor, const struct report *report, const 
 		return;
 	memcpy(packet.source, packet.target, 4);
 	packet.source[3]++;
-	answer = packet;
-	memcpy(answer.source, packet.target, 4);
-	memcpy(answer.target, packet.source, 4);
-	answer.source_port = 53;
-	answer.target_port = 40000;
-	answer.established = answer.reply = true;
+	answer = packet_answer(&packet);
 	look_packet_device(&doctor->look, bridge->ifindex, &packet.iif);
 	look_packet_device(&doctor->look, bridge->ifindex, &answer.oif);
 	if (is_stopped(doctor, &packet, to_host, "udp dport 53 ", &stopped))
-		doctor_fix(doctor_add(doctor, stopped.verdict, "network %s: guests' questions for names are dropped by %s", report->name,
-				      stopped.place), false, "%s", stopped.fix);
+		add_stopped(doctor, report, &stopped, "guests' questions for names");
 	if (is_stopped(doctor, &answer, from_host, "udp sport 53 ", &stopped))
-		doctor_fix(doctor_add(doctor, stopped.verdict, "network %s: answers about names to guests are dropped by %s", report->name,
-				      stopped.place), false, "%s", stopped.fix);
+		add_stopped(doctor, report, &stopped, "answers about names to guests");
 }
 
 /*
@@ -582,14 +579,9 @@ static void check_way_out(struct doctor *doctor, const struct report *report, co
 	inet_ntop(family, packet.source, from, sizeof(from));
 	look_packet_device(&doctor->look, bridge->ifindex, &packet.iif);
 	look_packet_device(&doctor->look, route.oif, &packet.oif);
-	answer = packet;
-	memcpy(answer.source, packet.target, length);
-	memcpy(answer.target, packet.source, length);
-	answer.source_port = packet.target_port;
-	answer.target_port = packet.source_port;
+	answer = packet_answer(&packet);
 	answer.iif = packet.oif;
 	answer.oif = packet.iif;
-	answer.established = answer.reply = true;
 	if (is_stopped(doctor, &packet, through_host, "", &stopped) && strcmp(stopped.place, last[0].place) != 0) {
 		doctor_fix(doctor_add(doctor, stopped.verdict,
 				      "network %s: guests' packets to the outside are dropped by %s (all of their way: guestnet why %s %s%s%s:443)",
@@ -599,9 +591,7 @@ static void check_way_out(struct doctor *doctor, const struct report *report, co
 	}
 	if (is_stopped(doctor, &answer, through_host, "ct state established,related ", &stopped) &&
 	    strcmp(stopped.place, last[1].place) != 0) {
-		doctor_fix(doctor_add(doctor, stopped.verdict,
-				      "network %s: answers from the outside to guests are dropped by %s", report->name, stopped.place), false, "%s",
-			   stopped.fix);
+		add_stopped(doctor, report, &stopped, "answers from the outside to guests");
 		last[1] = stopped;
 	}
 }

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "../../lib/addr.h"
 
@@ -50,4 +51,17 @@ struct packet_fib {
 static inline size_t packet_address_length(const struct packet *packet)
 {
 	return packet->family == AF_INET ? 4 : 16;
+}
+
+/* A later packet against the direction of this one, between the same ends; its devices are the caller's to say. */
+static inline struct packet packet_answer(const struct packet *packet)
+{
+	struct packet answer = *packet;
+
+	memcpy(answer.source, packet->target, sizeof(answer.source));
+	memcpy(answer.target, packet->source, sizeof(answer.target));
+	answer.source_port = packet->target_port;
+	answer.target_port = packet->source_port;
+	answer.established = answer.reply = true;
+	return answer;
 }

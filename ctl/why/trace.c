@@ -448,20 +448,15 @@ static bool pass(struct trace *trace, struct packet *packet, bool *ret_local)
 /* The answer to @packet as it came out at the other end; addresses are those behind any translation. */
 static bool pass_answer(struct trace *trace, const struct packet *packet, bool from_host)
 {
-	struct packet answer = *packet;
+	struct packet answer = packet_answer(packet);
 	bool local;
 
-	memcpy(answer.source, packet->target, sizeof(answer.source));
-	memcpy(answer.target, packet->source, sizeof(answer.target));
-	answer.source_port = packet->target_port;
-	answer.target_port = packet->source_port;
 	if (packet->protocol == IPPROTO_ICMP)
 		answer.source_port = answer.target_port = 0;	/* echo reply */
 	if (packet->protocol == IPPROTO_ICMPV6) {
 		answer.source_port = 129;
 		answer.target_port = 0;
 	}
-	answer.reply = answer.established = true;
 	answer.bridged = false;
 	answer.oif = (struct packet_device){ 0 };
 	look_packet_device(&trace->look, from_host ? 0 : packet->oif.index, &answer.iif);
