@@ -108,9 +108,19 @@ static bool is_ahead(const struct planner *planner, const struct netstate_elemen
 	       strcmp(job->seen->bridge->name, job->desired->name) != 0;
 }
 
+/* Has every network that should be there its elements? So it is mostly, and then not each of them is looked up. */
+static bool are_all_possible(const struct planner *planner)
+{
+	for (size_t i = 0; i < planner->n_jobs; i++)
+		if (planner->jobs[i].blocked)
+			return false;
+	return true;
+}
+
 static void plan_element_changes(struct planner *planner)
 {
 	const struct netstate *desired = planner->desired, *snapshot = planner->snapshot;
+	const bool all = are_all_possible(planner);
 	size_t i = 0, j = 0;
 
 	while (i < desired->n_elements || j < snapshot->n_elements) {
@@ -128,7 +138,7 @@ static void plan_element_changes(struct planner *planner)
 			j++;
 		} else {
 			/* A network that cannot be has no elements either. */
-			if (!is_desired_element(planner, want, true))
+			if (!all && !is_desired_element(planner, want, true))
 				plan_stale_element(planner, have);
 			else if (!netstate_same_data(want, have) && is_desired_element(planner, want, false))
 				plan_changed_element(planner, want, have);
