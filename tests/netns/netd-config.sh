@@ -273,6 +273,8 @@ check exchanged wait_for 10 exchanged
 extra_pid=$(cut -d' ' -f1 $root/run/dnsmasq/extra.pid)
 ip -o monitor link address 9>&- >$root/monitor &
 monitor_pid=$!
+monitored() { ip addr add 192.0.2.77/32 dev lo; ip addr del 192.0.2.77/32 dev lo; grep -q 'Deleted.*192.0.2.77' $root/monitor; }
+wait_for 10 monitored
 rm $etc/extra.network
 reload
 gone() { no_link br-extra && forgotten extra && ! nft list table inet guestnet | grep br-extra && plan_is_empty; }

@@ -144,6 +144,8 @@ equal addresses-gone-works 10.50.0.9 "$(seen behind 10.97.1.5 7777)"
 kill -9 $netd_pid; reap $netd_pid; rm -f $root/run/bus.sock
 ip monitor route >$tmp/events &
 events_pid=$!
+listening() { ip route add 192.0.2.77/32 dev lo; ip route del 192.0.2.77/32 dev lo; grep -q 'Deleted.*192.0.2.77' $tmp/events; }
+wait_for 10 listening
 netd_start
 check restarted wait_for 30 whole
 ended $events_pid
