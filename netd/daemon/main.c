@@ -206,8 +206,8 @@ static int be_alone(uid_t service_uid)
 }
 
 /*
- * What root does once beside a service's directories is done as the service: it could not replace files
- * that belong to root.
+ * What root does beside a service's directories is done as the service: it could not write in directories that root has
+ * made in them, nor replace files there.
  */
 static int become_owner(void)
 {
@@ -379,7 +379,7 @@ int main(int argc, char *argv[])
 		return EXIT_FAILURE;
 	}
 	manager_options.recorder = recorder;
-	if ((arg_mode == MODE_PLAN || arg_mode == MODE_TEARDOWN) && become_owner() < 0)
+	if (arg_mode != MODE_CHECK && become_owner() < 0)
 		return EXIT_FAILURE;
 	if (arg_mode == MODE_RUN || arg_mode == MODE_TEARDOWN) {
 		lock_fd = be_alone(manager_options.service_uid);

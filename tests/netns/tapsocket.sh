@@ -346,6 +346,22 @@ part_cold() {
 	rm -f $tap_socket $run/bus.sock
 }
 
+# By hand, as root, beside the directories of the service: that one can write in all that is there afterwards.
+part_by_hand() {
+	"$BIN/guestnetd" "${roots[@]}" --teardown >>$root/log 2>&1
+	rm -rf $run/* $root/state/*
+	"$BIN/guestnetd" "${roots[@]}" --helper=$helper --service-user=65534 >>$root/log 2>&1 &
+	netd_pid=$!
+	check by-hand-runs wait_for 30 is default running
+	equal by-hand-owners '' "$(find $run $root/state ! -uid $service)"
+	stop_netd
+	start_netd
+	check by-hand-service wait_for 30 is default running
+	check by-hand-restart client restart default
+	check by-hand-again wait_for 30 is default running
+	stop_netd
+}
+
 part_parallel() {
 	local i n_taps
 	world_policy "allow default max=8"
@@ -432,7 +448,7 @@ part_hostile() {
 	stop_netd
 }
 
-parts=(basics policy forged queues on_demand cold parallel hostile)
+parts=(basics policy forged queues on_demand cold by_hand parallel hostile)
 [ $# -eq 0 ] || parts=("$@")
 for part in "${parts[@]}"; do part_"$part"; done
 grep -E 'ERROR|Sanitizer' $root/log && fail log "$(grep -E 'ERROR|Sanitizer' $root/log | head -3)"
