@@ -263,10 +263,10 @@ static int add_signals(sd_event *event, struct manager *manager)
 	return r;
 }
 
-static void print_warnings(const struct manager *manager)
+static void print_lines(const char *before, const char *lines)
 {
-	for (const char *line = manager_file_warnings(manager); *line; line += strcspn(line, "\n"), line += *line == '\n')
-		fprintf(stderr, "warning: %.*s\n", (int)strcspn(line, "\n"), line);
+	for (const char *line = lines; *line; line += strcspn(line, "\n"), line += *line == '\n')
+		fprintf(stderr, "%s%.*s\n", before, (int)strcspn(line, "\n"), line);
 }
 
 /* --check, --plan and --teardown: once, and what it says is the result. */
@@ -274,11 +274,14 @@ static int run_once(struct manager *manager)
 {
 	_cleanup_(freep) char *text = NULL;
 	bool wrong = manager_file_problems(manager)[0] != '\0';
+	char what_is_left[4096];
+	struct text left;
 	int r = 0;
 
+	text_init(&left, what_is_left, sizeof(what_is_left));
 	fputs(manager_file_problems(manager), stderr);
 	if (arg_mode == MODE_CHECK)
-		print_warnings(manager);
+		print_lines("warning: ", manager_file_warnings(manager));
 	for (size_t i = 0; i < manager_count(manager); i++) {
 		struct network_report report;
 
@@ -301,8 +304,9 @@ static int run_once(struct manager *manager)
 			fputs(text, stdout);
 	}
 	if (arg_mode == MODE_TEARDOWN)
-		r = manager_teardown(manager);
-	if (r < 0)
+		r = manager_teardown(manager, &left);
+	print_lines("guestnetd: ", left.data);
+	if (r < 0 && !left.data[0])
 		fprintf(stderr, "guestnetd: %s\n", strerror(-r));
 	return r < 0 || wrong ? EXIT_FAILURE : EXIT_SUCCESS;
 }

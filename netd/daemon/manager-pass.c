@@ -477,7 +477,9 @@ int manager_run_pass(struct manager *manager)
 		r = manager_sweep_flows(manager, &pass);
 	if (r < 0) {
 		manager->dirty.marks.all = true;
-		log_say(3, NULL, NULL, "cannot look at the network or change it: %s", strerror(-r));
+		snprintf(manager->shared_problem, sizeof(manager->shared_problem), "cannot look at the network or change it: %s",
+			 strerror(-r));
+		log_say(3, NULL, NULL, "%s", manager->shared_problem);
 		manager_want_pass_at(manager, clock_us() + RETRY_US);
 		return r == -ENOMEM ? r : 0;
 	}

@@ -299,20 +299,45 @@ struct manager *manager_free(struct manager *manager)
 	return NULL;
 }
 
-/* Takes everything down, in as many passes as it needs. */
-int manager_teardown(struct manager *manager)
+/* What a teardown has left, and why, a line for each. */
+static void print_left(const struct manager *manager, struct text *left)
 {
+	const struct netstate *state = &manager->kernel.view.state;
+
+	if (manager->shared_problem[0])
+		text_add(left, "%s\n", manager->shared_problem);
+	else if (state->table.foreign_owner)
+		text_add(left, "table inet guestnet belongs to another process: another guestnetd runs\n");
+	for (size_t i = 0; i < manager->networks.n; i++) {
+		const struct managed *managed = manager->networks.items[i];
+
+		if (managed->retry_at_us)
+			text_add(left, "network %s: %s\n", managed->network.name, managed->problem);
+	}
+	for (size_t i = 0; i < state->n_bridges; i++)
+		if (state->bridges[i].owner == NETSTATE_OURS)
+			text_add(left, "%s is still there\n", STR_ESCAPED(state->bridges[i].name));
+}
+
+/*
+ * Takes everything down, in as many passes as it needs. -EBUSY: something is left, and @left says what and why, in lines. It has
+ * been initialised by the caller.
+ */
+int manager_teardown(struct manager *manager, struct text *left)
+{
+	int r = 0;
+
 	manager_leave_firewalld(manager);
 	delegations_end(&manager->delegations);
 	for (size_t i = 0; i < manager->networks.n; i++)
 		manager->networks.items[i]->wanted = false;
-	for (int i = 0; i < 8; i++) {
-		int r = manager_run_pass(manager);
-
-		if (r < 0 || !manager->settling)
-			return r;
-	}
-	return -EBUSY;
+	manager->settling = true;
+	for (int i = 0; i < 8 && r == 0 && manager->settling; i++)
+		r = manager_run_pass(manager);
+	if (r < 0)
+		return r;
+	print_left(manager, left);
+	return manager->settling || left->data[0] ? -EBUSY : 0;
 }
 
 /* May a network that a user is to have forward what it says? See held_verify(). */

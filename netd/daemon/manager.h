@@ -66,7 +66,7 @@ static inline void manager_freep(struct manager **manager)
 int manager_reload(struct manager *manager, struct failure *failure);
 int manager_run_pass(struct manager *manager);
 int manager_print_plan(struct manager *manager, char **ret_text);
-int manager_teardown(struct manager *manager);
+int manager_teardown(struct manager *manager, struct text *left);
 int manager_attach_bus(struct manager *manager, struct systembus *systembus);
 
 const char *manager_file_problems(const struct manager *manager);

@@ -321,8 +321,18 @@ out=$(netd --teardown 2>&1); equal teardown-refuses 1 $?
 check first-goes-on wait_for 5 all_running default n01
 stop_netd
 
+# What cannot be taken down is said.
+nft delete table inet guestnet
+coproc owner { exec nft -i; }
+echo 'add table inet guestnet { flags owner; }' >&${owner[1]}
+owned() { nft list tables | grep -q 'inet guestnet'; }
+wait_for 10 owned
+out=$(netd --teardown 2>&1); equal teardown-fails 1 $?
+matches teardown-says 'table inet guestnet belongs to another process.*gn-default is still there' "$(tr '\n' ' ' <<<"$out")"
+kill $owner_PID; reap $owner_PID
+
 # A foreign interface in our place: left alone, named; over when it is gone.
-netd --teardown
+check teardown-first netd --teardown
 equal teardown-all '' "$(ip -o link | grep -o 'gn-[^:@]*')"
 rm -f $etc/n0[2-9].network $etc/n1*.network $etc/n20.network $etc/extra.network
 ip link add gn-default type dummy 2>/dev/null || ip link add gn-default type bridge
