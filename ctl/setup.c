@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,7 +67,7 @@ static int run(char *const argv[])
 
 static int read_text(const char *path, char **ret_text)
 {
-	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	_cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	_cleanup_(freep) char *text = NULL;
 	size_t length = 0;
 	int r = fd < 0 ? -errno : fd_read_stream(fd, LIMIT_TEXT, &text, &length);
@@ -79,11 +80,16 @@ static int read_text(const char *path, char **ret_text)
 	return 0;
 }
 
-/* In the place of what stands there, in one step, with its mode. */
-static int write_text(const char *path, const char *text)
+/*
+ * In the place of what stands there, in one step, with its mode. Where a link stands, it is what that leads to: some keep what is in
+ * /etc elsewhere, and the helper follows it, too.
+ */
+static int write_text(const char *name, const char *text)
 {
 	_cleanup_(fd_closep) int fd = -EBADF;
-	char next[4096];
+	_cleanup_(freep) char *target = realpath(name, NULL);
+	const char *path = target ?: name;
+	char next[PATH_MAX + 16];
 	struct stat st = { .st_mode = 0644 };
 	size_t length = strlen(text);
 
@@ -253,12 +259,18 @@ static bool virbr0_is_needed(struct setup *setup _unused_)
 	return access(PATH_VIRBR0, F_OK) < 0 && !virbr0_is_taken();
 }
 
+/* A daemon that does not run reads it when it starts; where systemd runs, it does by now. */
 static int reload(struct failure *failure)
 {
 	_cleanup_(sd_bus_flush_close_unrefp) sd_bus *bus = NULL;
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-	int r = bus_open(&bus, failure);
+	struct failure none = { 0 };
+	int r = 0;
 
+	if (systemd_runs())
+		r = bus_open(&bus, failure);
+	else if (bus_open_running(&bus, &none) < 0)
+		return 0;
 	return r < 0 ? r : bus_call(bus, "Reload", &reply, failure, "");
 }
 
@@ -281,9 +293,7 @@ static int name_virbr0(struct setup *setup, struct failure *failure)
 		r = write_text(PATH_VIRBR0, "# For programs that know no other name; by guestnet setup.\n[Network]\nAlternativeName=virbr0\n");
 	if (r < 0)
 		return failure_set(failure, r, PATH_VIRBR0 ": %s", strerror(-r));
-	/* A daemon that does not run reads it when it starts. */
-	if (systemd_runs())
-		r = reload(failure);
+	r = reload(failure);
 	if (r < 0)
 		drop_virbr0(setup);
 	return r;

@@ -84,6 +84,29 @@ equal done-qemu $'# mine\nallow br7\nallow virbr0' "$(cat /etc/qemu/bridge.conf)
 before=$(everything)
 equal again 'Nothing to do.' "$(setup --yes --user 4201 | tail -n 1)"
 equal again-nothing "$before" "$(everything)"
+# Where the policy is a link, the file that it leads to is changed, and the link stays.
+mkdir /etc/elsewhere
+world_policy 'allow lab user=1'
+mv $policy_file /etc/elsewhere/policy
+ln -s ../elsewhere/policy $policy_file
+out=$(setup --yes --user 4201); equal link-status 0 $?
+equal link-stays ../elsewhere/policy "$(readlink $policy_file)"
+matches link-policy $'^allow lab user=1\nallow default user=4201' "$(cat /etc/elsewhere/policy)"
+rm $policy_file
+# A daemon that runs without systemd is told, too.
+if need tells dnsmasq jq nft; then
+	rm -r /etc/guestnet/networks/default.network.d
+	mkdir -p $tmp/{state,run}
+	"$BIN/guestnetd" --vendor-root="$top/netd" --state-root=$tmp/state --run-root=$tmp/run --service-user=65534 >$tmp/log 2>&1 &
+	netd_pid=$!
+	wait_for 30 test -S $tmp/run/bus.sock
+	told_setup() { PATH=$world/bin QEMU_HELPER=$world/qemu/qemu-bridge-helper GUESTNET_BUS=unix:path=$tmp/run/bus.sock "$guestnet" setup --yes; }
+	check tells told_setup
+	has_name() { ip link show dev gn-default | grep -q 'altname virbr0'; }
+	check tells-name wait_for 30 has_name
+	ended $netd_pid
+	ip link del gn-default
+fi
 # A rule that denies would make the new line worth nothing.
 world_policy 'deny default user=4202'
 before=$(everything)
