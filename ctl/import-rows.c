@@ -521,6 +521,11 @@ static bool forwarder(struct import_build *build, xmlNode *element, char words[s
 	char domain[256] = "", address[64] = "", port[16] = "", value[512];
 	bool v6;
 
+	/* Without DNS of the host's libvirt tells guests of no server; here they would be told of this one. */
+	if (import_attribute(element->parent, "enable", value, sizeof(value)) && strcmp(value, "no") == 0) {
+		say(words, "nothing to write: with enable='no' nobody asks it");
+		return true;
+	}
 	import_attribute(element, "domain", domain, sizeof(domain));
 	import_attribute(element, "addr", address, sizeof(address));
 	import_attribute(element, "port", port, sizeof(port));
@@ -621,7 +626,10 @@ static int emit_guest(struct import_build *build, const xmlNode *element, const 
 		n = strlen(name);
 		if (length > 0 && n > length + 1 && name[n - length - 1] == '.' && strcmp(name + n - length, own) == 0)
 			name[n - length - 1] = '\0';
-		if (emit_host(build, "Name", name, words) < 0)
+		/* A guest with an entry for each family: its name stands in one of them. */
+		if (strcmp(key, "ClientID") == 0 && is_taken(build, "Name", name))
+			snprintf(what + strlen(what), sizeof(what) - strlen(what), ", without Name=%s, which another [Host] has", STR_ESCAPED(name));
+		else if (emit_host(build, "Name", name, words) < 0)
 			return -EINVAL;
 	}
 	if (import_attribute(element, "ip", address, sizeof(address)) && emit_host(build, "Address", address, words) < 0)

@@ -73,6 +73,8 @@ matches forwarder-around 'false all names of corp.example are asked of its own s
 matches forwarder-own "false names of the network's own domain" "$(words dns-standard apps.LAB.example)"
 matches forwarder-around-own 'false all names of lab.example are' "$(words dns-own-servers www.lab.example)"
 equal domain-forwarder 'true nothing to write: Forwarder= names the servers of this domain' "$(words dns-own-servers no)"
+equal forwarder-off "true nothing to write: with enable='no' nobody asks it" "$(words dns-off 9.9.9.9)"
+matches host-both 'without Name=paul, which another' "$(words hosts-both fd97::10)"
 matches ipv6-no 'false guests of a network can always' "$(words dns-standard no)"
 matches dnsmasq-keys 'SendOption=, NTP= and Router=' "$(jq -r '.items[] | select(.value == "foo=bar").words' "$work/dnsmasq-options.json")"
 
