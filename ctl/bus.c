@@ -62,6 +62,13 @@ static const char *start_words(void)
 	return systemd_runs() ? "systemctl start guestnetd" : "guestnetd, as root";
 }
 
+/* A daemon that has not been started again since this program was installed may know less. */
+static bool is_unknown(const sd_bus_error *error)
+{
+	return sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_METHOD) || sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_PROPERTY) ||
+	       sd_bus_error_has_name(error, SD_BUS_ERROR_UNKNOWN_INTERFACE);
+}
+
 /*
  * Connects. -ECONNREFUSED, with a text, when no daemon listens and none can be started. The caller owns @ret_bus.
  */
@@ -201,6 +208,9 @@ static int callv(sd_bus *bus, const char *path, const char *interface, const cha
 		failure_set(failure, r, "guestnetd has closed the connection: it is ending, or too many are asking it");
 	else if (sd_bus_error_has_name(&error, SD_BUS_ERROR_SERVICE_UNKNOWN))
 		failure_set(failure, r, "guestnetd does not run, and the system bus cannot start it (start it: %s)", start_words());
+	else if (is_unknown(&error))
+		failure_set(failure, r, "the guestnetd that runs is another version and does not know this: %s (guests do not notice)",
+			    systemd_runs() ? "systemctl restart guestnetd" : "start it again");
 	else
 		failure_set(failure, r, "%s", error.message ?: strerror(-r));
 	if (sd_bus_error_has_name(&error, "org.guestnet1.NoSuchNetwork"))

@@ -561,3 +561,16 @@ check small test $(($(rss) - before)) -lt $bound
 
 kill $netd_pid; reap $netd_pid
 equal clean-exit 0 $?
+
+# A daemon of before, that has not been started again since this client was installed, has not all that it asks for.
+LC_ALL=C sed 's/ConfigProblems/ConfigPr0blems/g; s/SetAutostart/SetAut0start/g' "$BIN/guestnetd" >$tmp/guestnetd
+chmod 755 $tmp/guestnetd
+rm -f $root/run/bus.sock
+$tmp/guestnetd --config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run --service-user=65534 \
+	>>$root/log 2>&1 &
+netd_pid=$!
+wait_for 30 test -S $root/run/bus.sock
+says older-list 0 'default +running' list
+complains older-method 1 'another version and does not know this: start it again \(guests do not notice\)$' autostart default
+complains older-property 1 'another version and does not know this' reload
+kill $netd_pid; reap $netd_pid
