@@ -22,7 +22,6 @@ prepare() {
 	for file in /usr/bin/musl-gcc "/usr/lib/$(uname -m)-linux-musl/rcrt1.o"; do
 		[ ! -e "$file" ] || install -D -m 755 /dev/null "$root$file"
 	done
-	cp tests/data/libvirt/default.xml "$root$home/guestnet/"
 	install -m 755 /dev/stdin "$root/usr/bin/qemu-system-x86_64" <<-'END'
 		#!/bin/bash
 		# In the place of QEMU: takes the tap that it is told of, and says so.
@@ -216,11 +215,6 @@ runuser -l alice -c 'timeout 60 guestnet monitor' >/run/monitor 2>&1 &
 heard() { nft flush ruleset; grep -q default /run/monitor; }
 check monitor wait_for 30 heard
 
-# --- Coming from libvirt's networks
-types import alice 'sudo guestnet import default.xml --name lab'
-check import-file test -s /etc/guestnet/networks/lab.network
-rm -f /etc/guestnet/networks/lab.network
-
 # --- QEMU's own helper, back and forth.
 types undivert alice 'sudo make undivert'
 equal undivert-back '#!/bin/sh' "$(head -n 1 /usr/lib/qemu/qemu-bridge-helper)"
@@ -235,6 +229,7 @@ elsewhere 'they download packages and a kernel, and run machines of their own: t
 elsewhere 'a part of the first command; once more, and away again: tests/house/install.sh, tests/vm/systemd.sh' 'sudo make install' 'sudo make uninstall'
 elsewhere 'a line of a file, and libvirt is not here' 'bridge_helper = "/usr/local/libexec/guestnet-bridge-helper"'
 elsewhere 'these talk to libvirt: tests/vm/libvirt.sh' 'guestnet import --libvirt default --stdout' \
+	'sudo guestnet import --libvirt default --name lab' 'sudo virsh net-destroy default' \
 	'sudo guestnet libvirt-link lab --libvirt-name default' 'sudo guestnet libvirt-unlink lab --libvirt-name default'
 left=''
 for command in "${commands[@]}"; do [ -n "${done_with[$command]-}" ] || left+=" \"$command\""; done
