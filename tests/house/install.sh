@@ -81,6 +81,11 @@ equal odd-system-files 'network system sysusers.d tmpfiles.d' \
 	"$(cd $work/odd/etc && find systemd sysusers.d tmpfiles.d -name '*guestnet*' -printf '%h\n' | sed 's|.*/||' | LC_ALL=C sort -u | tr '\n' ' ' | sed 's/ $//')"
 check odd-unit grep -qx ExecStart=/opt/a-b/sbin/guestnetd $work/odd/etc/systemd/system/guestnetd.service
 check odd-manual grep -qF 'helper=/opt/a\-b/libexec/guestnet\-bridge\-helper' $work/odd/opt/a-b/share/man/man8/guestnet-bridge-helper.8
+# Where the configuration is elsewhere, the folder of networks is made there, and the manual says so.
+DESTDIR=$work/elsewhere sysconfdir=/opt/e-tc tools/install >$work/out 2>&1 || fail elsewhere-runs "$(cat $work/out)"
+equal elsewhere-folder '/opt/e-tc/guestnet/networks' "$(sed -n 's/^d \([^ ]*networks\) .*/\1/p' $work/elsewhere/usr/local/lib/tmpfiles.d/guestnet.conf)"
+equal elsewhere-left '' "$(grep -rE '/etc/guestnet|@[a-z]+@' $work/elsewhere/usr/local/share/man $work/elsewhere/usr/local/lib)"
+check elsewhere-manual grep -qF '/opt/e\-tc/guestnet/networks' $work/elsewhere/usr/local/share/man/man5/guestnet.network.5
 
 # A policy that nobody touched follows the new version; a changed one stays, and the new one is put beside it.
 conf=$stage/etc/guestnet/bridge.conf

@@ -74,7 +74,8 @@ if have systemd-tmpfiles tmpfiles; then
 	# With our own ids, so that no privilege is needed.
 	printf 'guestnet:x:%d:%d::/:/bin/false\n' "$(id -u)" "$(id -g)" >>"$work/tree/etc/passwd"
 	printf 'guestnet:x:%d:\n' "$(id -g)" >>"$work/tree/etc/group"
-	equal tmpfiles '' "$(systemd-tmpfiles --create --root="$work/tree" "$top/systemd/tmpfiles.conf" 2>&1 | grep -iE 'guestnet|tmpfiles.conf')"
+	sed 's|@sysconfdir@|/etc|' "$top/systemd/tmpfiles.conf.in" >"$work/tmpfiles.conf"
+	equal tmpfiles '' "$(systemd-tmpfiles --create --root="$work/tree" "$work/tmpfiles.conf" 2>&1 | grep -iE 'guestnet|tmpfiles.conf')"
 	for folder in etc/guestnet/networks run/guestnet var/lib/guestnet; do
 		equal "tmpfiles-$folder" 755 "$(stat -c %a "$work/tree/$folder" 2>&1)"
 	done
