@@ -34,7 +34,7 @@ CTL_SOURCES := ctl/main.c ctl/verbs.c ctl/complete.c ctl/uplink.c ctl/table.c ct
 	ctl/bus.c ctl/report.c ctl/networks.c ctl/leases.c ctl/monitor.c ctl/change.c ctl/edit.c ctl/virsh.c \
 	ctl/qemu.c ctl/exec.c ctl/ports.c ctl/portrates.c ctl/counters.c ctl/setup.c \
 	ctl/why/verb.c ctl/why/trace.c ctl/why/guard.c ctl/why/reach.c ctl/why/evaluate.c ctl/why/xt.c ctl/why/describe.c ctl/why/rules.c ctl/why/legacy.c ctl/why/look.c lib/nl/batch.c \
-	ctl/doctor/verb.c ctl/doctor/checks.c ctl/doctor/cards.c ctl/doctor/dhcp.c
+	ctl/doctor/verb.c ctl/doctor/checks.c ctl/doctor/cards.c ctl/doctor/frames.c ctl/doctor/dhcp.c
 
 PROGRAMS := guestnet-bridge-helper guestnet-lookup guestnet-ifup guestnet guestnetd
 UNIT_TESTS := test-str test-addr test-fd test-policy-parse test-policy-match test-policy-load test-request test-rtnetlink test-tapsocket

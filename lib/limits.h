@@ -84,4 +84,4 @@
 
 /* Processes looked through for that. */
 #define LIMIT_PROCESSES		65536
-#define LIMIT_WHY_ELEMENTS	(256 * 1024)		/* of one set of nftables, when the client looks at them */
+#define LIMIT_WHY_ELEMENTS	(16 * 1024)		/* of one set of nftables that the client reads; of larger ones it asks */

@@ -34,6 +34,7 @@
 #include "../why/trace.h"
 #include "cards.h"
 #include "dhcp.h"
+#include "frames.h"
 
 /* A finding of the check that runs. */
 struct finding *doctor_add(struct doctor *doctor, enum verdict verdict, const char *format, ...)
@@ -61,7 +62,7 @@ void doctor_fix(struct finding *finding, bool safe, const char *format, ...)
 	va_end(arguments);
 }
 
-static bool is_running(const struct report *report)
+bool doctor_is_running(const struct report *report)
 {
 	return strcmp(report->state, "running") == 0 || strcmp(report->state, "degraded") == 0;
 }
@@ -72,7 +73,7 @@ static bool has_mode(const struct report *report, const char *mode)
 }
 
 /* Networks that send packets on, so that forwarding and its rules matter. */
-static bool is_routed(const struct report *report)
+bool doctor_is_routed(const struct report *report)
 {
 	return has_mode(report, "nat") || has_mode(report, "route") || has_mode(report, "open");
 }
@@ -331,7 +332,7 @@ static void check_forwarding(struct doctor *doctor)
 	for (size_t i = 0; i < doctor->reports.n; i++) {
 		const struct report *report = &doctor->reports.items[i];
 
-		if (!is_running(report) || !is_routed(report))
+		if (!doctor_is_running(report) || !doctor_is_routed(report))
 			continue;
 		v4 |= strchr(report->addresses, '.') != NULL;
 		v6 |= strchr(report->addresses, ':') != NULL;
@@ -423,38 +424,37 @@ static void check_checksum(struct doctor *doctor)
 		const struct report *report = &doctor->reports.items[i];
 
 		/* "none" where no addresses are given out: there is nothing to complete. */
-		if (is_running(report) && strcmp(report->checksum, "off") == 0)
+		if (doctor_is_running(report) && strcmp(report->checksum, "off") == 0)
 			doctor_add(doctor, VERDICT_PROBLEM,
 				"network %s: nothing completes the checksums of DHCP replies here; a guest on vhost or veth "
 			    "whose client reads raw frames gets no lease", report->name);
 	}
 }
 
-/* Where rules that are not ours stop a packet, and the command that lets it pass. */
-struct stopped {
-	char place[440], fix[320];
-	enum verdict verdict;		/* a problem; or a note, where a rule before that one is not understood */
-};
-
 /* The hooks on a way. */
-static const int to_host[] = { NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN, -1 };
-static const int from_host[] = { NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING, -1 };
-static const int through_host[] = { NF_INET_PRE_ROUTING, NF_INET_FORWARD, NF_INET_POST_ROUTING, -1 };
+static const int to_host[] = { EVALUATE_INGRESS, NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN, -1 };
+static const int from_host[] = { NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING, EVALUATE_EGRESS, -1 };
+static const int through_host[] = { EVALUATE_INGRESS, NF_INET_PRE_ROUTING, NF_INET_FORWARD, NF_INET_POST_ROUTING, EVALUATE_EGRESS, -1 };
 static const int only_forward[] = { NF_INET_FORWARD, -1 };
 
-/* A packet at @hooks, one after the other. @what: as in describe_accept(). */
-static bool is_stopped(struct doctor *doctor, const struct packet *packet, const int *hooks, const char *what,
-		       struct stopped *ret_stopped)
+/*
+ * Is a packet stopped at one of @hooks, which it comes to one after the other, by rules that are not ours? Those of ours that stop a
+ * frame are passed over. @what: as in describe_accept().
+ */
+bool doctor_is_stopped(struct doctor *doctor, const struct packet *packet, const int *hooks, const char *what, struct stopped *ret_stopped)
 {
-	struct evaluate evaluate = { .rules = &doctor->rules, .fib = { look_fib, &doctor->look } };
+	struct evaluate evaluate = { .rules = &doctor->rules, .fib = { look_fib, &doctor->look }, .sets = { rules_ask, &doctor->rules },
+				     .others = packet->frame };
 	struct packet now, passed = *packet;
 	struct text place, fix;
 	bool passes = true;
 
 	for (size_t i = 0; passes && hooks[i] >= 0; i++) {
 		now = passed;
-		if (hooks[i] == NF_INET_PRE_ROUTING)
+		if (hooks[i] == NF_INET_PRE_ROUTING || hooks[i] == EVALUATE_INGRESS)
 			now.oif = (struct packet_device){ 0 };	/* it is not routed yet */
+		if (packet->frame && (hooks[i] == NF_INET_POST_ROUTING || hooks[i] == EVALUATE_EGRESS))
+			now.iif = (struct packet_device){ 0 };	/* as net/bridge/br_forward.c has it */
 		passes = evaluate_hook(&evaluate, &now, hooks[i]);
 		/* Somebody gives it a new target: where that is, is another question. */
 		if (passes && (now.translated != passed.translated || evaluate.redirected))
@@ -479,7 +479,7 @@ static void add_stopped(struct doctor *doctor, const struct report *report, cons
 }
 
 /* The first IPv4 or IPv6 address of a network, as its gateway; false when there is none. */
-static bool read_gateway(const struct report *report, int family, uint8_t ret_gateway[static 16])
+bool doctor_read_gateway(const struct report *report, int family, uint8_t ret_gateway[static 16])
 {
 	char word[64];
 
@@ -508,9 +508,9 @@ static void check_dhcp(struct doctor *doctor, const struct report *report, const
 		return;
 	look_packet_device(&doctor->look, bridge->ifindex, &request.iif);
 	look_packet_device(&doctor->look, bridge->ifindex, &reply.oif);
-	if (is_stopped(doctor, &request, to_host, "udp dport 67 ", &stopped))
+	if (doctor_is_stopped(doctor, &request, to_host, "udp dport 67 ", &stopped))
 		add_stopped(doctor, report, &stopped, "guests' DHCP requests");
-	if (is_stopped(doctor, &reply, from_host, "udp sport 67 ", &stopped))
+	if (doctor_is_stopped(doctor, &reply, from_host, "udp sport 67 ", &stopped))
 		add_stopped(doctor, report, &stopped, "DHCP replies to guests");
 }
 
@@ -537,36 +537,42 @@ static void check_dns(struct doctor *doctor, const struct report *report, const 
 	struct packet packet = { .family = AF_INET, .protocol = IPPROTO_UDP, .source_port = 40000, .target_port = 53 }, answer;
 	struct stopped stopped;
 
-	if (!read_gateway(report, AF_INET, packet.target) || !is_taken(packet.target, 53))
+	if (!doctor_read_gateway(report, AF_INET, packet.target) || !is_taken(packet.target, 53))
 		return;
 	memcpy(packet.source, packet.target, 4);
 	packet.source[3]++;
 	answer = packet_answer(&packet);
 	look_packet_device(&doctor->look, bridge->ifindex, &packet.iif);
 	look_packet_device(&doctor->look, bridge->ifindex, &answer.oif);
-	if (is_stopped(doctor, &packet, to_host, "udp dport 53 ", &stopped))
+	if (doctor_is_stopped(doctor, &packet, to_host, "udp dport 53 ", &stopped))
 		add_stopped(doctor, report, &stopped, "guests' questions for names");
-	if (is_stopped(doctor, &answer, from_host, "udp sport 53 ", &stopped))
+	if (doctor_is_stopped(doctor, &answer, from_host, "udp sport 53 ", &stopped))
 		add_stopped(doctor, report, &stopped, "answers about names to guests");
 }
 
 /*
- * A guest's packet to somewhere else (192.0.2.1 or 2001:db8::1, which are nobody's: nothing is sent), and the answer. One rule may
- * drop those of both families: it is told once, so *@last is the one that was.
+ * Somewhere outside: a.root-servers.net, to which nothing is sent. An address that is nobody's would not do: those are what lists
+ * of forged ones ("bogons") drop.
+ */
+const uint8_t doctor_outside[2][16] = { { 198, 41, 0, 4 }, { 0x20, 0x01, 0x05, 0x03, 0xba, 0x3e, [13] = 2, [15] = 0x30 } };
+static const char *const outside_names[] = { "198.41.0.4", "[2001:503:ba3e::2:30]" };
+
+/*
+ * A guest's packet to somewhere else, and the answer. One rule may drop those of both families: it is told once, so *@last is the
+ * one that was.
  */
 static void check_way_out(struct doctor *doctor, const struct report *report, const struct link *bridge, int family,
 			  struct stopped last[static 2])
 {
 	struct packet packet = { .family = (uint8_t)family, .protocol = IPPROTO_TCP, .source_port = 40000, .target_port = 443 }, answer;
-	static const uint8_t outside[][16] = { { 192, 0, 2, 1 }, { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 } };
 	const bool six = family == AF_INET6;
 	const size_t length = packet_address_length(&packet);
 	char from[INET6_ADDRSTRLEN];
 	struct look_route route;
 	struct stopped stopped;
 
-	memcpy(packet.target, outside[six], length);
-	if (!read_gateway(report, family, packet.source) || look_route(&doctor->look, packet.family, packet.target, NULL, 0, 0, &route) < 0)
+	memcpy(packet.target, doctor_outside[six], length);
+	if (!doctor_read_gateway(report, family, packet.source) || look_route(&doctor->look, packet.family, packet.target, NULL, 0, 0, &route) < 0)
 		return;
 	if (route.error) {
 		/* IPv6 many hosts are without. */
@@ -582,14 +588,14 @@ static void check_way_out(struct doctor *doctor, const struct report *report, co
 	answer = packet_answer(&packet);
 	answer.iif = packet.oif;
 	answer.oif = packet.iif;
-	if (is_stopped(doctor, &packet, through_host, "", &stopped) && strcmp(stopped.place, last[0].place) != 0) {
+	if (doctor_is_stopped(doctor, &packet, through_host, "", &stopped) && strcmp(stopped.place, last[0].place) != 0) {
 		doctor_fix(doctor_add(doctor, stopped.verdict,
-				      "network %s: guests' packets to the outside are dropped by %s (all of their way: guestnet why %s %s%s%s:443)",
-				      report->name, stopped.place, from, six ? "[" : "", six ? "2001:db8::1" : "192.0.2.1", six ? "]" : ""),
+				      "network %s: guests' packets to the outside are dropped by %s (all of their way: guestnet why %s %s:443)",
+				      report->name, stopped.place, from, outside_names[six]),
 			   false, "%s", stopped.fix);
 		last[0] = stopped;
 	}
-	if (is_stopped(doctor, &answer, through_host, "ct state established,related ", &stopped) &&
+	if (doctor_is_stopped(doctor, &answer, through_host, "ct state established,related ", &stopped) &&
 	    strcmp(stopped.place, last[1].place) != 0) {
 		add_stopped(doctor, report, &stopped, "answers from the outside to guests");
 		last[1] = stopped;
@@ -612,7 +618,7 @@ static void check_remote(struct doctor *doctor, const struct report *report, con
 	memcpy(packet.target, tunnel->family == packet.family ? tunnel->local : route.source, length);
 	look_packet_device(&doctor->look, route.oif, &packet.iif);
 	snprintf(what, sizeof(what), "ip%s saddr %s udp dport %u ", packet.family == AF_INET ? "" : "6", remote, tunnel->port);
-	if (is_stopped(doctor, &packet, to_host, what, &stopped))
+	if (doctor_is_stopped(doctor, &packet, to_host, what, &stopped))
 		doctor_fix(doctor_add(doctor, stopped.verdict,
 				      "network %s: what %s sends by the tunnel (UDP port %u) is dropped by %s", report->name, remote, tunnel->port,
 				      stopped.place), false, "%s", stopped.fix);
@@ -640,9 +646,9 @@ static void check_group(struct doctor *doctor, const struct report *report, cons
 	memcpy(packet.target, address, length);
 	look_packet_device(&doctor->look, route.oif, &packet.iif);
 	snprintf(what, sizeof(what), "udp dport %u ", tunnel->port);
-	to_group = is_stopped(doctor, &packet, to_host, what, &stopped);
+	to_group = doctor_is_stopped(doctor, &packet, to_host, what, &stopped);
 	memcpy(packet.target, tunnel->family == packet.family ? tunnel->local : route.source, length);
-	if (to_group || is_stopped(doctor, &packet, to_host, what, &stopped))
+	if (to_group || doctor_is_stopped(doctor, &packet, to_host, what, &stopped))
 		doctor_fix(doctor_add(doctor, VERDICT_NOTE,
 				      "network %s: what another host, such as %s, sends to %s by the tunnel (UDP port %u) is dropped by %s",
 				      report->name, from, to_group ? group : "this one", tunnel->port, stopped.place), false, "%s", stopped.fix);
@@ -687,12 +693,13 @@ static void check_firewalls(struct doctor *doctor)
 		const struct report *report = &doctor->reports.items[i];
 		const struct link *bridge = link_table_find(&doctor->look.links, report->bridge);
 
-		if (!is_running(report) || !bridge)
+		if (!doctor_is_running(report) || !bridge)
 			continue;
 		check_dhcp(doctor, report, bridge);
 		check_dns(doctor, report, bridge);
 		check_tunnel(doctor, report);
-		if (is_routed(report)) {
+		frames_check(doctor, report, bridge);
+		if (doctor_is_routed(report)) {
 			struct stopped last[2] = { { .place = "" }, { .place = "" } };
 
 			check_way_out(doctor, report, bridge, AF_INET, last);
@@ -704,20 +711,19 @@ static void check_firewalls(struct doctor *doctor)
 /* Networks whose guests' packets to the outside, or the answers, are dropped by the old iptables. True when there are some. */
 static bool find_legacy_drops(struct doctor *doctor, int family)
 {
-	static const uint8_t outside[][16] = { { 192, 0, 2, 1 }, { 0x20, 0x01, 0x0d, 0xb8, [15] = 1 } };
 	const bool six = family == AF_INET6;
 	struct look_route route;
 	const struct link *out;
 	bool found = false;
 
-	if (look_route(&doctor->look, (uint8_t)family, outside[six], NULL, 0, 0, &route) < 0 || route.error)
+	if (look_route(&doctor->look, (uint8_t)family, doctor_outside[six], NULL, 0, 0, &route) < 0 || route.error)
 		return false;
 	out = look_link(&doctor->look, route.oif);
 	for (size_t i = 0; out && i < doctor->reports.n; i++) {
 		const struct report *report = &doctor->reports.items[i];
 		const char *bridge = report->bridge;
 
-		if (!is_running(report) || !is_routed(report) || !strchr(report->addresses, six ? ':' : '.') ||
+		if (!doctor_is_running(report) || !doctor_is_routed(report) || !strchr(report->addresses, six ? ':' : '.') ||
 		    (!legacy_drops(family, bridge, out->names[0]) && !legacy_drops(family, out->names[0], bridge)))
 			continue;
 		found = true;
@@ -754,7 +760,7 @@ static void check_answer(struct doctor *doctor)
 		bool answered = false;
 		int r;
 
-		if (!has_mode(report, "bridge") || !is_running(report) || !bridge || cards_tell(doctor, report))
+		if (!has_mode(report, "bridge") || !doctor_is_running(report) || !bridge || cards_tell(doctor, report))
 			continue;
 		r = doctor_ask_dhcp(bridge->ifindex, DHCP_TIMEOUT_MS, &answered);
 		if (r == -EPERM)
@@ -796,7 +802,7 @@ static void check_bridge_netfilter(struct doctor *doctor)
 			continue;
 		look_packet_device(&doctor->look, link->ifindex, &packet.iif);
 		look_packet_device(&doctor->look, link->ifindex, &packet.oif);
-		if (is_stopped(doctor, &packet, only_forward, "", &stopped))
+		if (doctor_is_stopped(doctor, &packet, only_forward, "", &stopped))
 			doctor_fix(doctor_add(doctor, stopped.verdict,
 				"br_netfilter shows the host's firewall what stays inside bridge %s, and it is dropped by %s",
 				link->names[0], stopped.place), false, "sysctl -w net.bridge.bridge-nf-call-iptables=0");
@@ -962,7 +968,8 @@ const struct check checks[] = {
 	{ "firewalls", "no rule of another firewall drops what guests need", "",
 	  "An accept in one table of nftables does not undo a drop in another one. guestnetd puts accepts where docker, ufw and firewalld "
 	  "have a place for them; elsewhere they have to be added by hand. So has one for each other host of a "
-	  "network with a [Tunnel], whose UDP (port 4789, or `DestinationPort=`) the host has to let in. `guestnet why GUEST DESTINATION:PORT` names the rule.",
+	  "network with a [Tunnel], whose UDP (port 4789, or `DestinationPort=`) the host has to let in. Rules for frames (of the family bridge, and of netdev at a port) are judged for "
+	  "the guests that are there, by what the host has heard of them. `guestnet why GUEST DESTINATION:PORT` names the rule.",
 	  check_firewalls },
 	{ "legacy-iptables", "no rules of the old iptables beside nftables", "",
 	  "iptables-legacy and nftables are two firewalls in one kernel: a packet must pass both. Programs that mix them (docker with one, "

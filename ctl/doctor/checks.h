@@ -6,6 +6,7 @@
 
 #include "../report.h"
 #include "../why/look.h"
+#include "../why/packet.h"
 #include "../why/rules.h"
 
 enum verdict { VERDICT_OK, VERDICT_NOTE, VERDICT_PROBLEM, VERDICT_SKIPPED };
@@ -46,9 +47,22 @@ struct doctor {
 	size_t n_findings;
 };
 
+/* Where rules that are not ours stop a packet, and the command that lets it pass. */
+struct stopped {
+	char place[440], fix[320];
+	enum verdict verdict;		/* a problem; or a note, where a rule before that one is not understood */
+};
+
+/* An address of each family that is somewhere else. */
+extern const uint8_t doctor_outside[2][16];
+
 extern const struct check checks[];
 extern const size_t n_checks;
 
 struct finding *doctor_add(struct doctor *doctor, enum verdict verdict, const char *format, ...) _printf_(3, 4);
 void doctor_fix(struct finding *finding, bool safe, const char *format, ...) _printf_(3, 4);
+bool doctor_is_running(const struct report *report);
+bool doctor_is_routed(const struct report *report);
+bool doctor_read_gateway(const struct report *report, int family, uint8_t ret_gateway[static 16]);
+bool doctor_is_stopped(struct doctor *doctor, const struct packet *packet, const int *hooks, const char *what, struct stopped *ret_stopped);
 void doctor_run(struct doctor *doctor);

@@ -505,13 +505,16 @@ void describe_place(const struct evaluate_place *place, struct text *text)
 
 /*
  * The command that lets such packets pass where one was stopped by a rule or a policy of somebody else's: an accept before it. @what:
- * which packets, behind their interfaces: "udp dport 67 "; "" for all. Nothing for rules of ours.
+ * which packets, behind their interfaces: "udp dport 67 "; "" for all. Nothing for rules of ours; nor where it would undo all of
+ * a chain at a network card: those know no connections.
  */
 void describe_accept(const struct evaluate_place *place, const struct packet *packet, const char *what, struct text *text)
 {
 	const struct rules_chain *chain = place->chain;
 
 	if ((chain->family == NFPROTO_INET || chain->family == NFPROTO_BRIDGE) && strcmp(chain->table, "guestnet") == 0)
+		return;
+	if (chain->n_devices > 0 && !packet->frame && (!what[0] || strncmp(what, "ct ", 3) == 0))
 		return;
 	text_add(text, "nft %s rule %s %s %s", place->rule ? "insert" : "add", rules_family_name(chain->family), chain->table, chain->name);
 	if (packet->iif.name[0])

@@ -34,6 +34,7 @@ struct machine {
 	struct evaluate *evaluate;
 	struct packet *packet;
 	const struct rules_chain *chain;	/* of the rule that runs */
+	bool at_device;				/* before there are connections, or behind them */
 	struct evaluate_place place;
 	uint8_t registers[REGISTERS_SIZE];
 	int32_t verdict;
@@ -113,13 +114,14 @@ static enum result run_meta(struct machine *machine, const struct nlattr *data)
 	to = table[NFTA_META_DREG];
 	switch (nl_get_u32_be(table[NFTA_META_KEY], UINT32_MAX)) {
 	case NFT_META_PROTOCOL:
-		word = htons(packet->family == AF_INET ? ETH_P_IP : ETH_P_IPV6);
+		word = htons(packet->arp ? ETH_P_ARP : packet->family == AF_INET ? ETH_P_IP : ETH_P_IPV6);
 		return load(machine, to, &word, sizeof(word));
 	case NFT_META_NFPROTO:
-		byte = packet->frame ? NFPROTO_BRIDGE : packet->family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6;
+		byte = machine->chain->family == NFPROTO_BRIDGE || machine->chain->family == NFPROTO_NETDEV ? machine->chain->family :
+			packet->family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6;
 		return load(machine, to, &byte, sizeof(byte));
 	case NFT_META_L4PROTO:
-		return load(machine, to, &packet->protocol, sizeof(packet->protocol));
+		return packet->arp ? NO_MATCH : load(machine, to, &packet->protocol, sizeof(packet->protocol));
 	case NFT_META_PKTTYPE:
 		if (packet->frame)
 			return UNSURE;	/* as the port's device has seen it */
@@ -160,6 +162,27 @@ static enum result run_meta(struct machine *machine, const struct nlattr *data)
 	}
 }
 
+/* RFC 826, for IPv4 on Ethernet. */
+static size_t build_arp(const struct packet *packet, uint8_t buffer[64])
+{
+	static const uint8_t kinds[] = { 0, 1, 0x08, 0, 6, 4, 0 };
+
+	memcpy(buffer, kinds, sizeof(kinds));
+	buffer[7] = packet->reply ? 2 : 1;
+	memcpy(buffer + 8, &packet->source_mac, 6);
+	memcpy(buffer + 14, packet->source, 4);
+	if (packet->reply)
+		memcpy(buffer + 18, &packet->target_mac, 6);
+	memcpy(buffer + 24, packet->target, 4);
+	return 28;
+}
+
+/* Is there an Ethernet address among these bytes of the frame's header that is not known? */
+static bool has_unknown_mac(const struct packet *packet, uint32_t offset, uint32_t length)
+{
+	return (offset < 6 && !packet->has_target_mac) || (offset < 12 && offset + length > 6 && !packet->has_source_mac);
+}
+
 /* The headers of the packet, as far as they are known. */
 static size_t build_header(const struct packet *packet, uint32_t base, uint8_t buffer[64])
 {
@@ -167,14 +190,14 @@ static size_t build_header(const struct packet *packet, uint32_t base, uint8_t b
 
 	memset(buffer, 0, 64);
 	if (base == NFT_PAYLOAD_LL_HEADER) {
-		if (!packet->has_source_mac || !packet->has_target_mac)
-			return 0;
 		memcpy(buffer, &packet->target_mac, 6);
 		memcpy(buffer + 6, &packet->source_mac, 6);
 		buffer[12] = packet->family == AF_INET ? 0x08 : 0x86;
-		buffer[13] = packet->family == AF_INET ? 0x00 : 0xdd;
+		buffer[13] = packet->arp ? 0x06 : packet->family == AF_INET ? 0x00 : 0xdd;
 		return 14;
 	}
+	if (packet->arp)
+		return base == NFT_PAYLOAD_NETWORK_HEADER ? build_arp(packet, buffer) : 0;
 	if (base == NFT_PAYLOAD_NETWORK_HEADER && packet->family == AF_INET) {
 		buffer[0] = 0x45;
 		buffer[3] = 60;
@@ -211,7 +234,7 @@ static size_t build_header(const struct packet *packet, uint32_t base, uint8_t b
 static enum result run_payload(struct machine *machine, const struct nlattr *data)
 {
 	const struct nlattr *table[NFTA_PAYLOAD_MAX + 1];
-	uint32_t offset, length;
+	uint32_t base, offset, length;
 	uint8_t header[64];
 	size_t known;
 
@@ -221,8 +244,13 @@ static enum result run_payload(struct machine *machine, const struct nlattr *dat
 		return GO_ON;	/* something is written into it */
 	offset = nl_get_u32_be(table[NFTA_PAYLOAD_OFFSET], UINT32_MAX);
 	length = nl_get_u32_be(table[NFTA_PAYLOAD_LEN], UINT32_MAX);
-	known = build_header(machine->packet, nl_get_u32_be(table[NFTA_PAYLOAD_BASE], UINT32_MAX), header);
-	if (offset > known || length > known - offset)
+	base = nl_get_u32_be(table[NFTA_PAYLOAD_BASE], UINT32_MAX);
+	known = build_header(machine->packet, base, header);
+	/* It has no such header (net/netfilter/nft_payload.c:nft_payload_eval()). */
+	if (machine->packet->arp && base == NFT_PAYLOAD_TRANSPORT_HEADER)
+		return NO_MATCH;
+	if (offset > known || length > known - offset ||
+	    (base == NFT_PAYLOAD_LL_HEADER && has_unknown_mac(machine->packet, offset, length)))
 		return UNSURE;
 	return load(machine, table[NFTA_PAYLOAD_DREG], header + offset, length);
 }
@@ -380,9 +408,12 @@ static const struct rules_element *find_element(const struct rules_set *set, con
 static enum result run_lookup(struct machine *machine, const struct nlattr *data)
 {
 	const struct nlattr *table[NFTA_LOOKUP_MAX + 1];
+	const struct evaluate_sets *sets = &machine->evaluate->sets;
 	const struct rules_element *element;
+	struct rules_element asked;
 	const struct rules_set *set;
 	uint8_t key[RULES_KEY_SIZE] = { 0 };
+	bool found = false;
 	const uint8_t *from;
 	size_t left;
 
@@ -394,7 +425,9 @@ static enum result run_lookup(struct machine *machine, const struct nlattr *data
 		return UNSURE;
 	left = (size_t)(machine->registers + REGISTERS_SIZE - from);
 	memcpy(key, from, left < sizeof(key) ? left : sizeof(key));
-	element = find_element(set, key);
+	if (set->large && (!sets->ask || !sets->ask(sets->data, set, key, &asked, &found)))
+		return UNSURE;
+	element = !set->large ? find_element(set, key) : found ? &asked : NULL;
 	if (!element == !(nl_get_u32_be(table[NFTA_LOOKUP_FLAGS], 0) & NFT_LOOKUP_F_INV))
 		return NO_MATCH;
 	if (element && element->limited)
@@ -417,7 +450,7 @@ static enum result run_ct(struct machine *machine, const struct nlattr *data)
 		return UNSURE;
 	if (table[NFTA_CT_SREG])
 		return GO_ON;
-	if (packet->frame)
+	if (packet->frame || machine->at_device)
 		return UNSURE;	/* bridges have a connection tracking of their own, or none */
 	switch (nl_get_u32_be(table[NFTA_CT_KEY], UINT32_MAX)) {
 	case NFT_CT_STATE:
@@ -707,8 +740,32 @@ static int32_t run_chain(struct machine *machine, const struct rules_chain *chai
 	return NFT_RETURN;
 }
 
+/* Does the chain stand at this device? */
+bool evaluate_is_at(const struct rules_chain *chain, const char *device)
+{
+	for (size_t i = 0; device[0] && i < chain->n_devices; i++) {
+		const char *name = chain->devices[i];
+		size_t length = strlen(name);
+
+		if (strcmp(name, device) == 0 || (length > 0 && name[length - 1] == '*' && strncmp(name, device, length - 1) == 0))
+			return true;
+	}
+	return false;
+}
+
+static bool is_base_at_device(const struct rules_chain *chain, const struct packet *packet, int hook)
+{
+	if (hook == EVALUATE_EGRESS)
+		return chain->family == NFPROTO_NETDEV && chain->hook == NF_NETDEV_EGRESS && evaluate_is_at(chain, packet->oif.name);
+	return ((chain->family == NFPROTO_NETDEV && chain->hook == NF_NETDEV_INGRESS) ||
+		(chain->family == NFPROTO_INET && chain->hook == NF_INET_INGRESS && !packet->arp)) &&
+	       evaluate_is_at(chain, packet->iif.name);
+}
+
 static bool is_base(const struct rules_chain *chain, const struct packet *packet, int hook)
 {
+	if (hook == EVALUATE_INGRESS || hook == EVALUATE_EGRESS)
+		return is_base_at_device(chain, packet, hook);
 	if (chain->hook != hook || packet->frame)
 		return chain->hook == hook && chain->family == NFPROTO_BRIDGE;
 	return (chain->family == NFPROTO_INET || chain->family == (packet->family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6));
@@ -723,7 +780,7 @@ static const struct rules_chain *next_base(const struct evaluate *evaluate, cons
 	for (size_t i = 0; i < evaluate->rules->n_chains; i++) {
 		const struct rules_chain *chain = &evaluate->rules->chains[i];
 
-		if (!is_base(chain, packet, hook))
+		if (!is_base(chain, packet, hook) || (evaluate->others && strcmp(chain->table, "guestnet") == 0))
 			continue;
 		if (last && (chain->priority < last->priority || (chain->priority == last->priority && chain <= last)))
 			continue;
@@ -735,7 +792,7 @@ static const struct rules_chain *next_base(const struct evaluate *evaluate, cons
 
 /*
  * Lets @packet, which may change (dnat), go through all chains at a hook (NF_INET_*; a bridge's, NF_BR_*, have the same
- * numbers). False when it is stopped there: then
+ * numbers), or at one of its devices (EVALUATE_*). False when it is stopped there: then
  * evaluate->stopped says where.
  */
 bool evaluate_hook(struct evaluate *evaluate, struct packet *packet, int hook)
@@ -744,7 +801,7 @@ bool evaluate_hook(struct evaluate *evaluate, struct packet *packet, int hook)
 	bool translated = packet->established;	/* nat chains see the first packet of a flow, until one has decided */
 
 	while ((chain = next_base(evaluate, packet, hook, chain))) {
-		struct machine machine = { .evaluate = evaluate, .packet = packet };
+		struct machine machine = { .evaluate = evaluate, .packet = packet, .at_device = hook >= EVALUATE_INGRESS };
 		bool nat = strcmp(chain->type, "nat") == 0;
 		int32_t verdict;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What rules of nftables do with a packet.
- * Pure: no system calls; what only the kernel's routing can say comes through a function of the caller's.
+ * Pure: no system calls; what only the kernel's routing and its large sets can say comes through functions of the caller's.
  */
 #pragma once
 
@@ -15,9 +15,18 @@ struct evaluate_place {
 	size_t number;				/* of the rule in its chain, from 1 */
 };
 
+/* Which element of a set too large to be kept has a key; false when it cannot be told. Without a function nothing can be told. */
+struct evaluate_sets {
+	bool (*ask)(void *data, const struct rules_set *set, const uint8_t key[static RULES_KEY_SIZE], struct rules_element *ret_element,
+		    bool *ret_found);
+	void *data;
+};
+
 struct evaluate {
 	const struct rules *rules;		/* borrowed */
 	struct packet_fib fib;
+	struct evaluate_sets sets;
+	bool others;				/* only rules that are not ours */
 
 	/* Results; they add up over calls. */
 	struct evaluate_place stopped;		/* by a drop or a reject */
@@ -30,4 +39,9 @@ struct evaluate {
 	bool masqueraded, redirected;
 };
 
+/* Hooks beside NF_INET_*: those of the device that a packet comes in at, and that it leaves by. */
+#define EVALUATE_INGRESS	16
+#define EVALUATE_EGRESS		17
+
+bool evaluate_is_at(const struct rules_chain *chain, const char *device);
 bool evaluate_hook(struct evaluate *evaluate, struct packet *packet, int hook);

@@ -137,6 +137,6 @@ bool guard_knows_nobody(const struct rules *rules, const char *alias, const stru
 	for (size_t i = 0; i < rules->n_sets; i++)
 		if (rules->sets[i].family == NFPROTO_BRIDGE && strcmp(rules->sets[i].table, "guestnet") == 0 &&
 		    strcmp(rules->sets[i].name, name) == 0)
-			return !has_address(&rules->sets[i], group, packet);
+			return !rules->sets[i].large && !has_address(&rules->sets[i], group, packet);
 	return false;
 }

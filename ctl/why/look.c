@@ -164,6 +164,77 @@ int look_bridge_port(struct look *look, int bridge, const struct mac *mac)
 	return search_neighbours(look, AF_BRIDGE, &search) ? search.found_port : 0;
 }
 
+struct ports {
+	struct look_port *items;
+	size_t n;
+	int bridge;
+};
+
+static int each_learned(const struct nlmsghdr *message, void *data)
+{
+	const struct ndmsg *header = NLMSG_DATA(message);
+	const struct nlattr *table[NDA_MAX + 1];
+	struct ports *ports = data;
+	struct mac mac;
+
+	if (!nl_parse(message, sizeof(*header), table, ARRAY_SIZE(table)) || !nl_get(table[NDA_LLADDR], &mac, sizeof(mac)) ||
+	    (int)nl_get_u32(table[NDA_MASTER], 0) != ports->bridge || header->ndm_state & NUD_PERMANENT)
+		return 0;
+	for (size_t i = 0; i < ports->n; i++)
+		if (ports->items[i].ifindex == header->ndm_ifindex) {
+			ports->items[i].mac = mac;
+			ports->items[i].has_mac = true;
+		}
+	return 0;
+}
+
+static int each_address(const struct nlmsghdr *message, void *data)
+{
+	const struct ndmsg *header = NLMSG_DATA(message);
+	const struct nlattr *table[NDA_MAX + 1];
+	struct ports *ports = data;
+	uint8_t address[16];
+	struct mac mac;
+
+	if (!nl_parse(message, sizeof(*header), table, ARRAY_SIZE(table)) || header->ndm_ifindex != ports->bridge ||
+	    !nl_get(table[NDA_LLADDR], &mac, sizeof(mac)) ||
+	    !nl_get(table[NDA_DST], address, header->ndm_family == AF_INET ? 4 : 16))
+		return 0;
+	for (size_t i = 0; i < ports->n; i++) {
+		struct look_port *port = &ports->items[i];
+
+		if (!port->has_mac || memcmp(&port->mac, &mac, sizeof(mac)) != 0)
+			continue;
+		if (header->ndm_family == AF_INET) {
+			memcpy(port->address4, address, sizeof(port->address4));
+			port->has_address4 = true;
+		} else if (address[0] != 0xfe) {
+			memcpy(port->address6, address, sizeof(port->address6));
+			port->has_address6 = true;
+		}
+	}
+	return 0;
+}
+
+static void read_ports(struct look *look, uint8_t family, int (*each)(const struct nlmsghdr *message, void *data), struct ports *ports)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+	const struct ndmsg header = { .ndm_family = family };
+
+	nl_begin(&request, RTM_GETNEIGH, NLM_F_DUMP, 0, &header, sizeof(header));
+	(void)nl_dump(&look->channel, &request, each, ports);
+}
+
+/* Who is behind these ports of a bridge: their ifindex is the caller's to say. What cannot be read is not known. */
+void look_ports(struct look *look, int bridge, struct look_port *ports, size_t n)
+{
+	struct ports all = { .items = ports, .n = n, .bridge = bridge };
+
+	read_ports(look, AF_BRIDGE, each_learned, &all);
+	read_ports(look, AF_INET, each_address, &all);
+	read_ports(look, AF_INET6, each_address, &all);
+}
+
 /* One byte of a link: below IFLA_LINKINFO, in the data of its kind or of its role as a port. */
 struct link_search {
 	uint16_t where;		/* IFLA_INFO_DATA or IFLA_INFO_SLAVE_DATA */

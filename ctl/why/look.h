@@ -37,6 +37,16 @@ struct look_tunnel {
 
 int look_open(struct look *ret_look, struct failure *failure);
 void look_deinit(struct look *look);
+/* A port of a bridge's, and who is behind it, as far as that is known. */
+struct look_port {
+	int ifindex;
+	struct mac mac;			/* one that the bridge has learned there, or was told of */
+	bool has_mac;
+	uint8_t address4[4], address6[16];	/* of that, as the host has heard; of IPv6 none that is link-local */
+	bool has_address4, has_address6;
+};
+
+void look_ports(struct look *look, int bridge, struct look_port *ports, size_t n);
 const struct link *look_link(const struct look *look, int index);
 const char *look_link_name(const struct look *look, int index);
 

@@ -33,6 +33,7 @@ struct packet {
 	bool established;		/* a later packet of a flow whose first one has passed */
 	bool reply;			/* against the direction of the first one */
 	bool translated;		/* the flow has a new target (dnat) */
+	bool arp;			/* a frame that asks for the Ethernet address of the target; or tells it, as a reply */
 
 	/* As a frame that a bridge handles: iif and oif are ports, and rules of the family bridge see it. */
 	bool frame;

@@ -28,11 +28,13 @@ void rules_deinit(struct rules *rules)
 		for (size_t j = 0; j < rules->chains[i].n_rules; j++)
 			free(rules->chains[i].rules[j].message);
 		free(rules->chains[i].rules);
+		free(rules->chains[i].devices);
 	}
 	for (size_t i = 0; i < rules->n_sets; i++)
 		free(rules->sets[i].elements);
 	free(rules->chains);
 	free(rules->sets);
+	nl_channel_deinit(&rules->channel);
 	*rules = RULES_NULL;
 }
 
@@ -103,6 +105,31 @@ static uint8_t family_of(const struct nlmsghdr *message)
 	return ((const struct nfgenmsg *)NLMSG_DATA(message))->nfgen_family;
 }
 
+#define DEVICE_PREFIX	2	/* NFTA_DEVICE_PREFIX, Linux 6.17 */
+
+static int add_device(struct rules_chain *chain, const struct nlattr *attribute, bool prefix)
+{
+	char *device = GROW(chain, devices, n_devices, max_devices);
+
+	if (!device)
+		return -ENOMEM;
+	snprintf(device, IFNAME_SIZE, "%.14s%s", nl_get_string(attribute) ?: "", prefix ? "*" : "");
+	return 0;
+}
+
+/* Those that it stands at: one, or a list. */
+static int read_devices(struct rules_chain *chain, const struct nlattr *const *hook)
+{
+	const struct nlattr *device = NULL;
+	int r = hook[NFTA_HOOK_DEV] ? add_device(chain, hook[NFTA_HOOK_DEV], false) : 0;
+
+	if (chain->n_devices > 0 || r < 0)
+		return r;
+	while (r == 0 && hook[NFTA_HOOK_DEVS] && (device = nl_next(hook[NFTA_HOOK_DEVS], device)))
+		r = add_device(chain, device, (device->nla_type & NLA_TYPE_MASK) == DEVICE_PREFIX);
+	return r;
+}
+
 static int each_chain(const struct nlmsghdr *message, void *data)
 {
 	const struct nlattr *table[NFTA_CHAIN_MAX + 1], *hook[NFTA_HOOK_MAX + 1];
@@ -123,6 +150,7 @@ static int each_chain(const struct nlmsghdr *message, void *data)
 		chain->priority = (int)nl_get_u32_be(hook[NFTA_HOOK_PRIORITY], 0);
 		chain->drops = nl_get_u32_be(table[NFTA_CHAIN_POLICY], NF_ACCEPT) == NF_DROP;
 		copy_name(chain->type, sizeof(chain->type), table[NFTA_CHAIN_TYPE]);
+		return read_devices(chain, hook);
 	}
 	return 0;
 }
@@ -188,6 +216,7 @@ static int each_set(const struct nlmsghdr *message, void *data)
 	copy_name(set->table, sizeof(set->table), table[NFTA_SET_TABLE]);
 	copy_name(set->name, sizeof(set->name), table[NFTA_SET_NAME]);
 	set->flags = nl_get_u32_be(table[NFTA_SET_FLAGS], 0);
+	set->key_length = nl_get_u32_be(table[NFTA_SET_KEY_LEN], 0);
 	if (!table[NFTA_SET_DESC] || !nl_parse_nested(table[NFTA_SET_DESC], description, ARRAY_SIZE(description)))
 		return 0;
 	while (description[NFTA_SET_DESC_CONCAT] && (field = nl_next(description[NFTA_SET_DESC_CONCAT], field)))
@@ -230,7 +259,7 @@ static int add_element(struct rules_set *set, const struct nlattr *attribute)
 	if (!nl_parse_nested(attribute, table, ARRAY_SIZE(table)))
 		return -EPROTO;
 	if (set->n_elements >= LIMIT_WHY_ELEMENTS)
-		return -E2BIG;
+		return -ECANCELED;
 	element = GROW(set, elements, n_elements, max_elements);
 	if (!element)
 		return -ENOMEM;
@@ -286,6 +315,18 @@ static int dump(struct nl_channel *channel, uint8_t type, int (*each)(const stru
 	return nl_dump(channel, &request, each, rules);
 }
 
+/* A list of a million addresses to be blocked takes the kernel seconds to tell, and is asked about two or three of them. */
+static int leave_elements(struct nl_channel *channel, struct rules_set *set)
+{
+	free(set->elements);
+	set->elements = NULL;
+	set->n_elements = set->max_elements = 0;
+	set->large = true;
+	nl_channel_deinit(channel);	/* the dump goes on in it */
+	*channel = NL_CHANNEL_NULL;
+	return nl_channel_open(NETLINK_NETFILTER, channel);
+}
+
 static int dump_elements(struct nl_channel *channel, struct rules_set *set)
 {
 	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
@@ -295,6 +336,8 @@ static int dump_elements(struct nl_channel *channel, struct rules_set *set)
 	nl_put_string(&request, NFTA_SET_ELEM_LIST_TABLE, set->table);
 	nl_put_string(&request, NFTA_SET_ELEM_LIST_SET, set->name);
 	r = nl_dump(channel, &request, each_elements, set);
+	if (r == -ECANCELED)
+		return leave_elements(channel, set);
 	if (r == 0 && set->n_elements > 0 && set->flags & NFT_SET_INTERVAL && set->n_fields == 0)
 		qsort(set->elements, set->n_elements, sizeof(*set->elements), compare_elements);
 	return r;
@@ -311,7 +354,7 @@ static int load(struct nl_channel *channel, struct rules *rules)
 	if (r == 0)
 		r = dump(channel, NFT_MSG_GETSET, each_set, rules);
 	for (size_t i = 0; r == 0 && i < rules->n_sets; i++)
-		if (rules->sets[i].family != NFPROTO_ARP && rules->sets[i].family != NFPROTO_NETDEV)
+		if (rules->sets[i].family != NFPROTO_ARP)
 			r = dump_elements(channel, &rules->sets[i]);
 	return r == -ENOENT ? -EINTR : r;
 }
@@ -331,6 +374,8 @@ int rules_load(struct rules *ret_rules, struct failure *failure)
 		r = load(&channel, &rules);
 		if (r == 0) {
 			*ret_rules = rules;
+			ret_rules->channel = channel;
+			channel = NL_CHANNEL_NULL;
 			legacy_look(ret_rules->legacy);
 			return 0;
 		}
@@ -348,4 +393,64 @@ int rules_load(struct rules *ret_rules, struct failure *failure)
 	if (r == -EPERM)
 		return failure_set(failure, r, "reading all firewall rules needs CAP_NET_ADMIN: call it as root");
 	return failure_set(failure, r, "cannot read the firewall rules: %s", strerror(-r));
+}
+
+static int each_found(const struct nlmsghdr *message, uint32_t tag _unused_, void *data)
+{
+	return each_elements(message, data);
+}
+
+/* One request. *@ret_error: the kernel's; -ENOENT without such an element. */
+static int ask_element(struct rules *rules, const struct rules_set *set, const uint8_t *key, struct rules_set *found, int *ret_error)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
+	const struct nfgenmsg header = { .nfgen_family = set->family, .version = NFNETLINK_V0 };
+	size_t elements, element, value;
+	int r;
+
+	nl_begin(&request, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETSETELEM, 0, 0, &header, sizeof(header));
+	nl_put_string(&request, NFTA_SET_ELEM_LIST_TABLE, set->table);
+	nl_put_string(&request, NFTA_SET_ELEM_LIST_SET, set->name);
+	elements = nl_nest(&request, NFTA_SET_ELEM_LIST_ELEMENTS);
+	element = nl_nest(&request, NFTA_LIST_ELEM);
+	if (!key)
+		nl_put_u32_be(&request, NFTA_SET_ELEM_FLAGS, NFT_SET_ELEM_CATCHALL);
+	value = key ? nl_nest(&request, NFTA_SET_ELEM_KEY) : 0;
+	if (key) {
+		nl_put(&request, NFTA_DATA_VALUE, key, set->key_length);
+		nl_nest_end(&request, value);
+	}
+	nl_nest_end(&request, element);
+	nl_nest_end(&request, elements);
+	r = nl_transact(&rules->channel, &request, each_found, found);
+	*ret_error = r == 0 && request.n_errors ? request.entries[0].error : 0;
+	return r;
+}
+
+/*
+ * Which element of a large set has @key, as a packet would find it: of intervals the one that it is in. @data is a struct rules, this
+ * a struct evaluate_sets' function. False when the kernel does not say.
+ */
+bool rules_ask(void *data, const struct rules_set *set, const uint8_t key[static RULES_KEY_SIZE], struct rules_element *ret_element,
+	       bool *ret_found)
+{
+	struct rules_set found = { 0 };
+	bool known = false;
+	int error = 0;
+
+	if (set->key_length > RULES_KEY_SIZE)
+		return false;
+	/* The one for all that is in no other comes last. */
+	for (unsigned int i = 0; i < 2 && !known; i++) {
+		if (ask_element(data, set, i == 0 ? key : NULL, &found, &error) < 0)
+			break;
+		known = found.n_elements > 0;
+		if (!known && error != -ENOENT)
+			break;
+	}
+	*ret_found = known;
+	if (known)
+		*ret_element = found.elements[0];
+	free(found.elements);
+	return known || error == -ENOENT;
 }

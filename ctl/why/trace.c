@@ -98,6 +98,7 @@ static const char *explain_ours(const struct evaluate_place *place)
 }
 
 static const char *const hook_names[] = {
+	[EVALUATE_INGRESS] = "ingress", [EVALUATE_EGRESS] = "egress",
 	[NF_INET_PRE_ROUTING] = "prerouting", [NF_INET_LOCAL_IN] = "input", [NF_INET_FORWARD] = "forward",
 	[NF_INET_LOCAL_OUT] = "output", [NF_INET_POST_ROUTING] = "postrouting",
 };
@@ -131,11 +132,11 @@ static bool stop_by_rule(struct trace *trace, const struct packet *packet, const
 /* All rules at a hook. False when they stop the packet. */
 static bool pass_hook(struct trace *trace, struct packet *packet, int hook)
 {
-	struct evaluate evaluate = { .rules = &trace->rules, .fib = { look_fib, &trace->look } };
+	struct evaluate evaluate = { .rules = &trace->rules, .fib = { look_fib, &trace->look }, .sets = { rules_ask, &trace->rules } };
 	bool passes = evaluate_hook(&evaluate, packet, hook);
 	const char *what = packet->reply ? "the answer" : "the packet", *ours;
 	char place[384] = "", fix[320];
-	const char *at = packet->frame ? "bridge " : "";
+	const char *at = hook >= EVALUATE_INGRESS ? "device " : packet->frame ? "bridge " : "";
 	struct text text;
 
 	text_init(&text, place, sizeof(place));
@@ -292,8 +293,10 @@ static bool pass_frame(struct trace *trace, const struct packet *packet, int bri
 	frame.has_target_mac = to ? look_neighbour(&trace->look, packet->family, packet->hop, bridge, &frame.target_mac) :
 		look_mac(&trace->look, bridge, &frame.target_mac);
 	/* At each hook a frame has the ports that it has there (net/bridge/br_input.c, br_forward.c). */
-	look_packet_device(&trace->look, hook == NF_INET_LOCAL_OUT || hook == NF_INET_POST_ROUTING ? 0 : from, &frame.iif);
-	look_packet_device(&trace->look, hook == NF_INET_PRE_ROUTING || hook == NF_INET_LOCAL_IN ? 0 : to, &frame.oif);
+	look_packet_device(&trace->look, hook == NF_INET_LOCAL_OUT || hook == NF_INET_POST_ROUTING || hook == EVALUATE_EGRESS ? 0 : from,
+			   &frame.iif);
+	look_packet_device(&trace->look, hook == NF_INET_PRE_ROUTING || hook == NF_INET_LOCAL_IN || hook == EVALUATE_INGRESS ? 0 : to,
+			   &frame.oif);
 	return pass_hook(trace, &frame, hook);
 }
 
@@ -309,7 +312,8 @@ static bool enter_from_bridge(struct trace *trace, const struct packet *packet)
 		return false;
 	if (!from)
 		miss_port(trace, packet, bridge, packet->source);
-	return pass_frame(trace, packet, bridge, from, 0, NF_INET_PRE_ROUTING) &&
+	return pass_frame(trace, packet, bridge, from, 0, EVALUATE_INGRESS) &&
+	       pass_frame(trace, packet, bridge, from, 0, NF_INET_PRE_ROUTING) &&
 	       pass_frame(trace, packet, bridge, from, 0, NF_INET_LOCAL_IN);
 }
 
@@ -324,7 +328,8 @@ static bool leave_by_bridge(struct trace *trace, const struct packet *packet)
 	if (!to)
 		miss_port(trace, packet, bridge, packet->hop);
 	return pass_frame(trace, packet, bridge, 0, to, NF_INET_LOCAL_OUT) &&
-	       pass_frame(trace, packet, bridge, 0, to, NF_INET_POST_ROUTING);
+	       pass_frame(trace, packet, bridge, 0, to, NF_INET_POST_ROUTING) &&
+	       pass_frame(trace, packet, bridge, 0, to, EVALUATE_EGRESS);
 }
 
 /* One hook on the way from port to port: the bridge's own, and that of IP where br_netfilter shows it the packet. */
@@ -367,11 +372,13 @@ static bool pass_bridge(struct trace *trace, struct packet *packet)
 	packet->bridged = look_bridge_calls_iptables(&trace->look, packet->iif.index, packet->family);
 	if (packet->bridged)
 		say(trace, "br_netfilter: what passes the bridge is shown to the rules of IP");
-	if (!pass_both(trace, packet, from, to, NF_INET_PRE_ROUTING))
+	if (!pass_frame(trace, packet, packet->iif.index, from, to, EVALUATE_INGRESS) ||
+	    !pass_both(trace, packet, from, to, NF_INET_PRE_ROUTING))
 		return false;
 	if (memcmp(asked, packet->target, sizeof(asked)) != 0)
 		be_unsure(trace, "it gets a new target while it is bridged (br_netfilter)");
-	return pass_both(trace, packet, from, to, NF_INET_FORWARD) && pass_both(trace, packet, from, to, NF_INET_POST_ROUTING);
+	return pass_both(trace, packet, from, to, NF_INET_FORWARD) && pass_both(trace, packet, from, to, NF_INET_POST_ROUTING) &&
+	       pass_frame(trace, packet, packet->iif.index, from, to, EVALUATE_EGRESS);
 }
 
 static bool is_bridge(const struct trace *trace, int index)
@@ -384,7 +391,7 @@ static bool is_bridge(const struct trace *trace, int index)
 /* The last hook of the host's, and the bridge behind it. */
 static bool pass_out(struct trace *trace, struct packet *packet)
 {
-	if (!pass_hook(trace, packet, NF_INET_POST_ROUTING))
+	if (!pass_hook(trace, packet, NF_INET_POST_ROUTING) || !pass_hook(trace, packet, EVALUATE_EGRESS))
 		return false;
 	return !is_bridge(trace, packet->oif.index) || leave_by_bridge(trace, packet);
 }
@@ -436,7 +443,7 @@ static bool pass(struct trace *trace, struct packet *packet, bool *ret_local)
 		packet->has_source_mac = look_neighbour(&trace->look, packet->family, packet->source, packet->iif.index, &packet->source_mac);
 		packet->has_target_mac = look_mac(&trace->look, packet->iif.index, &packet->target_mac);
 	}
-	if (!pass_hook(trace, packet, NF_INET_PRE_ROUTING) || !route(trace, packet, ret_local))
+	if (!pass_hook(trace, packet, EVALUATE_INGRESS) || !pass_hook(trace, packet, NF_INET_PRE_ROUTING) || !route(trace, packet, ret_local))
 		return false;
 	if (*ret_local) {
 		say(trace, "route: %s is this host's own address", ADDRESS(packet, packet->target));
@@ -463,13 +470,25 @@ static bool pass_answer(struct trace *trace, const struct packet *packet, bool f
 	return pass(trace, &answer, &local);
 }
 
-/* Are there rules of the family bridge that see anything? */
-static bool has_frame_rules(const struct rules *rules)
+/* Does the chain stand at a port of a bridge's? */
+static bool is_at_port(const struct trace *trace, const struct rules_chain *chain)
 {
-	for (size_t i = 0; i < rules->n_chains; i++) {
-		const struct rules_chain *chain = &rules->chains[i];
+	for (size_t i = 0; chain->n_devices > 0 && i < trace->look.links.n_links; i++) {
+		const struct link *link = &trace->look.links.links[i];
 
-		if (chain->family == NFPROTO_BRIDGE && chain->hook >= 0 && (chain->n_rules > 0 || chain->drops))
+		if (link->master && evaluate_is_at(chain, link->names[0]))
+			return true;
+	}
+	return false;
+}
+
+/* Are there rules of the family bridge, or at a port, that see anything? */
+static bool has_frame_rules(const struct trace *trace)
+{
+	for (size_t i = 0; i < trace->rules.n_chains; i++) {
+		const struct rules_chain *chain = &trace->rules.chains[i];
+
+		if ((chain->family == NFPROTO_BRIDGE || is_at_port(trace, chain)) && chain->hook >= 0 && (chain->n_rules > 0 || chain->drops))
 			return true;
 	}
 	return false;
@@ -528,7 +547,7 @@ int trace_packet(struct trace *trace, const struct packet *packet, struct failur
 
 	if (r == 0)
 		r = rules_load(&trace->rules, failure);
-	trace->frames = r == 0 && has_frame_rules(&trace->rules);
+	trace->frames = r == 0 && has_frame_rules(trace);
 	if (r == 0 && memcmp(first.source, unspecified, sizeof(unspecified)) == 0) {
 		r = look_route(&trace->look, first.family, first.target, NULL, 0, 0, &from);
 		if (r == 0 && from.error) {

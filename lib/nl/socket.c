@@ -95,7 +95,8 @@ static int read_messages(struct dump *dump, const void *buffer, size_t length)
  * Sends a dump request and calls @each for every object. -EINTR when the kernel's tables changed
  * meanwhile, so that the dump may lack something: forget what was read and ask again. Otherwise the
  * first negative return of @each, -EMSGSIZE and -EPROTO for answers that are not as they should be, or
- * what the kernel and the system calls say.
+ * what the kernel and the system calls say. -ECANCELED of @each ends it at once: the kernel goes on with its dump, and
+ * the socket is good for no other one.
  */
 int nlsocket_dump(struct mnl_socket *socket, struct nlmsghdr *request,
 		  int (*each)(const struct nlmsghdr *message, void *data), void *data)
@@ -111,7 +112,7 @@ int nlsocket_dump(struct mnl_socket *socket, struct nlmsghdr *request,
 	if (r < 0)
 		return r;
 
-	while (!dump.done) {
+	while (!dump.done && dump.result != -ECANCELED) {
 		r = nl_wire_receive(mnl_socket_get_fd(socket), NL_WIRE_ANSWER, 0, buffer, sizeof(buffer), &length);
 		if (r == -EINTR)
 			continue;
@@ -121,5 +122,5 @@ int nlsocket_dump(struct mnl_socket *socket, struct nlmsghdr *request,
 		if (r < 0)
 			return r;
 	}
-	return dump.interrupted ? -EINTR : dump.result;
+	return dump.interrupted && dump.done ? -EINTR : dump.result;
 }

@@ -59,6 +59,96 @@ nft 'delete table inet strange; table inet strange { chain before { type filter 
 stops before firewalls gets_out
 do_printed firewalls
 passes before-mended gets_out
+# Addresses that are nobody's are dropped by many, and are no way out.
+nft 'delete table inet strange; table inet strange { chain through { type filter hook forward priority 5; ip daddr { 192.0.2.0/24, 203.0.113.0/24 } drop; ip6 daddr 2001:db8::/36 ip6 saddr != fd82::/64 drop; }; }'
+passes bogons gets_out
+# Lists that are longer than what is read of one (LIMIT_WHY_ELEMENTS): the kernel is asked who is in them.
+longer_list() {	# ID TYPE ELEMENT-FORMAT RULE ELEMENT...: of nobody that matters, then with the elements, too
+	local id=$1
+	{
+		printf 'delete table inet strange\ntable inet strange {\n %s\n chain through { type filter hook forward priority 5; %s; }\n}\n' "$2" "$4"
+		seq 0 19999 | awk -v format="$3" 'BEGIN { printf "add element inet strange listed {" } { printf format ",", int($1 / 100), $1 % 100 * 2 } END { print "}" }'
+	} >$tmp/list
+	nft -f $tmp/list
+	passes $id gets_out
+	matches $id-why ': passes' "$(client why 10.82.1.200 198.51.100.1:7777)"
+	nft "add element inet strange listed { $5 }"
+	stops $id-in firewalls gets_out
+	matches $id-says 'packets to the outside are dropped by rule 1 of chain through in table inet strange: ' "$(evidence firewalls)"
+	matches $id-why-in 'dropped by rule 1 of chain through' "$(client why 10.82.1.200 198.51.100.1:7777)"
+	do_printed firewalls
+	passes $id-mended gets_out
+}
+longer_list list 'set listed { type ipv4_addr; }' 11.0.%d.%d 'ip daddr @listed drop' '198.41.0.4, 198.51.100.1'
+longer_list ranges 'set listed { type ipv4_addr; flags interval; }' 11.0.%d.%d 'ip daddr @listed drop' '198.0.0.0/8'
+longer_list parts 'set listed { type ipv4_addr . inet_service; flags interval; }' '11.0.%d.%d . 1-70' 'ip daddr . tcp dport @listed drop' \
+	'198.0.0.0/8 . 400-8000'
+longer_list map 'map listed { type ipv4_addr : verdict; }' '11.0.%d.%d : accept' 'ip daddr vmap @listed' '198.41.0.4 : drop, 198.51.100.1 : drop'
+nft 'delete table inet strange'
+# Rules for frames: of the bridge's, and of a port's.
+frames_of() { nft "delete table $1 strange" 2>/dev/null; nft "table $1 strange { chain frames { $2; }; }"; }
+forgets() { ip -n guest neigh flush all >/dev/null 2>&1; ip neigh flush dev gn-default >/dev/null 2>&1; }
+says_of_frames() { matches $1 "^network default: ($2) .* are dropped by $3\$" "$(evidence firewalls)"; }
+nft 'table bridge strange { chain frames { type filter hook forward priority 0; policy drop; }; }'
+passes frames-of-others gets_lease
+frames_of bridge 'type filter hook input priority 0; udp dport 67 drop'
+stops frame-request firewalls gets_lease
+says_of_frames frame-request-says "guests' DHCP requests" '.*rule 1 of chain frames in table bridge strange: udp dport 67 drop'
+equal frame-request-printed 'nft insert rule bridge strange frames iifname { "port0", "port-other" } udp dport 67 accept' "$(printed firewalls)"
+do_printed firewalls
+passes frame-request-mended gets_lease
+frames_of bridge 'type filter hook output priority 0; oifname "port0" udp sport 67 drop'
+stops frame-reply firewalls gets_lease
+equal frame-reply-says 'network default: DHCP replies to guests (port port0) are dropped by rule 1 of chain frames in table bridge strange: oifname "port0" udp sport 67 drop' \
+	"$(evidence firewalls)"
+equal frame-reply-printed 'nft insert rule bridge strange frames oifname "port0" udp sport 67 accept' "$(printed firewalls)"
+do_printed firewalls
+passes frame-reply-mended gets_lease
+# Whoever lets pass only IP has forgotten how guests find their gateway.
+frames_of bridge 'type filter hook prerouting priority 0; policy drop; ether type ip accept; ether type ip6 accept'
+gets_out_anew() { forgets; gets_out; }
+forgets
+stops frame-arp firewalls gets_out_anew
+says_of_frames frame-arp-says "guests' ARP requests" '.*the policy of chain frames in table bridge strange'
+do_printed firewalls
+passes frame-arp-mended gets_out_anew
+# All of it: one rule, one finding, one command.
+check frame-all-known wait_for 20 gets_out
+frames_of bridge 'type filter hook input priority 0; policy drop'
+stops frame-all firewalls gets_out
+says_of_frames frame-all-says "guests' DHCP requests, guests' ARP requests, guests' packets to the outside" '.*the policy of chain frames in table bridge strange'
+equal frame-all-printed 'nft add rule bridge strange frames iifname { "port0", "port-other" } accept' "$(printed firewalls)"
+equal frame-all-once 1 "$(doctor | jq '[.[] | select(.check == "firewalls")] | length')"
+do_printed firewalls
+passes frame-all-mended gets_out
+# Who may have which address: a guest that has its own is not blamed.
+mac=$(ip -n guest -j link show eth0 | jq -r '.[0].address') own=$(ip -n guest -j -4 addr show eth0 | jq -r '.[0].addr_info[0].local')
+frames_of bridge "type filter hook prerouting priority 0; iifname port0 ether saddr != $mac drop; iifname port0 ip saddr != { 0.0.0.0, $own } drop; iifname port0 arp saddr ip != { 0.0.0.0, $own } drop"
+passes frame-own gets_out
+# At the port, and where the packets leave the host.
+nft 'delete table bridge strange'
+frames_of netdev 'type filter hook ingress device port0 priority 0; udp dport 67 drop'
+stops port-request firewalls gets_lease
+equal port-request-says 'network default: guests'\'' DHCP requests (port port0) are dropped by rule 1 of chain frames in table netdev strange: udp dport 67 drop' \
+	"$(evidence firewalls)"
+do_printed firewalls
+passes port-request-mended gets_lease
+frames_of netdev 'type filter hook ingress devices = { up0 } priority 0; meta protocol ip tcp sport 400-8000 drop'
+stops card-answer firewalls gets_out
+matches card-answer-says 'answers from the outside to guests are dropped by rule 1 of chain frames in table netdev strange: ' "$(evidence firewalls)"
+matches card-answer-why 'the answer is dropped by rule 1 of chain frames in table netdev strange' "$(client why 10.82.1.200 198.51.100.1:7777)"
+# An accept there would let everything in.
+equal card-answer-printed '' "$(printed firewalls)"
+nft 'delete table netdev strange'
+# Where addresses are not ours to give out nobody asks us for one.
+network default '[Address]' Address=10.82.1.1/24 '[DHCP]' Enable=no
+client reload
+nft 'table inet strange { chain in { type filter hook input priority 5; udp dport 67 drop; }; }; table bridge strange { chain frames { type filter hook input priority 0; udp dport 67 drop; }; }'
+passes no-dhcp gets_out
+nft 'delete table bridge strange'
+network default '[Address]' Address=10.82.1.1/24
+client reload
+stops no-dhcp-over firewalls gets_lease
 # Names.
 resolves() { in_ns guest timeout 3 busybox nslookup -type=a localhost 10.82.1.1 2>&1 | grep -q '^Server'; }
 nft 'delete table inet strange'
