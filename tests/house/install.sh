@@ -51,6 +51,7 @@ equal destdir-list "$({
 	echo 644 usr/lib/systemd/network/05-guestnet.link
 	echo 644 usr/lib/NetworkManager/conf.d/90-guestnet.conf
 	echo 644 usr/lib/firewalld/zones/guestnet.xml
+	echo 644 usr/lib/firewalld/policies/guestnet-in.xml
 	echo 644 usr/share/polkit-1/rules.d/guestnet-firewalld.rules
 	echo 644 usr/lib/sysusers.d/guestnet.conf
 	echo 644 usr/lib/tmpfiles.d/guestnet.conf

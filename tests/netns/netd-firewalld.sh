@@ -20,9 +20,9 @@ settled() { is running && plan_is_empty; }
 
 # The bus, and firewalld on it.
 export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$root/bus
-mkdir -p /etc/firewalld/zones
-rm -f /etc/firewalld/zones/*
-zone() { cp "$top/firewalld/guestnet.xml" /etc/firewalld/zones/; }
+mkdir -p /etc/firewalld/zones /etc/firewalld/policies
+rm -f /etc/firewalld/zones/* /etc/firewalld/policies/*
+zone() { cp "$top/firewalld/guestnet.xml" /etc/firewalld/zones/; cp "$top/firewalld/guestnet-in.xml" /etc/firewalld/policies/; }
 start_firewalld() {
 	firewalld --nofork --nopid --log-target file --log-file $root/firewalld.log >>$root/firewalld.out 2>&1 &
 	firewalld_pid=$!
@@ -105,6 +105,39 @@ check coexist-no-said wait_for 20 blocked
 rm $root/etc/networks/default.network.d/coexist.conf
 kill -HUP $netd_pid
 checked coexist-yes
+
+# What others begin: with guests of a routed network, and guests with the host.
+serve guest 7000
+serve host 2222
+ip -n internet route add 10.70.1.0/24 via 198.51.100.2
+ip -n internet route add fd70::/64 via 2001:db8:51::2
+inward() { reaches internet "$address" 7000 && reaches internet fd70::5 7000; }
+is_shut() { refused internet "$address" 7000 && refused internet fd70::5 7000; }
+mode() {	# LINE...
+	printf '%s\n' '[Network]' "$@" "Bridge=$bridge" '[Address]' 'Address=10.70.1.1/24' 'Address=fd70::1/64' >$root/vendor/networks/default.network
+	kill -HUP $netd_pid
+	plug
+	wait_for 20 settled
+}
+check in-nat is_shut
+mode Mode=route
+check in-route wait_for 20 inward
+rm /etc/firewalld/policies/guestnet-in.xml
+firewall-cmd --reload >/dev/null
+checked in-reloaded
+check in-without-policy is_shut
+zone
+firewall-cmd --reload >/dev/null
+check in-route-again wait_for 20 inward
+mode Mode=open
+check in-open wait_for 20 inward
+mode Mode=nat HostAccess=all
+check in-nat-again wait_for 20 is_shut
+check host-all refused guest 10.70.1.1 2222
+firewall-cmd --zone=guestnet --add-port=2222/tcp >/dev/null
+check host-all-added wait_for 20 reaches guest 10.70.1.1 2222
+mode Mode=nat
+check host-gateway wait_for 20 refused guest 10.70.1.1 2222
 
 # Without our zone its own one that trusts does.
 rm /etc/firewalld/zones/guestnet.xml
