@@ -155,6 +155,11 @@ equal no-one-way-pipes '' "$(grep -snE 'exec ([0-9]|\{[a-z_]+\})>"?\$?[^&]*(\.in
 matches reap-names-what-hangs 'fail static.hung-sleep: process [0-9]+ had not ended after 1 s: sleep 1000' \
 	"$(RESULTS=/dev/null SUITE_PREFIX='' reap_s=1; sleep 1000 & pid=$!; reap $pid)"
 
+# Nor does what a suite waits with change which signals it and its children get; see tests/tools/rest.so.c.
+blocked_after() { (for n in 1 2 3; do : "$(echo | cat)"; "$@"; done; grep ^SigBlk: /proc/self/status); }
+equal rest-keeps-signals "$(blocked_after true)" "$(blocked_after rest 1)"
+equal no-short-reads '' "$(grep -snE '\bread -[a-z]*t *("?\$|0?\.)' "${suites[@]}" | grep -v '^tests/lib.sh:.*(read -rt "\$seconds" <>"\$_rest")')"
+
 # --- One place speaks for the daemon: the journal alone is deaf where there is none.
 equal log-alone netd/daemon/log.c "$(grep -l 'sd_journal_\(send\|print\)' netd/*/*.c)"
 

@@ -75,6 +75,7 @@ system_make() {
 	cp tests/lib.sh "$root/guestnet/tests/"
 	cp "$0" tests/vm/system.bash "$root/guestnet/tests/vm/"
 	cp build/tests/launch-helper "$root/usr/local/bin/"
+	install -D -t "$root/guestnet/build/tests" build/tests/rest.so
 	printf 'SUITE_PREFIX=%q\n' "${SUITE_PREFIX-}" >"$root/etc/guestnet-vm"
 	echo "${suite#*.}-test" >"$root/etc/hostname"
 	rm -f "$root/etc/resolv.conf"
@@ -127,7 +128,7 @@ system_outside() {
 	unset MAKEFLAGS MFLAGS MAKELEVEL
 	# Two suites may get here at a time.
 	reason=$(flock build/usr.lock bash -c 'system_objects; "$@"' - make -s -j"$(nproc)" OBJ=build/usr BIN=build/usr/bin prefix=/usr all 2>&1) || { fail build "$(tail -n 3 <<<"$reason")"; exit 1; }
-	[ -x build/tests/launch-helper ] || make -s build/tests/launch-helper
+	make -s build/tests/launch-helper build/tests/rest.so || exit 1
 	[ -z "${PREPARE-}" ] || exit 0
 
 	work=$(mktemp -d)
