@@ -96,3 +96,8 @@ ended() {
 	reap "$1"
 	:
 }
+
+# What the kernel of a guest or a machine of ours is told. QEMU without KVM translates a program's code once for each address that
+# it is found at: where these are random, at each start of each program, which takes as long as all that they do (norandmaps).
+# shellcheck disable=SC2034 # those that start QEMU look at it
+kernel_words='console=ttyS0 quiet panic=-1 mitigations=off norandmaps nokaslr init_on_alloc=0 audit=0 tsc=reliable'

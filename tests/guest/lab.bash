@@ -132,7 +132,7 @@ guest_command() {	# NAME UID COMMAND...
 	done
 	setpriv --reuid="$2" --regid="$2" --clear-groups "${@:3}" -M pc -accel tcg -m 128 -nodefaults \
 		-no-user-config -display none -no-reboot -kernel $lab/boot -initrd $lab/guest.cpio \
-		-append "console=ttyS0 quiet panic=-1 mitigations=off guest.name=$1 ${guest_words[*]}" \
+		-append "$kernel_words guest.name=$1 ${guest_words[*]}" \
 		-chardev "file,id=console,path=$dir/console" -serial chardev:console \
 		-chardev "pipe,id=port,path=$dir/port" -serial chardev:port </dev/null >"$dir/log" 2>&1 &
 	guest_pid[$1]=$!

@@ -156,7 +156,7 @@ system_outside() {
 
 	# The time limit is for a machine that hangs.
 	timeout -k 5 "${VM_TIMEOUT:-1400}" qemu-system-x86_64 -M pc -accel tcg -m "${memory:-768}" -nodefaults -no-user-config -display none \
-		-kernel build/kernel/boot -initrd "$work/initramfs" -append 'console=ttyS0 quiet panic=-1 mitigations=off systemd.show_status=1' "${nics[@]}" \
+		-kernel build/kernel/boot -initrd "$work/initramfs" -append "$kernel_words systemd.show_status=1" "${nics[@]}" \
 		-virtfs "local,path=$root,mount_tag=system,security_model=passthrough,multidevs=remap" \
 		-chardev "file,id=console,path=${CONSOLE:-$work/console}" -serial chardev:console \
 		-chardev stdio,id=output,signal=off -serial chardev:output </dev/null &
