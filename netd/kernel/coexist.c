@@ -566,91 +566,62 @@ static int read_rules(struct kernel *kernel, const struct coexist_chain *chain, 
 	return nl_dump(&kernel->nft, &request, each_rule, looking);
 }
 
-/* What a set has for a bridge: of all elements that begin at or before its key the last, if that is not where an interval ends. */
-struct member {
-	uint8_t key[IFNAME_SIZE];	/* no length: it has none */
-	size_t length;
-	uint8_t last[IFNAME_SIZE];	/* the key of that */
-	bool any, ends;
-};
-
-struct members {
-	struct member *items;		/* one for each bridge */
-	size_t n;
-	bool intervals;
-};
-
-static void compare_member(struct member *member, const void *key, size_t length, bool ends)
+/* What a set is asked for a bridge; nothing when the bridge has no such thing. */
+static const void *key_of(enum asked asked, const struct coexist_bridge *bridge, size_t *ret_length)
 {
-	int order;
-
-	if (length != member->length || memcmp(key, member->key, length) > 0)
-		return;
-	order = member->any ? memcmp(key, member->last, length) : 1;
-	if (order < 0 || (order == 0 && ends))
-		return;
-	memcpy(member->last, key, length);
-	member->any = true;
-	member->ends = ends;
-}
-
-static int each_element(const struct nlmsghdr *message, void *data)
-{
-	const struct nlattr *table[NFTA_SET_ELEM_LIST_MAX + 1], *item = NULL, *element[NFTA_SET_ELEM_MAX + 1], *value[NFTA_DATA_MAX + 1];
-	struct members *members = data;
-
-	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(struct nfgenmsg)) ||
-	    !nl_parse(message, sizeof(struct nfgenmsg), table, ARRAY_SIZE(table)))
-		return -EPROTO;
-	while ((item = nl_next(table[NFTA_SET_ELEM_LIST_ELEMENTS], item))) {
-		bool ends;
-
-		/* The one for all that is in no other has no key. */
-		if (!nl_parse_nested(item, element, ARRAY_SIZE(element)) || !element[NFTA_SET_ELEM_KEY] ||
-		    !nl_parse_nested(element[NFTA_SET_ELEM_KEY], value, ARRAY_SIZE(value)) || !value[NFTA_DATA_VALUE])
-			continue;
-		ends = nl_get_u32_be(element[NFTA_SET_ELEM_FLAGS], 0) & NFT_SET_ELEM_INTERVAL_END;
-		members->intervals |= ends;
-		for (size_t i = 0; i < members->n; i++)
-			compare_member(&members->items[i], nl_data(value[NFTA_DATA_VALUE]), nl_length(value[NFTA_DATA_VALUE]), ends);
+	switch (asked) {
+	case ASKED_NAME:
+		*ret_length = IFNAME_SIZE;
+		return bridge->name;
+	case ASKED_V4:
+		*ret_length = sizeof(bridge->address4);
+		return bridge->v4 ? bridge->address4 : NULL;
+	case ASKED_V6:
+		*ret_length = sizeof(bridge->address6);
+		return bridge->v6 ? bridge->address6 : NULL;
+	case ASKED_NOTHING:
+		break;
 	}
-	return 0;
+	return NULL;
 }
 
-static void fill_key(enum asked asked, const struct coexist_bridge *bridge, struct member *member)
+static void put_question(struct nl_batch *batch, const struct lookup *lookup, const void *key, size_t length, uint32_t tag)
 {
-	if (asked == ASKED_NAME) {
-		member->length = IFNAME_SIZE;
-		memcpy(member->key, bridge->name, IFNAME_SIZE);
-	} else if (asked == ASKED_V4 && bridge->v4) {
-		member->length = sizeof(bridge->address4);
-		memcpy(member->key, bridge->address4, sizeof(bridge->address4));
-	} else if (asked == ASKED_V6 && bridge->v6) {
-		member->length = sizeof(bridge->address6);
-		memcpy(member->key, bridge->address6, sizeof(bridge->address6));
-	}
+	size_t elements, element, value;
+
+	nft_begin(batch, NFT_MSG_GETSETELEM, 0, lookup->rule.family, tag);
+	nl_put_string(batch, NFTA_SET_ELEM_LIST_TABLE, lookup->rule.table);
+	nl_put_string(batch, NFTA_SET_ELEM_LIST_SET, lookup->set);
+	elements = nl_nest(batch, NFTA_SET_ELEM_LIST_ELEMENTS);
+	element = nl_nest(batch, NFTA_LIST_ELEM);
+	value = nl_nest(batch, NFTA_SET_ELEM_KEY);
+	nl_put(batch, NFTA_DATA_VALUE, key, length);
+	nl_nest_end(batch, value);
+	nl_nest_end(batch, element);
+	nl_nest_end(batch, elements);
 }
 
-/* Which of our bridges are in this set? One that has just gone has told so, and everything is looked at again. */
+/*
+ * Which of our bridges are in this set? The kernel looks for each, as a packet would (nf_tables_api.c:nft_get_set_elem()): sets of
+ * others may be large. One that has just gone has told so, and everything is looked at again.
+ */
 static int ask_set(struct kernel *kernel, struct looking *looking, const struct lookup *lookup)
 {
-	_cleanup_(nl_batch_deinit) struct nl_batch request = NL_BATCH_NULL;
-	_cleanup_(freep) struct member *items = calloc(looking->n_bridges + 1, sizeof(*items));
-	struct members members = { .items = items, .n = looking->n_bridges };
+	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
 	int r;
 
-	if (!items)
-		return -ENOMEM;
-	for (size_t i = 0; i < members.n; i++)
-		fill_key(lookup->asked, &looking->bridges[i], &items[i]);
-	nft_begin(&request, NFT_MSG_GETSETELEM, NLM_F_DUMP, lookup->rule.family, 0);
-	nl_put_string(&request, NFTA_SET_ELEM_LIST_TABLE, lookup->rule.table);
-	nl_put_string(&request, NFTA_SET_ELEM_LIST_SET, lookup->set);
-	r = nl_dump(&kernel->nft, &request, each_element, &members);
-	for (size_t i = 0; r == 0 && i < members.n; i++)
-		if (items[i].any && !items[i].ends && (members.intervals || memcmp(items[i].key, items[i].last, items[i].length) == 0))
-			note_named(looking, &lookup->rule, i);
-	return r == -ENOENT ? 0 : r;
+	for (size_t i = 0; i < looking->n_bridges; i++) {
+		size_t length;
+		const void *key = key_of(lookup->asked, &looking->bridges[i], &length);
+
+		if (key)
+			put_question(&batch, lookup, key, length, (uint32_t)i);
+	}
+	r = nl_transact(&kernel->nft, &batch, NULL, NULL);
+	for (size_t i = 0; r == 0 && i < batch.n_entries; i++)
+		if (batch.entries[i].error == 0)
+			note_named(looking, &lookup->rule, batch.entries[i].tag);
+	return r;
 }
 
 /* Rules are read of a table in which there can be rules of ours, or that filters. */
