@@ -80,15 +80,10 @@ static int read_text(const char *path, char **ret_text)
 	return 0;
 }
 
-/*
- * In the place of what stands there, in one step, with its mode. Where a link stands, it is what that leads to: some keep what is in
- * /etc elsewhere, and the helper follows it, too.
- */
-static int write_text(const char *name, const char *text)
+/* In the place of what stands there, in one step, with its mode. A link is replaced: some of these folders are not root's. */
+static int write_text(const char *path, const char *text)
 {
 	_cleanup_(fd_closep) int fd = -EBADF;
-	_cleanup_(freep) char *target = realpath(name, NULL);
-	const char *path = target ?: name;
 	char next[PATH_MAX + 16];
 	struct stat st = { .st_mode = 0644 };
 	size_t length = strlen(text);
@@ -106,6 +101,17 @@ static int write_text(const char *name, const char *text)
 		return r < 0 ? r : -EIO;
 	}
 	return 0;
+}
+
+/*
+ * Where a link stands, it is what that leads to: some keep what is in /etc elsewhere, and the helpers follow it, too. Safe because
+ * these folders are root's, and so is every link in them.
+ */
+static int write_policy(const char *path, const char *text)
+{
+	_cleanup_(freep) char *target = realpath(path, NULL);
+
+	return write_text(target ?: path, text);
 }
 
 /* The service */
@@ -167,7 +173,7 @@ static int add_rule(struct setup *setup, struct failure *failure)
 			     *old && old[strlen(old) - 1] != '\n' ? "\n" : "", (unsigned int)caller.as.uid,
 			     STR_ESCAPED(setup->user)) < 0)
 		return failure_set(failure, -ENOMEM, "out of memory");
-	r = write_text(PATH_POLICY, text);
+	r = write_policy(PATH_POLICY, text);
 	if (r < 0)
 		return failure_set(failure, r, PATH_POLICY ": %s", strerror(-r));
 	setup->policy = steal_ptr(old);
@@ -177,13 +183,13 @@ static int add_rule(struct setup *setup, struct failure *failure)
 		r = failure_set(failure, -EPERM, "the policy denies it all the same: guestnet policy why " NETWORK " --user %s",
 				STR_ESCAPED(setup->user));
 	if (r < 0)
-		(void)write_text(PATH_POLICY, setup->policy);
+		(void)write_policy(PATH_POLICY, setup->policy);
 	return r;
 }
 
 static void remove_rule(struct setup *setup)
 {
-	(void)write_text(PATH_POLICY, setup->policy);
+	(void)write_policy(PATH_POLICY, setup->policy);
 }
 
 /* The place of QEMU's own helper */
@@ -339,7 +345,7 @@ static int add_qemu_line(struct setup *setup, struct failure *failure)
 	if (r == 0 && (!old || asprintf(&text, "%s%s" QEMU_LINE "\n", old, *old && old[strlen(old) - 1] != '\n' ? "\n" : "") < 0))
 		r = -ENOMEM;
 	if (r == 0)
-		r = write_text(PATH_QEMU_POLICY, text);
+		r = write_policy(PATH_QEMU_POLICY, text);
 	if (r < 0)
 		return failure_set(failure, r, PATH_QEMU_POLICY ": %s", strerror(-r));
 	setup->qemu_policy = steal_ptr(old);
@@ -349,7 +355,7 @@ static int add_qemu_line(struct setup *setup, struct failure *failure)
 static void remove_qemu_line(struct setup *setup)
 {
 	if (setup->qemu_policy && *setup->qemu_policy)
-		(void)write_text(PATH_QEMU_POLICY, setup->qemu_policy);
+		(void)write_policy(PATH_QEMU_POLICY, setup->qemu_policy);
 	else if (setup->qemu_policy)
 		unlink(PATH_QEMU_POLICY);
 }

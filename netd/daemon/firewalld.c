@@ -9,8 +9,9 @@
  * ends, and may when it is reloaded: then it is told again. What is wanted and what it has been told are
  * two marks of a bridge; every answer, and every change of the wish, has a look at the difference.
  *
- * The zone comes with us (firewalld/guestnet.xml), with a policy for what others begin with guests in it. firewalld reads such files when it starts and when it is reloaded; until
- * then its own zone "trusted" does as well: what guests reach of the host is decided by our rules in any case.
+ * The zone comes with us (firewalld/guestnet.xml), with a policy for what others begin with guests in it. firewalld reads such
+ * files when it starts and when it is reloaded; until then its own zone "trusted" does as well: what guests reach of the host is
+ * decided by our rules in any case.
  */
 #include "firewalld.h"
 
