@@ -375,12 +375,20 @@ static int choose(const struct choosing *choosing, const char *name, bool v6, co
 	return 0;
 }
 
+/* Has the network anything that is chosen, or had it? One whose addresses are all written has not, as most of many. */
+static bool is_remembered(const struct network *network, const struct subnet_choice *before)
+{
+	return network->address_auto || network->address_delegated ||
+	       (before && (before->address4.family || before->address6.family || before->delegated.family));
+}
+
 /*
  * Chooses for every network with Address=auto and each family that it has no written address of. What was
  * chosen before stays: always when it is `fixed` and not to be chosen anew, or when guests are there; otherwise (it comes from
  * a record of an earlier run) while nothing in @snapshot, which must be sorted, overlaps with it. Routes and addresses of our
  * own bridges count as nothing. A family for which no place is left gets no address, or keeps what was to be chosen anew. One with
- * Address=delegated has an address of what is delegated in @snapshot, or none. The caller owns @ret_choices, sorted by name, one for each network; all are fixed. -ENOMEM only.
+ * Address=delegated has an address of what is delegated in @snapshot, or none. The caller owns @ret_choices, sorted by name, one for
+ * each network that has such addresses, may have them or had them before; all are fixed. -ENOMEM only.
  */
 int subnet_choose(const struct network *const networks[], size_t n_networks,
 		  const uint8_t machine_id[static SIPHASH_KEY_SIZE], const struct netstate *snapshot,
@@ -390,6 +398,7 @@ int subnet_choose(const struct network *const networks[], size_t n_networks,
 	_cleanup_(taken_deinit) struct taken taken = { 0 };
 	_cleanup_(freep) struct subnet_choice *choices = calloc(n_networks + 1, sizeof(*choices));
 	const struct choosing choosing = { machine_id, snapshot, avoided, &taken };
+	size_t n = 0;
 	int r;
 
 	if (!choices)
@@ -423,10 +432,14 @@ int subnet_choose(const struct network *const networks[], size_t n_networks,
 	if (r < 0)
 		return r;
 
-	if (n_networks > 0)
-		qsort(choices, n_networks, sizeof(*choices), compare_choices);
-	*ret_choices = steal_ptr(choices);
-	*ret_n_choices = n_networks;
+	for (size_t i = 0; i < n_networks; i++)
+		if (is_remembered(networks[i], subnet_find(previous, n_previous, networks[i]->name)))
+			choices[n++] = choices[i];
+	if (n > 0)
+		qsort(choices, n, sizeof(*choices), compare_choices);
+	*ret_choices = reallocarray(choices, n + 1, sizeof(*choices)) ?: choices;
+	*ret_n_choices = n;
+	choices = NULL;
 	return 0;
 }
 
