@@ -124,6 +124,9 @@ static void plan_foreign_port(struct planner *planner, const struct netstate_por
 	if (!port->master || !(port->guest || netstate_is_group(port->group) || (remembered && remembered->made_isolated)))
 		return;
 	job = find_job_of_master(planner, port);
+	/* A bridge that has lost its mark, and whose network cannot be, is nobody's from now on. */
+	if (job && job->blocked && !job->excepted && job->seen->bridge->owner != NETSTATE_OURS)
+		job = NULL;
 	if (job && (job->blocked || job->excepted))
 		return;
 	if (job) {
