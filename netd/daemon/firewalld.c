@@ -291,10 +291,7 @@ bool firewalld_is_there(const struct firewalld *firewalld)
 	return firewalld->there;
 }
 
-/*
- * These bridges are to be in our zone, and no others. Does not wait for firewalld; where there is none, nothing is remembered: when
- * it comes, `changed` is called, and this again. -ENOMEM only.
- */
+/* These bridges are to be in our zone, and no others. Does not wait for firewalld. -ENOMEM only. */
 int firewalld_want(struct firewalld *firewalld, const char (*bridges)[IFNAME_SIZE], size_t n)
 {
 	const size_t n_sorted = firewalld->n_bindings;
@@ -302,7 +299,7 @@ int firewalld_want(struct firewalld *firewalld, const char (*bridges)[IFNAME_SIZ
 
 	for (size_t i = 0; i < n_sorted; i++)
 		firewalld->bindings[i]->wanted = false;
-	for (size_t i = 0; r == 0 && firewalld->there && i < n; i++) {
+	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct binding *binding = find(firewalld, n_sorted, bridges[i]);
 
 		if (binding)
