@@ -87,6 +87,16 @@ DESTDIR=$work/elsewhere sysconfdir=/opt/e-tc tools/install >$work/out 2>&1 || fa
 equal elsewhere-folder '/opt/e-tc/guestnet/networks' "$(sed -n 's/^d \([^ ]*networks\) .*/\1/p' $work/elsewhere/usr/local/lib/tmpfiles.d/guestnet.conf)"
 equal elsewhere-left '' "$(grep -rE '/etc/guestnet|@[a-z]+@' $work/elsewhere/usr/local/share/man $work/elsewhere/usr/local/lib)"
 check elsewhere-manual grep -qF '/opt/e\-tc/guestnet/networks' $work/elsewhere/usr/local/share/man/man5/guestnet.network.5
+# What other programs read is where they read it.
+equal elsewhere-others '/etc/NetworkManager /etc/dbus-1 /etc/firewalld /etc/polkit-1' \
+	"$(cd $work/elsewhere && find ./etc -mindepth 1 -maxdepth 1 | sed 's/^.//' | LC_ALL=C sort | tr '\n' ' ' | sed 's/ $//')"
+# So are the state and what is known while the system runs: in units, in the manual, and the service may write there.
+DESTDIR=$work/state localstatedir=/opt/v-ar runstatedir=/opt/r-un tools/install >$work/out 2>&1 || fail state-runs "$(cat $work/out)"
+equal state-left '' "$(grep -rE '/var/lib/guestnet|/run/guestnet|^(State|Runtime)Directory=' $work/state/usr/local/share/man $work/state/usr/local/lib)"
+equal state-folders '/opt/r-un/guestnet /opt/v-ar/lib/guestnet' "$(sed -n 's/^d \(\/opt[^ ]*\) .*/\1/p' $work/state/usr/local/lib/tmpfiles.d/guestnet.conf | tr '\n' ' ' | sed 's/ $//')"
+equal state-writable '-/opt/r-un/guestnet -/opt/v-ar/lib/guestnet' \
+	"$(sed -n 's/^ReadWritePaths=\(-\/opt.*\)/\1/p' $work/state/usr/local/lib/systemd/system/guestnetd.service | tr '\n' ' ' | sed 's/ $//')"
+check state-socket grep -qx ListenSequentialPacket=/opt/r-un/guestnet/tap.sock $work/state/usr/local/lib/systemd/system/guestnetd-tap.socket
 
 # A policy that nobody touched follows the new version; a changed one stays, and the new one is put beside it.
 conf=$stage/etc/guestnet/bridge.conf
@@ -106,8 +116,31 @@ check config-no-new-when-equal test ! -e $conf.new
 echo 'allow mine' >>$conf
 DESTDIR=$stage prefix=/usr tools/install --uninstall >$work/out 2>&1
 equal uninstall-keeps-changed '644 etc/guestnet/bridge.conf' "$(tree $stage)"
+# A link is somebody's, even where it leads to what was installed; nothing is written through it.
+rm $conf
+again
+echo 'allow old' | tee $work/linked >$stage/usr/share/guestnet/bridge.conf
+ln -sf $work/linked $conf
+again
+equal config-link-stays "$work/linked allow old" "$(readlink $conf) $(cat $work/linked)"
+check config-link-new-beside cmp $conf.new policy/bridge.conf
+DESTDIR=$stage prefix=/usr tools/install --uninstall >$work/out 2>&1
+equal uninstall-keeps-link '777 etc/guestnet/bridge.conf' "$(tree $stage)"
+rm $conf
 cp policy/bridge.conf $conf
 again
+# Killed between a helper with its privilege and its name: the next one, or uninstall, leaves nothing of it; a signal that can
+# be caught, nothing at all.
+mkdir $work/killing
+for signal in TERM KILL; do
+	printf '#!/bin/sh\ncase $2 in *-bridge-helper*) kill -%s $PPID; exit 1 ;; esac\nexec /bin/mv "$@"\n' $signal >$work/killing/mv
+	chmod 755 $work/killing/mv
+	DESTDIR=$stage prefix=/usr PATH=$work/killing:$PATH tools/install >$work/out 2>&1
+	equal killed-$signal-left $([ $signal = TERM ] && echo 0 || echo 1) "$(find $stage -name '*helper*tmp*' | wc -l)"
+done
+again
+equal killed-again '' "$(find $stage -name '*tmp*' ! -name tmpfiles.d)"
+DESTDIR=$stage prefix=/usr PATH=$work/killing:$PATH tools/install >$work/out 2>&1
 DESTDIR=$stage prefix=/usr tools/install --uninstall >$work/out 2>&1
 equal uninstall-removes-all '' "$(tree $stage)"
 equal uninstall-removes-own-folders '' "$(find $stage -name '*guestnet*')"
