@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../model/keys.h"
 #include "../model/records.h"
 
 static bool may(const struct stat *st, uid_t uid, gid_t gid, mode_t bit)
@@ -61,16 +62,23 @@ static bool look_at(const char *path, bool folder, uid_t uid, gid_t gid, struct 
 	return true;
 }
 
-/* Names the first that is not as it should be; nothing when all are. */
+static void begin(const struct network *network, enum key_id key, struct text *problem)
+{
+	const struct network_place place = network_find_place(network, key);
+
+	text_init(problem, problem->data, problem->size);
+	text_add(problem, "%s:%u: [Boot] %s=: ", STR_ESCAPED(network->paths[place.file]), place.line, keys[key].name);
+}
+
+/* Names the first that is not as it should be, with file and line; nothing when all are. */
 void bootfiles_look(const struct network *network, uid_t uid, gid_t gid, struct text *problem)
 {
-	char prefix[64], path[4096];
+	char path[4096];
 	bool good = true;
 
 	if (!network->boot_root)
 		return;
-	snprintf(prefix, sizeof(prefix), "[Boot] TFTPRoot=: ");
-	text_add(problem, "%s", prefix);
+	begin(network, KEY_BOOT_ROOT, problem);
 	good = look_at(network->boot_root, true, uid, gid, problem);
 	for (size_t i = 0; good && i < BOOT_CLIENT_MAX_; i++) {
 		const char *file = network->boot_files[i];
@@ -78,8 +86,7 @@ void bootfiles_look(const struct network *network, uid_t uid, gid_t gid, struct 
 		if (!file || records_boot_is_url(file))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", network->boot_root, file);
-		text_init(problem, problem->data, problem->size);
-		text_add(problem, "[Boot] File=: ");
+		begin(network, KEY_BOOT_FILE, problem);
 		good = look_at(path, false, uid, gid, problem);
 	}
 	if (good)

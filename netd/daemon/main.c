@@ -287,9 +287,12 @@ static int run_once(struct manager *manager)
 
 		manager_report_briefly(manager, i, &report);
 		/* Whoever checks a file wants to know what a daemon would go on without. */
-		if (arg_mode == MODE_CHECK && report.taps_problem[0]) {
-			fprintf(stderr, "%s\n", report.taps_problem);
-			wrong = true;
+		for (size_t j = 0; arg_mode == MODE_CHECK && j < 2; j++) {
+			const char *problem = j == 0 ? report.boot_problem : report.taps_problem;
+
+			if (problem[0])
+				fprintf(stderr, "%s\n", problem);
+			wrong |= problem[0] != '\0';
 		}
 		if (report.state == NETWORK_FAILED) {
 			fprintf(stderr, "%s\n", report.mistakes[0] ? report.mistakes : report.problem);

@@ -108,6 +108,7 @@ void manager_report_briefly(const struct manager *manager, size_t i, struct netw
 		.mistakes = managed->mistakes,
 		.fix = managed->fix,
 		.taps_problem = managed->taps_problem,
+		.boot_problem = managed->boot_problem,
 		.since_us = managed->since_us,
 		.trial_end_us = uplinks_trial_end(&manager->uplinks, managed->network.name),
 		.n_repairs = managed->n_repairs,

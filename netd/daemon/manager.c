@@ -146,7 +146,8 @@ int manager_reload(struct manager *manager, struct failure *failure)
 
 		if (!manager->options.only_check)
 			services_adopt(&manager->services, managed);
-		if (!manager->options.only_check)
+		/* For somebody who only checks, and is not root, nobody knows who dnsmasq runs as. */
+		if (!manager->options.only_check || geteuid() == 0)
 			look_at_boot_files(manager, managed);
 		find_tap_owners(managed);
 		say_lines(3, managed->network.name, managed->mistakes);

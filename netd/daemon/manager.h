@@ -43,6 +43,7 @@ struct network_report {
 	const char *mistakes;		/* of its files, a line each; "" for none */
 	const char *fix;		/* "" or the command that mends it */
 	const char *taps_problem;	/* "", or the tap whose owner nobody knows, with file and line */
+	const char *boot_problem;	/* "", or the file to boot from that is not there or cannot be read, likewise */
 	uint64_t since_us;		/* CLOCK_REALTIME of the last change of state */
 	uint64_t trial_end_us;		/* CLOCK_REALTIME, when its network card goes back unless that is found good; 0: no trial */
 	uint64_t n_repairs;

@@ -691,6 +691,11 @@ int records_parse_boot_file(struct network *network, const char *value, char why
 		}
 	if (!is_plain_path(file))
 		return -EINVAL;
+	/* Nobody has a file called so: a client that is written wrong would get the file of all others. */
+	if (client == BOOT_ANY && strcspn(file, ":") < strcspn(file, "/") && strncmp(strchr(file, ':'), "://", 3) != 0) {
+		snprintf(why, KEY_WHY_SIZE, "; there is no such client");
+		return -EINVAL;
+	}
 	if (network->boot_files[client]) {
 		snprintf(why, KEY_WHY_SIZE, "; there is one for %s already", client == BOOT_ANY ? "all others" : boot_names[client]);
 		return -EINVAL;

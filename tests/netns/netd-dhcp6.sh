@@ -159,6 +159,12 @@ equal boot-uefi-arm64 "$here/efi/a.efi -" "$(booted 61:000b)"
 equal boot-http 'http://[fd85::1]/x.efi HTTPClient' "$(booted 61:0010)"
 equal boot-http-arm64 'http://boot.example/a.efi HTTPClient' "$(booted 61:0013)"
 equal boot-ipxe "$here/boot.ipxe -" "$(booted 61:0007 15:000469505845)"
+# What is not there is said by who only checks, too.
+rm $folder/pxelinux.0
+out=$("$BIN/guestnetd" "${roots[@]}" --check 2>&1)
+equal boot-check-status 1 $?
+matches boot-check 'lab.network:[0-9]+: \[Boot\] File=: .*/pxelinux.0: No such file' "$out"
+touch $folder/pxelinux.0
 # Of another host, and with no address of a range: who makes its own asks for this alone.
 network lab '[Address]' Address=10.85.1.1/24 Address=fd85::1/64 '[Boot]' Server=10.9.0.69 Server=2001:db8::69 File=uefi-x86_64:there.efi
 check boot-server netd_reload

@@ -246,6 +246,7 @@ static const struct {
 	{ "[Boot]\nTFTPRoot=/srv\nServer=fd00::1\n", "lab.network:3: Server= of another host and TFTPRoot= of this one exclude each other" },
 	{ "[Boot]\nServer=10.0.0.9\nFile=bios:a\nFile=bios:b\n", "lab.network:4: File=bios:b: want" },
 	{ "[Boot]\nServer=10.0.0.9\nFile=http-arm64:a\n", "lab.network:3: File=http-arm64:a: want" },
+	{ "[Boot]\nServer=10.0.0.9\nFile=biso:pxelinux.0\n", "lab.network:3: File=biso:pxelinux.0: want" },
 	{ "[Boot]\nServer=10.0.0.9\nFile=a b\n", "lab.network:3: File=a b: want" },
 	{ "[Boot]\nServer=10.0.0.9\nFile=a\n[DHCP]\nEnable=no\n", "lab.network:3: section [Boot] needs [DHCP] Enable=yes" },
 	{ "[Boot]\nTFTPRoot=/srv\n[Network]\nHostAccess=none\n", "lab.network:2: TFTPRoot= and HostAccess=none exclude each other" },
