@@ -39,11 +39,33 @@ static void print_text(const char *text)
 	}
 }
 
+/* The modes that a key is for, or the one that it is not for; nothing when it is for all. */
+static void print_modes(const struct key *key)
+{
+	unsigned int all = (1 << NETWORK_MODE_MAX_) - 1, named = key->only, left;
+	bool but_one;
+
+	if (!key->only || key->only == all)
+		return;
+	but_one = __builtin_popcount(all & ~named) == 1;
+	if (but_one)
+		named = all & ~named;
+	printf("%s with Mode=", but_one ? "Not" : "Only");
+	left = named;
+	for (size_t i = 0; left; i++)
+		if (left >> i & 1) {
+			left &= ~(1U << i);
+			printf("%s%s", network_mode_names[i], !left ? ".\n" : left & (left - 1) ? ", " : " or ");
+		}
+}
+
 static void print_key(const struct key *key)
 {
 	printf(".TP\n.B %s=\n", key->name);
 	print_text(key->doc);
-	printf("\nWants ");
+	puts("");
+	print_modes(key);
+	printf("Wants ");
 	print_text(key->want);
 	printf("%s%s.\nThe default is ", key->unit[0] ? ", in " : "", key->unit);
 	print_text(key->fallback);

@@ -658,7 +658,7 @@ const struct key keys[KEY_MAX_] = {
 	},
 	[KEY_MTU] = {
 		"Network", "MTU", parse_mtu, reset_mtu, false, "1500; with a section [Tunnel], 1450, or 1430 where its addresses are of IPv6", "bytes", "a number from 1280 to 65535",
-		"The largest packet on the network. Guests are told by DHCP and by router advertisements. With a section [Tunnel] it is to be the same on all hosts, and 50 or, over IPv6, 70 bytes less than what passes between them.",
+		"The largest packet on the network. Guests are told by DHCP and by router advertisements. With a section [Tunnel] it is to be the same on all hosts, and 50 or, over IPv6, 70 bytes less than what passes between them. With Mode=bridge it is for a section [Tunnel] alone.",
 		.only = OURS | LAN,
 		.own = "",
 	},
@@ -668,7 +668,7 @@ const struct key keys[KEY_MAX_] = {
 		.own = "",
 	},
 	[KEY_IDLE_TIMEOUT] = {
-		"Network", "IdleTimeout", parse_idle_timeout, reset_idle_timeout, false, "5min", "seconds",
+		"Network", "IdleTimeout", parse_idle_timeout, reset_idle_timeout, false, "5min", "seconds where none is said",
 		"infinity, or a time of at least 1s, such as 30s or 10min",
 		"How long a network with Autostart=on-demand stays without a port before it is taken down.",
 		.own = "",
@@ -707,7 +707,7 @@ const struct key keys[KEY_MAX_] = {
 		.only = ROUTED,
 	},
 	[KEY_CONFIRM_TIMEOUT] = {
-		"Network", "ConfirmTimeout", parse_confirm_timeout, reset_confirm_timeout, false, "30s", "seconds",
+		"Network", "ConfirmTimeout", parse_confirm_timeout, reset_confirm_timeout, false, "30s", "seconds where none is said",
 		"a time from 1s to 1h, such as 30s or 2min",
 		"How long the move of a network card into the bridge is on trial: when its gateway does not answer any more by then, or when somebody was asked and has not said that it is good, all of it is undone.",
 		.only = LAN,
@@ -800,7 +800,7 @@ const struct key keys[KEY_MAX_] = {
 		.only = OURS,
 	},
 	[KEY_DHCP_LEASE_TIME] = {
-		"DHCP", "LeaseTime", parse_dhcp_lease_time, reset_dhcp_lease_time, false, "1h", "seconds",
+		"DHCP", "LeaseTime", parse_dhcp_lease_time, reset_dhcp_lease_time, false, "1h", "seconds where none is said",
 		"infinity, or a time of at least 2min, such as 30min, 12h or 1d 12h",
 		"For how long an address is given out.",
 		.only = OURS,
@@ -899,7 +899,7 @@ const struct key keys[KEY_MAX_] = {
 		.only = OURS,
 	},
 	[KEY_HOST_LEASE_TIME] = {
-		"Host", "LeaseTime", records_parse_host_lease_time, records_reset_host_lease_time, false, "that of section [DHCP]", "seconds",
+		"Host", "LeaseTime", records_parse_host_lease_time, records_reset_host_lease_time, false, "that of section [DHCP]", "seconds where none is said",
 		"infinity, or a time of at least 2min, such as 30min, 12h or 1d 12h",
 		"For how long this guest's address is given out.",
 		.only = OURS,
@@ -1020,7 +1020,7 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_TUNNEL_GROUP] = {
 		"Tunnel", "Group", tunnel_parse_group, tunnel_reset_group, false, "none", "",
 		"a multicast address, such as 239.1.1.61 or ff05::61",
-		"Instead of Remote=: an address that all hosts of the network hear, in a LAN or where routers carry multicast on. None of them has to be named then; TTL= is 1 unless it is said. What is sent to a single guest goes to its host alone.",
+		"Instead of Remote=: an address that all hosts of the network hear, in a LAN or where routers carry multicast on. None of them has to be named then; TTL= is 1 unless it is said. What is sent to a single guest goes to its host alone. It needs Interface=.",
 	},
 	[KEY_TUNNEL_INTERFACE] = {
 		"Tunnel", "Interface", tunnel_parse_interface, tunnel_reset_interface, false, "none", "",
@@ -1086,13 +1086,13 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_PORT_TO_BURST] = {
 		"Port", "ToGuestBurstBytes", rates_parse_to_guest_burst, rates_reset_to_guest_burst, false, "64K; at more than 52M, what passes in 10 ms", "",
 		"bytes: a number up to 1G, with K, M or G for 1024 and its powers",
-		"How much of that is sent at once, when nothing was for a while. It is one packet at least.",
+		"How much of that is sent at once, when nothing was for a while. It is one packet at least. It needs ToGuestRate=, and may be what passes in 200 seconds at that rate, but no more.",
 		.own = "",
 	},
 	[KEY_PORT_TO_PEAK] = {
 		"Port", "ToGuestPeakRate", rates_parse_to_guest_peak, rates_reset_to_guest_peak, false, "as fast as it goes", "",
 		"bits per second: a number from 8K to 100G, with K, M or G for thousands, millions and thousands of millions; more than ToGuestRate=",
-		"How fast it is sent while a burst lasts.",
+		"How fast it is sent while a burst lasts. It needs ToGuestRate=.",
 		.own = "",
 	},
 	[KEY_PORT_FROM_RATE] = {
@@ -1104,7 +1104,7 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_PORT_FROM_BURST] = {
 		"Port", "FromGuestBurstBytes", rates_parse_from_guest_burst, rates_reset_from_guest_burst, false, "64K; at more than 52M, what passes in 10 ms", "",
 		"bytes: a number up to 1G, with K, M or G for 1024 and its powers",
-		"How much of that passes at once, beside what passes in a second: the kernel counts this limit by the second.",
+		"How much of that passes at once, beside what passes in a second: the kernel counts this limit by the second. It needs FromGuestRate=, and may be what passes in 200 seconds at that rate, but no more.",
 		.own = "",
 	},
 	[KEY_BANDWIDTH_TO_RATE] = {
@@ -1117,14 +1117,14 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_BANDWIDTH_TO_BURST] = {
 		"Bandwidth", "ToGuestsBurstBytes", rates_parse_to_guests_burst, rates_reset_to_guests_burst, false, "64K; at more than 52M, what passes in 10 ms", "",
 		"bytes: a number up to 1G, with K, M or G for 1024 and its powers",
-		"How much of that is sent at once, when nothing was for a while. It is one packet at least.",
+		"How much of that is sent at once, when nothing was for a while. It is one packet at least. It needs ToGuestsRate=, and may be what passes in 200 seconds at that rate, but no more.",
 		.only = OURS,
 		.own = "",
 	},
 	[KEY_BANDWIDTH_TO_PEAK] = {
 		"Bandwidth", "ToGuestsPeakRate", rates_parse_to_guests_peak, rates_reset_to_guests_peak, false, "as fast as it goes", "",
 		"bits per second: a number from 8K to 100G, with K, M or G for thousands, millions and thousands of millions; more than ToGuestsRate=",
-		"How fast it is sent while a burst lasts.",
+		"How fast it is sent while a burst lasts. It needs ToGuestsRate=.",
 		.only = OURS,
 		.own = "",
 	},
@@ -1138,7 +1138,7 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_BANDWIDTH_FROM_BURST] = {
 		"Bandwidth", "FromGuestsBurstBytes", rates_parse_from_guests_burst, rates_reset_from_guests_burst, false, "64K; at more than 52M, what passes in 10 ms", "",
 		"bytes: a number up to 1G, with K, M or G for 1024 and its powers",
-		"How much of that passes at once, beside what passes in a second: the kernel counts this limit by the second.",
+		"How much of that passes at once, beside what passes in a second: the kernel counts this limit by the second. It needs FromGuestsRate=, and may be what passes in 200 seconds at that rate, but no more.",
 		.only = OURS,
 		.own = "",
 	},
