@@ -234,6 +234,7 @@ int manager_adopt(struct manager *manager, const char *network, const char *tap,
 	if (r < 0)
 		return failure->text[0] ? r : failure_set(failure, r, "%s", strerror(-r));
 	manager->kernel.dirt = DIRT_EVERYTHING;
+	manager->settling = true;	/* it was asked for: that it comes to its bridge is no repair */
 	r = manager_settle(manager);
 	if (r < 0)
 		return failure_set(failure, r, "%s", strerror(-r));

@@ -168,7 +168,9 @@ ip tuntap add dev vpn0 mode tun
 check stray wait_for 30 sh -c "'$BIN/guestnet' status | grep -q 'tap lonely is down and on no bridge'"
 equal stray-tun '' "$(client status | grep vpn0)"
 matches stray-fix 'guestnet adopt lonely lab' "$(client status)"
+repaired=$(client status lab --json | jq '.[0].repairs')
 check adopt client adopt lonely lab
+equal adopt-no-repair "$repaired" "$(client status lab --json | jq '.[0].repairs')"
 check adopted on lonely gn-lab
 ip link set lonely nomaster
 check adopted-kept wait_for 30 on lonely gn-lab
