@@ -105,13 +105,22 @@ matches introspect 'signal.*LeaseAdded' "$(busctl introspect --xml-interface org
 out=$(bus call "${manager[@]}" Nonsense 2>&1)
 matches unknown-method 'Unknown method' "$out"
 
-# The manual page names everything there is, and nothing else.
-documented() { sed 's/\\-/-/g' "$top/man/org.guestnet1.5" | grep -oE '^\.B[RI]? "?[A-Z][A-Za-z]+' | sed 's/.* "*//' | sort -u; }
+# The manual page names everything there is with its types, and nothing else: Name(in)out of methods and signals, properties.
+documented() {
+	sed 's/\\-/-/g' "$top/man/org.guestnet1.5" | sed -nE 's/^\.BR ([A-Z][A-Za-z]*) " \((.*)\)"$/\1 \2/p
+		/^\.B "[A-Z]/ { s/^\.B "(.*)"$/\1/; s/ [a-z_]+([,)]|$)/\1/g; s/, //g; s/ -> //; p }' | sort -u
+}
 there_is() {
 	local path
 	for path in /org/guestnet1 /org/guestnet1/network/lab; do
-		busctl introspect --xml-interface org.guestnet1 $path |
-			awk '/<interface name="org.guestnet1/ { on = 1 } /<\/interface>/ { on = 0 } on && /<(method|property|signal) / { match($0, /name="[^"]*"/); print substr($0, RSTART + 6, RLENGTH - 7) }'
+		busctl introspect --xml-interface org.guestnet1 $path | awk -v network=${path#/org/guestnet1} '
+			function value(key) { match($0, " " key "=\"[^\"]*\""); return RSTART ? substr($0, RSTART + length(key) + 3, RLENGTH - length(key) - 4) : "" }
+			/<interface name="org.guestnet1/ { on = 1 } /<\/interface>/ { on = 0 }
+			!on { next }
+			/<property / { print value("name") " " value("type") }
+			/<(method|signal) / { name = value("name"); takes = gives = "" }
+			/<arg / { if (value("direction") == "out") gives = gives value("type"); else takes = takes value("type") }
+			/<\/(method|signal)>|<(method|signal) .*\/>/ { if (!network) print name "(" takes ")" gives }'
 	done | sort -u
 }
 equal manual-complete "$(there_is)" "$(documented)"
