@@ -96,7 +96,10 @@ static void add_note(const struct source_note *note, void *data)
 	}
 }
 
-/* Owners and modes: what the helper refuses to believe; a draft may be anybody's for now. */
+/*
+ * Owners and modes: what the helper refuses to believe. A draft may be anybody's for now, and the folder that it stands in is
+ * not where it will be.
+ */
 static void check_owners(struct check *check, const struct policy_file *file)
 {
 	enum severity severity = check->installed ? SEVERITY_ERROR : SEVERITY_NOTE;
@@ -104,6 +107,7 @@ static void check_owners(struct check *check, const struct policy_file *file)
 	char absolute[PATH_MAX], resolved[PATH_MAX];
 	const char *path = file->path, *text;
 	char prefix[300];
+	struct stat st;
 	int r;
 
 	if (path[0] != '/') {
@@ -111,7 +115,10 @@ static void check_owners(struct check *check, const struct policy_file *file)
 			return;
 		path = absolute;
 	}
-	r = owner_resolve(path, NULL, resolved, &failure);
+	if (!check->installed && strcmp(file->path, check->path) == 0)
+		r = stat(path, &st) < 0 ? -errno : owner_verify(&st, path, &failure);
+	else
+		r = owner_resolve(path, NULL, resolved, &failure);
 	if (r == 0)
 		return;
 	/* The text may be about a folder; where it is about the file, that is named once. */

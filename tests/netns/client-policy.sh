@@ -132,6 +132,8 @@ says check_owner 1 'bridge.conf: error: belongs to uid 4202: it must be root' 0 
 json check_owner_once 1 '[.problems[] | [.severity, .file]]' '[["error","/etc/guestnet/bridge.conf"]]' 0 policy check
 cp -p $policy_file $tmp/draft.conf
 says check_draft 0 'draft.conf: note: before it is installed: .*1 rule in 1 file, 0 errors, 0 warnings \(a draft' 0 policy check $tmp/draft.conf
+chown 0 $tmp/draft.conf
+json check_draft_folder 0 '.problems' '[]' 0 policy check $tmp/draft.conf
 json check_draft_json 0 '[.ok, .installed]' '[true,false]' 0 policy check $tmp/draft.conf
 ln -s /etc/guestnet/bridge.conf $world/link.conf
 says check_link_is_installed 1 'error: .*belongs to uid 4202' 0 policy check $world/link.conf
