@@ -54,9 +54,10 @@ check:						## install what is missing, build, run every test
 	@tools/as-root tools/check
 test: unit fuzz-replay static-checks		## the fast tests: no privileges, no network
 help:						## this list
-	@awk -F '\t*## ' '/^## / { printf "\n%s\n", $$2 } /^[a-z-]+:.*## / { split($$1, t, ":"); printf "  %-16s %s\n", t[1], $$2 }' \
+	@awk -F '\t*## ' '/^## / { printf "\n%s\n", $$2 } /^[a-z-]+:.*## / { split($$1, t, ":"); printf "  %-17s %s\n", t[1], $$2 }' \
 		Makefile tools/build.mk ctl/import.mk ctl/doctor/doctor.mk netd/netd.mk
-	@printf '\nSettings: FLAVOUR=debug|release|asan|coverage|fuzz  HELPER_LINK=auto|musl|static|dynamic  prefix=%s  DESTDIR=\n' $(prefix)
+	@printf '\nSettings: FLAVOUR=debug|release|asan|coverage|fuzz  HELPER_LINK=auto|musl|static|dynamic\n  prefix=%s  sysconfdir=%s  localstatedir=%s  DESTDIR=  DIVERT=yes  IFUP=yes\n' \
+		$(prefix) $(sysconfdir) $(localstatedir)
 clean:						## remove everything that was built
 	rm -rf build
 
@@ -98,11 +99,11 @@ bench-repair: all test-tools			## how long each repair takes, by a separate obse
 	@tests/bench/repair
 
 ## Installing
-install: all					## install below DESTDIR; never overwrites a changed file
+install: all					## install below DESTDIR; never overwrites a changed policy
 	@tools/install
 	@[ "$(IFUP)" != yes ] || tools/ifup
 	@[ "$(DIVERT)" != yes ] || tools/divert
-uninstall:					## remove what install installed; changed files stay
+uninstall:					## remove what install installed; a changed policy stays
 	@tools/install --uninstall
 divert:						## put the helper in the place of QEMU's own (root)
 	@tools/divert
