@@ -39,7 +39,7 @@ static const char *arg_dnsmasq = "/usr/sbin/dnsmasq";
 static const char *arg_helper = PATH_HELPER;
 static const char *arg_service_user;	/* NULL: guestnet, or nobody where there is no such user */
 static const char *arg_record;
-static enum { MODE_RUN, MODE_CHECK, MODE_PLAN, MODE_TEARDOWN } arg_mode = MODE_RUN;
+static enum mode { MODE_RUN, MODE_CHECK, MODE_PLAN, MODE_TEARDOWN } arg_mode = MODE_RUN;
 
 static const char help[] =
 	"Usage: guestnetd [OPTION]...\n"
@@ -81,6 +81,16 @@ static const struct option options[] = {
 	{ NULL,			0,			NULL,	0 },
 };
 
+/* Whoever says --check --teardown wants to look first: neither is done. */
+static void set_mode(enum mode mode)
+{
+	if (arg_mode != MODE_RUN) {
+		fprintf(stderr, "guestnetd: --check, --plan and --teardown exclude each other: say one of them\n");
+		exit(2);
+	}
+	arg_mode = mode;
+}
+
 static void parse_options(int argc, char *argv[])
 {
 	int option;
@@ -112,13 +122,13 @@ static void parse_options(int argc, char *argv[])
 			arg_record = optarg;
 			break;
 		case OPTION_CHECK:
-			arg_mode = MODE_CHECK;
+			set_mode(MODE_CHECK);
 			break;
 		case OPTION_PLAN:
-			arg_mode = MODE_PLAN;
+			set_mode(MODE_PLAN);
 			break;
 		case OPTION_TEARDOWN:
-			arg_mode = MODE_TEARDOWN;
+			set_mode(MODE_TEARDOWN);
 			break;
 		case OPTION_HELP:
 			fputs(help, stdout);

@@ -114,6 +114,7 @@ done
 equal check-names-all 10 $n
 out=$(netd --service-user=nobodyhere --check 2>&1); equal unknown-user-status 2 $?
 equal unknown-user 'guestnetd: --service-user=nobodyhere: there is no such user' "$out"
+out=$(netd --check --teardown 2>&1); equal two-modes '2 guestnetd: --check, --plan and --teardown exclude each other: say one of them' "$? $out"
 check settled wait_for 10 plan_is_empty
 equal n-dnsmasq 7 "$(ls /proc/*/comm | xargs grep -l '^dnsmasq$' 2>/dev/null | wc -l)"
 
