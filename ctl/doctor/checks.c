@@ -140,7 +140,7 @@ static void check_dnsmasq(struct doctor *doctor)
 	if (access(doctor->dnsmasq, X_OK) < 0)
 		doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
 			"%s: %s: there is nobody to give guests addresses", doctor->dnsmasq, strerror(errno)), false,
-		    "apt-get install dnsmasq-base (or dnf install dnsmasq)");
+		    "apt-get install dnsmasq-base # or: dnf install dnsmasq");
 }
 
 /* Opening it makes nothing. With errno. */
@@ -875,7 +875,7 @@ static void check_networkmanager(struct doctor *doctor)
 			return;
 	doctor_fix(doctor_add(doctor, VERDICT_PROBLEM,
 		"NetworkManager runs, and nothing tells it to leave guests' bridges and taps alone"), false,
-	    "make install (it installs %s)", places[1]);
+	    "make install # brings %s", places[1]);
 }
 
 static void check_vhost(struct doctor *doctor)
@@ -892,7 +892,9 @@ const struct check checks[] = {
 	  "guestnetd does not answer at unix:path=/run/guestnet/bus.sock: No such file or directory\n"
 	  "guestnetd does not answer at unix:path=/run/guestnet/bus.sock: Connection refused\n"
 	  "error: failed to get network 'default'\n",
-	  "The networks are made and kept by the service guestnetd. Without it those that are there go on, and nothing is repaired.",
+	  "The networks are made and kept by the service guestnetd. Without it those that are there go on, and nothing is repaired. "
+	  "`systemctl enable --now guestnetd` starts it, now and at every boot, and `journalctl -u guestnetd` says why it has ended; without systemd "
+	  "it is started as root: `guestnetd`.",
 	  check_daemon },
 	{ "networks", "every network is as its file says",
 	  "Network 'default' is not active\n"
@@ -918,14 +920,14 @@ const struct check checks[] = {
 	  "Unable to open /dev/net/tun, is tun module loaded?: No such device\n"
 	  "failed to open /dev/net/tun: Permission denied\n",
 	  "Taps are made by opening this device. Its mode is 0666: making a tap needs a privilege of its own, opening the device "
-	  "does not. In a container it has to be passed in.",
+	  "does not. `modprobe tun` makes the device where there is none. In a container it has to be passed in.",
 	  check_tun },
 	{ "helper", "the bridge helper has its capability",
 	  "failed to create tun device: Operation not permitted\n"
 	  "bridge helper failed\n"
 	  "failed to launch bridge helper\n",
 	  "The helper needs CAP_NET_ADMIN to make a tap. It gets it as a file capability; copying the file or unpacking an "
-	  "archive loses that. Where no capability can be gained (no_new_privs, a nosuid mount, a container) it asks guestnetd.",
+	  "archive loses that, and `setcap cap_net_admin=p FILE` gives it back. Where no capability can be gained (no_new_privs, a nosuid mount, a container) it asks guestnetd.",
 	  check_helper },
 	{ "policy", "the policy of the helper can be read and means what it says",
 	  "access denied by acl file\n"
@@ -946,9 +948,9 @@ const struct check checks[] = {
 	  "waiting for a delegated IPv6 prefix: the host has been given none yet\n"
 	  "what was delegated to the host is a /64, and no /64 of it is left for this network\n",
 	  "A network with `Address=delegated` has a /64 of what the host's DHCPv6 client was delegated, and goes on without it. systemd-networkd "
-	  "and dhcpcd say what they were given by a route that leads nowhere (`ip -6 route show proto dhcp`); after others the command below "
+	  "and dhcpcd say what they were given by a route that leads nowhere (`ip -6 route show proto dhcp`); after others `guestnet delegate PREFIX SECONDS` "
 	  "says it, by hand or in a hook of theirs (guestnet.network(5), DELEGATED PREFIXES). systemd-networkd has no such route for a /64, where nothing is left to "
-	  "divide: there the command does it, too. Does the client ask (`PrefixDelegationHint=`, `ia_pd`, `-P`), and does the router upstream delegate?",
+	  "divide: there this command does it, too. Does the client ask (`PrefixDelegationHint=`, `ia_pd`, `-P`), and does the router upstream delegate?",
 	  check_delegated, .asks_daemon = true },
 	{ "stp", "no bridge keeps its new ports silent",
 	  "PXE-E51: No DHCP or proxyDHCP offers were received\n"

@@ -64,7 +64,7 @@ kill "$(service_pid)"
 ip -n guest addr flush dev eth0 scope global
 stops missing 'dnsmasq networks' gets_lease
 equal missing-says '/usr/sbin/dnsmasq: No such file or directory: there is nobody to give guests addresses' "$(evidence dnsmasq)"
-equal missing-printed 'apt-get install dnsmasq-base (or dnf install dnsmasq)' "$(printed dnsmasq)"
+equal missing-printed 'apt-get install dnsmasq-base # or: dnf install dnsmasq' "$(printed dnsmasq)"
 # What the package would bring.
 ln -s $root/sbin/dnsmasq /usr/sbin/
 client start default >/dev/null 2>&1

@@ -260,6 +260,8 @@ check answer-gone wait_for 20 healthy
 
 mkdir /run/NetworkManager
 planted networkmanager networkmanager:problem 'NetworkManager runs'
+# What is said to help can be given to a shell.
+check fixes-are-commands sh -nc "$(doctor | jq -r '.[] | select(.fix != "") | .fix')"
 mended networkmanager-mended sh -c 'mkdir -p /etc/NetworkManager/conf.d && echo >/etc/NetworkManager/conf.d/90-guestnet.conf'
 rm -r /run/NetworkManager
 rm /dev/vhost-net
