@@ -664,7 +664,7 @@ const struct key keys[KEY_MAX_] = {
 	},
 	[KEY_AUTOSTART] = {
 		"Network", "Autostart", parse_autostart, reset_autostart, false, "yes", "", "yes, no or on-demand",
-		"When the network is there. yes: from the start. no: after guestnet start NAME, or when a guest of somebody who may use it asks for it; from then on it stays. on-demand: when a guest asks for it, and until it has had no port for IdleTimeout=. A network that was stopped with guestnet stop comes back for no guest, unless it is on-demand.",
+		"When the network is there. yes: from the start. no: after guestnet start NAME, or when a guest of somebody who may use it asks for it; from then on it stays. on-demand: when a guest asks for it, and until it has had no port for IdleTimeout=. A network that was stopped with guestnet stop comes back for no guest, unless it is on-demand. A network with a network card as a port (Mode=bridge and Uplink=) cannot be on-demand.",
 		.own = "",
 	},
 	[KEY_IDLE_TIMEOUT] = {
@@ -725,7 +725,7 @@ const struct key keys[KEY_MAX_] = {
 	},
 	[KEY_NAT_PORTS] = {
 		"Network", "NATPorts", parse_nat_ports, reset_nat_ports, false, "1024-65535", "",
-		"FIRST-LAST, such as 20000-29999",
+		"a port, or FIRST-LAST, such as 20000-29999",
 		"The source ports that TCP and UDP of guests leave with.",
 		.only = NAT,
 	},
@@ -875,7 +875,7 @@ const struct key keys[KEY_MAX_] = {
 	[KEY_HOST_MAC] = {
 		"Host", "MACAddress", records_parse_host_mac, records_reset_host_mac, false, "none", "",
 		"the address of one interface, such as 52:54:00:12:34:56",
-		"Which guest it is.",
+		"Which guest it is. One of MACAddress= and ClientID= has to be there.",
 		.only = OURS,
 		.own = "",
 	},
@@ -968,19 +968,19 @@ const struct key keys[KEY_MAX_] = {
 	},
 	[KEY_ROUTE_ADVERTISE] = {
 		"Route", "Advertise", routes_parse_advertise, routes_reset_advertise, false, "no", "", BOOLEAN,
-		"Whether guests are told of this route by DHCP (option 121, IPv4 only), so that they send to that guest directly. Without it they send to the gateway, which sends it on; where they have no gateway (Mode=isolated), they reach the prefix only so.",
+		"Whether guests are told of this route by DHCP (option 121, IPv4 only), so that they send to that guest directly. Without it they send to the gateway, which sends it on; where they have no gateway (Mode=isolated), they reach the prefix only so. It needs Enable=yes in section [DHCP], where SendOption= with the number 121 is an error then.",
 		.only = OURS,
 	},
 	[KEY_BOOT_ROOT] = {
 		"Boot", "TFTPRoot", records_parse_boot_root, records_reset_boot_root, false, "none", "",
 		"the path of a folder, without blanks, quotes and commas",
-		"A folder whose files the gateway hands out by TFTP. The user that dnsmasq runs as must be able to read it: that is looked at when the file is read.",
+		"A folder whose files the gateway hands out by TFTP. The user that dnsmasq runs as must be able to read it: that is looked at when the file is read. An error beside Server=, and with HostAccess=none.",
 		.only = OURS,
 	},
 	[KEY_BOOT_FILE] = {
 		"Boot", "File", records_parse_boot_file, records_reset_boot_file, true, "none", "",
 		"FILE, or CLIENT:FILE with the CLIENT bios, uefi-x86_64, uefi-arm64, http-x86_64, http-arm64 or ipxe, such as bios:pxelinux.0 or ipxe:http://10.0.0.1/boot.ipxe",
-		"What guests boot from the network: the path of a file below TFTPRoot=, or of one that Server= has, or an address of the web. Once for each kind of client; the one without a client is for all others. ipxe is for iPXE itself, on whatever it runs, and comes before the others. Over IPv4 and IPv6: for the latter it becomes an address such as tftp://[fd00:1::1]/FILE, of the first IPv6 Address= or of Server=. UEFI wants an IPv6 address by DHCPv6 before it asks, so there has to be a Range= for it, or a [Host]; iPXE makes its own.",
+		"What guests boot from the network: the path of a file below TFTPRoot=, or of one that Server= has, or an address of the web. Once for each kind of client; the one without a client is for all others. ipxe is for iPXE itself, on whatever it runs, and comes before the others. Over IPv4 and IPv6: for the latter it becomes an address such as tftp://[fd00:1::1]/FILE, of the first IPv6 Address= or of Server=. UEFI wants an IPv6 address by DHCPv6 before it asks, so there has to be a Range= for it, or a [Host]; iPXE makes its own. A path needs TFTPRoot= or Server=.",
 		.only = OURS,
 	},
 	[KEY_BOOT_SERVER] = {

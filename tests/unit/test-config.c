@@ -80,7 +80,7 @@ static const struct {
 	{ "[Network]\nMode=bridge\nBridge=br0\n[Tunnel]\nVNI=5\nRemote=192.0.2.1\n", "lab.network:4: [Tunnel] and a Bridge= of others exclude each other with Mode=bridge: where both lead to the same LAN" },
 	{ "[Network]\nMode=bridge\nUplink=eth0\nSTP=yes\n[Tunnel]\nVNI=5\nRemote=192.0.2.1\n", "lab.network:5: [Tunnel] and Uplink= exclude each other with Mode=bridge" },
 	{ "[Network]\nMode=bridge\nBridge=br0\nMTU=1400\n", "lab.network:4: [Network] MTU= has no meaning with Mode=bridge without [Tunnel]" },
-	{ "[Network]\nNATPorts=0-9\n", "lab.network:2: NATPorts=0-9: want FIRST-LAST" },
+	{ "[Network]\nNATPorts=0-9\n", "lab.network:2: NATPorts=0-9: want a port, or FIRST-LAST" },
 	{ "[Network]\nNATPorts=9-8\n", "lab.network:2: NATPorts=9-8: want" },
 	{ "[Network]\nNATPorts=1024-65536\n", "lab.network:2: NATPorts=1024-65536: want" },
 	{ "[Network]\nPeer=lab\n", "lab.network:2: Peer=lab: want the name of another network; this is the network itself" },
