@@ -147,8 +147,10 @@ void manager_report(const struct manager *manager, size_t i, struct network_repo
 	/* Where nothing has to be done that is no lack. */
 	ret_report->checksum = !desired_needs_checksum(&managed->network, choice) ? "none" :
 			       checksum_strategy_name(checksums_in_force(&manager->checksums, &managed->network, choice));
-	checksums_explain(&manager->checksums, &managed->network, choice, ret_report->checksum_reason,
-			  sizeof(ret_report->checksum_reason));
+	/* One that is down has no addresses chosen, and gives out none for that reason alone. */
+	if (managed->wanted)
+		checksums_explain(&manager->checksums, &managed->network, choice, ret_report->checksum_reason,
+				  sizeof(ret_report->checksum_reason));
 }
 
 /* The number of the network of that name; false when there is none. */

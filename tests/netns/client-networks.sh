@@ -71,6 +71,7 @@ wait_for 30 test -S $root/run/bus.sock
 check up wait_for 30 state_is default running
 
 # --- Looking
+equal down-checksum '{"checksum":"none","checksum_reason":""}' "$($client status isolated --json | jq -c '.[0] | {checksum, checksum_reason}')"
 says alone 0 $'^NAME +STATE +MODE +BRIDGE +PORTS +ADDRESSES\ndefault +running +nat ' list
 says list_names 0 $'^default\nisolated\nlab$' net-list --all --names
 says status 0 'lab is stopped since .*mode +nat' status lab
