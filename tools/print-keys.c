@@ -5,7 +5,7 @@
  *
  *	print-keys PAGE >NEW
  *
- * The list "own" is of what networks of users' own may say.
+ * The list "own" is of what networks of users' own may say; "limits" of how much a file may say.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -110,6 +110,29 @@ static void print_own(void)
 	puts("");
 }
 
+static void print_limits(void)
+{
+	static const struct {
+		unsigned int n;
+		const char *of;
+	} limits[] = {
+		{ LIMIT_NETWORK_ADDRESSES, "Address=" }, { LIMIT_NETWORK_NAMES, "AlternativeName=" }, { LIMIT_NETWORK_UPLINKS, "Uplink=" },
+		{ LIMIT_NETWORK_PEERS, "Peer=" }, { LIMIT_NETWORK_KEPT_PORTS, "Ports=" }, { LIMIT_NETWORK_RANGES, "Range=" },
+		{ LIMIT_NETWORK_NTP, "NTP=" }, { LIMIT_NETWORK_RECORDS, "SendOption=, Host=, TXT= and SRV= each" },
+		{ LIMIT_NETWORK_FORWARDERS, "Forwarder= without a domain" }, { LIMIT_NETWORK_RECORDS, "with one" },
+		{ LIMIT_NETWORK_HOSTS, "sections [Host]" }, { LIMIT_NETWORK_RECORDS, "of them with SendOption=" },
+		{ LIMIT_NETWORK_FORWARDS, "sections [Forward]" }, { LIMIT_NETWORK_FORWARD_PORTS, "ports of the host in them" },
+		{ LIMIT_NETWORK_ROUTES, "sections [Route]" }, { LIMIT_NETWORK_TAPS, "sections [Tap]" }, { LIMIT_NETWORK_REMOTES, "Remote=" },
+		{ LIMIT_NETWORK_REACH, "lines of DenyOut=, AllowOut=, DenyIn= and AllowIn= together" },
+		{ LIMIT_NETWORK_FILES - 1, "drop-ins" },
+	};
+
+	puts("A network has at most");
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		printf("%u %s%s\n", limits[i].n, limits[i].of, i + 1 < sizeof(limits) / sizeof(limits[0]) ? "," : ".");
+	printf("A line has at most %u bytes, with those that it goes on in.\n", LIMIT_NETWORK_LINE - 1);
+}
+
 int main(int argc, char *argv[])
 {
 	static const char begin[] = ".\\\" keys: ", end[] = ".\\\" end of keys\n";
@@ -132,6 +155,10 @@ int main(int argc, char *argv[])
 			inside = true;
 			if (strcmp(line + sizeof(begin) - 1, "own") == 0) {
 				print_own();
+				continue;
+			}
+			if (strcmp(line + sizeof(begin) - 1, "limits") == 0) {
+				print_limits();
 				continue;
 			}
 			n_printed++;
