@@ -67,6 +67,7 @@ struct looking {
 	struct marks found;
 	size_t *bases;			/* owned; which chains packets come to by themselves: a few of what may be thousands */
 	size_t n_bases;
+	size_t last;			/* the chain that a rule has been of */
 	struct lookup *lookups;		/* owned */
 	size_t n_lookups;
 	const struct coexist_bridge *bridges;	/* borrowed */
@@ -471,14 +472,26 @@ static int add_lookup(struct looking *looking, const struct mark *rule, const st
 	return 0;
 }
 
-/* The last rule of a base chain is its policy when it asks for nothing. */
+static bool asks_nothing(const struct meaning *meaning)
+{
+	return !meaning->in && !meaning->out && !meaning->more;
+}
+
+/* The last rule of a chain is its policy when it asks for nothing. The kernel tells rules in the order of their chains. */
 static void note_end(struct looking *looking, const struct mark *rule, const struct meaning *meaning)
 {
-	for (size_t i = 0; i < looking->n_bases; i++) {
-		struct coexist_chain *chain = &looking->view.chains[looking->bases[i]];
+	struct coexist_view *view = &looking->view;
 
-		if ((chain->forward || chain->input) && is_chain_of(chain, rule))
-			chain->drop |= meaning->drops && !meaning->in && !meaning->out && !meaning->more;
+	for (size_t i = 0; (meaning->drops || meaning->returns) && i < view->n_chains; i++) {
+		const size_t at = (looking->last + i) % view->n_chains;
+		struct coexist_chain *chain = &view->chains[at];
+
+		if (!is_chain_of(chain, rule))
+			continue;
+		looking->last = at;
+		chain->returns |= meaning->returns && !chain->drop;
+		chain->drop |= meaning->drops && asks_nothing(meaning);
+		break;
 	}
 }
 
@@ -538,6 +551,7 @@ static int each_rule(const struct nlmsghdr *message, void *data)
 	if (meaning.out_value && nl_length(meaning.out_value) <= sizeof(jump.out) &&
 	    memchr(nl_data(meaning.out_value), '\0', nl_length(meaning.out_value)))
 		memcpy(jump.out, nl_data(meaning.out_value), nl_length(meaning.out_value));
+	jump.all = asks_nothing(&meaning);
 	jump.family = mark.family;
 	memcpy(jump.table, mark.table, sizeof(jump.table));
 	memcpy(jump.from, mark.chain, sizeof(jump.from));

@@ -47,6 +47,7 @@ static int compare_chains(const void *a, const void *b)
 /* A jump, from chain to chain of the view. */
 struct way {
 	struct coexist_chain *from, *to;
+	bool all;
 };
 
 struct ways {
@@ -82,14 +83,29 @@ static int find_ways(struct coexist_view *view, struct ways *ret_ways)
 		const struct coexist_jump *jump = &view->jumps[i];
 		struct way *way = &ways.items[ways.n];
 
-		if (!is_iptables(jump->family, jump->table))
-			continue;
 		way->from = find_chain(sorted, view->n_chains, jump, jump->from);
 		way->to = find_chain(sorted, view->n_chains, jump, jump->to);
+		way->all = jump->all;
 		ways.n += way->from && way->to;
 	}
 	*ret_ways = ways;
 	return 0;
+}
+
+/* A chain drops all that is left, too, if another one does with what it gets from it. Rounds: as for reach(). */
+static void note_ends(const struct ways *ways)
+{
+	bool more = true;
+
+	while (more) {
+		more = false;
+		for (size_t i = 0; i < ways->n; i++) {
+			const struct way *way = &ways->items[i];
+
+			if (way->all && way->to->drop && !way->to->returns && !way->from->drop)
+				way->from->drop = more = true;
+		}
+	}
 }
 
 /* Marks what can be reached from a base chain. Rounds are as many as jumps lie within each other: the kernel lets it be 16. */
@@ -180,6 +196,7 @@ int coexist_find_places(struct coexist_view *view, struct coexist_place **ret_pl
 		free(places);
 		return -ENOMEM;
 	}
+	note_ends(&ways);
 	for (size_t i = 0; i < view->n_chains; i++)
 		if (view->chains[i].forward || view->chains[i].input)
 			n += find_base_places(view, &ways, &view->chains[i], places + n);

@@ -20,7 +20,8 @@ struct coexist_chain {
 	char name[COEXIST_NAME_SIZE];
 	bool base;			/* packets come to it by themselves */
 	bool forward, input;		/* a base chain of type filter at this hook */
-	bool drop;			/* its policy, or its last rule for all that is left */
+	bool drop;			/* its policy, or a rule for all that is left */
+	bool returns;			/* some of it goes back to where it came from */
 	bool reached;			/* coexist_find_places() notes there what it finds */
 };
 
@@ -31,6 +32,7 @@ struct coexist_jump {
 	char from[COEXIST_NAME_SIZE];
 	char to[COEXIST_NAME_SIZE];
 	char out[IFNAME_SIZE];		/* only what leaves by this interface; "" for no such condition */
+	bool all;			/* with all that is left */
 };
 
 struct coexist_view {

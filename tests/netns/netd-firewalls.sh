@@ -325,6 +325,22 @@ check blocked-beside wait_for 10 blocked 'blocked by guard of inet closed'
 nft delete table inet closed
 check blocked-beside-end wait_for 10 is running
 
+# A chain for both that what is left goes to, and that rejects it: in FORWARD there is a place for ours.
+printf '%s\n' '*filter' ':INPUT ACCEPT [0:0]' ':FORWARD ACCEPT [0:0]' ':guard - [0:0]' '-A INPUT -j guard' '-A FORWARD -j guard' \
+	'-A guard -i lo -j ACCEPT' '-A guard -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT' \
+	'-A guard -j REJECT --reject-with icmp-host-prohibited' COMMIT | iptables-nft-restore
+check common-input wait_for 10 blocked 'blocked by INPUT of ip filter'
+check common-forward wait_for 20 flow
+iptables-nft -D INPUT -j guard
+checked common-settled
+# From where some goes back, it is not said.
+gone
+printf '%s\n' '*filter' ':INPUT ACCEPT [0:0]' ':FORWARD ACCEPT [0:0]' ':guard - [0:0]' '-A INPUT -j guard' '-A guard ! -i up0 -j RETURN' \
+	'-A guard -j DROP' COMMIT | iptables-nft-restore
+checked common-returns
+gone
+wait_for 10 settled
+
 # By a set, a map, or addresses it is let pass as well; those of others, and what is said of them where nothing is filtered, are not.
 closed() {	# RULE [SET]: a chain that drops all but what RULE lets pass
 	nft "table inet closed { ${2-} chain guests { accept; }; chain guard { type filter hook forward priority 10; policy drop; $1; }; }"

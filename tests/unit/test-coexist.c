@@ -30,6 +30,7 @@ static void read_line(struct coexist_view *view, const char *line)
 		memcpy(jump->table, table, sizeof(table));
 		memcpy(jump->from, a, sizeof(a));
 		memcpy(jump->to, b, sizeof(b));
+		jump->all = strcmp(c, "all") == 0;
 	} else {
 		struct coexist_chain *chain = &view->chains[view->n_chains++];
 
@@ -38,6 +39,7 @@ static void read_line(struct coexist_view *view, const char *line)
 		memcpy(chain->name, a, sizeof(a));
 		chain->forward = strcmp(b, "forward") == 0;
 		chain->input = strcmp(b, "input") == 0;
+		chain->returns = strcmp(b, "returns") == 0;
 		chain->drop = strcmp(c, "drop") == 0;
 	}
 }
@@ -77,6 +79,15 @@ static const struct coexist_case {
 	{ "chains that lead in a circle", { "chain ip filter FORWARD forward drop", "chain ip filter a", "chain ip filter b",
 					    "jump ip filter FORWARD a", "jump ip filter a b", "jump ip filter b a" },
 	  "ip filter FORWARD forward;" },
+	{ "a chain that drops what is left", { "chain ip filter FORWARD forward", "chain ip filter INPUT input", "chain ip filter all",
+					       "chain ip filter last - drop", "jump ip filter FORWARD all all",
+					       "jump ip filter INPUT all all", "jump ip filter all last all" },
+	  "ip filter FORWARD forward;ip filter INPUT input blocked;" },
+	{ "of another table", { "chain inet mine through forward", "chain inet mine last - drop", "jump inet mine through last all" },
+	  "inet mine through forward blocked;" },
+	{ "to which only some goes", { "chain ip filter FORWARD forward", "chain ip filter last - drop", "jump ip filter FORWARD last" }, "" },
+	{ "from which some comes back", { "chain ip filter FORWARD forward", "chain ip filter last returns drop",
+					  "jump ip filter FORWARD last all" }, "" },
 	{ "the input's place is none of the forward's", { "chain ip filter FORWARD forward drop", "chain ip filter ufw-user-input",
 							  "jump ip filter FORWARD ufw-user-input" }, "ip filter FORWARD forward;" },
 };
