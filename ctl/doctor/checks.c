@@ -557,12 +557,84 @@ static void check_dns(struct doctor *doctor, const struct report *report, const 
 const uint8_t doctor_outside[2][16] = { { 198, 41, 0, 4 }, { 0x20, 0x01, 0x05, 0x03, 0xba, 0x3e, [13] = 2, [15] = 0x30 } };
 static const char *const outside_names[] = { "198.41.0.4", "[2001:503:ba3e::2:30]" };
 
+/* In IPv6 a guest that hears nobody at its gateway's address, or no advertisement of a router, has no way to anywhere. */
+static void check_neighbours(struct doctor *doctor, const struct report *report, const struct link *bridge)
+{
+	struct packet question = { .family = AF_INET6, .protocol = IPPROTO_ICMPV6, .source_port = 135 }, answer;
+	struct packet advertisement = { .family = AF_INET6, .protocol = IPPROTO_ICMPV6, .source_port = 134,
+					.source = { 0xfe, 0x80, [15] = 1 }, .target = { 0xff, 0x02, [15] = 1 } };
+	struct stopped stopped;
+	uint8_t gateway[16];
+
+	if (!doctor_read_gateway(report, AF_INET6, gateway))
+		return;
+	memcpy(question.source, gateway, sizeof(gateway));
+	question.source[15]++;
+	memcpy(question.target, (uint8_t[13]){ 0xff, 0x02, [11] = 1, [12] = 0xff }, 13);	/* RFC 4861, 4.3 */
+	memcpy(question.target + 13, gateway + 13, 3);
+	look_packet_device(&doctor->look, bridge->ifindex, &question.iif);
+	answer = question;
+	memcpy(answer.target, question.source, sizeof(answer.target));
+	memcpy(answer.source, gateway, sizeof(answer.source));
+	answer.source_port = 136;
+	answer.oif = advertisement.oif = question.iif;
+	answer.iif = (struct packet_device){ 0 };
+	/* Rules ask more of these than is known here, such as their hop limit: what may have been let pass is not told. */
+	if (doctor_is_stopped(doctor, &question, to_host, "meta l4proto ipv6-icmp ", &stopped) && stopped.verdict == VERDICT_PROBLEM)
+		add_stopped(doctor, report, &stopped, "guests' neighbour solicitations");
+	if ((doctor_is_stopped(doctor, &answer, from_host, "meta l4proto ipv6-icmp ", &stopped) ||
+	     doctor_is_stopped(doctor, &advertisement, from_host, "meta l4proto ipv6-icmp ", &stopped)) &&
+	    stopped.verdict == VERDICT_PROBLEM)
+		add_stopped(doctor, report, &stopped, "advertisements to guests, of IPv6");
+}
+
 /*
- * A guest's packet to somewhere else, and the answer. One rule may drop those of both families: it is told once, so *@last is the
- * one that was.
+ * Where packets of guests to somewhere else go: rules of routing may ask for their source, or where they come from. Where these
+ * have no way, but the host has one, *ret_refused is true: of what is said for the host the rules can still be judged.
+ */
+static int route_out(struct doctor *doctor, const struct packet *packet, struct look_route *ret_route, bool *ret_refused)
+{
+	const bool six = packet->family == AF_INET6;
+	struct look_route guests = { .error = -EINVAL };
+	int r;
+
+	*ret_refused = false;
+	if (look_route(&doctor->look, packet->family, packet->target, packet->source, packet->iif.index, 0, &guests) == 0 && !guests.error) {
+		*ret_route = guests;
+		return 0;
+	}
+	r = look_route(&doctor->look, packet->family, packet->target, NULL, 0, 0, ret_route);
+	/* That the host forwards nothing is another check's. */
+	*ret_refused = r == 0 && !ret_route->error && look_sysctl("ipv%s/conf/%s/forwarding", six ? "6" : "4", packet->iif.name) > 0;
+	return r;
+}
+
+/*
+ * What others begin with guests that have addresses of their own. More than a note is not said: whoever lets nobody in may mean it.
+ */
+static void check_way_in(struct doctor *doctor, const struct report *report, const struct packet *first, struct stopped *last)
+{
+	struct packet packet = packet_answer(first);
+	struct stopped stopped;
+
+	packet.established = packet.reply = false;
+	packet.source_port = first->source_port;
+	packet.target_port = first->target_port;
+	packet.iif = first->oif;
+	packet.oif = first->iif;
+	if (!doctor_is_stopped(doctor, &packet, through_host, "", &stopped) || strcmp(stopped.place, last->place) == 0)
+		return;
+	*last = stopped;
+	stopped.verdict = VERDICT_NOTE;
+	add_stopped(doctor, report, &stopped, "connections that others begin with guests");
+}
+
+/*
+ * A guest's packet to somewhere else, and the answer; where it has an address of its own, what comes from there, too. One rule may
+ * drop those of both families: it is told once, so *@last is the one that was.
  */
 static void check_way_out(struct doctor *doctor, const struct report *report, const struct link *bridge, int family,
-			  struct stopped last[static 2])
+			  struct stopped last[static 3])
 {
 	struct packet packet = { .family = (uint8_t)family, .protocol = IPPROTO_TCP, .source_port = 40000, .target_port = 443 }, answer;
 	const bool six = family == AF_INET6;
@@ -570,9 +642,14 @@ static void check_way_out(struct doctor *doctor, const struct report *report, co
 	char from[INET6_ADDRSTRLEN];
 	struct look_route route;
 	struct stopped stopped;
+	bool refused;
 
 	memcpy(packet.target, doctor_outside[six], length);
-	if (!doctor_read_gateway(report, family, packet.source) || look_route(&doctor->look, packet.family, packet.target, NULL, 0, 0, &route) < 0)
+	if (!doctor_read_gateway(report, family, packet.source))
+		return;
+	packet.source[length - 1]++;
+	look_packet_device(&doctor->look, bridge->ifindex, &packet.iif);
+	if (route_out(doctor, &packet, &route, &refused) < 0)
 		return;
 	if (route.error) {
 		/* IPv6 many hosts are without. */
@@ -581,9 +658,11 @@ static void check_way_out(struct doctor *doctor, const struct report *report, co
 				"the host itself has no way out (no default route): guests of %s have none either", report->name);
 		return;
 	}
-	packet.source[length - 1]++;
 	inet_ntop(family, packet.source, from, sizeof(from));
-	look_packet_device(&doctor->look, bridge->ifindex, &packet.iif);
+	if (refused)
+		doctor_add(doctor, VERDICT_PROBLEM,
+			"network %s: the host has a way to the outside, and its routes have none for what comes from guests: a rule (ip rule) or "
+			"rp_filter refuses it (guestnet why %s %s:443 says which)", report->name, from, outside_names[six]);
 	look_packet_device(&doctor->look, route.oif, &packet.oif);
 	answer = packet_answer(&packet);
 	answer.iif = packet.oif;
@@ -600,6 +679,8 @@ static void check_way_out(struct doctor *doctor, const struct report *report, co
 		add_stopped(doctor, report, &stopped, "answers from the outside to guests");
 		last[1] = stopped;
 	}
+	if (has_mode(report, "route"))
+		check_way_in(doctor, report, &packet, &last[2]);
 }
 
 /* What another host sends by the tunnel. Each packet may be the first of a flow: its source port is a hash of what is in it. */
@@ -697,10 +778,11 @@ static void check_firewalls(struct doctor *doctor)
 			continue;
 		check_dhcp(doctor, report, bridge);
 		check_dns(doctor, report, bridge);
+		check_neighbours(doctor, report, bridge);
 		check_tunnel(doctor, report);
 		frames_check(doctor, report, bridge);
 		if (doctor_is_routed(report)) {
-			struct stopped last[2] = { { .place = "" }, { .place = "" } };
+			struct stopped last[3] = { { .place = "" }, { .place = "" }, { .place = "" } };
 
 			check_way_out(doctor, report, bridge, AF_INET, last);
 			check_way_out(doctor, report, bridge, AF_INET6, last);
@@ -971,7 +1053,8 @@ const struct check checks[] = {
 	  "An accept in one table of nftables does not undo a drop in another one. guestnetd puts accepts where docker, ufw and firewalld "
 	  "have a place for them; elsewhere they have to be added by hand. So has one for each other host of a "
 	  "network with a [Tunnel], whose UDP (port 4789, or `DestinationPort=`) the host has to let in. Rules for frames (of the family bridge, and of netdev at a port) are judged for "
-	  "the guests that are there, by what the host has heard of them. `guestnet why GUEST DESTINATION:PORT` names the rule.",
+	  "the guests that are there, by what the host has heard of them. What others begin with guests of a network with Mode=route, and what "
+	  "guests send to each other, somebody may mean to drop: that is a note. `guestnet why GUEST DESTINATION:PORT` names the rule.",
 	  check_firewalls },
 	{ "legacy-iptables", "no rules of the old iptables beside nftables", "",
 	  "iptables-legacy and nftables are two firewalls in one kernel: a packet must pass both. Programs that mix them (docker with one, "

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Do rules of others for frames keep guests from their host? For each port of a network's bridge, what a guest there begins with
- * is followed: the request for an address, the question who has the gateway's, a packet to the outside; and the answers.
+ * is followed: the request for an address, the question who has the gateway's, a packet to the outside; and the answers. And from
+ * each other? There what a guest sends to that of the next port is followed.
  *
  * Rules against forged addresses are common here, so nothing is thought up: a guest's frame has the addresses that the bridge and
  * the host have heard of it, and what would need more is not judged.
@@ -42,6 +43,7 @@ struct frames {
 };
 
 static const int to_bridge[] = { EVALUATE_INGRESS, NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN, -1 };
+static const int through_bridge[] = { NF_INET_FORWARD, -1 };
 static const int from_bridge[] = { NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING, EVALUATE_EGRESS, -1 };
 
 /* Behind a network card, or what is made of some, is no guest. */
@@ -221,6 +223,76 @@ static void judge_way_out(struct frames *frames, const struct look_port *port, u
 	judge(frames, port, to_guest(frames, port, &packet), "answers from the outside to guests", "");
 }
 
+/* Those of the bridge's guests, as nft has them: as many as there is room for. */
+static void name_ports(const struct frames *frames, char *buffer, size_t size)
+{
+	size_t length = 0;
+
+	for (size_t i = 0; i < frames->n_ports && length + IFNAME_SIZE + 4 < size; i++)
+		length += (size_t)snprintf(buffer + length, size - length, "%s\"%s\"", length ? ", " : "",
+					   look_link_name(&frames->doctor->look, frames->ports[i].ifindex));
+}
+
+/*
+ * What the guest at one port sends to that of another. More than a note is not said: whoever keeps guests apart may mean it.
+ * True when it was.
+ */
+static bool judge_between(const struct frames *frames, const struct look_port *to, struct packet packet, const char *what)
+{
+	struct doctor *doctor = frames->doctor;
+	struct stopped stopped;
+	char ports[120], *at;
+
+	look_packet_device(&doctor->look, to->ifindex, &packet.oif);
+	packet.target_mac = to->mac;
+	if (packet.arp)
+		memset(packet.target_mac.bytes, 0xff, sizeof(packet.target_mac.bytes));
+	packet.has_target_mac = true;
+	if (!doctor_is_stopped(doctor, &packet, through_bridge, what, &stopped) || stopped.verdict != VERDICT_PROBLEM)
+		return false;
+	name_ports(frames, ports, sizeof(ports));
+	at = strstr(stopped.fix, " iifname ");
+	if (at)
+		snprintf(at, sizeof(stopped.fix) - (size_t)(at - stopped.fix), " iifname { %s } oifname { %s } %saccept", ports, ports, what);
+	doctor_fix(doctor_add(doctor, VERDICT_NOTE, "network %s: %s from guest to guest (ports %s and %s) are dropped by %s",
+			      frames->report->name, packet.arp ? "ARP requests" : "packets", packet.iif.name,
+			      look_link_name(&doctor->look, to->ifindex), stopped.place), false, "%s", stopped.fix);
+	return true;
+}
+
+/* A guest to the next one; false where nothing is told, nor judged where an address is not known. */
+static bool judge_next(const struct frames *frames, const struct look_port *from, const struct look_port *to, uint8_t family)
+{
+	const bool six = family == AF_INET6;
+	struct packet packet = from_guest(frames, from, family, true), question;
+
+	if (six ? !from->has_address6 || !to->has_address6 : !from->has_address4 || !to->has_address4)
+		return false;
+	memcpy(packet.source, six ? from->address6 : from->address4, packet_address_length(&packet));
+	memcpy(packet.target, six ? to->address6 : to->address4, packet_address_length(&packet));
+	packet.protocol = IPPROTO_TCP;
+	packet.source_port = 40000;
+	packet.target_port = 443;
+	question = packet;
+	question.arp = true;
+	return judge_between(frames, to, packet, "") || (!six && judge_between(frames, to, question, "ether type arp "));
+}
+
+/* Each guest to the next, until something is told; ports that the bridge itself keeps apart are left out. */
+static void judge_each_other(const struct frames *frames)
+{
+	struct look *look = &frames->doctor->look;
+
+	for (size_t i = 0; i + 1 < frames->n_ports; i++) {
+		const struct look_port *from = &frames->ports[i], *to = &frames->ports[i + 1];
+
+		if (!from->has_mac || !to->has_mac || (look_port_is_isolated(look, from->ifindex) && look_port_is_isolated(look, to->ifindex)))
+			continue;
+		if (judge_next(frames, from, to, AF_INET) || judge_next(frames, from, to, AF_INET6))
+			return;
+	}
+}
+
 /* The command for a port, for all ports that it has to be for, as far as there is room: `iifname { "tap0", "tap1" }`. */
 static void widen_fix(const struct frames *frames, struct blame *blame)
 {
@@ -269,6 +341,7 @@ void frames_check(struct doctor *doctor, const struct report *report, const stru
 			judge_way_out(&frames, port, AF_INET6);
 		}
 	}
+	judge_each_other(&frames);
 	for (size_t i = 0; i < frames.n_blames; i++)
 		tell(&frames, &frames.blames[i]);
 	free(frames.ports);

@@ -504,6 +504,18 @@ void describe_place(const struct evaluate_place *place, struct text *text)
 }
 
 /*
+ * nft has no way to say a name that is one of its own words: shorewall's chain "reject". Programs that use iptables give such
+ * names, and what comes to their chains comes from one that iptables gives its name.
+ */
+static bool is_unsaid(const struct evaluate_place *place)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+	const struct rules_chain *chain = place->chain, *base = place->base;
+
+	return base && base != chain && !chain->name[strspn(chain->name, letters)] && base->name[0] >= 'A' && base->name[0] <= 'Z';
+}
+
+/*
  * The command that lets such packets pass where one was stopped by a rule or a policy of somebody else's: an accept before it. @what:
  * which packets, behind their interfaces: "udp dport 67 "; "" for all. Nothing for rules of ours; nor where it would undo all of
  * a chain at a network card: those know no connections.
@@ -511,12 +523,14 @@ void describe_place(const struct evaluate_place *place, struct text *text)
 void describe_accept(const struct evaluate_place *place, const struct packet *packet, const char *what, struct text *text)
 {
 	const struct rules_chain *chain = place->chain;
+	const bool unsaid = is_unsaid(place);
 
 	if ((chain->family == NFPROTO_INET || chain->family == NFPROTO_BRIDGE) && strcmp(chain->table, "guestnet") == 0)
 		return;
 	if (chain->n_devices > 0 && !packet->frame && (!what[0] || strncmp(what, "ct ", 3) == 0))
 		return;
-	text_add(text, "nft %s rule %s %s %s", place->rule ? "insert" : "add", rules_family_name(chain->family), chain->table, chain->name);
+	text_add(text, "nft %s rule %s %s %s", place->rule || unsaid ? "insert" : "add", rules_family_name(chain->family), chain->table,
+		 unsaid ? place->base->name : chain->name);
 	if (packet->iif.name[0])
 		text_add(text, " iifname \"%s\"", packet->iif.name);
 	if (packet->oif.name[0])

@@ -211,7 +211,8 @@ static size_t build_header(const struct packet *packet, uint32_t base, uint8_t b
 		buffer[0] = 0x60;
 		buffer[5] = 40;
 		buffer[6] = packet->protocol;
-		buffer[7] = 64;
+		/* What is not from a neighbour is not heeded (RFC 4861, 7.1). */
+		buffer[7] = packet->protocol == IPPROTO_ICMPV6 && packet->source_port >= 133 && packet->source_port <= 137 ? 255 : 64;
 		memcpy(buffer + 8, packet->source, 16);
 		memcpy(buffer + 24, packet->target, 16);
 		return 40;
@@ -825,6 +826,7 @@ bool evaluate_hook(struct evaluate *evaluate, struct packet *packet, int hook)
 			}
 		} else if (verdict != NF_ACCEPT) {
 			evaluate->stopped = machine.place;
+			evaluate->stopped.base = chain;
 			evaluate->rejected = machine.rejects;
 			evaluate->doubtful = machine.doubtful;
 			return false;

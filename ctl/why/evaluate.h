@@ -13,6 +13,7 @@ struct evaluate_place {
 	const struct rules_chain *chain;	/* borrowed from the rules; NULL: nowhere */
 	const struct rules_rule *rule;		/* NULL: the chain's policy */
 	size_t number;				/* of the rule in its chain, from 1 */
+	const struct rules_chain *base;		/* borrowed; of what was stopped: by which it came to that chain */
 };
 
 /* Which element of a set too large to be kept has a key; false when it cannot be told. Without a function nothing can be told. */

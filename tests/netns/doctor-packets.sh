@@ -89,8 +89,31 @@ nft 'delete table inet strange'
 frames_of() { nft "delete table $1 strange" 2>/dev/null; nft "table $1 strange { chain frames { $2; }; }"; }
 forgets() { ip -n guest neigh flush all >/dev/null 2>&1; ip neigh flush dev gn-default >/dev/null 2>&1; }
 says_of_frames() { matches $1 "^network default: ($2) .* are dropped by $3\$" "$(evidence firewalls)"; }
-nft 'table bridge strange { chain frames { type filter hook forward priority 0; policy drop; }; }'
-passes frames-of-others gets_lease
+# From guest to guest: of those that the host has heard of.
+between() { pings guest 10.82.1.200; }
+heard() { pings guest 10.82.1.1; pings other 10.82.1.1; }
+check frames-between-before wait_for 20 between
+check frames-heard wait_for 20 heard
+frames_of bridge 'type filter hook forward priority 0; policy drop; ether type arp accept'
+stops frames-between firewalls between
+equal frames-between-says 'network default: packets from guest to guest (ports port0 and port-other) are dropped by the policy of chain frames in table bridge strange' \
+	"$(evidence firewalls)"
+equal frames-between-judged note "$(of_check firewalls verdict)"
+equal frames-between-printed 'nft add rule bridge strange frames iifname { "port0", "port-other" } oifname { "port0", "port-other" } accept' \
+	"$(printed firewalls)"
+check frames-between-lease wait_for 20 gets_lease
+do_printed firewalls
+passes frames-between-mended between
+frames_of bridge 'type filter hook forward priority 0; ether type arp drop'
+between_anew() { ip -n guest neigh flush all >/dev/null 2>&1; between; }
+stops frames-between-arp firewalls between_anew
+do_printed firewalls
+passes frames-between-arp-mended between_anew
+# Those that the bridge itself keeps apart are no matter of the rules'.
+frames_of bridge 'type filter hook forward priority 0; policy drop'
+for port in port0 port-other; do bridge link set dev $port isolated on; done
+passes frames-between-isolated gets_lease
+for port in port0 port-other; do bridge link set dev $port isolated off; done
 frames_of bridge 'type filter hook input priority 0; udp dport 67 drop'
 stops frame-request firewalls gets_lease
 says_of_frames frame-request-says "guests' DHCP requests" '.*rule 1 of chain frames in table bridge strange: udp dport 67 drop'
@@ -170,6 +193,57 @@ stops six-stopped firewalls gets_out6
 do_printed firewalls
 passes six-mended gets_out6
 nft 'delete table ip6 strange'
+# Who lets nothing of ICMPv6 in, or out, has forgotten how guests find their gateway; who lets only that of neighbours has not.
+gets_out6_anew() { ip -n guest neigh flush all >/dev/null 2>&1; ip neigh flush dev gn-default >/dev/null 2>&1; gets_out6; }
+closed='policy drop; ct state established,related accept; meta l4proto { tcp, udp, icmp } accept'
+known='iifname "gn-default" meta l4proto { tcp, udp, icmp } accept'
+of_neighbours='icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit, nd-router-advert } ip6 hoplimit 255 accept'
+nft "table inet strange { chain in { type filter hook input priority 5; $known; $closed; }; }"
+stops neighbours firewalls gets_out6_anew
+equal neighbours-printed 'nft add rule inet strange in iifname "gn-default" meta l4proto ipv6-icmp accept' "$(printed firewalls)"
+do_printed firewalls
+passes neighbours-mended gets_out6_anew
+nft "delete table inet strange; table inet strange { chain out { type filter hook output priority 5; $closed; }; }"
+stops advertisements firewalls gets_out6_anew
+do_printed firewalls
+passes advertisements-mended gets_out6_anew
+nft "delete table inet strange; table inet strange { chain in { type filter hook input priority 5; $known; $closed; $of_neighbours; }; chain out { type filter hook output priority 5; $closed; $of_neighbours; }; }"
+passes neighbours-alone gets_out6_anew
+nft 'delete table inet strange'
+# Routes for guests alone, or for the host alone.
+ip route del default
+ip route add default via 198.51.100.1 table 99
+ip rule add pref 99 iif gn-default lookup 99
+gets_far() { in_ns guest "$seen_tool" ask tcp 203.0.113.9 7777 >/dev/null 2>&1; }
+ip -n internet addr add 203.0.113.9/32 dev lo
+passes routes-for-guests gets_far
+ip rule del pref 99
+ip route flush table 99
+ip route add default via 198.51.100.1
+ip rule add pref 99 from 10.82.1.0/24 prohibit
+stops routes-for-host firewalls gets_far
+equal routes-for-host-says 'network default: the host has a way to the outside, and its routes have none for what comes from guests: a rule (ip rule) or rp_filter refuses it (guestnet why 10.82.1.2 198.41.0.4:443 says which)' \
+	"$(evidence firewalls)"
+ip rule del pref 99
+passes routes-mended gets_far
+# What others begin with guests that have addresses of their own.
+network default '[Network]' Mode=route '[Address]' Address=10.82.1.1/24
+client reload
+serve other 7778
+ip -n internet route add 10.82.1.0/24 via 198.51.100.2
+gets_in() { in_ns internet timeout 3 "$seen_tool" ask tcp 10.82.1.200 7778 >/dev/null 2>&1; }
+passes in gets_in
+nft 'table inet strange { chain through { type filter hook forward priority 5; policy drop; ct state established,related accept; iifname "gn-default" accept; }; }'
+stops in-closed firewalls gets_in
+equal in-closed-says 'network default: connections that others begin with guests are dropped by the policy of chain through in table inet strange' \
+	"$(evidence firewalls)"
+equal in-closed-judged note "$(of_check firewalls verdict)"
+equal in-closed-printed 'nft add rule inet strange through iifname "up0" oifname "gn-default" accept' "$(printed firewalls)"
+do_printed firewalls
+passes in-mended gets_in
+nft 'delete table inet strange'
+network default '[Address]' Address=10.82.1.1/24
+client reload
 # What the kernel says of an address decides: ufw asks that before it lets anybody in.
 if command -v iptables-nft >/dev/null; then
 	iptables-nft -N not-local
@@ -194,6 +268,17 @@ if command -v iptables-nft >/dev/null; then
 	iptables-nft -F INPUT
 	iptables-nft -F not-local
 	iptables-nft -X not-local
+	# A chain with a name that nft cannot say.
+	iptables-nft -N reject
+	iptables-nft -A INPUT -i gn-default -p udp -g reject
+	iptables-nft -A reject -j REJECT
+	stops unsaid firewalls gets_lease
+	equal unsaid-printed 'nft insert rule ip filter INPUT iifname "gn-default" udp dport 67 accept' "$(printed firewalls)"
+	do_printed firewalls
+	do_printed firewalls
+	passes unsaid-mended gets_lease
+	iptables-nft -F
+	iptables-nft -X
 else
 	skip not-local 'not installed: iptables-nft'
 fi
