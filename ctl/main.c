@@ -68,11 +68,15 @@ static void print_help(FILE *out, const char *family)
 
 static void print_verb_help(const struct verb *verb)
 {
-	printf("Usage: guestnet %s%s%s", verb->name, verb->arguments[0] ? " " : "", verb->arguments);
+	/* What stands behind "--" is not ours, whatever it looks like: our options come before. */
+	const char *others = strstr(verb->arguments, " -- ");
+	int n = (int)(others ? (size_t)(others - verb->arguments) : strlen(verb->arguments));
+
+	printf("Usage: guestnet %s%s%.*s", verb->name, verb->arguments[0] ? " " : "", n, verb->arguments);
 	for (size_t i = 0; i < OPTION_MAX_; i++)
 		if (verb->options & OPTION_BIT(i))
 			printf(" [%s%s%s]", option_names[i].name, option_names[i].value ? " " : "", option_names[i].value ?: "");
-	printf("\n\n  %s\n", verb->help);
+	printf("%s\n\n  %s\n", verb->arguments + n, verb->help);
 	if (verb->aliases)
 		printf("  also: %s\n", verb->aliases);
 	if (verb->options)

@@ -96,6 +96,7 @@ complains unknown_link 3 'no .*network "labb", did you mean "lab"\?' libvirt-lin
 complains unknown_why 3 'nobody' why nobody 10.91.0.9:80
 complains unknown_verb 2 'unknown verb "strat", did you mean "start"\?' strat default
 complains unknown_net_verb 2 'unknown verb "undefin", did you mean "undefine"' net-undefin
+says help_exec 0 '^Usage: guestnet exec NETWORK .*--queues NUMBER. -- VMM ARGUMENT...' help exec
 says help_help 0 '^Usage: guestnet .VERB' help help
 complains leases_empty 3 'there is no network ""' leases ''
 complains why_host_host 2 'from the host to the host\? One of them is a guest' why host host
