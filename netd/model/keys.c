@@ -687,7 +687,7 @@ const struct key keys[KEY_MAX_] = {
 	},
 	[KEY_COEXIST] = {
 		"Network", "Coexist", parse_coexist, reset_coexist, false, "yes", "", BOOLEAN,
-		"Whether other firewalls of the host get rules that let this network through, where they have a place for them: docker's DOCKER-USER (what goes to a container is left to docker's own rules: guests reach the ports that are published), ufw's user chains, and FORWARD of iptables where it drops. The rules have the comment guestnet, are put back when they are lost, and go with the network. With firewalld the bridge is put into the zone guestnet while the network is up. Where something drops and has no such place, guestnet status names it.",
+		"Whether other firewalls of the host get rules that let this network through, where they have a place for them: docker's DOCKER-USER (what goes to a container is left to docker's own rules: guests reach the ports that are published), ufw's user chains, and FORWARD of iptables where it drops. The rules have the comment guestnet, are put back when they are lost, and go with the network. They stand before those of others in these chains: a rule there that denies guests something (ufw route deny) has no effect, and what guests may not do is said by DenyOut=, DenyIn= and HostAccess=. With firewalld the bridge is put into the zone guestnet while the network is up. Where something drops and has no such place, guestnet status names it.",
 		.only = OURS,
 	},
 	[KEY_FORWARD_GUARD] = {
