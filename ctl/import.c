@@ -243,7 +243,7 @@ static int set_name(struct import_build *build, struct failure *failure)
 	if (!*text)
 		r = failure_set(failure, -EINVAL, "the network has no name: give it one with --name");
 	else if (!network_name_is_valid(text))
-		r = failure_set(failure, -EINVAL, "the network cannot be called \"%s\": want 1 to 12 letters, digits, '-', '_' and '.', a letter or digit first; give it another name with --name",
+		r = failure_set(failure, -EINVAL, "the network cannot be called \"%s\": want 1 to 12 letters, digits, '-', '_' and '.', a letter or digit first, and neither lo nor all; give it another name with --name",
 				STR_ESCAPED(text));
 	else
 		snprintf(build->import->name, sizeof(build->import->name), "%s", text);

@@ -214,7 +214,7 @@ static int verify_place(struct manager *manager, const char *name, enum define_f
 	bool exists = managed_find(manager_get_networks(manager), name);
 
 	if (!network_name_is_valid(name))
-		return failure_set(failure, -EINVAL, "\"%s\": the name of a network has 1 to 12 letters, digits, '-', '_' or '.', begins with a letter or digit, and is not lo",
+		return failure_set(failure, -EINVAL, "\"%s\": the name of a network has 1 to 12 letters, digits, '-', '_' or '.', begins with a letter or digit, and is neither lo nor all",
 				   STR_ESCAPED(name));
 	if ((file == DEFINE_DROPIN || file == DEFINE_AUTOSTART) && !exists)
 		return manager_no_such(manager, name, failure);

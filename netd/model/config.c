@@ -579,7 +579,7 @@ int config_parse_all(const char *name, const struct config_file *files, size_t n
 		return mistakes_add(mistakes, -EINVAL, "%s: more than %d drop-ins", files[0].path, LIMIT_NETWORK_FILES - 1);
 	if (!network_name_is_valid(name))
 		return mistakes_add(mistakes, -EINVAL,
-				   "%s: a network's name has 1 to 12 letters, digits, '-', '_' and '.', begins with a letter or digit, and is not lo",
+				   "%s: a network's name has 1 to 12 letters, digits, '-', '_' and '.', begins with a letter or digit, and is neither lo nor all",
 				   STR_ESCAPED(files[0].path));
 	snprintf(network.name, sizeof(network.name), "%s", name);
 	r = set_paths(&network, files, n_files);

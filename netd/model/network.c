@@ -115,13 +115,14 @@ void network_deinit(struct network *network)
 
 /*
  * May a network have this name? 1 to 12 letters, digits, '-', '_' and '.', the first of them a letter or a
- * digit: it stands in the name of a bridge, of files and of a domain, and is an interface's alternative name.
+ * digit: it stands in the name of a bridge, of files and of a domain, and is an interface's alternative name. Not lo, which is
+ * one already, nor all, by which the policy means every bridge.
  */
 bool network_name_is_valid(const char *name)
 {
 	size_t length = strlen(name);
 
-	if (length < 1 || length >= NETWORK_NAME_SIZE || strcmp(name, "lo") == 0)
+	if (length < 1 || length >= NETWORK_NAME_SIZE || strcmp(name, "lo") == 0 || strcmp(name, "all") == 0)
 		return false;
 	for (size_t i = 0; i < length; i++) {
 		char c = name[i];

@@ -444,8 +444,8 @@ static void more_mistakes_than_lines(void **state _unused_)
 
 static void names(void **state _unused_)
 {
-	static const char *const good[] = { "a", "default", "all", "a-b_c.d", "123456789012", "0" };
-	static const char *const wrong[] = { "", "1234567890123", "-a", ".a", "_a", "a b", "a/b", "lo", "\xc3\xa4", "a%d", "a:b" };
+	static const char *const good[] = { "a", "default", "1000.all", "a-b_c.d", "123456789012", "0" };
+	static const char *const wrong[] = { "", "1234567890123", "-a", ".a", "_a", "a b", "a/b", "lo", "all", "\xc3\xa4", "a%d", "a:b" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
 		check_int(good[i], network_name_is_valid(good[i]), true);
