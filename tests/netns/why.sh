@@ -222,9 +222,10 @@ some_iptables() {
 	echo COMMIT
 }
 
+# What is there for sure can be deleted; all in one, since programs are slow to start.
+no_rules='add table inet foreign; delete table inet foreign; add table bridge foreign; delete table bridge foreign; add table ip filter; delete table ip filter'
+# All but the rules, which disturb() replaces.
 reset() {
-	# What is there for sure can be deleted; all in one, since programs are slow to start.
-	nft -f - <<<'add table inet foreign; delete table inet foreign; add table bridge foreign; delete table bridge foreign; add table ip filter; delete table ip filter'
 	for family in '' 6; do [ ! -e ${calls}ip${family}tables ] || echo 0 >${calls}ip${family}tables; done
 	[ ! -e ${calls}iptables ] || ip link set gn-north type bridge nf_call_iptables 0 nf_call_ip6tables 0
 	echo 1 >/proc/sys/net/ipv4/ip_forward
@@ -238,13 +239,14 @@ text() { local words; IFS= read -rd '' words <"$1"; what+=$words; }
 # Breaks something, and says what in $what.
 disturb() {
 	local kinds=(blackhole unreachable prohibit) devices=(gn-north gn-south up1 up2 all)
+	local rules=$no_rules$'\n' iptables=
 	what=
-	if chance 60; then some_table >$tmp/table; text $tmp/table; nft -f $tmp/table || echo "nft: $(cat $tmp/table)" >>$tmp/bad; fi
-	if chance 25; then
-		some_iptables >$tmp/iptables; text $tmp/iptables
-		iptables-nft-restore $tmp/iptables 2>>$tmp/bad || cat $tmp/iptables >>$tmp/bad
-	fi
-	if chance 25; then some_frames >$tmp/frames; text $tmp/frames; nft -f $tmp/frames 2>>$tmp/bad || cat $tmp/frames >>$tmp/bad; fi
+	if chance 60; then some_table >$tmp/table; text $tmp/table; fi
+	rules+=$what
+	if chance 25; then some_iptables >$tmp/iptables; text $tmp/iptables; iptables=$tmp/iptables; fi
+	if chance 25; then some_frames >$tmp/frames; text $tmp/frames; rules+=$(<$tmp/frames); fi
+	nft -f - <<<"$rules" 2>>$tmp/bad || echo "$rules" >>$tmp/bad
+	[ -z "$iptables" ] || iptables-nft-restore $iptables 2>>$tmp/bad || cat $iptables >>$tmp/bad
 	if [ -e ${calls}iptables ] && chance 40; then
 		if chance 60; then what+=' bridge-nf-call'; echo 1 >${calls}iptables; echo 1 >${calls}ip6tables
 		else what+=' gn-north nf_call'; ip link set gn-north type bridge nf_call_iptables 1 nf_call_ip6tables 1; fi
@@ -287,8 +289,8 @@ choose_packet() {
 	if [ $to = host ]; then one_of hosts; target=$chosen; else target=${addresses[$to]}; fi
 	if [ $from = host ]; then
 		# The address that the host would take by itself.
-		source=$(ip -j route get $target 2>/dev/null | jq -r '.[0].prefsrc')
-		[[ $source == *.* || $source == *:* ]] || source=${hosts[0]}
+		source=${hosts[0]}
+		[[ ! $(ip route get $target 2>/dev/null) =~ \ src\ ([^ ]+) ]] || source=${BASH_REMATCH[1]}
 	else
 		source=${addresses[$from]}
 	fi
