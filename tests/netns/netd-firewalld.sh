@@ -10,7 +10,7 @@ suite=netd-firewalld
 . "$(dirname "$0")/nets.bash"
 world_enter "$@"
 world_setup || exit 1
-nets_setup firewalld firewall-cmd dbus-daemon
+nets_setup firewalld firewall-cmd dbus-daemon busctl
 
 bridge=gn-default
 printf '%s\n' '[Network]' 'Mode=nat' "Bridge=$bridge" '[Address]' 'Address=10.70.1.1/24' 'Address=fd70::1/64' \
@@ -23,14 +23,18 @@ export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$root/bus
 mkdir -p /etc/firewalld/zones /etc/firewalld/policies
 rm -f /etc/firewalld/zones/* /etc/firewalld/policies/*
 zone() { cp "$top/firewalld/guestnet.xml" /etc/firewalld/zones/; cp "$top/firewalld/guestnet-in.xml" /etc/firewalld/policies/; }
+# What is asked again and again is asked over the bus: firewall-cmd, a Python program, takes 50 times as long.
+on_bus() { busctl --address=$DBUS_SYSTEM_BUS_ADDRESS "$1" org.fedoraproject.FirewallD1 /org/fedoraproject/FirewallD1 "${@:2}" 2>&1; }
+# It is through with its start; one that lacks the zone that our policy names calls itself failed, and works.
+runs() { [[ $(on_bus get-property org.fedoraproject.FirewallD1 state) == 's "'@(RUNNING|FAILED)'"' ]]; }
 start_firewalld() {
 	firewalld --nofork --nopid --log-target file --log-file $root/firewalld.log >>$root/firewalld.out 2>&1 &
 	firewalld_pid=$!
-	wait_for 60 firewall-cmd --state
+	wait_for 60 runs
 }
 stop_firewalld() { kill $firewalld_pid; reap $firewalld_pid; }
-zone_of() { firewall-cmd --get-zone-of-interface=$bridge 2>&1; }
-in_zone() { [ "$(zone_of)" = "$1" ]; }
+zone_of() { on_bus call org.fedoraproject.FirewallD1.zone getZoneOfInterface s $bridge; }
+in_zone() { [ "$(zone_of)" = "s \"$1\"" ]; }	# '': in none
 
 ip netns exec internet busybox nc -ll -p 7777 -e cat >/dev/null 2>&1 &
 dhcp_guest
@@ -73,7 +77,7 @@ checked flushed-restarted
 
 # Stopped: nothing stays with them. Started again: back.
 client stop default
-check stopped wait_for 60 in_zone 'no zone'
+check stopped wait_for 60 in_zone ''
 client start default
 plug
 checked started-again
@@ -99,7 +103,7 @@ checked cleaned
 mkdir -p $root/etc/networks/default.network.d
 printf '%s\n' '[Network]' 'Coexist=no' >$root/etc/networks/default.network.d/coexist.conf
 kill -HUP $netd_pid
-check coexist-no wait_for 60 in_zone 'no zone'
+check coexist-no wait_for 60 in_zone ''
 blocked() { is degraded && [[ $(status problem) =~ ^'blocked by filter_'(INPUT|FORWARD)' of inet firewalld'$ ]]; }
 check coexist-no-said wait_for 20 blocked
 rm $root/etc/networks/default.network.d/coexist.conf
@@ -163,7 +167,7 @@ checked refused-no-more
 netd_stop
 check stays in_zone guestnet
 teardown
-equal teardown 'no zone' "$(zone_of)"
+equal teardown 's ""' "$(zone_of)"
 stop_firewalld
 grep -E 'ERROR|Sanitizer' $root/log && fail log "$(grep -E 'ERROR|Sanitizer' $root/log | head -3)"
 exit 0
