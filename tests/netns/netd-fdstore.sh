@@ -18,7 +18,7 @@ export GUESTNET_BUS=unix:path=$root/run/bus.sock
 "$top/build/tests/keep-fds" $root/notify "$BIN/guestnetd" --config-root=$root/etc --vendor-root=$root/vendor \
 	--state-root=$root/state --run-root=$root/run --service-user=65534 >$root/events 2>$root/log &
 keeper=$!
-running() { [ "$("$BIN/guestnet" status default --json 2>/dev/null | jq -r '.[0].state')" = running ]; }
+running() { [[ $("$BIN/guestnet" status default --json 2>/dev/null) == *'"state":"running"'* ]]; }
 table() { nft -j list tables | jq -c '.nftables[].table? | select(.name == "guestnet") | [.handle, .flags]'; }
 ready() { [ "$(grep -c '^ready' $root/events)" -ge "$1" ]; }
 check up wait_for 10 running

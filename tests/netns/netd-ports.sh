@@ -19,7 +19,7 @@ Mode=isolated
 Address=10.33.0.1/24
 FILE
 "$BIN/guestnetd" --config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run --service-user=65534 >>$root/log 2>&1 &
-running() { [ "$("$BIN/guestnet" status lab --json 2>/dev/null | jq -r '.[0].state')" = running ]; }
+running() { [[ $("$BIN/guestnet" status lab --json 2>/dev/null) == *'"state":"running"'* ]]; }
 check up wait_for 30 running
 bridge=gn-lab
 
