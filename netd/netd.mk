@@ -18,7 +18,7 @@ netd-model-tests: $(NETD_MODEL_TESTS:%=$(OBJ)/tests/unit/%)	## unit tests of the
 
 # The kernel side: acts, decides nothing. libmnl and libnftnl.
 NETD_KERNEL_SOURCES := netd/kernel/kernel.c netd/kernel/nft.c netd/kernel/dump.c netd/kernel/link.c netd/kernel/farewell.c \
-	netd/kernel/snapshot.c netd/kernel/snapshot-links.c netd/kernel/snapshot-routes.c netd/kernel/snapshot-values.c netd/kernel/rules.c netd/kernel/apply.c netd/kernel/checksum.c netd/kernel/tc.c netd/kernel/shaper.c netd/kernel/queue.c netd/kernel/foreign.c netd/kernel/sysctl.c netd/kernel/tap.c netd/kernel/record.c netd/kernel/monitor.c netd/kernel/told.c netd/kernel/conntrack.c netd/kernel/coexist.c netd/kernel/sockets.c \
+	netd/kernel/snapshot.c netd/kernel/snapshot-links.c netd/kernel/snapshot-routes.c netd/kernel/snapshot-values.c netd/kernel/rules.c netd/kernel/apply.c netd/kernel/result.c netd/kernel/checksum.c netd/kernel/tc.c netd/kernel/shaper.c netd/kernel/queue.c netd/kernel/foreign.c netd/kernel/sysctl.c netd/kernel/tap.c netd/kernel/record.c netd/kernel/monitor.c netd/kernel/told.c netd/kernel/conntrack.c netd/kernel/coexist.c netd/kernel/sockets.c \
 	netd/kernel/delegation.c netd/kernel/neighbours.c netd/kernel/prefixes.c netd/kernel/proxies.c netd/kernel/tunnels.c netd/kernel/vlan.c netd/kernel/uplink.c netd/kernel/uplink-look.c \
 	lib/pages.c lib/nl/batch.c lib/nl/socket.c lib/nl/wire.c
 NETD_KERNEL_TESTS := test-ruleset test-dump test-pages

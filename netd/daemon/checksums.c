@@ -82,7 +82,7 @@ static void rule_out(struct checksums *checksums, enum checksum_strategy strateg
 
 static bool is_possible(struct checksums *checksums, enum checksum_strategy strategy)
 {
-	char reason[APPLY_TEXT_SIZE];
+	char reason[CHECKSUMS_REASON_SIZE];
 
 	if (checksums->states[strategy] == CHECKSUM_UNKNOWN) {
 		if (checksum_probe(checksums->kernel, strategy, reason, sizeof(reason)))
@@ -116,7 +116,7 @@ static int on_queue(sd_event_source *source _unused_, int fd _unused_, uint32_t 
 
 static void listen_to_queue(struct checksums *checksums)
 {
-	char reason[APPLY_TEXT_SIZE];
+	char reason[CHECKSUMS_REASON_SIZE];
 	int r;
 
 	r = queue_open(&checksums->kernel->queue);
@@ -181,7 +181,7 @@ bool checksums_note_failure(struct checksums *checksums, const struct plan_step 
 {
 	if (step->op != PLAN_CHECKSUM_ADD || result->error != -EOPNOTSUPP)
 		return false;
-	rule_out(checksums, step->checksum.strategy, result->text);
+	rule_out(checksums, step->checksum.strategy, result->text ?: "");
 	checksums->ask_at_us[step->checksum.strategy] = UINT64_MAX;
 	return true;
 }

@@ -10,6 +10,8 @@
 #include "../kernel/kernel.h"
 #include "../model/subnet.h"
 
+#define CHECKSUMS_REASON_SIZE	192
+
 enum checksum_state { CHECKSUM_UNKNOWN, CHECKSUM_POSSIBLE, CHECKSUM_IMPOSSIBLE };
 
 struct checksums {
@@ -19,7 +21,7 @@ struct checksums {
 	uint8_t states[CHECKSUM_MAX_];	/* enum checksum_state */
 	uint64_t ask_at_us[CHECKSUM_MAX_];	/* what is impossible is asked for again then */
 	uint8_t n_refusals[CHECKSUM_MAX_];
-	char reasons[CHECKSUM_MAX_][APPLY_TEXT_SIZE];	/* why it is impossible */
+	char reasons[CHECKSUM_MAX_][CHECKSUMS_REASON_SIZE];	/* why it is impossible */
 	uint8_t possible;		/* bit n: enum checksum_strategy */
 	bool changed;			/* something has been found out, or lost, since it was chosen last */
 };

@@ -43,8 +43,10 @@ static void keep_steps(struct plan *plan, const struct manager *manager, const s
 	size_t n = 0;
 
 	for (size_t i = 0; i < plan->n_steps; i++) {
-		if (results ? results[i].error < 0 : !is_running(manager, &plan->steps[i]))
+		if (results ? results[i].error < 0 : !is_running(manager, &plan->steps[i])) {
+			plan_step_deinit(&plan->steps[i]);
 			continue;
+		}
 		if (i != n)
 			memcpy(&plan->steps[n], &plan->steps[i], sizeof(*plan->steps));
 		n++;
@@ -61,7 +63,8 @@ void manager_repair_in_haste(struct manager *manager, const struct haste *haste)
 	struct kernel *kernel = &manager->kernel;
 	const struct dirt dirt = kernel->dirt;
 	_cleanup_(plan_deinit) struct plan plan = PLAN_NULL;
-	_cleanup_(freep) struct apply_result *results = NULL;
+	struct apply_result *results;
+	size_t n_results;
 	int forwards[2] = { -1, -1 };
 
 	if (haste->n_links == 0 && !haste->forwarding)
@@ -71,14 +74,16 @@ void manager_repair_in_haste(struct manager *manager, const struct haste *haste)
 	if (haste_plan(haste, &manager->desire.state, &kernel->view.state, forwards, clock_us(), &plan) < 0)
 		return;
 	keep_steps(&plan, manager, NULL);
-	results = calloc(plan.n_steps + 1, sizeof(*results));
-	if (!results || plan.n_steps == 0)
+	n_results = plan.n_steps;
+	results = n_results > 0 ? apply_results_new(n_results) : NULL;
+	if (!results)
 		return;
 	/* Safe because: each step sets again what is declared for a network that runs, on a bridge marked as ours a moment ago. */
 	(void)apply_plan(kernel, &plan, NULL, results);
 	/* What has failed is no more than not done: the events name what the pass looks at. */
 	kernel->dirt = dirt;
 	keep_steps(&plan, manager, results);
+	apply_results_free(results, n_results);
 	manager->hasty = plan;
 	plan = PLAN_NULL;
 }
@@ -100,5 +105,6 @@ int manager_add_hasty_steps(struct manager *manager, struct plan *plan)
 	plan->n_steps += hasty.n_steps;
 	for (size_t i = 0; i < hasty.n_steps; i++)
 		slice_mark(&manager->dirty.marks, hasty.steps[i].network);
+	hasty.n_steps = 0;		/* they are the other plan's */
 	return 0;
 }

@@ -135,7 +135,7 @@ struct manager {
 	bool routes_due;			/* and routes of others: there is a network that they may be in the way of */
 	bool started;				/* a pass has found all as it should be, since we began */
 	bool flows_due;				/* flows are to be gone through by the pass that follows the first one */
-	char shared_problem[APPLY_TEXT_SIZE + 128];	/* of the last pass, in what belongs to all; "" for none */
+	char shared_problem[320];	/* of the last pass, in what belongs to all; "" for none */
 	unsigned int n_shared_failures;		/* passes in a row */
 
 	uint64_t taps_retry_at_us;		/* declared taps are not made before that; 0: any time */

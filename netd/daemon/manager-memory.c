@@ -120,7 +120,7 @@ static bool is_kept(const struct manager *manager, const struct netstate_port *p
 static bool is_put_back(const struct plan *plan, int ifindex)
 {
 	for (size_t i = 0; i < plan->n_steps; i++)
-		if (plan->steps[i].op == PLAN_PORT_PUT_BACK && plan->steps[i].port.ifindex == ifindex)
+		if (plan->steps[i].op == PLAN_PORT_PUT_BACK && plan->steps[i].port->ifindex == ifindex)
 			return true;
 	return false;
 }
@@ -137,8 +137,8 @@ static bool is_made_isolated(const struct manager *manager, const struct netstat
 	if (port->owner == NETSTATE_OURS)
 		return false;
 	for (size_t i = 0; i < plan->n_steps; i++)
-		if (plan->steps[i].op == PLAN_PORT_SET && plan->steps[i].port.ifindex == port->ifindex)
-			return plan->steps[i].port.isolated && !port->isolated;
+		if (plan->steps[i].op == PLAN_PORT_SET && plan->steps[i].port->ifindex == port->ifindex)
+			return plan->steps[i].port->isolated && !port->isolated;
 	for (size_t i = 0; i < manager->n_ports; i++)
 		if (manager->ports[i].ifindex == port->ifindex)
 			return manager->ports[i].made_isolated && port->isolated;

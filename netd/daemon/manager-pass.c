@@ -298,7 +298,6 @@ static int act(void *data, const struct plan_step *step, struct apply_result *re
 	struct manager *manager = data;
 	struct managed *managed = managed_find(&manager->networks, step->network);
 	struct failure failure = { 0 };
-	struct text text;
 	int r;
 
 	if (step->op == PLAN_UPLINK_TAKE || step->op == PLAN_UPLINK_RELEASE)
@@ -310,10 +309,8 @@ static int act(void *data, const struct plan_step *step, struct apply_result *re
 				   subnet_find(manager->choices, manager->n_choices, step->network), &failure);
 	if (r == 0 && (step->op == PLAN_SERVICE_START || step->op == PLAN_SERVICE_RESTART))
 		manager_end_prefix(manager, managed);
-	if (r < 0) {
-		text_init(&text, result->text, sizeof(result->text));
-		text_add(&text, "%s", failure.text);
-	}
+	if (r < 0 && failure.text[0])
+		apply_result_say(result, "%s", failure.text);
 	return r;
 }
 
@@ -354,7 +351,7 @@ static bool is_tap_step(const struct plan_step *step)
 static int pass_apply(struct manager *manager, const struct pass *pass)
 {
 	const struct plan *plan = &pass->plan;
-	_cleanup_(freep) struct apply_result *results = calloc(plan->n_steps + 1, sizeof(*results));
+	struct apply_result *results = apply_results_new(plan->n_steps);
 	const struct apply_services services = { .act = act, .closed = on_closed, .data = manager };
 	const bool looked_at_all = manager->kernel.view.all_links;
 	bool again = false, tap_failed = false;
@@ -365,14 +362,14 @@ static int pass_apply(struct manager *manager, const struct pass *pass)
 	if (!pass->no_taps)
 		forget_tap_failures(manager);
 	manager->answer.applied = false;
-	/* Such a change is read back as a whole: to be told of each part of it would take the kernel as long again. */
+	/* Such a change is read back as a whole: to be told of each part of it would take as long again. */
 	if (plan->n_steps > RULES_NOTED)
-		monitor_skip_rules(manager->monitor);
+		monitor_skip(manager->monitor);
 	/* What it returns is the first failure of a step, and those are gone through one by one. */
 	r = apply_plan(&manager->kernel, plan, &services, results);
 	for (size_t i = 0; i < plan->n_steps; i++) {
 		const char *path = plan->steps[i].op == PLAN_SYSCTL_SET ? plan->steps[i].sysctl.path : "";
-		char text[APPLY_TEXT_SIZE + 128];
+		char text[320];
 
 		if (results[i].error >= 0)
 			continue;
@@ -390,7 +387,7 @@ static int pass_apply(struct manager *manager, const struct pass *pass)
 			continue;
 		}
 		snprintf(text, sizeof(text), "%s%s%s: %s%s%s", plan_op_name(plan->steps[i].op), path[0] ? " " : "", path,
-			 strerror(-results[i].error), results[i].text[0] ? ": " : "", results[i].text);
+			 strerror(-results[i].error), results[i].text ? ": " : "", results[i].text ?: "");
 		if (is_tap_step(&plan->steps[i])) {
 			manager_note_tap_failure(manager, plan->steps[i].network, text);
 			tap_failed = true;
@@ -404,6 +401,7 @@ static int pass_apply(struct manager *manager, const struct pass *pass)
 		manager->kernel.dirt = DIRT_EVERYTHING;
 		manager_want_pass(manager);
 	}
+	apply_results_free(results, plan->n_steps);
 	return r;
 }
 

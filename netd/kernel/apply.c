@@ -63,7 +63,7 @@ static void fail_step(struct applying *applying, size_t i, int error, const char
 
 	if (result->error == 0) {
 		result->error = error;
-		snprintf(result->text, sizeof(result->text), "%s", text ?: strerror(-error));
+		apply_result_say(result, "%s", text ?: strerror(-error));
 	}
 	if (network[0] && !has_failed(applying, network))
 		memcpy(applying->failed[applying->n_failed++], network, NETWORK_NAME_SIZE);
@@ -98,7 +98,7 @@ static bool needs_filter(const struct plan_step *step)
 static void leave_out(struct applying *applying, size_t i, const char *why)
 {
 	applying->results[i].error = -ECANCELED;
-	snprintf(applying->results[i].text, sizeof(applying->results[i].text), "%s", why);
+	apply_result_say(&applying->results[i], "%s", why);
 }
 
 /* Collects the steps first..end that can be done now. */
@@ -418,7 +418,7 @@ static void change_links(struct applying *applying)
 static int each_port(const struct nlmsghdr *message, uint32_t tag, void *data)
 {
 	const struct applying *applying = data;
-	const struct netstate_port *want = &applying->plan->steps[tag].port;
+	const struct netstate_port *want = applying->plan->steps[tag].port;
 	struct dump_link link;
 
 	if (message->nlmsg_type != RTM_NEWLINK)
@@ -445,11 +445,11 @@ static void take_down_failed_ports(struct applying *applying, const struct nl_ba
 		const struct nl_entry *entry = &batch->entries[i];
 
 		/* Another program's port may be on another bridge by now. */
-		if (applying->plan->steps[entry->tag].port.owner != NETSTATE_OURS ||
+		if (applying->plan->steps[entry->tag].port->owner != NETSTATE_OURS ||
 		    applying->plan->steps[entry->tag].op != PLAN_PORT_PUT_BACK)
 			continue;
 		if (entry->error && entry->tag != last) {
-			link_put_flags(&down, applying->plan->steps[entry->tag].port.ifindex, false, entry->tag);
+			link_put_flags(&down, applying->plan->steps[entry->tag].port->ifindex, false, entry->tag);
 			last = entry->tag;
 		}
 	}
@@ -472,7 +472,7 @@ static int first_error(const struct nl_batch *batch)
  */
 static bool put_vlan_port_back(struct applying *applying, size_t step, int bridge)
 {
-	const struct netstate_port *port = &applying->plan->steps[step].port;
+	const struct netstate_port *port = applying->plan->steps[step].port;
 	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL, down = NL_BATCH_NULL;
 	struct apply_result *result = &applying->results[step];
 	struct kernel *kernel = applying->kernel;
@@ -498,10 +498,10 @@ static bool put_vlan_port_back(struct applying *applying, size_t step, int bridg
 		return false;
 	result->error = r;
 	if (r == -EOPNOTSUPP && !filtering)
-		snprintf(result->text, sizeof(result->text), "%s is for VLAN %u, and its bridge does not filter VLANs (ip link set %s type bridge vlan_filtering 1): it is down",
+		apply_result_say(result, "%s is for VLAN %u, and its bridge does not filter VLANs (ip link set %s type bridge vlan_filtering 1): it is down",
 			 port->name, port->vlan, port->bridge);
 	else
-		snprintf(result->text, sizeof(result->text), "VLAN %u of %s is not in force: it is down%s%s", port->vlan, port->name,
+		apply_result_say(result, "VLAN %u of %s is not in force: it is down%s%s", port->vlan, port->name,
 			 r == -EOPNOTSUPP ? "" : ": ", r == -EOPNOTSUPP ? "" : strerror(-r));
 	return false;
 }
@@ -513,7 +513,7 @@ static void put_ports_back(struct applying *applying)
 
 	for (size_t i = 0; i < applying->n_steps; i++) {
 		const struct plan_step *step = &applying->plan->steps[applying->steps[i]];
-		const struct netstate_port *port = &step->port;
+		const struct netstate_port *port = step->port;
 		int bridge;
 
 		if (step->op != PLAN_PORT_PUT_BACK && step->op != PLAN_PORT_SET)
@@ -546,7 +546,7 @@ static void put_ports_back(struct applying *applying)
 		if (entry->error == 0 || entry->error == -ENODEV || result->error)
 			continue;
 		result->error = entry->error;
-		snprintf(result->text, sizeof(result->text), "%s", entry->text ?: entry->error == -EOPNOTSUPP ?
+		apply_result_say(result, "%s", entry->text ?: entry->error == -EOPNOTSUPP ?
 			 "not all of its options are in force: it is down" : strerror(-entry->error));
 	}
 }
@@ -830,18 +830,16 @@ static void run_services(struct applying *applying)
 {
 	for (size_t i = 0; applying->services && i < applying->n_steps; i++) {
 		size_t n = applying->steps[i];
-		struct apply_result result = { 0 };
+		struct apply_result *result = &applying->results[n];
 		int r;
 
 		if (has_failed(applying, applying->plan->steps[n].network)) {
 			leave_out(applying, n, "an earlier step of this network failed");
 			continue;
 		}
-		r = applying->services->act(applying->services->data, &applying->plan->steps[n], &result);
+		r = applying->services->act(applying->services->data, &applying->plan->steps[n], result);
 		if (r < 0)
-			fail_step(applying, n, r, result.text[0] ? result.text : NULL);
-		else
-			memcpy(applying->results[n].text, result.text, sizeof(result.text));
+			fail_step(applying, n, r, result->text);
 	}
 }
 
@@ -902,8 +900,8 @@ static void tell_closed(const struct applying *applying, size_t n_steps)
 }
 
 /*
- * Carries out @plan, phase by phase. @results has one entry per step, all of them filled in. @services may be
- * NULL: then steps about processes are passed over.
+ * Carries out @plan, phase by phase. @results has one entry per step, all of them zeros: of those that are done they stay so, and
+ * say nothing. @services may be NULL: then steps about processes are passed over.
  * Returns 0 when every step was done; else the first failure, and the rest was done as far as it could be.
  */
 int apply_plan(struct kernel *kernel, const struct plan *plan, const struct apply_services *services,
@@ -916,7 +914,6 @@ int apply_plan(struct kernel *kernel, const struct plan *plan, const struct appl
 	if (plan->n_steps == 0)
 		return 0;
 	recorder_add(kernel->recorder, RECORD_APPLY, NULL, 0);
-	memset(results, 0, plan->n_steps * sizeof(*results));
 	applying.steps = calloc(plan->n_steps, sizeof(*applying.steps));
 	applying.failed = calloc(plan->n_steps, sizeof(*applying.failed));
 

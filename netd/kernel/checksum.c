@@ -470,7 +470,8 @@ static void set_result(struct apply_result *result, int error, const char *text)
 	if (result->error)
 		return;
 	result->error = error;
-	snprintf(result->text, sizeof(result->text), "%s", text ?: "");
+	if (text)
+		apply_result_say(result, "%s", text);
 }
 
 static bool has_handle(const struct found *found, uint64_t handle)

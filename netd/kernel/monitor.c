@@ -43,7 +43,7 @@ struct monitor {
 	uint32_t own_ports[MONITOR_FDS];		/* of the sockets that our changes go through */
 	bool watches_tc;
 	bool watches_remotes;
-	bool skips_rules;
+	bool deaf;					/* in none of the groups */
 	bool loses[MONITOR_FDS];			/* the queue has been full, and not been empty since */
 	const struct kernel *kernel;			/* borrowed: where our bridges are */
 	struct haste *haste;				/* borrowed; NULL: nobody is in haste */
@@ -58,15 +58,35 @@ struct monitor *monitor_free(struct monitor *monitor)
 	return pages_free(monitor, sizeof(*monitor));
 }
 
-static int subscribe(struct mnl_socket *socket, const int *groups, size_t n)
+static void enlarge_queue(struct mnl_socket *socket)
 {
 	const int size = QUEUE_SIZE;
 	int fd = mnl_socket_get_fd(socket);
 
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)) < 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	for (size_t i = 0; i < n; i++)
-		if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &groups[i], sizeof(groups[i])) < 0)
+}
+
+/* Joins, or leaves, the groups that are told of everything that a pass looks at. */
+static int set_memberships(const struct monitor *monitor, bool join)
+{
+	static const struct {
+		uint8_t socket;
+		int group;
+	} memberships[] = {
+		{ 0, RTNLGRP_LINK },
+		{ 0, RTNLGRP_IPV4_IFADDR },
+		{ 0, RTNLGRP_IPV6_IFADDR },
+		{ 0, RTNLGRP_IPV4_ROUTE },
+		{ 0, RTNLGRP_IPV6_ROUTE },
+		{ 0, RTNLGRP_IPV4_NETCONF },
+		{ 0, RTNLGRP_IPV6_NETCONF },
+		{ 1, NFNLGRP_NFTABLES },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(memberships); i++)
+		if (setsockopt(monitor_fd(monitor, memberships[i].socket), SOL_NETLINK, join ? NETLINK_ADD_MEMBERSHIP : NETLINK_DROP_MEMBERSHIP,
+			       &memberships[i].group, sizeof(memberships[i].group)) < 0)
 			return -errno;
 	return 0;
 }
@@ -91,11 +111,6 @@ static int filter_generations(struct mnl_socket *socket)
 /* Subscribes to everything that a pass looks at. Changes made through @kernel are known for our own. */
 int monitor_open(const struct kernel *kernel, struct monitor **ret_monitor, struct failure *failure)
 {
-	static const int link_groups[] = {
-		RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
-		RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF,
-	};
-	static const int rule_groups[] = { NFNLGRP_NFTABLES };
 	_cleanup_(monitor_freep) struct monitor *monitor = pages_new(sizeof(*monitor));
 	int r;
 
@@ -107,13 +122,13 @@ int monitor_open(const struct kernel *kernel, struct monitor **ret_monitor, stru
 
 	r = nlsocket_open(NETLINK_ROUTE, &monitor->sockets[0]);
 	if (r == 0)
-		r = subscribe(monitor->sockets[0], link_groups, ARRAY_SIZE(link_groups));
-	if (r == 0)
 		r = nlsocket_open(NETLINK_NETFILTER, &monitor->sockets[1]);
 	if (r == 0)
 		r = filter_generations(monitor->sockets[1]);
+	for (unsigned int i = 0; r == 0 && i < MONITOR_FDS; i++)
+		enlarge_queue(monitor->sockets[i]);
 	if (r == 0)
-		r = subscribe(monitor->sockets[1], rule_groups, ARRAY_SIZE(rule_groups));
+		r = set_memberships(monitor, true);
 	if (r < 0)
 		return failure_set(failure, r, "cannot subscribe to the kernel's events: %s", strerror(-r));
 
@@ -187,28 +202,16 @@ void monitor_hasten(struct monitor *monitor, struct haste *haste)
 	monitor->haste = haste;
 }
 
-/* Joins the group of rules again; what was committed meanwhile is to be read. */
-static int hear_rules(struct monitor *monitor)
-{
-	const int group = NFNLGRP_NFTABLES;
-
-	if (setsockopt(monitor_fd(monitor, 1), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
-		return -errno;
-	monitor->skips_rules = false;
-	return 0;
-}
-
 /*
- * Until the next monitor_read() no commit of anybody is told: for a change so large that all rules are read after it
- * (kernel/rules.h: RULES_NOTED). With somebody in the group the kernel makes a message of each element, and only then asks
- * the filter (net/netfilter/nf_tables_api.c: nf_tables_setelem_notify()).
+ * Until the next monitor_read() nothing is told: for a change so large that everything is read after it. The kernel would queue some
+ * fifteen messages for each network; and of rules it makes one of each element while somebody is in the group, and only then
+ * asks the filter (net/netfilter/nf_tables_api.c: nf_tables_setelem_notify()).
  */
-void monitor_skip_rules(struct monitor *monitor)
+void monitor_skip(struct monitor *monitor)
 {
-	const int group = NFNLGRP_NFTABLES;
-
-	if (setsockopt(monitor_fd(monitor, 1), SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &group, sizeof(group)) == 0)
-		monitor->skips_rules = true;
+	/* Where leaving fails, what is told is read as ever. */
+	monitor->deaf = true;
+	(void)set_memberships(monitor, false);
 }
 
 /* Borrowed. */
@@ -399,8 +402,13 @@ static int read_socket(struct monitor *monitor, unsigned int i, struct monitor_n
 int monitor_read(struct monitor *monitor, struct monitor_news *ret_news)
 {
 	struct monitor_news news = { 0 };
-	int r = monitor->skips_rules ? hear_rules(monitor) : 0;
+	int r = 0;
 
+	if (monitor->deaf) {
+		r = set_memberships(monitor, true);
+		monitor->deaf = r < 0;
+		news.dirt = DIRT_EVERYTHING;
+	}
 	for (unsigned int i = 0; r == 0 && i < MONITOR_FDS; i++)
 		r = read_socket(monitor, i, &news);
 	if (r < 0)

@@ -33,7 +33,7 @@ void monitor_watch_remotes(struct monitor *monitor, bool watch);
 void monitor_watch_tc(struct monitor *monitor, bool watch);
 struct haste;
 void monitor_hasten(struct monitor *monitor, struct haste *haste);
-void monitor_skip_rules(struct monitor *monitor);
+void monitor_skip(struct monitor *monitor);
 
 /* Two fds to wait for; both are read by monitor_read(). */
 #define MONITOR_FDS	2

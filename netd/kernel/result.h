@@ -4,10 +4,16 @@
  */
 #pragma once
 
-#define APPLY_TEXT_SIZE	192
+#include <stddef.h>
 
-/* What became of one step. */
+#include "../../lib/util.h"
+
+/* What became of one step. Zeros: it is done. */
 struct apply_result {
 	int error;			/* 0, or a negative errno; -ECANCELED: left out, something it needs has failed */
-	char text[APPLY_TEXT_SIZE];	/* the kernel's words, or ours; "" when there are none */
+	char *text;			/* owned: the kernel's words, or ours; NULL when there are none */
 };
+
+struct apply_result *apply_results_new(size_t n);
+void apply_results_free(struct apply_result *results, size_t n);
+void apply_result_say(struct apply_result *result, const char *format, ...) _printf_(2, 3);

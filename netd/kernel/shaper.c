@@ -171,7 +171,7 @@ static void note_result(const struct nl_entry *entry, const struct plan_step *st
 	if (error == -ENOENT)
 		error = -EOPNOTSUPP;
 	result->error = error;
-	snprintf(result->text, sizeof(result->text), "%s", entry->text ?: strerror(-error));
+	apply_result_say(result, "%s", entry->text ?: strerror(-error));
 }
 
 /* Carries out the steps among @steps that are about queues. -EOPNOTSUPP: this kernel has none that sends at a rate. */

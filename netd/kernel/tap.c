@@ -80,7 +80,7 @@ static int transact(struct kernel *kernel, struct nl_batch *batch, struct apply_
 			continue;
 		r = entry->error;
 		if (entry->text)
-			snprintf(result->text, sizeof(result->text), "%s", entry->text);
+			apply_result_say(result, "%s", entry->text);
 	}
 	return r;
 }
@@ -134,12 +134,12 @@ static int set(struct kernel *kernel, const struct netstate_tap *tap, uint32_t f
 /* What is there to be said of a failure, where the kernel has no words for it. */
 static void explain(int r, const struct netstate_tap *tap, struct apply_result *result)
 {
-	if (result->text[0])
+	if (result->text)
 		return;
 	if (r == -ENOENT || r == -ENODEV || r == -ENXIO || r == -EACCES)
-		snprintf(result->text, sizeof(result->text), "tap %s: " TUN_PATH ": %s", tap->name, strerror(-r));
+		apply_result_say(result, "tap %s: " TUN_PATH ": %s", tap->name, strerror(-r));
 	else
-		snprintf(result->text, sizeof(result->text), "tap %s", tap->name);
+		apply_result_say(result, "tap %s", tap->name);
 }
 
 /* One step about a declared tap. The kernel's errno, with its words. */

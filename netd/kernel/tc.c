@@ -308,7 +308,7 @@ static void set_result(struct apply_result *result, int error, const char *text)
 	if (result->error)
 		return;
 	result->error = error;
-	snprintf(result->text, sizeof(result->text), "%s", text ?: strerror(-error));
+	apply_result_say(result, "%s", text ?: strerror(-error));
 }
 
 /* What the kernel answers for want of a module, and for what it does not know. */

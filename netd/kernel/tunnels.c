@@ -391,7 +391,7 @@ static void carry_out(struct kernel *kernel, const struct plan *plan, struct nl_
 		if (error == 0 || is_harmless(step, error) || result->error)
 			continue;
 		result->error = error;
-		snprintf(result->text, sizeof(result->text), "%s: %s", step->op == PLAN_REMOTE_ADD || step->op == PLAN_REMOTE_REMOVE ?
+		apply_result_say(result, "%s: %s", step->op == PLAN_REMOTE_ADD || step->op == PLAN_REMOTE_REMOVE ?
 			 step->remote.link : step->tunnel.name, entry->text ?: strerror(-error));
 	}
 }

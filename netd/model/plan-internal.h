@@ -69,12 +69,13 @@ void planner_add_note(struct planner *planner, enum plan_note_kind kind, const c
 int planner_sort_steps(struct plan *plan);
 
 /* planner_add_bridge_step() and so on: a step with its object, a netstate_bridge and so on. */
-#define PLANNER_KINDS(X)	X(bridge) X(port) X(address) X(route) X(element) X(checksum) X(shaper) X(proxy) X(tunnel) X(remote) X(sysctl) X(service) X(uplink) X(table) X(tap)
+#define PLANNER_KINDS(X)	X(bridge) X(address) X(route) X(element) X(checksum) X(shaper) X(proxy) X(tunnel) X(remote) X(sysctl) X(service) X(uplink) X(table) X(tap)
 #define DECLARE_ADD_STEP(kind)									\
 void planner_add_##kind##_step(struct planner *planner, enum plan_phase phase, enum plan_op op,	\
 			       enum plan_outcome outcome, const char *network, const struct netstate_##kind *object);
 PLANNER_KINDS(DECLARE_ADD_STEP)
 #undef DECLARE_ADD_STEP
+void planner_add_port_step(struct planner *planner, enum plan_op op, const char *network, const struct netstate_port *port);
 
 /* plan-owners.c: whose is what */
 bool planner_is_excepted(const struct planner *planner, const char *network);

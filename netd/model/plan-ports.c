@@ -89,7 +89,7 @@ static bool has_same_guards(const struct netstate_port *a, const struct netstate
 
 static void add_set_step(struct planner *planner, const char *network, const struct netstate_port *want)
 {
-	planner_add_port_step(planner, PHASE_PORTS, PLAN_PORT_SET, OUTCOME_UPDATE, network, want);
+	planner_add_port_step(planner, PLAN_PORT_SET, network, want);
 }
 
 /* The network whose bridge it is on now; by name, which is nearly always true, else by index. */
@@ -167,7 +167,7 @@ static void plan_kept_port(struct planner *planner, const struct netstate_port *
 	want.mtu = job->desired->mtu;
 	set_guards(job, remembered, &want);
 	want.kept = want.off = want.made_isolated = false;
-	planner_add_port_step(planner, PHASE_PORTS, PLAN_PORT_PUT_BACK, OUTCOME_UPDATE, job->desired->network, &want);
+	planner_add_port_step(planner, PLAN_PORT_PUT_BACK, job->desired->network, &want);
 }
 
 static void plan_port(struct planner *planner, const struct netstate_port *port)
@@ -209,7 +209,7 @@ static void plan_port(struct planner *planner, const struct netstate_port *port)
 	want.master = job->seen ? job->seen->bridge->ifindex : planner_old_index(planner, job->desired->network);
 	if (!in_place)
 		want.mtu = job->desired->existing ? job->seen->bridge->mtu : job->desired->mtu;
-	planner_add_port_step(planner, PHASE_PORTS, PLAN_PORT_PUT_BACK, OUTCOME_UPDATE, job->desired->network, &want);
+	planner_add_port_step(planner, PLAN_PORT_PUT_BACK, job->desired->network, &want);
 }
 
 /* The kernel has no guard against loops but STP: a second way out of a bridge to the LAN may close one. */

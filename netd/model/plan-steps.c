@@ -13,9 +13,18 @@
 
 #include "../../lib/util.h"
 
+/* Frees what the step owns, which is in no plan any more after that. */
+void plan_step_deinit(struct plan_step *step)
+{
+	if (step->op == PLAN_PORT_PUT_BACK || step->op == PLAN_PORT_SET)
+		free(step->port);
+}
+
 /* Frees what the plan owns. */
 void plan_deinit(struct plan *plan)
 {
+	for (size_t i = 0; i < plan->n_steps; i++)
+		plan_step_deinit(&plan->steps[i]);
 	free(plan->steps);
 	free(plan->notes);
 	*plan = PLAN_NULL;
@@ -91,21 +100,55 @@ void planner_add_##kind##_step(struct planner *planner, enum plan_phase phase, e
 }
 PLANNER_KINDS(DEFINE_ADD_STEP)
 
+void planner_add_port_step(struct planner *planner, enum plan_op op, const char *network, const struct netstate_port *port)
+{
+	struct netstate_port *copy = malloc(sizeof(*copy));
+	struct plan_step *step = copy ? planner_add_step(planner, PHASE_PORTS, op, OUTCOME_UPDATE, network) : NULL;
+
+	if (!copy)
+		planner->error = -ENOMEM;
+	if (!step) {
+		free(copy);
+		return;
+	}
+	*copy = *port;
+	step->port = copy;
+}
+
+/* Phase, network and position as numbers that compare as these do: thousands of steps are compared a dozen times each. */
 struct order {
-	const struct plan_step *step;
-	size_t position;
+	uint64_t first;			/* the phase, and the first 7 bytes of the network's name */
+	uint64_t rest;			/* the other 5, and the position */
 };
+#define POSITION_BITS	24
+#define NAME_BYTES	7
+static_assert(NETWORK_NAME_SIZE - 1 - NAME_BYTES <= (64 - POSITION_BITS) / 8, "a name fits");
+
+static struct order make_order(const struct plan_step *step, size_t position)
+{
+	struct order order = { .first = step->phase, .rest = 0 };
+
+	for (unsigned int i = 0; i < NETWORK_NAME_SIZE - 1; i++) {
+		uint64_t *part = i < NAME_BYTES ? &order.first : &order.rest;
+
+		*part = *part << 8 | (uint8_t)step->network[i];
+	}
+	order.rest = order.rest << POSITION_BITS | position;
+	return order;
+}
+
+static size_t get_position(const struct order *order)
+{
+	return order->rest & ((UINT64_C(1) << POSITION_BITS) - 1);
+}
 
 static int compare_order(const void *a, const void *b)
 {
 	const struct order *left = a, *right = b;
-	int r = left->step->phase - right->step->phase;
 
-	if (r == 0)
-		r = strcmp(left->step->network, right->step->network);
-	if (r == 0)
-		r = left->position < right->position ? -1 : 1;
-	return r;
+	if (left->first != right->first)
+		return left->first < right->first ? -1 : 1;
+	return left->rest < right->rest ? -1 : left->rest > right->rest;
 }
 
 /* Steps are large, and many: their places are sorted, and each is moved once, to where it belongs. */
@@ -114,23 +157,23 @@ int planner_sort_steps(struct plan *plan)
 	_cleanup_(freep) struct order *order = calloc(plan->n_steps + 1, sizeof(*order));
 	struct plan_step *steps = plan->steps;
 
-	if (!order)
+	if (!order || plan->n_steps >> POSITION_BITS)
 		return -ENOMEM;
 	for (size_t i = 0; i < plan->n_steps; i++)
-		order[i] = (struct order){ &steps[i], i };
+		order[i] = make_order(&steps[i], i);
 	qsort(order, plan->n_steps, sizeof(*order), compare_order);
 	for (size_t i = 0; i < plan->n_steps; i++) {
 		const struct plan_step first = steps[i];
 		size_t to = i;
 
 		/* Round the circle of those that wait for each other's places, until the first one's is found. */
-		for (size_t from = order[to].position; from != i; from = order[to].position) {
+		for (size_t from = get_position(&order[to]); from != i; from = get_position(&order[to])) {
 			steps[to] = steps[from];
-			order[to].position = to;
+			order[to].rest = to;
 			to = from;
 		}
 		steps[to] = first;
-		order[to].position = to;
+		order[to].rest = to;
 	}
 	return 0;
 }

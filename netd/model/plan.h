@@ -93,7 +93,7 @@ struct plan_step {
 	char network[NETWORK_NAME_SIZE];	/* "" for what belongs to all: table, forwarding */
 	union {
 		struct netstate_bridge bridge;	/* as desired; with the ifindex to work on (or to ask for, CREATE) */
-		struct netstate_port port;	/* as desired; by ifindex */
+		struct netstate_port *port;	/* as desired; by ifindex. Owned: it is the largest, and there are few */
 		struct netstate_address address;
 		struct netstate_route route;
 		struct netstate_element element;
@@ -168,6 +168,7 @@ struct plan {
 };
 
 #define PLAN_NULL (struct plan){ 0 }
+void plan_step_deinit(struct plan_step *step);
 void plan_deinit(struct plan *plan);
 const char *plan_phase_name(enum plan_phase phase);
 const char *plan_op_name(enum plan_op op);

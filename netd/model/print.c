@@ -475,7 +475,7 @@ static void print_object(FILE *file, const struct plan_step *step)
 		break;
 	case PLAN_PORT_PUT_BACK:
 	case PLAN_PORT_SET:
-		print_port(file, &step->port);
+		print_port(file, step->port);
 		break;
 	case PLAN_TAP_CREATE:
 	case PLAN_TAP_SET:

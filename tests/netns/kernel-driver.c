@@ -209,17 +209,18 @@ static bool has_notes(struct kernel *kernel, const struct netstate *desired)
 static size_t run_pass(struct kernel *kernel, const struct netstate *desired, bool verbose, int *ret_error)
 {
 	_cleanup_(plan_deinit) struct plan plan = PLAN_NULL;
-	_cleanup_(freep) struct apply_result *results = NULL;
+	struct apply_result *results;
 	size_t n;
 
 	make_plan(kernel, desired, &plan);
 	n = plan.n_steps;
-	results = calloc(n + 1, sizeof(*results));
+	results = apply_results_new(n);
 	*ret_error = apply_plan(kernel, &plan, NULL, results);
 	for (size_t i = 0; i < n; i++)
 		if (verbose && results[i].error)
 			printf("%s %s: %s: %s\n", plan_op_name(plan.steps[i].op), plan.steps[i].network,
-			       strerror(-results[i].error), results[i].text);
+			       strerror(-results[i].error), results[i].text ?: "");
+	apply_results_free(results, n);
 	return n;
 }
 

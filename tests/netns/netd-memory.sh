@@ -43,8 +43,12 @@ check looked-quiet wait_for 60 quiet
 more=$(($(held RssAnon) - one))
 check looked-4kB-each [ $more -le $((4 * (many - 1) + 64)) ]
 
-# While so many come up nobody listens to nftables (monitor_skip_rules()). What others do there afterwards is heard: a firewall
-# that drops comes, and a table that has no owner is deleted.
+# While so many come up nobody listens to the kernel (monitor_skip()). What others do afterwards is heard: an address goes, a
+# firewall that drops comes, and a table that has no owner is deleted. What they did meanwhile is seen.
+address='10.100.2.1/24 dev gn-n2'
+has_address() { ip -4 addr show dev gn-n2 | grep -q "inet ${address%% *} "; }
+ip addr del $address
+check heard-address wait_for 30 has_address
 placed() { nft list chain ip filter FORWARD | grep -q 'iifname "gn-n1" .*comment "guestnet'; }
 nft 'table ip filter { chain FORWARD { type filter hook forward priority 0; policy drop; }; }'
 check heard-firewall wait_for 30 placed
@@ -52,8 +56,12 @@ nft delete table ip filter
 netd_stop
 nft delete table inet guestnet 2>/dev/null
 world_plain_tables
+ip addr flush scope global
+(until ip addr del $address; do :; done; : >$root/taken) 2>/dev/null &
 netd_start
 at_rest plain
+check taken wait_for 10 test -e $root/taken
+check taken-seen wait_for 30 has_address
 nft delete table inet guestnet
 check heard-table wait_for 30 nft list chain inet guestnet forward
 netd_stop

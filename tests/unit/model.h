@@ -752,7 +752,7 @@ static inline void sim_step(struct netstate *state, const struct plan_step *step
 		sim_sysctl(state, &step->sysctl);
 		break;
 	case PLAN_PORT_PUT_BACK:
-		sim_put_back(state, &step->port);
+		sim_put_back(state, step->port);
 		break;
 	case PLAN_TAP_CREATE:
 	case PLAN_TAP_SET:
@@ -764,7 +764,7 @@ static inline void sim_step(struct netstate *state, const struct plan_step *step
 		sim_uplink(state, step);
 		break;
 	case PLAN_PORT_SET:
-		sim_port(state, &step->port);
+		sim_port(state, step->port);
 		break;
 	case PLAN_SHAPER_SET:
 	case PLAN_SHAPER_REMOVE:

@@ -498,11 +498,12 @@ static int act(void *data _unused_, const struct plan_step *step _unused_, struc
 static void apply(struct machine *machine, size_t i)
 {
 	const struct apply_services services = { .act = act };
-	_cleanup_(freep) struct apply_result *results = calloc(machine->plan.n_steps + 1, sizeof(*results));
+	struct apply_result *results = apply_results_new(machine->plan.n_steps);
 
 	assert_non_null(results);
 	open_window(i + 1, next_act(i));
 	(void)apply_plan(&machine->kernel, &machine->plan, &services, results);
+	apply_results_free(results, machine->plan.n_steps);
 }
 
 static void event(struct machine *machine, const struct item *item)
