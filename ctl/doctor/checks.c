@@ -648,6 +648,9 @@ static void check_way_out(struct doctor *doctor, const struct report *report, co
 	if (!doctor_read_gateway(report, family, packet.source))
 		return;
 	packet.source[length - 1]++;
+	/* Behind the last address of a prefix there is no guest, but before it. */
+	if (look_route(&doctor->look, packet.family, packet.source, NULL, 0, 0, &route) == 0 && route.type == RTN_BROADCAST)
+		packet.source[length - 1] -= 2;
 	look_packet_device(&doctor->look, bridge->ifindex, &packet.iif);
 	if (route_out(doctor, &packet, &route, &refused) < 0)
 		return;

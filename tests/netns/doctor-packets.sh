@@ -210,6 +210,17 @@ passes advertisements-mended gets_out6_anew
 nft "delete table inet strange; table inet strange { chain in { type filter hook input priority 5; $known; $closed; $of_neighbours; }; chain out { type filter hook output priority 5; $closed; $of_neighbours; }; }"
 passes neighbours-alone gets_out6_anew
 nft 'delete table inet strange'
+# Behind a gateway with the last address there is no guest, but before it.
+network edge '[Address]' Address=10.84.1.254/24 '[DHCP]' Enable=no
+client reload
+edge() { is running edge; }
+check edge-up wait_for 20 edge
+strictness=$(cat /proc/sys/net/ipv4/conf/all/rp_filter)
+echo 1 >/proc/sys/net/ipv4/conf/all/rp_filter
+passes edge gets_out
+echo $strictness >/proc/sys/net/ipv4/conf/all/rp_filter
+network edge
+client reload
 # Routes for guests alone, or for the host alone.
 ip route del default
 ip route add default via 198.51.100.1 table 99
