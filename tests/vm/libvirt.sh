@@ -30,8 +30,7 @@ export LIBVIRT_DEFAULT_URI=qemu:///system
 work=/run/work
 mkdir -p $work
 explain() { systemctl status guestnetd libvirtd --no-pager -l; journalctl -b -u guestnetd -u libvirtd --no-pager | tail -n 30; }
-state() { guestnet status "$1" --json 2>/dev/null | jq -r '.[0].state'; }
-running() { [ "$(state "${1:-default}")" = running ]; }
+running() { [ "$(state "$@")" = running ]; }
 plan_is_empty() { [ -z "$(guestnetd --plan 2>&1 | grep -v '^note: table-owned')" ]; }
 active() { virsh net-info "$1" 2>/dev/null | grep -q '^Active: *yes'; }
 gone() { ! ip link show dev "$1"; }
@@ -142,7 +141,14 @@ domain() {
 	XML
 }
 # When the lease of a MAC address of ours ends; 0: there is none. Each time that its guest asks, it is later.
-lease_end() { guestnet leases default --json | jq --arg mac "$1" '[.[] | select(.mac == $mac) | .expires] | max // 0'; }
+lease_end() {
+	local lease last=0
+	while IFS= read -rd '}' lease; do
+		[[ $lease == *"\"mac\":\"$1\""* && $lease =~ \"expires\":([0-9]+) ]] || continue
+		[ "${BASH_REMATCH[1]}" -le $last ] || last=${BASH_REMATCH[1]}
+	done < <(guestnet leases default --json)
+	echo $last
+}
 asked_after() { [ "$(lease_end "$1")" -gt "$2" ]; }	# MAC TIME
 # asks ID MAC GUEST: it begins again, and gets an address of ours again.
 asks() {
@@ -152,7 +158,7 @@ asks() {
 	check "$1" wait_for 120 asked_after "$2" "$end"
 }
 tap_of() { virsh "${@:2}" domiflist "$1" | awk '$2 == "bridge" || $2 == "network" { print $1 }'; }
-on_bridge() { [ "$(ip -j link show dev "$1" | jq -r '.[0].master')" = gn-default ]; }
+on_bridge() { port_of "$1" gn-default; }
 domain_log() { tail -n 3 /var/log/libvirt/qemu/*.log "$@" 2>/dev/null; }
 mac=52:54:00:13:00:09
 look() { virsh net-dumpxml --inactive default; virsh net-info default; }

@@ -89,7 +89,6 @@ types install alice 'make && sudo make install'
 equal install-helper 'cap_net_admin=p' "$(getcap /usr/local/libexec/guestnet-bridge-helper | sed 's/.* //')"
 equal install-places '' "$(ls /usr/local/bin/guestnet /usr/local/sbin/guestnetd /etc/guestnet/bridge.conf 2>&1 >/dev/null)"
 
-state() { guestnet status "${1:-default}" --json 2>/dev/null | jq -r '.[0].state'; }
 running() { [ "$(state "$@")" = running ]; }
 enabled() { systemctl is-enabled guestnetd && systemctl is-active guestnetd; }
 # A few questions, on a terminal: an empty line is a yes.

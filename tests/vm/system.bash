@@ -17,6 +17,8 @@
 #   install_guestnet         as the README says; what it printed is in /guestnet/out
 #   essential ID COMMAND...  a check without which nothing that follows can work
 #   internet                 a namespace of that name behind up0, the default route; its port 7777 sends back what it gets
+#   state [NETWORK]          what guestnet says of it: running and so on
+#   port_of PORT BRIDGE      whether it is one
 #   finish                   the end of the tests and of the machine
 #   restart                  boots again: the script runs once more
 #   explain                  what the daemon says, for failures
@@ -198,6 +200,10 @@ internet() {
 	ip -n internet link set eth0 up
 	ip netns exec internet busybox nc -ll -p 7777 -e /bin/cat &
 }
+# What is asked again and again until it is so: without jq, which takes 0.4 s of the processor to start here, while what is waited
+# for needs that, too.
+state() { [[ $(guestnet status "${1:-default}" --json 2>/dev/null) =~ ^\[\{\"name\":\"[^\"]*\",\"state\":\"([^\"]*)\" ]] && echo "${BASH_REMATCH[1]}"; }
+port_of() { [ -e "/sys/class/net/$2/brif/$1" ]; }
 finish() { trap - EXIT; touch /guestnet/done; sync; systemctl poweroff --force --force; exit 0; }
 restart() { trap - EXIT; sync; systemctl --no-block start reboot.target; exit 0; }
 explain() { systemctl status guestnetd --no-pager -l; journalctl -b -u guestnetd --no-pager | tail -n 20; }

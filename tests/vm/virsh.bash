@@ -57,15 +57,15 @@ their_look() {
 	sed -nE 's/^(Active|Autostart|Persistent): *(.*)/\1 \2/p' <<<"$info" | tr 'A-Z\n' 'a-z,' | sed 's/,/, /g'
 	echo "bridge $bridge"
 }
-our_look() {
-	local bridge=no
+our_look() {	# without jq, for what state() in system.bash says
+	local report bridge=no active=yes persistent=yes autostart=no
 	[ ! -e /sys/class/net/br-ours ] || bridge=yes
-	guestnet status ours --json >$work/report 2>/dev/null
-	guestnet cat ours --json >>$work/report 2>/dev/null
-	jq -rs --arg bridge $bridge 'if (.[0] | type) != "array" then "absent, bridge \($bridge)" else
-		"active \(if .[0][0].state == "stopped" then "no" else "yes" end), persistent \(
-		if .[1][0].path | startswith("/run/") then "no" else "yes" end), autostart \(if .[0][0].autostart then "yes" else "no" end), bridge \($bridge)"
-		end' $work/report
+	report=$(guestnet status ours --json 2>/dev/null)
+	[[ $report == '[{'* ]] || { echo "absent, bridge $bridge"; return; }
+	[[ $report != *'"state":"stopped"'* ]] || active=no
+	[[ $report != *'"autostart":true'* ]] || autostart=yes
+	[[ $(guestnet cat ours --json 2>/dev/null) != '[{"path":"/run/'* ]] || persistent=no
+	echo "active $active, persistent $persistent, autostart $autostart, bridge $bridge"
 }
 
 # row VERB: what both have now, and what more is to be compared (in $their_more and $our_more).
@@ -100,7 +100,7 @@ leased() {	# GUEST ADDRESS
 	lease "$1" -x hostname:web && [ "$(address "$1")" = "$2" ]
 }
 our_ports() { guestnet net-port-list ours --json | jq length; }
-no_ports() { [ "$(our_ports)" = 0 ]; }
+no_ports() { [ "$(guestnet net-port-list ours --json)" = '[]' ]; }
 both_events() { grep -qi stopped "$1" && grep -qi started "$1"; }
 events() { grep -oiE 'started|stopped' "$1" | tr 'A-Z' 'a-z' | sort -u | tr '\n' ' '; }
 
