@@ -248,6 +248,23 @@ int child_adopt(const struct child_order *order, const struct child_orphan *orph
 	return 0;
 }
 
+/*
+ * Ends one of child_find_orphans() that no network has taken up, and waits for that, a second or two at most.
+ * Safe because: only a process that runs with this very configuration file now is signalled, by its pidfd.
+ */
+void child_end_orphan(const char *run_dir, const struct child_orphan *orphan)
+{
+	struct child child = CHILD_NULL;
+	char config[4096];
+
+	snprintf(config, sizeof(config), "%s/%s", run_dir, orphan->file);
+	if (find_orphan(orphan, orphan + 1, config, &child) < 0)
+		return;
+	child.adopted = true;
+	(void)child_signal(&child, SIGTERM);
+	child_wait(&child, 1000);
+}
+
 static bool has_ambient_capabilities(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(dnsmasq_capabilities); i++)

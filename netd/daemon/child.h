@@ -46,6 +46,7 @@ int child_start(const struct child_order *order, struct child *ret_child, struct
 bool child_read_errors(struct child *child);
 int child_find_orphans(const char *run_dir, uid_t uid, struct child_orphan **ret_orphans, size_t *ret_n);
 int child_adopt(const struct child_order *order, const struct child_orphan *orphans, size_t n_orphans, struct child *ret_child);
+void child_end_orphan(const char *run_dir, const struct child_orphan *orphan);
 int child_reload(const struct child_order *order, struct child *child);
 int child_signal(const struct child *child, int signal);
 void child_wait(struct child *child, int timeout_ms);

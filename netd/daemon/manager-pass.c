@@ -454,6 +454,7 @@ int manager_run_pass(struct manager *manager)
 	memcpy(problem_before, manager->shared_problem, sizeof(problem_before));
 	manager->shared_problem[0] = '\0';
 	manager->dirty.marks.all |= problem_before[0] != '\0';
+	services_end_orphans(&manager->services);
 	r = pass_prepare(manager, &pass);
 	if (r == 0)
 		manager_keep_forwarding(manager, &pass.desired);

@@ -298,6 +298,28 @@ void services_adopt(struct services *services, struct managed *managed)
 	(void)read_leases(services, managed, true);
 }
 
+static bool is_taken_up(const struct services *services, pid_t pid)
+{
+	for (size_t i = 0; i < services->list->n; i++)
+		if (services->list->items[i]->child.pid == pid)
+			return true;
+	return false;
+}
+
+/*
+ * Ends what an earlier daemon left running and services_adopt() has not taken up: of networks whose file went while no daemon ran,
+ * and second ones. Whoever serves their bridges now would have it beside them. To be called before anything is started.
+ */
+void services_end_orphans(struct services *services)
+{
+	for (size_t i = 0; i < services->n_orphans; i++)
+		if (!is_taken_up(services, services->orphans[i].pid))
+			child_end_orphan(services->run_dir, &services->orphans[i]);
+	free(services->orphans);
+	services->orphans = NULL;
+	services->n_orphans = 0;
+}
+
 /* What of a network's service is withheld: for desired_build(). */
 unsigned int services_withheld(const char *network, const void *list)
 {

@@ -25,7 +25,7 @@ struct services {
 	sd_event_source *inotify_source;	/* owned */
 	sd_event_source *written_timer;		/* owned: a lease file that lacks some is read again */
 	const struct managed_list *list;	/* borrowed */
-	struct child_orphan *orphans;		/* owned: left by an earlier daemon, as they were when we came */
+	struct child_orphan *orphans;		/* owned: left by an earlier daemon, as they were when we came; until the first pass */
 	size_t n_orphans;
 };
 
@@ -42,6 +42,7 @@ const char *services_problem(const struct managed *managed, const char **ret_fix
 bool services_wait(struct services *services, struct managed *managed, uint64_t end_us);
 bool services_are_ready(const struct managed *managed);
 void services_adopt(struct services *services, struct managed *managed);
+void services_end_orphans(struct services *services);
 int services_add_to_snapshot(const struct services *services, const struct netstate *desired,
 			     struct netstate *snapshot);
 int services_apply(struct services *services, const struct plan_step *step, struct managed *managed,

@@ -38,7 +38,8 @@ settled() { running && plan_is_empty; }
 services() { grep -lx dnsmasq /proc/[0-9]*/comm 2>/dev/null | wc -l; }
 bridges() { ip -o link show type bridge | wc -l; }
 # Nothing twice, nothing left over.
-whole() { settled && [ "$(services)" = 2 ] && [ "$(bridges)" = 2 ] && [ "$(nft list tables | grep -c 'inet guestnet')" = 1 ]; }
+n_networks=2
+whole() { settled && [ "$(services)" = $n_networks ] && [ "$(bridges)" = $n_networks ] && [ "$(nft list tables | grep -c 'inet guestnet')" = 1 ]; }
 described() { printf '%s; %s dnsmasq, %s bridges, plan: %s' "$(state default) $(state second)" "$(services)" "$(bridges)" "$(plan | head -5)"; }
 check_whole() {	# ID
 	if wait_for "${2:-20}" whole; then pass "$1"; else fail "$1" "$(described)"; fi
@@ -86,6 +87,50 @@ done
 equal kill-up-converges 0 $bad
 check kill-up-happened test $killed -ge 8
 echo "killed on the way up in $killed of $rounds rounds"
+
+# Killed while it reads files again: one network's has gone, another one's has come with its bridge's name, and a third has other
+# addresses. The prefix that a network has chosen stays, and so does a tap that was made before.
+exec 3>&2 2>/dev/null
+printf '[Tap]\nName=tap0\nUser=65534\n' >>$etc/second.network
+come() { rm -f $etc/come*.network; printf '[Network]\nBridge=gn-come\n[Address]\nAddress=10.98.2.1/24\n' >$etc/come$1.network; }
+come 0
+n_networks=3
+start_netd
+wait_for 20 whole || echo "before the reloads: $(described)"
+kept() { ip -4 -o addr show dev gn-default | awk '{ print $4 }'; cat /sys/class/net/tap0/ifindex; }
+kept_before=$(kept)
+traced() { ! grep -qx 'TracerPid:.0' /proc/$netd_pid/status; }
+bad=0 killed=0 round=0
+for call in sendto:1 sendto:4 sendto:7 sendto:10 sendto:14 clone,clone3,fork,vfork:1 rename:1 rename:3; do
+	"${trace[@]}" "inject=${call%:*}:signal=KILL:when=${call##*:}" -p $netd_pid &
+	pid=$!
+	wait_for 5 traced
+	round=$((round + 1))
+	come $((round % 2))
+	sed -i "s/^Address=.*/Address=10.98.1$((round % 2)).1\/24/" $etc/second.network
+	kill -HUP $netd_pid
+	ended_or_whole() { ! kill -0 $netd_pid || whole; }
+	wait_for 10 ended_or_whole
+	if ! kill -0 $netd_pid; then
+		killed=$((killed + 1))
+		reap $netd_pid
+		start_netd
+	else
+		kill $pid
+	fi
+	reap $pid
+	if ! wait_for 20 whole || [ "$(kept)" != "$kept_before" ] || [ -n "$(find $root/state $root/run -name '*.new')" ]; then
+		bad=$((bad + 1))
+		echo "killed at $call of a reload: $(described); $(kept)"
+	fi
+done
+end_netd
+rm $etc/come*.network
+printf '[Address]\nAddress=10.98.1.1/24\n' >$etc/second.network
+n_networks=2
+exec 2>&3 3>&-
+equal kill-reload-converges 0 $bad
+check kill-reload-happened test $killed -ge 6
 
 # Killed while it takes things down, then on with it: nothing is left.
 bad=0 killed=0
