@@ -79,13 +79,16 @@ system_enter
 
 # --- Inside.
 report() { guestnet status "$1" --json 2>/dev/null | jq -r ".[0].$2"; }
-running() { [ "$(report "$1" state)" = running ]; }
+running() { [ "$(state "$1")" = running ]; }
 declare_network() {	# NAME LINE...
 	printf '%s\n' '[Network]' Mode=bridge "${@:2}" >"/etc/guestnet/networks/$1.network"
 	guestnet reload
 }
-is_port() { [ "$(ip -j link show "$1" | jq -r '.[0].master')" = "$2" ]; }
-addresses() { ip -4 -j addr show dev "$1" | jq -r '.[0].addr_info[]?.local'; }
+no_port() { [ -e "/sys/class/net/$1" ] && [ ! -e "/sys/class/net/$1/master" ]; }
+addresses() {	# CARD: a line for each
+	local address
+	while read -r _ _ _ address _; do echo "${address%/*}"; done < <(ip -4 -o addr show dev "$1")
+}
 leased() { addresses "$1" | grep -q '^192\.0\.[012]\.1[0-5][0-9]$'; }
 bare() { [ -z "$(addresses "$1")" ]; }
 reaches() { busybox ping -c1 -W2 -I "$1" "192.0.$2.1" >/dev/null 2>&1; }
@@ -114,9 +117,9 @@ guest() {	# ID NETWORK BRIDGE
 	check "$1-lease" lease "$2"
 }
 check_left_alone() {	# ID NETWORK CARD BRIDGE
-	check "$1-card" is_port "$3" "$4"
-	check "$1-port" is_port "gn99_$2" "$4"
-	check "$1-tap" is_port "${tap[$2]}" "$4"
+	check "$1-card" port_of "$3" "$4"
+	check "$1-port" port_of "gn99_$2" "$4"
+	check "$1-tap" port_of "${tap[$2]}" "$4"
 	equal "$1-tap-addresses" '' "$(addresses "${tap[$2]}")"
 }
 nm_state() { nmcli -g DEVICE,STATE device | sed -n "s/^$1://p"; }
@@ -143,7 +146,7 @@ written() {
 }
 check_theirs() {	# ID NETWORK CARD BRIDGE
 	local n=${3#card}
-	check "$1-port" is_port "$3" "$4"
+	check "$1-port" port_of "$3" "$4"
 	check "$1-bare" wait_for 20 bare "$3"
 	check "$1-reaches" wait_for 20 reaches "$4" "$n"
 	matches "$1-address" "198\.51\.10$n\.7" "$(addresses "$4")"
@@ -153,11 +156,11 @@ check_theirs() {	# ID NETWORK CARD BRIDGE
 check_refused() {	# ID OWNER NETWORK CARD
 	check "$1-leased" wait_for 60 leased "$4"
 	matches "$1-said" "^$2 manages $4" "$(report "$3" problem)"
-	check "$1-no-port" is_port "$4" null
+	check "$1-no-port" no_port "$4"
 }
 check_ours() {	# ID
 	equal "$1-address" 192.0.2.7 "$(addresses gn-own)"
-	check "$1-port" is_port card2 gn-own
+	check "$1-port" port_of card2 gn-own
 	check "$1-bare" bare card2
 	check "$1-reaches" wait_for 20 reaches gn-own 2
 }
@@ -191,12 +194,12 @@ if [ ! -e /guestnet/installed ]; then
 	guestnet start default
 	ip link set card2 master gn-default
 	stray() { guestnet doctor --json | jq -r '.[] | select(.verdict != "ok" and (.evidence | contains("card2"))) | .check'; }
-	stray_told() { [ "$(report default state)" = degraded ] && [ "$(stray)" = stray-card ]; }
+	stray_told() { [ "$(state default)" = degraded ] && [ "$(stray)" = stray-card ]; }
 	check stray-card wait_for 20 stray_told
 	equal stray-card-kind port-physical "$(report default problem_kind)"
 	guestnet doctor --json | jq -r '.[] | select(.check == "stray-card") | .fix' >/guestnet/fix
 	sh /guestnet/fix
-	stray_gone() { [ "$(report default state)" = running ] && [ -z "$(stray)" ]; }
+	stray_gone() { [ "$(state default)" = running ] && [ -z "$(stray)" ]; }
 	check stray-card-fixed wait_for 20 stray_gone
 	guestnet stop default
 
@@ -210,7 +213,7 @@ if [ ! -e /guestnet/installed ]; then
 	check second-card wait_for 20 second_told
 	guestnet doctor --json | jq -r '.[] | select(.check == "card-loop") | .fix' >/guestnet/fix
 	sh /guestnet/fix
-	second_gone() { running own && [ -z "$(second)" ] && is_port card3 null; }
+	second_gone() { running own && [ -z "$(second)" ] && no_port card3; }
 	check second-card-fixed wait_for 20 second_gone
 	guest ours own gn-own
 
