@@ -125,6 +125,8 @@ static bool is_harmless(const struct plan_step *step, int error)
 	case PLAN_BRIDGE_DELETE:
 	case PLAN_BRIDGE_DOWN:
 		return error == -ENODEV;
+	case PLAN_BRIDGE_UNNAME:
+		return error == -ENOENT || error == -ENODEV;
 	case PLAN_ADDRESS_REMOVE:
 		return error == -EADDRNOTAVAIL || error == -ENODEV;
 	case PLAN_ROUTE_ADD:
@@ -297,6 +299,9 @@ static void put_link_step(const struct kernel *kernel, struct nl_batch *batch, c
 		break;
 	case PLAN_BRIDGE_RENAME:
 		link_put_bridge_rename(batch, &step->bridge, tag);
+		break;
+	case PLAN_BRIDGE_UNNAME:
+		link_put_bridge_unname(batch, &step->bridge, tag);
 		break;
 	case PLAN_BRIDGE_UP:
 	case PLAN_BRIDGE_DOWN:

@@ -188,6 +188,21 @@ void link_put_bridge_rename(struct nl_batch *batch, const struct netstate_bridge
 	nl_put_string(batch, IFLA_IFNAME, bridge->name);
 }
 
+/* Takes its alternative names from the link of bridge->ifindex. -ENOENT: it does not have one. */
+void link_put_bridge_unname(struct nl_batch *batch, const struct netstate_bridge *bridge, uint32_t tag)
+{
+	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = bridge->ifindex };
+
+	for (size_t i = 0; i < bridge->n_altnames; i++) {
+		size_t list;
+
+		begin_link(batch, RTM_DELLINKPROP, 0, &header, tag);
+		list = nl_nest(batch, IFLA_PROP_LIST);
+		nl_put_string(batch, IFLA_ALT_IFNAME, bridge->altnames[i]);
+		nl_nest_end(batch, list);
+	}
+}
+
 void link_put_delete(struct nl_batch *batch, int ifindex, uint32_t tag)
 {
 	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = ifindex };

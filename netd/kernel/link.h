@@ -21,6 +21,7 @@ void link_put_bridge_create(struct nl_batch *batch, const struct netstate_bridge
 void link_put_bridge_set(const struct kernel *kernel, struct nl_batch *batch, const struct netstate_bridge *bridge, uint32_t fields,
 			 uint32_t tag);
 void link_put_bridge_rename(struct nl_batch *batch, const struct netstate_bridge *bridge, uint32_t tag);
+void link_put_bridge_unname(struct nl_batch *batch, const struct netstate_bridge *bridge, uint32_t tag);
 void link_put_delete(struct nl_batch *batch, int ifindex, uint32_t tag);
 void link_put_mark(struct nl_batch *batch, int ifindex, const char *alias, const struct mac *mac, uint32_t tag);
 void link_put_no_addresses(struct nl_batch *batch);

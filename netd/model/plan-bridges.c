@@ -54,6 +54,23 @@ static void add_set_step(struct planner *planner, const struct netstate_bridge *
 	step->bridge = *bridge;
 }
 
+/*
+ * A bridge that was another network's has that one's name for an alternative one. It goes before links are made: there may be a
+ * network of that name again.
+ */
+static void plan_unname(struct planner *planner, const struct netstate_bridge *desired, const struct netstate_bridge *actual)
+{
+	struct netstate_bridge bridge = *desired;
+
+	if (actual->owner != NETSTATE_OURS || strcmp(actual->network, desired->network) == 0 ||
+	    !has_altname(actual, actual->network) || has_altname(desired, actual->network))
+		return;
+	memset(bridge.altnames, 0, sizeof(bridge.altnames));
+	memcpy(bridge.altnames[0], actual->network, sizeof(actual->network));
+	bridge.n_altnames = 1;
+	planner_add_bridge_step(planner, PHASE_CREATE_LINKS, PLAN_BRIDGE_UNNAME, OUTCOME_UPDATE, bridge.network, &bridge);
+}
+
 /* Makes the bridge of a network, or gives it what it lacks. */
 void plan_bridge(struct planner *planner, const struct job *job)
 {
@@ -72,6 +89,7 @@ void plan_bridge(struct planner *planner, const struct job *job)
 	}
 
 	bridge.ifindex = job->seen->bridge->ifindex;
+	plan_unname(planner, &bridge, job->seen->bridge);
 	fields = compare_fields(&bridge, job->seen->bridge);
 	if (strcmp(bridge.name, job->seen->bridge->name) != 0 || job->seen->moved)
 		planner_add_bridge_step(planner, PHASE_SET_LINKS, PLAN_BRIDGE_RENAME, OUTCOME_UPDATE, bridge.network, &bridge);

@@ -191,7 +191,7 @@ static_assert(ARRAY_SIZE(phase_names) == PHASE_MAX_, "a name for each phase");
 static const char *const op_names[] = {
 	[PLAN_SERVICE_STOP] = "service-stop", [PLAN_SERVICE_START] = "service-start",
 	[PLAN_SERVICE_RESTART] = "service-restart", [PLAN_SERVICE_RELOAD] = "service-reload",
-	[PLAN_BRIDGE_CREATE] = "bridge-create", [PLAN_BRIDGE_SET] = "bridge-set", [PLAN_BRIDGE_RENAME] = "bridge-rename",
+	[PLAN_BRIDGE_CREATE] = "bridge-create", [PLAN_BRIDGE_SET] = "bridge-set", [PLAN_BRIDGE_RENAME] = "bridge-rename", [PLAN_BRIDGE_UNNAME] = "bridge-unname",
 	[PLAN_BRIDGE_UP] = "bridge-up", [PLAN_BRIDGE_DOWN] = "bridge-down", [PLAN_BRIDGE_DELETE] = "bridge-delete",
 	[PLAN_ADDRESS_ADD] = "address-add", [PLAN_ADDRESS_REMOVE] = "address-remove",
 	[PLAN_ROUTE_ADD] = "route-add",

@@ -42,6 +42,7 @@ enum plan_phase {
 enum plan_op {
 	PLAN_SERVICE_STOP, PLAN_SERVICE_START, PLAN_SERVICE_RESTART, PLAN_SERVICE_RELOAD,
 	PLAN_BRIDGE_CREATE, PLAN_BRIDGE_SET, PLAN_BRIDGE_RENAME, PLAN_BRIDGE_UP, PLAN_BRIDGE_DOWN, PLAN_BRIDGE_DELETE,
+	PLAN_BRIDGE_UNNAME,		/* the alternative name of the network whose bridge it was */
 	PLAN_ADDRESS_ADD, PLAN_ADDRESS_REMOVE,
 	PLAN_ROUTE_ADD,			/* of an address that has lost the route to its prefix */
 	PLAN_GUEST_ROUTE_ADD,		/* [Route]: beside what is there, so that none is missed while its gateway changes */

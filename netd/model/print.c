@@ -429,6 +429,7 @@ static void print_object(FILE *file, const struct plan_step *step)
 	case PLAN_BRIDGE_UP:
 	case PLAN_BRIDGE_DOWN:
 	case PLAN_BRIDGE_DELETE:
+	case PLAN_BRIDGE_UNNAME:
 		print_bridge(file, &step->bridge);
 		break;
 	case PLAN_ADDRESS_ADD:

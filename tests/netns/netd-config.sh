@@ -255,6 +255,23 @@ network extra "[Network]" "Bridge=br-extra" "[Address]" "Address=10.97.2.1/24"
 reload
 check mended wait_for 10 is extra running
 
+# A file gets another name, and keeps its bridge. That is not called as the network was any more: there may be one again.
+network first "[Network]" "Bridge=br-first" "[Address]" "Address=10.97.6.1/24"
+reload
+check first wait_for 10 is first running
+index=$(link br-first .ifindex)
+mv $etc/first.network $etc/second.network
+reload
+check file-moved wait_for 10 is second running
+network first "[Address]" "Address=10.97.7.1/24"
+reload
+called() {
+	is second running && is first running && plan_is_empty && [ "$(link br-first '.altnames | join(" ")') $(link gn-first '.altnames | join(" ")')" = 'second first' ]
+}
+check file-renamed wait_for 10 called
+equal file-renamed-same-bridge $index $(link br-first .ifindex)
+rm $etc/first.network $etc/second.network
+
 # A bridge may have dots in its name, as those that are made beside a card's VLAN do.
 network dots "[Network]" "Bridge=br..dots" "[Address]" "Address=10.97.9.1/24" "[DHCP]" "Enable=no"
 reload

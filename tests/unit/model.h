@@ -382,6 +382,19 @@ static inline void sim_set_bridge(struct netstate_bridge *bridge, const struct n
 	}
 }
 
+static inline void sim_unname_bridge(struct netstate_bridge *bridge, const char *name)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < bridge->n_altnames; i++)
+		if (strcmp(bridge->altnames[i], name) != 0)
+			memcpy(bridge->altnames[n++], bridge->altnames[i], IFNAME_SIZE);
+	if (n + 1 != bridge->n_altnames)
+		fail_msg("%s is not called %s", bridge->name, name);
+	memset(bridge->altnames[n], 0, IFNAME_SIZE);
+	bridge->n_altnames = (uint8_t)n;
+}
+
 static inline void sim_element(struct netstate *state, const struct plan_step *step)
 {
 	struct netstate_element element = step->element;
@@ -705,6 +718,9 @@ static inline void sim_step(struct netstate *state, const struct plan_step *step
 		break;
 	case PLAN_BRIDGE_SET:
 		sim_set_bridge(sim_bridge(state, &step->bridge), &step->bridge, step->fields);
+		break;
+	case PLAN_BRIDGE_UNNAME:
+		sim_unname_bridge(sim_bridge(state, &step->bridge), step->bridge.altnames[0]);
 		break;
 	case PLAN_BRIDGE_RENAME:
 		sim_plan_rename(state, &step->bridge);
