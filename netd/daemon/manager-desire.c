@@ -67,8 +67,12 @@ int manager_choose_subnets(struct manager *manager, struct pass *pass)
 	manager->n_choices = n;
 	if (changed)
 		manager_tell_moves(manager, before, n_before);
-	if (changed && manager_save_choices(manager) < 0)
-		log_say(4, NULL, NULL, "cannot write %s/subnets: %m", manager->options.state_root);
+	if (!changed && !manager->choices_unsaved)
+		return 0;
+	r = manager_save_choices(manager);
+	manager->choices_unsaved = r < 0;
+	if (r < 0)
+		log_say(4, NULL, NULL, "cannot write %s/subnets: %s", manager->options.state_root, strerror(-r));
 	return 0;
 }
 

@@ -96,6 +96,7 @@ struct manager {
 
 	struct subnet_choice *choices;		/* owned */
 	size_t n_choices;
+	bool choices_unsaved;			/* the file could not be written */
 	struct subnet_avoided avoided;
 	bool renumbering;			/* some of the choices are to be made anew by the pass that is due, or what is delegated is another */
 	bool delegated_ends;			/* addresses of delegated prefixes may have an end */

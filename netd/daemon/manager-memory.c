@@ -91,7 +91,7 @@ int manager_save_choices(const struct manager *manager)
 	}
 	for (size_t i = 0; i < manager->avoided.n; i++)
 		fprintf(replace.file, "%s/%u\n", IP_TEXT(&manager->avoided.items[i].ip), manager->avoided.items[i].length);
-	return replace_finish(&replace, false);
+	return replace_finish(&replace, true);
 }
 
 /* What the next plan is made with; borrowed until something is remembered anew. */

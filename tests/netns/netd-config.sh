@@ -374,8 +374,13 @@ stop_netd
 printf 'hello\n' >/etc/machine-id
 netd --teardown
 rm -f $root/state/subnets
+mkdir $root/state/subnets.new		# it cannot be written
 start_netd
 check machine-id-up wait_for 10 all_running default n01
+check subnets-unwritten in_journal "cannot write $root/state/subnets: Is a directory"
+rmdir $root/state/subnets.new
+reload
+check subnets-written wait_for 10 grep -q '^default ' $root/state/subnets
 check machine-id-said wait_for 5 in_journal 'no machine id in /etc/machine-id'
 
 # What it says is on standard error, too, unless that is the journal's; where there is no journal, there is nothing else.
