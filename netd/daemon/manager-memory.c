@@ -152,10 +152,15 @@ static bool is_ours(const struct netstate *snapshot, int ifindex)
 	return bridge && bridge->owner == NETSTATE_OURS;
 }
 
-/* A bridge that is gone comes back with its index, so it is not forgotten while it is declared; under another name it is not gone. */
+/*
+ * A bridge that is gone comes back with its index, so it is not forgotten while it is declared; under another name it is not gone.
+ * One that has lost its mark is given it back by the plan, and may lose it once more before that is seen.
+ */
 static bool is_missing(const struct manager *manager, const struct netstate *snapshot, const struct netstate_bridge *bridge)
 {
-	return !netstate_find_bridge(snapshot, bridge->name) && !is_ours(snapshot, bridge->ifindex) &&
+	const struct netstate_bridge *named = netstate_find_bridge(snapshot, bridge->name);
+
+	return (!named || named->ifindex == bridge->ifindex) && !is_ours(snapshot, bridge->ifindex) &&
 	       managed_find(&manager->networks, bridge->network);
 }
 
