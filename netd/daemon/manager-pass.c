@@ -369,7 +369,7 @@ static int pass_apply(struct manager *manager, const struct pass *pass)
 	r = apply_plan(&manager->kernel, plan, &services, results);
 	for (size_t i = 0; i < plan->n_steps; i++) {
 		const char *path = plan->steps[i].op == PLAN_SYSCTL_SET ? plan->steps[i].sysctl.path : "";
-		char text[320];
+		char text[sizeof(manager->shared_problem)];
 
 		if (results[i].error >= 0)
 			continue;

@@ -504,10 +504,10 @@ static bool put_vlan_port_back(struct applying *applying, size_t step, int bridg
 	result->error = r;
 	if (r == -EOPNOTSUPP && !filtering)
 		apply_result_say(result, "%s is for VLAN %u, and its bridge does not filter VLANs (ip link set %s type bridge vlan_filtering 1): it is down",
-			 port->name, port->vlan, port->bridge);
+				 port->name, port->vlan, port->bridge);
 	else
 		apply_result_say(result, "VLAN %u of %s is not in force: it is down%s%s", port->vlan, port->name,
-			 r == -EOPNOTSUPP ? "" : ": ", r == -EOPNOTSUPP ? "" : strerror(-r));
+				 r == -EOPNOTSUPP ? "" : ": ", r == -EOPNOTSUPP ? "" : strerror(-r));
 	return false;
 }
 
@@ -552,7 +552,7 @@ static void put_ports_back(struct applying *applying)
 			continue;
 		result->error = entry->error;
 		apply_result_say(result, "%s", entry->text ?: entry->error == -EOPNOTSUPP ?
-			 "not all of its options are in force: it is down" : strerror(-entry->error));
+				 "not all of its options are in force: it is down" : strerror(-entry->error));
 	}
 }
 

@@ -106,18 +106,22 @@ static void put_alias(struct nl_batch *batch, const struct netstate_bridge *brid
 	nl_put_string(batch, IFLA_IFALIAS, alias);
 }
 
+static void put_altname(struct nl_batch *batch, const char *name)
+{
+	size_t list = nl_nest(batch, IFLA_PROP_LIST);
+
+	nl_put_string(batch, IFLA_ALT_IFNAME, name);
+	nl_nest_end(batch, list);
+}
+
 static void put_altnames(const struct kernel *kernel, struct nl_batch *batch, const struct netstate_bridge *bridge, int ifindex,
 			 uint32_t tag)
 {
 	for (size_t i = 0; i < bridge->n_altnames; i++) {
-		size_t list;
-
 		if (ifindex && link_index(kernel, bridge->altnames[i]) == ifindex)
 			continue;
 		begin_bridge(batch, RTM_NEWLINKPROP, NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND, bridge, ifindex, tag);
-		list = nl_nest(batch, IFLA_PROP_LIST);
-		nl_put_string(batch, IFLA_ALT_IFNAME, bridge->altnames[i]);
-		nl_nest_end(batch, list);
+		put_altname(batch, bridge->altnames[i]);
 	}
 }
 
@@ -194,12 +198,8 @@ void link_put_bridge_unname(struct nl_batch *batch, const struct netstate_bridge
 	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = bridge->ifindex };
 
 	for (size_t i = 0; i < bridge->n_altnames; i++) {
-		size_t list;
-
 		begin_link(batch, RTM_DELLINKPROP, 0, &header, tag);
-		list = nl_nest(batch, IFLA_PROP_LIST);
-		nl_put_string(batch, IFLA_ALT_IFNAME, bridge->altnames[i]);
-		nl_nest_end(batch, list);
+		put_altname(batch, bridge->altnames[i]);
 	}
 }
 
