@@ -130,20 +130,39 @@ static int verify(struct manager *manager, const char *name, const struct place 
 	return r;
 }
 
-/*
- * The new text gets its name in one step, and what stood there before becomes NAME~. No link(2): the file may be
- * root's, and fs.protected_hardlinks forbids that.
- */
-static int exchange(const struct place *place, bool *ret_kept)
+static int cannot_keep(const struct place *place, int error, struct failure *failure)
 {
+	return failure_set(failure, error, "%s: the text before cannot be kept there: %s", place->old, strerror(-error));
+}
+
+/*
+ * The new text gets its name in one step, and what stood there before becomes NAME~: where that cannot be, all is as it was.
+ * No link(2): the file may be root's, and fs.protected_hardlinks forbids that.
+ */
+static int exchange(const struct place *place, bool *ret_kept, struct failure *failure)
+{
+	int r;
+
 	*ret_kept = renameat2(AT_FDCWD, place->next, AT_FDCWD, place->path, RENAME_EXCHANGE) == 0;
-	if (*ret_kept)
-		return rename(place->next, place->old) < 0 ? -errno : 0;
+	if (*ret_kept) {
+		if (rename(place->next, place->old) == 0)
+			return 0;
+		r = -errno;
+		(void)renameat2(AT_FDCWD, place->next, AT_FDCWD, place->path, RENAME_EXCHANGE);
+		return cannot_keep(place, r, failure);
+	}
 	if (errno != ENOENT && errno != EINVAL)
 		return -errno;
 	/* Nothing stood there, or the file system cannot exchange. */
 	*ret_kept = rename(place->path, place->old) == 0;
-	return rename(place->next, place->path) < 0 ? -errno : 0;
+	if (!*ret_kept && errno != ENOENT)
+		return cannot_keep(place, -errno, failure);
+	if (rename(place->next, place->path) == 0)
+		return 0;
+	r = -errno;
+	if (*ret_kept)
+		(void)rename(place->old, place->path);
+	return r;
 }
 
 static int cannot_write(const struct place *place, int error, struct failure *failure)
@@ -186,7 +205,7 @@ static int replace(struct manager *manager, const char *name, const struct place
 	if (r >= 0)
 		r = write_text(place->next, text);
 	if (r >= 0)
-		r = exchange(place, &kept);
+		r = exchange(place, &kept, failure);
 	if (r < 0) {
 		(void)unlink(place->next);
 		return cannot_write(place, r, failure);

@@ -17,21 +17,28 @@
 /* Who starts a network waits so long for its service at most. */
 #define START_WAIT_US	5000000
 
-/* Carries out what a change of `wanted` needs, and remembers it when it is one, or is somebody's word. */
+/*
+ * Remembers a change of `wanted` when it is one, or is somebody's word, and carries out what it needs. Nothing has changed when it
+ * cannot be remembered.
+ */
 static int change_wanted(struct manager *manager, struct managed *managed, bool wanted, bool by_hand, struct failure *failure)
 {
-	bool to_remember = by_hand || managed->wanted != wanted;
+	const bool before = managed->wanted;
 	char name[NETWORK_NAME_SIZE];
 	int r;
 
 	memcpy(name, managed->network.name, sizeof(name));
 	managed->wanted = wanted;
+	r = by_hand || before != wanted ? managed_remember_wanted(managed, &manager->options) : 0;
+	if (r < 0) {
+		managed->wanted = before;
+		return failure_set(failure, r, "%s/%s.wanted: %s", manager->options.run_root, name, strerror(-r));
+	}
+	if (by_hand)
+		managed->stopped_by_hand = !wanted && !managed->network.on_demand;
 	managed->retry_at_us = managed->child_retry_at_us = 0;
 	managed->n_failures = managed->n_child_failures = 0;
 	managed->card_failed = false;
-	r = to_remember ? managed_remember_wanted(managed, &manager->options) : 0;
-	if (r < 0)
-		return failure_set(failure, r, "%s/%s.wanted: %s", manager->options.run_root, name, strerror(-r));
 	slice_mark(&manager->dirty.marks, name);
 	r = manager_settle_marked(manager);
 	if (r < 0)
@@ -118,7 +125,6 @@ int manager_start(struct manager *manager, const char *network, bool ask, void (
 		return manager_no_such(manager, network, failure);
 	if (!managed->network.bridge[0])
 		return failure_set(failure, -EINVAL, "%s", managed->config_problem);
-	managed->stopped_by_hand = false;
 	managed->card_ask = ask;
 	set_answer(manager, managed->network.name, true, started, data);
 	r = change_wanted(manager, managed, true, true, failure);
@@ -141,7 +147,6 @@ int manager_stop(struct manager *manager, const char *network, void (*stopped)(v
 
 	if (!managed)
 		return manager_no_such(manager, network, failure);
-	managed->stopped_by_hand = !managed->network.on_demand;
 	managed->card_ask = false;
 	set_answer(manager, managed->network.name, false, stopped, data);
 	r = change_wanted(manager, managed, false, true, failure);

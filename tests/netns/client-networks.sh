@@ -212,6 +212,12 @@ printf 'a\0b' >$tmp/zero.network
 unchanged define_binary 1 'zero byte' define $tmp/zero.network
 unchanged define_badname 1 'the name of a network has' define $tmp/new.network ../x
 sed 's/10.94/10.97/' $tmp/new.network >$tmp/fleet.network
+# Nothing is replaced that cannot be kept.
+rm $root/etc/networks/new.network~
+mkdir $root/etc/networks/new.network~
+unchanged define_unkept 1 'new.network~: the text before cannot be kept there: Is a directory' define $tmp/fleet.network new
+equal define_unkept_left 'new.network new.network~' "$(cd $root/etc/networks && echo new.network*)"
+rmdir $root/etc/networks/new.network~
 says create 0 '^$' create $tmp/fleet.network
 check create_up wait_for 20 state_is fleet running
 check create_not_there test ! -e $root/etc/networks/fleet.network
@@ -247,6 +253,13 @@ edits edit 0 's/10.91.0.1/10.95.0.1/' lab
 matches edit_says 'lab.network is changed, and in force' "$out"
 address_is() { [ "$(ip -4 -j addr show dev gn-lab | jq -r '.[0].addr_info[0].local')" = "$1" ]; }
 check edit_in_force wait_for 20 address_is 10.95.0.1
+# What cannot be remembered is not done: not by the next look either.
+rm $root/run/lab.wanted
+mkdir $root/run/lab.wanted
+complains stop_unwritten 1 'lab.wanted: Is a directory' stop lab
+run reload
+check stop_unwritten_runs state_is lab running
+rmdir $root/run/lab.wanted
 edits edit_nothing 0 '' lab
 matches edit_nothing_says 'as it was' "$out"
 before=$(snapshot)
