@@ -55,12 +55,13 @@ else
 	guests='one two'
 fi
 
+greeted() { [ "$(guest_run "$1" "echo | nc -w 5 $netd_internet 7777")" = hello ]; }
 gateway() { ip -4 -j addr show dev gn-default | jq -r '.[0].addr_info[0].local'; }
 for guest in $guests; do
 	guest_ready $guest || { fail $guest-boot "$(guest_log $guest)"; continue; }
 	pass $guest-boot
 	matches $guest-lease "^lease $(gateway | sed 's/[0-9]*$//')[0-9]+ " "$(guest_said $guest lease)"
-	check $guest-tcp eval "wait_for 20 test hello = \"\$(guest_run $guest 'echo | nc -w 5 $netd_internet 7777')\""
+	check $guest-tcp wait_for 20 greeted $guest
 	tap=$(guest_tap $guest)
 	equal $guest-port gn-default "$(link "$tap" .master)"
 	equal $guest-owner "guestnet uid=${tap//[a-z]/}" "$(ip -j link show dev "$tap" | jq -r '.[0].ifalias' | sed 's/\(uid=[0-9]*\) .*/\1_0/')"
@@ -110,7 +111,7 @@ equal own-stranger 4 $status
 matches own-stranger-words "uid 4201 may not use bridge .4204.net.: it is uid 4204's own network" "$out"
 if guest_ready four; then
 	matches own-lease "^lease $(ip -4 -j addr show dev gn-4204.net | jq -r '.[0].addr_info[0].local' | sed 's/[0-9]*$//')[0-9]+ " "$(guest_said four lease)"
-	check own-tcp eval "wait_for 20 test hello = \"\$(guest_run four 'echo | nc -w 5 $netd_internet 7777')\""
+	check own-tcp wait_for 20 greeted four
 	equal own-port gn-4204.net "$(link "$(guest_tap four)" .master)"
 else
 	fail own-boot "$(guest_log four)"
