@@ -320,8 +320,13 @@ int dump_link(const struct nlmsghdr *message, struct dump_link *ret_link)
 	if (strcmp(ret_link->kind, "bridge") == 0)
 		read_bridge(table, info[IFLA_INFO_DATA], port->alias, port, &ret_link->bridge);
 	read_families(table[IFLA_AF_SPEC], &ret_link->values, &addr_gen_mode);
-	if (ret_link->bridge.ifindex)
+	if (ret_link->bridge.ifindex) {
+		const struct dump_values *values = &ret_link->values;
+
 		ret_link->bridge.addr_gen_mode = addr_gen_mode;
+		/* A kernel that was started without IPv6 (ipv6.disable=1) has no such value. */
+		ret_link->bridge.ipv6_off = !(values->present >> VALUE_DISABLE_IPV6 & 1) || values->values[VALUE_DISABLE_IPV6];
+	}
 	return 0;
 }
 

@@ -61,6 +61,7 @@ struct netstate_bridge {
 	struct mac mac;
 	bool nf_call;			/* any of nf_call_iptables, ip6tables, arptables */
 	uint8_t addr_gen_mode;
+	bool ipv6_off;			/* snapshot only: it can have no address of IPv6 */
 	bool open;			/* desired only: no rule is about it (Mode=open) */
 	bool existing;			/* desired only: somebody else's bridge, used as it is (Mode=bridge) */
 	char proxied[IFNAME_SIZE];	/* desired only: the interface where the host answers for its guests (ProxyARP=); "": none */

@@ -54,6 +54,13 @@ static void address_foreign(const struct plan_note *note, struct text *text, str
 	text_add(fix, "ip address delete %s dev %s", DESTINATION(note), STR_ESCAPED(note->link));
 }
 
+static void address_off(const struct plan_note *note, struct text *text, struct text *fix)
+{
+	text_add(text, "IPv6 is off on %s (disable_ipv6, or ipv6.disable=1 at boot), so it does not have %s, and guests have no IPv6",
+		 STR_ESCAPED(note->link), DESTINATION(note));
+	text_add(fix, "sysctl -w net/ipv6/conf/%s/disable_ipv6=0", STR_ESCAPED(note->link));
+}
+
 static void port_physical(const struct plan_note *note, struct text *text, struct text *fix)
 {
 	text_add(text, "the network card %s is a port of this network's bridge: it does not belong there", STR_ESCAPED(note->link));
@@ -188,6 +195,7 @@ static const struct row {
 	[PLAN_NOTE_BRIDGE_MISSING] = { NOTE_FAILING, bridge_missing },
 	[PLAN_NOTE_BRIDGE_DOUBLE] = { NOTE_REMARK, bridge_double },
 	[PLAN_NOTE_ADDRESS_FOREIGN] = { NOTE_REMARK, address_foreign },
+	[PLAN_NOTE_ADDRESS_OFF] = { NOTE_DEGRADING, address_off },	/* but for one that nobody has written */
 	[PLAN_NOTE_PORT_PHYSICAL] = { NOTE_DEGRADING, port_physical },
 	[PLAN_NOTE_GUEST_ROUTE_FOREIGN] = { NOTE_DEGRADING, guest_route_foreign },	/* but for a harmless one */
 	[PLAN_NOTE_GUEST_ROUTE_TAKEN] = { NOTE_DEGRADING, guest_route_taken },

@@ -71,6 +71,14 @@ static const struct netstate_address *find_on(const struct planner *planner, con
 	return NULL;
 }
 
+/* Where the host's administrator has turned IPv6 off, a network is what it can be without. */
+static void note_off(struct planner *planner, const char *network, const char *link, const struct netstate_address *address)
+{
+	planner_add_note(planner, PLAN_NOTE_ADDRESS_OFF, network, link, address);
+	if (!planner->error)
+		planner->plan.notes[planner->plan.n_notes - 1].harmless = address->chosen;
+}
+
 /*
  * Adds what a network should have on its bridge; of the rest, takes away what we have put there: by the kernel's word, or by
  * our memory, which is shorter.
@@ -83,7 +91,9 @@ void plan_addresses(struct planner *planner, const struct job *job)
 	for_each_address(planner->desired, address, name) {
 		const struct netstate_address *have = actual ? find_on(planner, planner->snapshot, actual, address) : NULL;
 
-		if (!have)
+		if (!have && ip_is_v6(&address->address) && actual && job->seen->bridge->ipv6_off)
+			note_off(planner, network, name, address);
+		else if (!have)
 			planner_add_address_step(planner, PHASE_ADD_ADDRESSES, PLAN_ADDRESS_ADD, OUTCOME_CREATE, network, address);
 		else if (have->no_route)
 			planner_add_address_step(planner, PHASE_UP, PLAN_ROUTE_ADD, OUTCOME_UPDATE, network, address);

@@ -217,7 +217,7 @@ static_assert(ARRAY_SIZE(outcome_names) == OUTCOME_FOREIGN + 1, "a name for each
 
 static const char *const note_names[] = {
 	[PLAN_NOTE_BRIDGE_FOREIGN] = "bridge-foreign", [PLAN_NOTE_BRIDGE_MISSING] = "bridge-missing", [PLAN_NOTE_BRIDGE_DOUBLE] = "bridge-double",
-	[PLAN_NOTE_ADDRESS_FOREIGN] = "address-foreign", [PLAN_NOTE_PORT_PHYSICAL] = "port-physical", [PLAN_NOTE_PORT_SECOND] = "port-second",
+	[PLAN_NOTE_ADDRESS_FOREIGN] = "address-foreign", [PLAN_NOTE_ADDRESS_OFF] = "address-off", [PLAN_NOTE_PORT_PHYSICAL] = "port-physical", [PLAN_NOTE_PORT_SECOND] = "port-second",
 	[PLAN_NOTE_GUEST_ROUTE_FOREIGN] = "guest-route-foreign", [PLAN_NOTE_GUEST_ROUTE_TAKEN] = "guest-route-taken",
 	[PLAN_NOTE_ROUTE_WIDER] = "route-wider", [PLAN_NOTE_ROUTE_INSIDE] = "route-inside",
 	[PLAN_NOTE_ROUTE_TABLE] = "route-table",

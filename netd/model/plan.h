@@ -117,6 +117,7 @@ enum plan_note_kind {
 	PLAN_NOTE_BRIDGE_MISSING,	/* Mode=bridge, and there is no such bridge */
 	PLAN_NOTE_BRIDGE_DOUBLE,	/* a second bridge says that it is this network's */
 	PLAN_NOTE_ADDRESS_FOREIGN,	/* an address on our bridge that we did not put there */
+	PLAN_NOTE_ADDRESS_OFF,		/* an address of IPv6, where that is off */
 	PLAN_NOTE_PORT_PHYSICAL,	/* a network card in a bridge of ours */
 	PLAN_NOTE_GUEST_ROUTE_FOREIGN,	/* somebody else's route is there instead of, or comes before, one through a guest */
 	PLAN_NOTE_GUEST_ROUTE_TAKEN,	/* a prefix behind a guest has addresses of another network, which chose them */
@@ -149,7 +150,7 @@ enum plan_way {
 struct plan_note {
 	uint8_t kind;			/* enum plan_note_kind */
 	uint8_t way;			/* ROUTE_*: enum plan_way */
-	bool harmless;			/* GUEST_ROUTE_FOREIGN: it leads the same way */
+	bool harmless;			/* GUEST_ROUTE_FOREIGN: it leads the same way; ADDRESS_OFF: nobody has written it */
 	char network[NETWORK_NAME_SIZE];
 	char link[IFNAME_SIZE];
 	struct ip address;		/* ADDRESS_FOREIGN, ROUTE_*, GUEST_ROUTE_*: the destination; PROXY_TAKEN, TUNNEL_LOST, TUNNEL_LOCAL: that one */

@@ -172,4 +172,17 @@ slaac() { ip -n web -6 -j addr show dev eth0 scope global | jq -e '.[0].addr_inf
 check slaac wait_for 20 slaac
 slaac_router() { ip -n web -6 route show default proto ra | grep -q fe80; }
 check slaac-router wait_for 20 slaac_router
+# --- a host where IPv6 is turned off: IPv4 works, and status says what does not ------------------
+echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6
+check off-told wait_for 20 is degraded lab
+matches off-text 'IPv6 is off on gn-lab .*fd85::1/64' "$(report lab problem)"
+ask web
+matches off-lease '^ip=10.85.1' "$told"
+network auto '[Address]' Address=auto
+check off-start client reload
+check off-running wait_for 20 is running auto
+matches off-running-text 'IPv6 is off on gn-auto' "$(report auto problem)"
+echo 0 >/proc/sys/net/ipv6/conf/all/disable_ipv6
+check off-over wait_for 30 settled
+matches off-over-address ' fd85::1/64 ' "$(ip -o -6 addr show dev gn-lab)"
 nets_done
