@@ -299,8 +299,15 @@ static void refuse_dtd(void *data, const xmlChar *name _unused_, const xmlChar *
 	xmlStopParser(context);
 }
 
+/* Since libxml2 2.12 an error is shown, not lent. */
+#if LIBXML_VERSION >= 21200
+typedef const xmlError *xml_error;
+#else
+typedef xmlErrorPtr xml_error;
+#endif
+
 /* libxml2 would print some of its errors; the last one of the context is reported by us. */
-static void keep_quiet(void *data _unused_, xmlErrorPtr error _unused_)
+static void keep_quiet(void *data _unused_, xml_error error _unused_)
 {
 }
 

@@ -126,12 +126,13 @@ static void on_datagram(void *data, int fd, enum nl_wire kind, const void *bytes
  */
 int recorder_open(const char *path, struct recorder **ret_recorder, struct failure *failure)
 {
-	const struct record_begin begin = { .magic = RECORD_MAGIC, .version = RECORD_VERSION, .byte_order = RECORD_BYTE_ORDER };
+	struct record_begin begin = { .version = RECORD_VERSION, .byte_order = RECORD_BYTE_ORDER };
 	_cleanup_(recorder_freep) struct recorder *recorder = calloc(1, sizeof(*recorder));
 	int r;
 
 	if (!recorder)
 		return failure_set(failure, -ENOMEM, "out of memory");
+	memcpy(begin.magic, RECORD_MAGIC, sizeof(begin.magic));
 	recorder->begin_us = clock_us();
 	recorder->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	r = recorder->fd < 0 ? -errno : 0;

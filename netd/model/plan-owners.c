@@ -57,14 +57,15 @@ static int index_memory(struct planner *planner)
 static void *search(const void *key, const void *array, size_t n, size_t size,
 		    int (*compare)(const void *key, const void *item), size_t *hint)
 {
-	char *items = (char *)array, *found;
+	char *items = (char *)array, *found = NULL;
 
 	for (size_t i = *hint; i < n && i < *hint + 2; i++)
 		if (compare(key, items + i * size) == 0) {
 			*hint = i;
 			return items + i * size;
 		}
-	found = n > 0 ? bsearch(key, array, n, size, compare) : NULL;
+	if (n > 0)
+		found = bsearch(key, items, n, size, compare);
 	if (found)
 		*hint = (size_t)(found - items) / size;
 	return found;

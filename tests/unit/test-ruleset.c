@@ -273,8 +273,10 @@ static void test_sets(void **state _unused_)
 	assert_int_equal(ruleset_set_name(NETSTATE_SET_LOCAL4, 0, name, 3), -ENAMETOOLONG);
 	/* A key stands in an element together with what it stands for. */
 	for (set = 0; set < NETSTATE_SET_MAX_; set++) {
-		assert_in_range(ruleset_set_key_length(set), 1, NETSTATE_KEY_SIZE);
-		assert_in_range(ruleset_set_key_length(set) + ruleset_set_data_length(set), 1, NETSTATE_ELEMENT_SIZE);
+		const size_t key = ruleset_set_key_length(set), element = key + ruleset_set_data_length(set);
+
+		assert_true(key > 0 && key <= NETSTATE_KEY_SIZE);
+		assert_true(element > 0 && element <= NETSTATE_ELEMENT_SIZE);
 	}
 }
 
