@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Guests behind a wireless card: netd-proxy with the kernel's 802.11, two radios made of software.
 # vm-programs: dnsmasq dhclient nft tc conntrack iw wpa_supplicant
-# vm-modules: crc32c_generic nf_tables nft_compat nft_chain_nat nft_masq nft_nat nft_reject_inet nft_ct nft_queue nft_fib_inet
+# vm-modules: +crc32c_generic nf_tables +nft_counter nft_compat nft_chain_nat nft_masq nft_nat nft_reject_inet nft_ct nft_queue nft_fib_inet
 # vm-modules: nf_conntrack nf_conntrack_netlink xt_CHECKSUM nfnetlink_queue act_csum cls_u32 sch_ingress nft_limit mac80211_hwsim
 suite=vm.wifi
 . "$(dirname "$0")/../lib.sh"
