@@ -203,8 +203,9 @@ enum exit_status policy_list(const struct options *options, struct failure *fail
 	_cleanup_(items_deinit) struct items items = { 0 };
 	int r;
 
-	if (view_load(&view, options->user, failure) < 0)
-		return STATUS_FAILED;
+	r = view_load(&view, options->user, failure);
+	if (r < 0)
+		return r == -ESRCH ? STATUS_NOT_FOUND : STATUS_FAILED;
 	r = list_items(&view, &items);
 	if (r == 0 && options->json)
 		put_list(&view, &items);

@@ -59,7 +59,7 @@ static void note_include(const struct source_note *note, void *data)
 
 /*
  * Reads policy, accounts and devices, for @user or whoever calls; root becomes @user. The caller must
- * view_deinit() it, failed or not.
+ * view_deinit() it, failed or not. -ESRCH: there is no such user.
  */
 int view_load(struct view *view, const char *user, struct failure *failure)
 {

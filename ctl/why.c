@@ -255,13 +255,15 @@ enum exit_status policy_why(const struct options *options, struct failure *failu
 	const struct link *link;
 	char bridge[64];
 	uint32_t owner;
+	int r;
 
 	if (!ifname_is_valid(name)) {
 		failure_set(failure, -EINVAL, "\"%s\" cannot be the name of a bridge", STR_ESCAPED(name));
 		return STATUS_USAGE;
 	}
-	if (view_load(&view, options->user, failure) < 0)
-		return STATUS_FAILED;
+	r = view_load(&view, options->user, failure);
+	if (r < 0)
+		return r == -ESRCH ? STATUS_NOT_FOUND : STATUS_FAILED;
 	link = link_table_find(&view.links, name);
 	if (link_is_bridge(link)) {
 		device = link_device(link);

@@ -62,8 +62,8 @@ void explain_quota(const struct explain *explain, const struct policy_verdict *v
 
 	explain_rule(explain, verdict->rule, rule, sizeof(rule));
 	failure_set(failure, -EDQUOT,
-		    "access denied by acl file: uid %u has all the %u taps on bridge `%s' that %s allows%s (held by: %s)",
-		    (unsigned int)explain->caller->uid, verdict->grant.max, STR_ESCAPED(explain->requested), rule,
+		    "access denied by acl file: uid %u has all the %u tap%s on bridge `%s' that %s allows%s (held by: %s)",
+		    (unsigned int)explain->caller->uid, verdict->grant.max, verdict->grant.max == 1 ? "" : "s", STR_ESCAPED(explain->requested), rule,
 		    verdict->rule->max ? "" : " by default, without max=", holders);
 }
 

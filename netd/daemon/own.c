@@ -130,8 +130,8 @@ static int verify_number(const struct own *own, const struct policy *policy, con
 		return 0;
 	text_init(&text, names, sizeof(names));
 	list_names(list, verdict->owner, &text);
-	return failure_set(failure, -EDQUOT, "uid %u has all the %u networks of its own that %s:%u allows%s (%s): guestnet undefine removes one",
-			   verdict->owner, verdict->grant.networks, STR_ESCAPED(policy_rule_path(policy, verdict->rule)), verdict->rule->line,
+	return failure_set(failure, -EDQUOT, "uid %u has all the %u network%s of its own that %s:%u allows%s (%s): guestnet undefine removes one",
+			   verdict->owner, verdict->grant.networks, verdict->grant.networks == 1 ? "" : "s", STR_ESCAPED(policy_rule_path(policy, verdict->rule)), verdict->rule->line,
 			   verdict->rule->networks ? "" : " by default, without networks=", names);
 }
 

@@ -86,7 +86,7 @@ int taps_adopt(struct kernel *kernel, const char *name, const struct network *ne
 	int r, ifindex = ifname_is_valid(name) ? link_index(kernel, name) : 0;
 
 	if (!ifindex)
-		return failure_set(failure, -EINVAL, "there is no interface %s", STR_ESCAPED(name));
+		return failure_set(failure, -ENOENT, "there is no interface %s", STR_ESCAPED(name));
 	for (size_t i = 0; i < snapshot->n_ports; i++) {
 		const struct netstate_port *port = &snapshot->ports[i];
 

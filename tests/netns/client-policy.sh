@@ -187,7 +187,8 @@ says why_user_number 0 'ana \(uid 4201\) may use lab' 0 policy why --user=4201 l
 says why_user_groups 0 'ana \(uid 4201\) may use default' 0 policy why default --user ana
 says why_user_primary 3 'sam \(uid 4209\) may not use nowhere' 0 policy why nowhere --user sam
 says why_no_account 4 'uid 4977 has no account, so no groups were assumed' 0 policy why lab --user 4977
-complains why_no_user 1 'there is no user nemo' $alice policy why lab --user nemo
+complains list_no_user 3 'there is no user nemo' $alice policy list --user nemo
+complains why_no_user 3 'there is no user nemo' $alice policy why lab --user nemo
 json why_json 0 '[.allowed, .exists, .device.name, .device.altnames, .rule.line, .rule.text, .grant.max, .grant.isolated, .grant.vlan, (.grant.macs | length), .free, .caller.uid, .caller.groups]' \
 	'[true,true,"br7",["default"],1,"allow default group=crew max=3 isolated macs=52:54:00:00:00:01,52:54:00:00:00:02",3,true,null,2,3,4201,[4300]]' \
 	$alice:4300 policy why default
@@ -386,7 +387,7 @@ hold full --uid $bob $helper --br=lab
 run $bob policy why lab --json
 equal agree_quota obstacle "$(expected)"
 launch --uid $bob $helper --br=lab
-matches agree_quota_helper 'has all the 1 taps' "$reply_stderr"
+matches agree_quota_helper 'has all the 1 tap on' "$reply_stderr"
 json agree_quota_slots 0 '[.taps, .free]' "[[\"$(taps)\"],0]" $bob policy why lab
 json agree_quota_other 0 '[.taps, .free, .obstacle]' '[[],1,null]' $alice policy why lab
 release full

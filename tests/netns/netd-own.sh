@@ -82,7 +82,7 @@ check attach-by-daemon-gone wait_for 20 no_taps
 hold tap --uid $alice $helper --br=$alice.lab
 equal port "gn-$alice.lab" "$(link "$reply_tap" .master)"
 launch --uid $alice $helper --br=$alice.lab
-matches port-quota 'has all the 1 taps .* that /etc/guestnet/bridge.conf:2 allows' "$reply_stderr"
+matches port-quota 'has all the 1 tap on .* that /etc/guestnet/bridge.conf:2 allows' "$reply_stderr"
 release tap
 for way in $helper $helper_plain; do
 	tap_refused "stranger-${way%/*}" "uid $bob may not use bridge .$alice.lab.: it is uid $alice's own network, which no rule lets anybody else use" --uid $bob $way --br=$alice.lab

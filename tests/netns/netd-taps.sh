@@ -180,7 +180,7 @@ check adopt-again fails client adopt lonely lab
 matches adopt-again-text 'a port of ours already' "$(cat $tmp/err)"
 check adopt-tun fails client adopt vpn0 lab
 check adopt-bridge fails client adopt gn-lab lab
-check adopt-none fails client adopt nothing lab
+client adopt nothing lab 2>$tmp/err; equal adopt-none 3 $?
 matches adopt-none-text 'there is no interface nothing' "$(cat $tmp/err)"
 check adopt-nowhere fails client adopt lonely nowhere
 check adopt-denied fails setpriv --reuid=$alice --clear-groups "$BIN/guestnet" adopt lonely lab
