@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,31 @@ static bool has_failed(const struct applying *applying, const char *network)
 	return false;
 }
 
+/* The kernel says of a name only that it exists: which link has it? */
+static void say_holder(const struct applying *applying, size_t i)
+{
+	const struct plan_step *step = &applying->plan->steps[i];
+	const struct netstate_bridge *bridge = &step->bridge;
+
+	if (step->op != PLAN_BRIDGE_CREATE && step->op != PLAN_BRIDGE_SET && step->op != PLAN_BRIDGE_RENAME)
+		return;
+	for (size_t j = 0; j <= bridge->n_altnames; j++) {
+		const char *name = j == 0 ? bridge->name : bridge->altnames[j - 1];
+		const int ifindex = link_index(applying->kernel, name);
+		char holder[IF_NAMESIZE];
+
+		if (!ifindex || ifindex == bridge->ifindex || !if_indextoname((unsigned int)ifindex, holder) ||
+		    strcmp(holder, bridge->name) == 0)
+			continue;
+		if (strcmp(holder, name) == 0)
+			apply_result_say(&applying->results[i], "another link is called %s: ip link set dev %s name ANOTHER", name, name);
+		else
+			apply_result_say(&applying->results[i], "the link %s has the alternative name %s: ip link property del dev %s altname %s",
+					 STR_ESCAPED(holder), name, STR_ESCAPED(holder), name);
+		return;
+	}
+}
+
 /* The first failure of a step is its result. */
 static void fail_step(struct applying *applying, size_t i, int error, const char *text)
 {
@@ -64,6 +90,8 @@ static void fail_step(struct applying *applying, size_t i, int error, const char
 	if (result->error == 0) {
 		result->error = error;
 		apply_result_say(result, "%s", text ?: strerror(-error));
+		if (error == -EEXIST)
+			say_holder(applying, i);
 	}
 	if (network[0] && !has_failed(applying, network))
 		memcpy(applying->failed[applying->n_failed++], network, NETWORK_NAME_SIZE);

@@ -20,7 +20,7 @@
 
 #define NETWORK_NAME_SIZE	13	/* 1-12 bytes and the end */
 #define NETSTATE_ALIAS_SIZE	256	/* IFALIASZ */
-#define NETSTATE_ALTNAMES	4	/* of one bridge of ours */
+#define NETSTATE_ALTNAMES	8	/* of one bridge of ours, with those that others gave it; of more, some are not known */
 
 /* Ports of guests bear a group (IFLA_GROUP) of this range, their network's; it says nothing where no rule asks for it. */
 #define NETSTATE_GROUP_FIRST	UINT32_C(0x67000000)

@@ -14,7 +14,7 @@
 #include "mistakes.h"
 #include "netstate.h"
 
-#define LIMIT_NETWORK_NAMES		(NETSTATE_ALTNAMES - 1)
+#define LIMIT_NETWORK_NAMES		3
 #define LIMIT_NETWORK_ADDRESSES		8
 #define LIMIT_NETWORK_FORWARDERS	8
 #define LIMIT_NETWORK_NTP		8

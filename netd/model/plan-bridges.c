@@ -36,8 +36,8 @@ static uint32_t compare_fields(const struct netstate_bridge *desired, const stru
 	    desired->ports_isolated != actual->ports_isolated || desired->port_group != actual->port_group ||
 	    desired->port_guards != actual->port_guards)
 		fields |= BRIDGE_FIELD_ALIAS;
-	/* Names that others have added are theirs. */
-	for (size_t i = 0; i < desired->n_altnames; i++)
+	/* Names that others have added are theirs. With so many of them it is not known whether ours are there: that settles, too. */
+	for (size_t i = 0; i < desired->n_altnames && actual->n_altnames < NETSTATE_ALTNAMES; i++)
 		if (!has_altname(actual, desired->altnames[i]))
 			fields |= BRIDGE_FIELD_ALTNAMES;
 	return fields;

@@ -115,6 +115,7 @@ equal check-names-all 10 $n
 out=$(netd --service-user=nobodyhere --check 2>&1); equal unknown-user-status 2 $?
 equal unknown-user 'guestnetd: --service-user=nobodyhere: there is no such user' "$out"
 out=$(netd --check --teardown 2>&1); equal two-modes '2 guestnetd: --check, --plan and --teardown exclude each other: say one of them' "$? $out"
+out=$("$BIN/guestnetd" --config-root=$root/nowhere --check 2>&1); equal no-root "2 guestnetd: --config-root=$root/nowhere: No such file or directory: want the folder in which networks/ is" "$? $out"
 check settled wait_for 10 plan_is_empty
 equal n-dnsmasq 7 "$(ls /proc/*/comm | xargs grep -l '^dnsmasq$' 2>/dev/null | wc -l)"
 
@@ -279,6 +280,35 @@ check dots wait_for 10 is dots running
 rm $etc/dots.network
 reload
 check dots-gone wait_for 10 no_link br..dots
+
+# A stranger's link has the name of a network for an alternative one: it is said which link.
+ip link add strange type bridge
+ip link property add dev strange altname held
+network held "[Address]" "Address=10.97.9.1/24" "[DHCP]" "Enable=no"
+reload
+said held-by held failed 'the link strange has the alternative name held: ip link property del dev strange altname held'
+ip link property del dev strange altname held
+reload
+check held-free wait_for 10 is held running
+# Names that others have given the bridge are theirs, however many; ours comes behind them.
+ip link property add dev gn-held altname o1 altname o2 altname o3 altname o4 altname o5
+ip link property del dev gn-held altname held
+mended() { plan_is_empty && [ "$(link gn-held '.altnames | index("held") != null')" = true ]; }
+check foreign-names wait_for 10 mended
+ip link property add dev gn-held altname o6 altname o7 altname o8
+ip link property del dev gn-held altname held
+check many-foreign-names wait_for 10 plan_is_empty
+ip link del strange
+rm $etc/held.network
+reload
+check held-gone wait_for 10 no_link gn-held
+
+# A binding that nothing can meet.
+network bound "[Address]" "Address=10.97.9.1/24" "[DHCP]" "Enable=no" "[Port]" "AddressBinding=lease"
+matches bound-to-nothing "warning: $etc/bound.network:6: AddressBinding=lease lets no guest use an address: .DHCP. Enable=no gives no leases" "$(netd --check 2>&1)"
+printf '[Host]\nMACAddress=52:54:00:00:00:09\nAddress=10.97.9.9\n' >>$etc/bound.network
+equal bound-to-host '' "$(netd --check 2>&1 | grep AddressBinding)"
+rm $etc/bound.network
 
 # Two networks exchange their prefixes.
 network n19 "[Address]" "Address=10.99.20.1/24" "[DHCP]" "Enable=no"
