@@ -23,10 +23,10 @@ struct network_files {
 	char *problem;			/* owned: why it cannot be read, with its path; NULL when it can */
 };
 
-/* What is to be said of files that are no network's: one line each, cut when there are many. */
+/* What is to be said of files, and stops no network: one line each, cut when there are many. */
 struct file_words {
 	char problems[1024];		/* that were to be one's, and cannot */
-	char warnings[1024];		/* that nobody reads, and somebody may have meant to be read */
+	char warnings[1024];		/* that nobody reads, and somebody may have meant to be read; or that can hardly be meant */
 };
 
 struct network_files_list {

@@ -145,6 +145,12 @@ static void parse_options(int argc, char *argv[])
 		fprintf(stderr, "guestnetd: unexpected argument \"%s\"\n", argv[optind]);
 		exit(2);
 	}
+	/* A folder that was mistyped would have no mistakes in it. The usual one need not be there. */
+	if (arg_mode == MODE_CHECK && strcmp(arg_config_root, PATH_CONFIG_ROOT) != 0 && access(arg_config_root, F_OK) < 0) {
+		fprintf(stderr, "guestnetd: --config-root=%s: %s: want the folder in which networks/ is\n", STR_ESCAPED(arg_config_root),
+			strerror(errno));
+		exit(2);
+	}
 }
 
 /*

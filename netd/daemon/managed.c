@@ -471,6 +471,22 @@ static int read_networks(const struct managed_list *list, const struct manager_o
 	return verify_networks(list, reading->networks, reading->files.n);
 }
 
+/* Where nothing gives guests an address, AddressBinding= lets them use none. */
+static void warn_of_binding(const struct network *network, struct file_words *words)
+{
+	const struct network_place place = network_find_place(network, KEY_PORT_ADDRESS_BINDING);
+	const size_t used = strlen(words->warnings);
+	bool known = network->dhcp;
+
+	for (size_t i = 0; i < network->n_hosts && !known; i++)
+		known = network->hosts[i].has_mac;
+	if (network->problem || !network->address_binding || known)
+		return;
+	snprintf(words->warnings + used, sizeof(words->warnings) - used,
+		 "%s:%u: AddressBinding=lease lets no guest use an address: [DHCP] Enable=no gives no leases, and no [Host] has a MACAddress= (add such ones, or say Enable=yes)\n",
+		 STR_ESCAPED(network->paths[place.file]), place.line);
+}
+
 /*
  * Reads all files and brings the list up to date. A network whose files are wrong stays as it was in force
  * before, or is there with its problem and nothing else; one whose file is gone is no longer `declared`.
@@ -486,6 +502,8 @@ int managed_list_load(struct managed_list *list, const struct manager_options *o
 	if (r < 0)
 		return r;
 	*ret_words = reading.files.words;
+	for (size_t i = 0; i < reading.files.n; i++)
+		warn_of_binding(&reading.networks[i], ret_words);
 	list->serial++;
 	for (size_t i = 0; i < list->n; i++)
 		list->items[i]->declared = false;
