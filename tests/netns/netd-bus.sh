@@ -68,6 +68,9 @@ start_polkit() {
 	polkit_pid=$!
 	wait_for 30 owned org.freedesktop.PolicyKit1
 }
+# Where another suite takes many bridges down the kernel lets nobody else change a network meanwhile: busctl waits for longer than its
+# 25 s, so that only what hangs is cut.
+export SYSTEMD_BUS_TIMEOUT=100
 bus() { busctl --json=short "$@"; }
 manager=(org.guestnet1 /org/guestnet1 org.guestnet1.Manager)
 network() { busctl --json=short get-property org.guestnet1 /org/guestnet1/network/"$1" org.guestnet1.Network "$2" | jq -c .data; }
