@@ -98,6 +98,7 @@ ended() {
 }
 
 # What the kernel of a guest or a machine of ours is told. QEMU without KVM translates a program's code once for each address that
-# it is found at: where these are random, at each start of each program, which takes as long as all that they do (norandmaps).
+# it is found at: where these are random, at each start of each program, which takes as long as all that they do (norandmaps). On a
+# busy host timer interrupts come late: the kernel would take that for a broken timer, and stop (no_timer_check).
 # shellcheck disable=SC2034 # those that start QEMU look at it
-kernel_words='console=ttyS0 quiet panic=-1 mitigations=off norandmaps nokaslr init_on_alloc=0 audit=0 tsc=reliable'
+kernel_words='console=ttyS0 quiet panic=-1 mitigations=off norandmaps nokaslr init_on_alloc=0 audit=0 tsc=reliable no_timer_check'
