@@ -241,6 +241,33 @@ static int watch_child(struct services *services, struct managed *managed)
 	return r;
 }
 
+/*
+ * Makes the directories and watches the one of the lease files: again wherever they are needed, for somebody may have cleared
+ * them away. Of a directory that is watched already, the kernel keeps the watch that it has.
+ */
+static int prepare_directories(const struct services *services, struct failure *failure)
+{
+	const struct manager_options *options = services->options;
+	int r;
+
+	if ((mkdir(services->run_dir, 0755) < 0 && errno != EEXIST) ||
+	    (mkdir(services->state_dir, 0755) < 0 && errno != EEXIST)) {
+		r = -errno;
+		return failure_set(failure, r, "%s or %s: %s", services->run_dir, services->state_dir, strerror(-r));
+	}
+	/* dnsmasq writes its lease files here, as whoever it runs as. */
+	if (geteuid() == 0 && chown(services->state_dir, options->service_uid, options->service_gid) < 0) {
+		r = -errno;
+		return failure_set(failure, r, "%s: %s", services->state_dir, strerror(-r));
+	}
+	if (inotify_add_watch(services->inotify_fd, services->state_dir, IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE) < 0) {
+		r = -errno;
+		return failure_set(failure, r, "%s: no watch: %s%s", services->state_dir, strerror(-r),
+				   r == -ENOSPC ? ": sysctl fs.inotify.max_user_watches=524288 allows more of them" : "");
+	}
+	return 0;
+}
+
 /* Prepares directories and the watch on lease files. All arguments must outlive @services. */
 int services_init(struct services *services, sd_event *event, const struct manager_options *options,
 		  const struct managed_list *list, struct failure *failure)
@@ -253,17 +280,15 @@ int services_init(struct services *services, sd_event *event, const struct manag
 	services->inotify_fd = -EBADF;
 	snprintf(services->run_dir, sizeof(services->run_dir), "%s/dnsmasq", options->run_root);
 	snprintf(services->state_dir, sizeof(services->state_dir), "%s/dnsmasq", options->state_root);
-	if ((mkdir(services->run_dir, 0755) < 0 && errno != EEXIST) ||
-	    (mkdir(services->state_dir, 0755) < 0 && errno != EEXIST))
-		return failure_set(failure, -errno, "%s or %s: %s", services->run_dir, services->state_dir, strerror(errno));
-	/* dnsmasq writes its lease files here, as whoever it runs as. */
-	if (geteuid() == 0 && chown(services->state_dir, options->service_uid, options->service_gid) < 0)
-		return failure_set(failure, -errno, "%s: %s", services->state_dir, strerror(errno));
-
 	services->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (services->inotify_fd < 0 ||
-	    inotify_add_watch(services->inotify_fd, services->state_dir, IN_MODIFY | IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE) < 0)
-		return failure_set(failure, -errno, "%s: no watch: %s", services->state_dir, strerror(errno));
+	if (services->inotify_fd < 0) {
+		r = -errno;
+		return failure_set(failure, r, "no watch on lease files: %s%s", strerror(-r),
+				   r == -EMFILE ? ": this user has all that fs.inotify.max_user_instances allows: sysctl fs.inotify.max_user_instances=1024 allows more" : "");
+	}
+	r = prepare_directories(services, failure);
+	if (r < 0)
+		return r;
 	r = child_find_orphans(services->run_dir, service_uid(options), &services->orphans, &services->n_orphans);
 	if (r < 0)
 		return failure_set(failure, r, "/proc: %s", strerror(-r));
@@ -623,7 +648,9 @@ int services_apply(struct services *services, const struct plan_step *step, stru
 		return 0;
 
 	listen_try(managed, choice, SERVICE_DNS | SERVICE_DHCP);
-	r = write_configuration(services, managed, &order, choice, failure);
+	r = prepare_directories(services, failure);
+	if (r == 0)
+		r = write_configuration(services, managed, &order, choice, failure);
 	if (r == 0)
 		r = child_start(&order, &managed->child, failure);
 	if (r < 0) {

@@ -303,6 +303,22 @@ rm $etc/held.network
 reload
 check held-gone wait_for 10 no_link gn-held
 
+# Somebody has cleared away what the daemon made when it started: a network that comes has its dnsmasq, and its leases are seen.
+mv $root/run/dnsmasq $root/run/cleared; mv $root/state/dnsmasq $root/state/cleared
+network later "[Address]" "Address=10.97.9.1/24"
+reload
+check cleared wait_for 20 is later running
+given() { [ "$(client leases later --json | jq 'length')" = 1 ]; }
+echo "0 52:54:00:00:00:07 10.97.9.7 seven *" >>$root/state/dnsmasq/later.leases
+check cleared-leases wait_for 20 given
+rm $etc/later.network
+reload
+check cleared-gone wait_for 10 no_link gn-later
+mv $root/run/dnsmasq/* $root/run/cleared/; rmdir $root/run/dnsmasq; mv $root/run/cleared $root/run/dnsmasq
+mv $root/state/dnsmasq/* $root/state/cleared/; rmdir $root/state/dnsmasq; mv $root/state/cleared $root/state/dnsmasq
+out=$(unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_inotify_instances; exec "$@"' sh "$BIN/guestnetd" "${roots[@]}" --plan 2>&1)
+matches no-inotify 'sysctl fs.inotify.max_user_instances=1024 allows more' "$out"
+
 # A binding that nothing can meet.
 network bound "[Address]" "Address=10.97.9.1/24" "[DHCP]" "Enable=no" "[Port]" "AddressBinding=lease"
 matches bound-to-nothing "warning: $etc/bound.network:6: AddressBinding=lease lets no guest use an address: .DHCP. Enable=no gives no leases" "$(netd --check 2>&1)"
