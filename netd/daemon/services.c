@@ -65,6 +65,7 @@ struct dnsmasq_options services_dnsmasq_options(const struct services *services)
 		.state_dir = services->state_dir,
 		/* Not standard error: child_read_errors() says why. */
 		.log_facility = "daemon",
+		.no_ipv6 = services->no_ipv6,
 	};
 }
 
@@ -278,6 +279,7 @@ int services_init(struct services *services, sd_event *event, const struct manag
 	services->options = options;
 	services->list = list;
 	services->inotify_fd = -EBADF;
+	services->no_ipv6 = access("/proc/sys/net/ipv6/conf", F_OK) < 0;
 	snprintf(services->run_dir, sizeof(services->run_dir), "%s/dnsmasq", options->run_root);
 	snprintf(services->state_dir, sizeof(services->state_dir), "%s/dnsmasq", options->state_root);
 	services->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);

@@ -21,6 +21,7 @@ struct services {
 	void (*leases_changed)(void *data);
 	void *data;
 
+	bool no_ipv6;				/* the kernel was started with ipv6.disable=1 */
 	int inotify_fd;				/* owned: on state_dir */
 	sd_event_source *inotify_source;	/* owned */
 	sd_event_source *written_timer;		/* owned: a lease file that lacks some is read again */

@@ -852,8 +852,8 @@ static void set_sysctls(struct applying *applying)
 		int r = sysctl_write(applying->kernel, sysctl->path, sysctl->value);
 
 		kernel_note_sysctl(applying->kernel, sysctl->path);
-		/* Of an interface that has gone meanwhile. */
-		if (r == -ENOENT && sysctl->when != SYSCTL_ALWAYS)
+		/* Of an interface that has gone meanwhile, or of IPv6 where there is none. */
+		if (r == -ENOENT && (sysctl->when != SYSCTL_ALWAYS || !sysctl_is_possible(applying->kernel, sysctl->path)))
 			r = 0;
 		if (r < 0)
 			fail_step(applying, applying->steps[i], r, NULL);

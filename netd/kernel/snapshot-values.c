@@ -38,7 +38,7 @@ static bool is_touched(const struct view *view, const char *link)
 	return false;
 }
 
-/* The value at the path of @sysctl, into it; -ENOENT when there is no such thing. @before: as it was, or NULL. */
+/* The value at the path of @sysctl, which is the wanted one, into it; -ENOENT when there is no such thing. @before: as it was, or NULL. */
 static int look_at_value(const struct kernel *kernel, const struct netstate_sysctl *before, struct netstate_sysctl *sysctl)
 {
 	const struct view *view = &kernel->view;
@@ -46,6 +46,9 @@ static int look_at_value(const struct kernel *kernel, const struct netstate_sysc
 	enum dump_value value;
 	char name[IFNAME_SIZE];
 
+	/* Where the kernel has no IPv6 at all, nothing of it is amiss. */
+	if (!sysctl_is_possible(kernel, sysctl->path))
+		return 0;
 	if (netstate_is_forwarding(sysctl->path)) {
 		sysctl->value = view->forwards[sysctl->path[3] == '6'];
 		return sysctl->value < 0 ? -ENOENT : 0;

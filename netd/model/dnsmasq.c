@@ -499,7 +499,7 @@ static void add_dhcp(const struct network *network, const struct subnet_choice *
 		 network->name);
 	if (v4 && !(options->withheld & SERVICE_DHCP))
 		add_range_v4(network, v4, text);
-	if (v6 || followed)
+	if ((v6 || followed) && !options->no_ipv6)
 		add_range_v6(network, own, delegated, followed, text);
 	add_boot(network, v6, text);
 }

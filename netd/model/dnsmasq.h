@@ -24,6 +24,7 @@ struct dnsmasq_options {
 	const char *pid_file;		/* NULL: none, whoever starts it knows its pid */
 	const char *log_facility;	/* a file, or a facility of syslog(3); NULL: standard error */
 	unsigned int withheld;		/* enum service_part: what cannot be served now, whatever the network says */
+	unsigned int no_ipv6;		/* 1: the kernel has none at all, and dnsmasq would end for want of a socket; a whole word, no padding */
 };
 
 bool dnsmasq_is_wanted(const struct network *network);

@@ -182,6 +182,17 @@ network auto '[Address]' Address=auto
 check off-start client reload
 check off-running wait_for 20 is running auto
 matches off-running-text 'IPv6 is off on gn-auto' "$(report auto problem)"
+# A kernel that was started with ipv6.disable=1 has no such values either.
+netd_kill
+mount -t tmpfs tmpfs /proc/sys/net/ipv6
+network bare '[Address]' Address=auto
+netd_start
+check off-bare wait_for 20 is running bare
+equal off-bare-plan '' "$(plan | grep -v '^note: address-off')"
+equal off-bare-service '' "$(grep enable-ra $root/run/dnsmasq/bare.conf)"
+ended $netd_pid
+umount /proc/sys/net/ipv6
+netd_start
 echo 0 >/proc/sys/net/ipv6/conf/all/disable_ipv6
 check off-over wait_for 30 settled
 matches off-over-address ' fd85::1/64 ' "$(ip -o -6 addr show dev gn-lab)"
