@@ -341,28 +341,36 @@ static void put_vlan(struct nl_batch *batch, uint16_t type, int ifindex, uint16_
 	nl_nest_end(batch, list);
 }
 
-/* The fixed addresses that the helper wrote into the port's alias: macs=ADDRESS,ADDRESS... */
-static void put_fixed_macs(struct nl_batch *batch, const struct netstate_port *port, int bridge, uint32_t tag)
+static void put_fixed_mac(struct nl_batch *batch, const struct netstate_port *port, int bridge, const struct mac *mac, uint32_t tag)
 {
 	const struct ndmsg header = {
 		.ndm_family = AF_BRIDGE,
 		.ndm_ifindex = port->ifindex,
 		.ndm_state = NUD_NOARP,
-		.ndm_flags = NTF_MASTER,
+		.ndm_flags = NTF_MASTER | NTF_STICKY,
 	};
+
+	nl_begin(batch, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, tag, &header, sizeof(header));
+	nl_put(batch, NDA_LLADDR, mac, sizeof(*mac));
+	nl_put_u32(batch, NDA_MASTER, (uint32_t)bridge);
+	if (port->vlan)
+		nl_put_u16(batch, NDA_VLAN, port->vlan);
+}
+
+/*
+ * The fixed addresses that the helper wrote into the port's alias: macs=ADDRESS,ADDRESS... As it made them: sticky, or they would
+ * follow a frame that another port sends; and twice, as one that was learnt meanwhile may move until it is (helper/attach.c).
+ */
+static void put_fixed_macs(struct nl_batch *batch, const struct netstate_port *port, int bridge, uint32_t tag)
+{
 	char macs[NETSTATE_ALIAS_SIZE], *rest = macs, *word;
-	uint32_t master = (uint32_t)bridge;
 	struct mac mac;
 
 	if (!dump_alias_word(port->alias, "macs", macs, sizeof(macs)))
 		return;
-	while ((word = strsep(&rest, ","))) {
-		if (mac_parse(word, &mac) < 0)
-			continue;
-		nl_begin(batch, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, tag, &header, sizeof(header));
-		nl_put(batch, NDA_LLADDR, &mac, sizeof(mac));
-		nl_put_u32(batch, NDA_MASTER, master);
-	}
+	while ((word = strsep(&rest, ",")))
+		for (int i = 0; i < 2 && mac_parse(word, &mac) == 0; i++)
+			put_fixed_mac(batch, port, bridge, &mac, tag);
 }
 
 /* What marks a port as ours: it may have been taken away. Of another program's it is none of our business. */

@@ -202,12 +202,15 @@ converged after-events
 
 # --- a port is put back -------------------------------------------------------------------------------
 ip link add tap-p type veth peer name tap-q
-ip link set tap-p alias "guestnet uid=4201 pid=1 net=gn-a isolated"
+ip link set tap-p alias "guestnet uid=4201 pid=1 net=gn-a isolated macs=52:54:00:00:00:77,52:54:00:00:00:78"
 ip link set tap-p master gn-a up
 bridge link set dev tap-p isolated on
 ip link set tap-p nomaster
 driver apply "${nets[@]}" >/dev/null
 equal port-back "gn-a true true" "$(ip -d -j link show tap-p | jq -r '.[0] | "\(.master) \(.linkinfo.info_slave_data.isolated) \(.flags | index("UP") != null)"')"
+# Sticky, as the helper made them: what another port sends with such an address moves nothing.
+equal port-back-bound '52:54:00:00:00:77 static sticky; 52:54:00:00:00:78 static sticky' "$(bridge -j fdb show br gn-a |
+	jq -r '[.[] | select(.ifname == "tap-p" and (.mac | startswith("52:54:00:00:00:7"))) | "\(.mac) \(.state) \(.flags | join(","))"] | unique | join("; ")')"
 ip link del tap-p
 
 # --- packets --------------------------------------------------------------------------------------------
