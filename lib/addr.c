@@ -42,13 +42,9 @@ static int hex_digit(char c)
 	return -1;
 }
 
-/*
- * Reads six pairs of hex digits with colons between them. -EINVAL for anything else, and for what no
- * port can send from: a group address or all zeros.
- */
-int mac_parse(const char *string, struct mac *ret_mac)
+/* Reads six pairs of hex digits with colons between them. -EINVAL for anything else. */
+int mac_parse_any(const char *string, struct mac *ret_mac)
 {
-	static const struct mac zero;
 	struct mac mac;
 
 	for (size_t i = 0; i < 6; i++) {
@@ -60,9 +56,18 @@ int mac_parse(const char *string, struct mac *ret_mac)
 		mac.bytes[i] = (uint8_t)(high << 4 | low);
 		string += 3;
 	}
-	if ((mac.bytes[0] & 1) || memcmp(&mac, &zero, sizeof(mac)) == 0)
-		return -EINVAL;
+	*ret_mac = mac;
+	return 0;
+}
 
+/* The same of one that a port can send from: -EINVAL also for a group address or all zeros. */
+int mac_parse(const char *string, struct mac *ret_mac)
+{
+	static const struct mac zero;
+	struct mac mac;
+
+	if (mac_parse_any(string, &mac) < 0 || (mac.bytes[0] & 1) || memcmp(&mac, &zero, sizeof(mac)) == 0)
+		return -EINVAL;
 	*ret_mac = mac;
 	return 0;
 }

@@ -20,5 +20,6 @@ struct mac {
 #define MAC_BYTES(mac)	(mac).bytes[0], (mac).bytes[1], (mac).bytes[2], (mac).bytes[3], (mac).bytes[4], (mac).bytes[5]
 
 bool ifname_is_valid(const char *name);
+int mac_parse_any(const char *string, struct mac *ret_mac);
 int mac_parse(const char *string, struct mac *ret_mac);
 bool name_find_owner(const char *name, uint32_t *ret_uid);

@@ -226,15 +226,6 @@ static void parse_named(struct ruleset_statement *statement, const char *word)
 	}
 }
 
-/* Of groups, too, which mac_parse() does not take. */
-static void parse_ethernet(struct ruleset_statement *statement, const char *word)
-{
-	uint8_t *bytes = statement->value;
-	int n = sscanf(word, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &bytes[0], &bytes[1], &bytes[2], &bytes[3], &bytes[4], &bytes[5]);
-
-	assert(n == 6);
-}
-
 static void parse_value(struct ruleset_statement *statement, char *word)
 {
 	char *slash = strchr(word, '/');
@@ -251,7 +242,11 @@ static void parse_value(struct ruleset_statement *statement, char *word)
 	} else if (inet_pton(statement->length == 16 ? AF_INET6 : AF_INET, word, statement->value) == 1) {
 		return;
 	} else if (statement->length == 6) {
-		parse_ethernet(statement, word);
+		struct mac mac;
+		int r = mac_parse_any(word, &mac);
+
+		assert(r == 0);
+		memcpy(statement->value, &mac, sizeof(mac));
 	} else if (str_parse_u32(word, UINT16_MAX, &number) == 0) {
 		if (statement->length == 2)
 			statement->value[0] = (uint8_t)(number >> 8);

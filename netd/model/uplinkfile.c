@@ -404,7 +404,8 @@ static void read_neighbour(struct reader *reader, struct uplink_set *was)
 	read_ip(reader, want_word(reader), &neighbour.address);
 	word = want_word(reader);
 	neighbour.proxy = strcmp(word, "proxy") == 0;
-	reader->bad |= !neighbour.proxy && mac_parse(word, &neighbour.mac) < 0;
+	/* Clusters have a group's address. */
+	reader->bad |= !neighbour.proxy && mac_parse_any(word, &neighbour.mac) < 0;
 	if (!reader->bad)
 		reader->bad |= uplink_set_add_neighbour(was, &neighbour) < 0;
 }

@@ -31,6 +31,7 @@ static const char file[] =
 	"route 198.18.5.1/32 table=254 type=1 protocol=3 scope=253 hop=-,ours,0,0\n"
 	"route 2001:db8:77::/48 table=254 type=1 protocol=3 preference=1 metric=50 expires=40 hop=2001:db8:2::1,ours,0,0\n"
 	"neighbour 192.0.2.40 02:00:00:00:40:40\n"
+	"neighbour 192.0.2.41 03:bf:c0:00:02:29\n"	/* of a cluster: a group's address */
 	"neighbour 2001:db8:2::41 proxy\n"
 	"sysctl ipv4 rp_filter 2\n"
 	"sysctl ipv6 force_mld_version -1\n"
@@ -53,7 +54,7 @@ static void round_trip(void **state _unused_)
 	parse(file, &uplink);
 	assert_int_equal(uplink.was.n_addresses, 5);
 	assert_int_equal(uplink.was.n_routes, 5);
-	assert_int_equal(uplink.was.n_neighbours, 2);
+	assert_int_equal(uplink.was.n_neighbours, 3);
 	assert_int_equal(__builtin_popcountll(uplink.sysctls_set), 2);
 	assert_int_equal(uplink_print(&uplink, &text), 0);
 	/* In the order in which they are printed. */
