@@ -328,18 +328,17 @@ static int add_peer(struct api *api, int fd, uid_t uid, bool may_change, bool is
 /* Root, the daemon's own user, and members of its group may change things. */
 static int read_peer(int fd, uid_t *ret_uid, bool *ret_may_change)
 {
-	struct ucred peer = { .uid = (uid_t)-1 };
-	socklen_t size = sizeof(peer);
-	gid_t groups[256];
-	socklen_t groups_size = sizeof(groups);
+	_cleanup_(freep) gid_t *groups = NULL;
+	struct policy_caller peer;
+	pid_t pid;
+	int r = policy_read_peer(fd, &peer, &groups, &pid, NULL);
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
-		return -errno;
+	if (r < 0)
+		return r;
 	*ret_uid = peer.uid;
 	*ret_may_change = peer.uid == 0 || peer.uid == geteuid() || peer.gid == getegid();
-	if (!*ret_may_change && getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &groups_size) == 0)
-		for (size_t i = 0; i < groups_size / sizeof(groups[0]); i++)
-			*ret_may_change |= groups[i] == getegid();
+	for (size_t i = 0; i < peer.n_groups; i++)
+		*ret_may_change |= peer.groups[i] == getegid();
 	return 0;
 }
 

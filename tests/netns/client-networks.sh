@@ -222,6 +222,8 @@ says create 0 '^$' create $tmp/fleet.network
 check create_up wait_for 20 state_is fleet running
 check create_not_there test ! -e $root/etc/networks/fleet.network
 says undefine_fleet 0 '^$' undefine fleet
+# The daemon's group is one of many.
+check autostart_groups setpriv --reuid 4202 --regid 4202 --groups "0,$(seq -s, 5000 5299)" $client autostart new
 says autostart 0 '^$' autostart new
 equal autostart_on true "$($client status new --json | jq '.[0].autostart')"
 says autostart_off 0 '^$' net-autostart new --disable
