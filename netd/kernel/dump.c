@@ -161,7 +161,7 @@ static void read_family_values(const struct nlattr *conf, uint8_t family, struct
 	}
 }
 
-static void read_families(const struct nlattr *af_spec, struct dump_values *values, uint8_t *addr_gen_mode)
+static void read_families(const struct nlattr *af_spec, struct dump_link *link)
 {
 	const struct nlattr *family = NULL, *v6[IFLA_INET6_MAX + 1], *v4[IFLA_INET_MAX + 1];
 
@@ -169,10 +169,11 @@ static void read_families(const struct nlattr *af_spec, struct dump_values *valu
 		uint16_t type = family->nla_type & NLA_TYPE_MASK;
 
 		if (type == AF_INET6 && nl_parse_nested(family, v6, ARRAY_SIZE(v6))) {
-			*addr_gen_mode = nl_get_u8(v6[IFLA_INET6_ADDR_GEN_MODE], 0);
-			read_family_values(v6[IFLA_INET6_CONF], AF_INET6, values);
+			link->addr_gen_mode = nl_get_u8(v6[IFLA_INET6_ADDR_GEN_MODE], 0);
+			link->no_gen_mode = !v6[IFLA_INET6_ADDR_GEN_MODE];
+			read_family_values(v6[IFLA_INET6_CONF], AF_INET6, &link->values);
 		} else if (type == AF_INET && nl_parse_nested(family, v4, ARRAY_SIZE(v4))) {
-			read_family_values(v4[IFLA_INET_CONF], AF_INET, values);
+			read_family_values(v4[IFLA_INET_CONF], AF_INET, &link->values);
 		}
 	}
 }
@@ -286,7 +287,6 @@ int dump_link(const struct nlmsghdr *message, struct dump_link *ret_link)
 {
 	const struct nlattr *table[IFLA_MAX + 1], *info[IFLA_INFO_MAX + 1];
 	struct netstate_port *port = &ret_link->port;
-	uint8_t addr_gen_mode = 0;
 	struct ifinfomsg header;
 
 	memset(ret_link, 0, sizeof(*ret_link));
@@ -319,11 +319,11 @@ int dump_link(const struct nlmsghdr *message, struct dump_link *ret_link)
 	port->tap &= !ret_link->tap.carries_ip;
 	if (strcmp(ret_link->kind, "bridge") == 0)
 		read_bridge(table, info[IFLA_INFO_DATA], port->alias, port, &ret_link->bridge);
-	read_families(table[IFLA_AF_SPEC], &ret_link->values, &addr_gen_mode);
+	read_families(table[IFLA_AF_SPEC], ret_link);
 	if (ret_link->bridge.ifindex) {
 		const struct dump_values *values = &ret_link->values;
 
-		ret_link->bridge.addr_gen_mode = addr_gen_mode;
+		ret_link->bridge.addr_gen_mode = ret_link->addr_gen_mode;
 		/* A kernel that was started without IPv6 (ipv6.disable=1) has no such value. */
 		ret_link->bridge.ipv6_off = !(values->present >> VALUE_DISABLE_IPV6 & 1) || values->values[VALUE_DISABLE_IPV6];
 	}

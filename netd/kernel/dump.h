@@ -43,6 +43,8 @@ struct dump_link {
 	struct netstate_tunnel tunnel;	/* of kind "vxlan", and what is called as a tunnel of ours; else without a name */
 	struct dump_tap tap;		/* of kind "tun", and what carries the mark of a declared tap */
 	bool loopback;
+	uint8_t addr_gen_mode;		/* IN6_ADDR_GEN_MODE_*: of the link-local address; 0 as well where there is no IPv6 */
+	bool no_gen_mode;		/* there is IPv6, and that was not said */
 };
 
 #define DUMP_ALIAS_NETWORK	"guestnet net="

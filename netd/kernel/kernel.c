@@ -6,12 +6,15 @@
 #include "kernel.h"
 
 #include <fcntl.h>
+#include <linux/if_link.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/rtnetlink.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "../../lib/fd.h"
+#include "dump.h"
 #include "nft.h"
 #include "sysctl.h"
 
@@ -84,6 +87,38 @@ int kernel_nft_fd(const struct kernel *kernel)
 	return nl_channel_fd(&kernel->nft);
 }
 
+static int each_probed_link(const struct nlmsghdr *message, uint32_t tag _unused_, void *data)
+{
+	bool *needed = data;
+	struct dump_link link;
+
+	if (dump_link(message, &link) == 0)
+		*needed = link.no_gen_mode;
+	return 0;
+}
+
+/*
+ * Without counters, Linux 5.10 does not say how an interface makes its link-local address, and 6.1 does (net/ipv6/addrconf.c:
+ * inet6_fill_ifla6_attrs()). The loopback interface, which each network namespace has as its first, tells which kind this is.
+ */
+static bool probe_counters_needed(struct nl_channel *rtnl)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+	const struct ifinfomsg header = { .ifi_index = 1 };
+	bool needed = false;
+
+	nl_begin(&batch, RTM_GETLINK, 0, 0, &header, sizeof(header));
+	nl_put_u32(&batch, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	return nl_transact(rtnl, &batch, each_probed_link, &needed) < 0 || needed;
+}
+
+/* Into a request for links: their counters, which are half of what is said of one, may be left out. */
+void kernel_leave_out_counters(const struct kernel *kernel, struct nl_batch *batch)
+{
+	if (!kernel->counters_needed)
+		nl_put_u32(batch, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+}
+
 /*
  * Opens what is needed, in the network namespace of the process. @nft_fd is the nftables socket of an
  * earlier process of ours, taken over when it succeeds, or negative.
@@ -114,6 +149,7 @@ int kernel_open(int nft_fd, struct kernel *ret_kernel, struct failure *failure)
 		return failure_set(failure, r, "cannot %s: %s", what, strerror(-r));
 	}
 	kernel.owner_tables = nft_probe_owner(&kernel.nft);
+	kernel.counters_needed = probe_counters_needed(&kernel.rtnl);
 	*ret_kernel = kernel;
 	return 0;
 }

@@ -73,6 +73,7 @@ struct kernel {
 	int forwarding_fds[2];		/* owned; IPv4 and IPv6: read in each look, and opening costs more than that */
 	struct nl_channel queue;	/* open while DHCP replies pass through us, see queue.c */
 	bool owner_tables;		/* the kernel has tables with owner and persist (Linux 6.9) */
+	bool counters_needed;		/* what says no counters of a link does not say all that we ask for */
 
 	struct view view;		/* owned */
 	struct dirt dirt;		/* what of it is to be read again */
@@ -102,5 +103,6 @@ int kernel_open(int nft_fd, struct kernel *ret_kernel, struct failure *failure);
 void kernel_deinit(struct kernel *kernel);
 int kernel_nft_fd(const struct kernel *kernel);
 
+void kernel_leave_out_counters(const struct kernel *kernel, struct nl_batch *batch);
 int kernel_transact(struct kernel *kernel, struct nl_channel *channel, struct nl_batch *batch, nl_each each, void *data);
 bool kernel_injected(struct kernel *kernel);

@@ -190,8 +190,9 @@ void recorder_add_look(struct recorder *recorder, const struct kernel *kernel, u
 	n = snprintf(text, sizeof(text), "parts %u dirt %u overlap %d dirt-generation %u generation %u read %u checksums %d tc %d "
 		     "queue %d owner %d route-port %u nft-port %u links %u", parts, kernel->dirt.parts, kernel->dirt.overlap,
 		     kernel->dirt.generation, kernel->generation, kernel->read_generation, kernel->checksums_changed,
-		     kernel->tc_used | kernel->shapers_used << 1 | kernel->proxies_used << 2 | kernel->remotes_used << 3, kernel->queue_native, kernel->owner_tables, kernel->rtnl.port, kernel->nft.port,
-		     kernel->dirt.n_links);
+		     kernel->tc_used | kernel->shapers_used << 1 | kernel->proxies_used << 2 | kernel->remotes_used << 3 |
+			     kernel->counters_needed << 4,
+		     kernel->queue_native, kernel->owner_tables, kernel->rtnl.port, kernel->nft.port, kernel->dirt.n_links);
 	/* Below 0: with all of its routes. */
 	for (unsigned int i = 0; i < kernel->dirt.n_links; i++)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, " %d", kernel->dirt.routed[i] ? -kernel->dirt.links[i] : kernel->dirt.links[i]);

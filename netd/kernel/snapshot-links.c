@@ -183,7 +183,7 @@ int snapshot_read_links(struct kernel *kernel)
 	int r;
 
 	nl_begin(&request, RTM_GETLINK, NLM_F_DUMP, 0, &header, sizeof(header));
-	nl_put_u32(&request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	kernel_leave_out_counters(kernel, &request);
 	r = nl_dump(&kernel->rtnl, &request, each_link, &reading);
 	if (r < 0) {
 		free(reading.links);
@@ -220,7 +220,7 @@ static int ask_links(struct kernel *kernel, const struct dirt *dirt, struct aski
 		const struct ifinfomsg header = { .ifi_family = AF_UNSPEC, .ifi_index = dirt->links[i] };
 
 		nl_begin(&batch, RTM_GETLINK, 0, i, &header, sizeof(header));
-		nl_put_u32(&batch, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+		kernel_leave_out_counters(kernel, &batch);
 	}
 	r = nl_transact(&kernel->rtnl, &batch, each_asked_link, asking);
 	for (size_t i = 0; r == 0 && i < batch.n_entries; i++)

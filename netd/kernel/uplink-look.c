@@ -280,7 +280,6 @@ struct looking {
 
 static void read_link(const struct nlmsghdr *message, const struct nlattr *const table[], struct uplink_look *look)
 {
-	const struct nlattr *families[AF_MAX], *values[IFLA_INET6_MAX + 1];
 	struct dump_link link;
 	struct ifinfomsg header;
 
@@ -297,9 +296,7 @@ static void read_link(const struct nlmsghdr *message, const struct nlattr *const
 	memcpy(look->kind, link.kind, sizeof(look->kind));
 	look->accept_ra = link.values.present >> VALUE_ACCEPT_RA & 1 ? link.values.values[VALUE_ACCEPT_RA] : -1;
 	look->ra_ignored = look->accept_ra == 1 && link.values.present >> VALUE_FORWARDING6 & 1 && link.values.values[VALUE_FORWARDING6];
-	if (table[IFLA_AF_SPEC] && nl_parse_nested(table[IFLA_AF_SPEC], families, ARRAY_SIZE(families)) && families[AF_INET6] &&
-	    nl_parse_nested(families[AF_INET6], values, ARRAY_SIZE(values)))
-		look->gen_mode = nl_get_u8(values[IFLA_INET6_ADDR_GEN_MODE], 0);
+	look->gen_mode = link.addr_gen_mode;
 }
 
 static int find_link(const struct nlmsghdr *message, void *data)
@@ -400,7 +397,7 @@ static int dump_links(struct kernel *kernel, int (*each)(const struct nlmsghdr *
 	const struct ifinfomsg header = { .ifi_family = AF_UNSPEC };
 
 	nl_begin(&request, RTM_GETLINK, NLM_F_DUMP, 0, &header, sizeof(header));
-	nl_put_u32(&request, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	kernel_leave_out_counters(kernel, &request);
 	return nl_dump(&kernel->rtnl, &request, each, data);
 }
 

@@ -115,7 +115,7 @@ ip -n one addr del 10.86.1.99/24 dev eth0
 ip -n one addr del fd86::99/64 dev eth0
 # What is too short to have ports has none that anything could be said of, and what comes in parts is put together first.
 in_ns internet nft -f - <<'N'
-table inet count {
+table inet counting {
 	set seen { type mark; flags dynamic; }
 	chain input {
 		type filter hook input priority 0;
@@ -126,7 +126,7 @@ table inet count {
 	}
 }
 N
-arrived() { in_ns internet nft list set inet count seen | grep -q "0x0*$1[ ,}]"; }
+arrived() { in_ns internet nft list set inet counting seen | grep -q "0x0*$1[ ,}]"; }
 raw() { in_ns "$1" "$world/tools/raw-probe" ip "${@:2}"; }
 for size in 0 1 3 4 100; do
 	raw one 198.51.100.1 253 $size

@@ -220,6 +220,37 @@ static void tunnels(void **state _unused_)
 	assert_string_equal(link.tunnel.name, "");
 }
 
+/* How an interface makes its link-local address: @mode, or negative when the kernel leaves that out. */
+static struct dump_link read_gen_mode(uint16_t family, int mode)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+	const struct ifinfomsg header = { .ifi_index = 7 };
+	struct dump_link link;
+	size_t list, nest;
+
+	nl_begin(&batch, RTM_NEWLINK, 0, 0, &header, sizeof(header));
+	nl_put_string(&batch, IFLA_IFNAME, "card0");
+	list = nl_nest(&batch, IFLA_AF_SPEC);
+	nest = nl_nest(&batch, family);
+	if (mode >= 0)
+		nl_put_u8(&batch, IFLA_INET6_ADDR_GEN_MODE, (uint8_t)mode);
+	nl_nest_end(&batch, nest);
+	nl_nest_end(&batch, list);
+	assert_int_equal(batch.error, 0);
+	assert_int_equal(dump_link(batch.message, &link), 0);
+	return link;
+}
+
+static void gen_modes(void **state _unused_)
+{
+	struct dump_link said = read_gen_mode(AF_INET6, 1), unsaid = read_gen_mode(AF_INET6, -1), without = read_gen_mode(AF_INET, -1);
+
+	assert_int_equal(said.addr_gen_mode, 1);
+	assert_false(said.no_gen_mode);
+	assert_true(unsaid.no_gen_mode);
+	assert_false(without.no_gen_mode);
+}
+
 static void delegated_prefixes(void **state _unused_)
 {
 	static const struct {
@@ -325,6 +356,7 @@ int main(void)
 		cmocka_unit_test(vlans_of_a_port),
 		cmocka_unit_test(limits_of_elements),
 		cmocka_unit_test(tunnels),
+		cmocka_unit_test(gen_modes),
 		cmocka_unit_test(delegated_prefixes),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(growing),

@@ -385,7 +385,8 @@ static void look(struct machine *machine, size_t i)
 	kernel->tc_used = tc & 1;
 	kernel->shapers_used = tc >> 1 & 1;
 	kernel->proxies_used = tc >> 2 & 1;
-	kernel->remotes_used = tc >> 3;
+	kernel->remotes_used = tc >> 3 & 1;
+	kernel->counters_needed = tc >> 4 & 1;
 	kernel->queue_native = queue;
 	kernel->owner_tables = owner;
 	check_news(machine, i);
