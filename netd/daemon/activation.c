@@ -16,10 +16,12 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../lib/fd.h"
 #include "../../lib/limits.h"
+#include "../../lib/util.h"
 
 /* Where a connection could not be taken, it is not tried again before that. */
 #define REST_US 100000
@@ -87,6 +89,23 @@ int activation_listen(const char *path, int type, int *ret_fd)
 		return -errno;
 	*ret_fd = steal_fd(&fd);
 	return 0;
+}
+
+static int on_never(sd_event_source *source _unused_, uint64_t time_us _unused_, void *data _unused_)
+{
+	return 0;
+}
+
+/*
+ * What it takes to let a socket rest has to be there before the last fd is gone: sd-event times a rest with a timer of this clock
+ * or that, by its version, and the loop ends where it cannot make one (libsystemd's sd-event.c: sd_event_source_set_ratelimit()).
+ * Both are made by a source that never comes up. Errors as sd_event_add_time().
+ */
+int activation_prepare_rests(sd_event *event)
+{
+	int r = sd_event_add_time(event, NULL, CLOCK_MONOTONIC, UINT64_MAX, 0, on_never, NULL);
+
+	return r < 0 ? r : sd_event_add_time(event, NULL, CLOCK_BOOTTIME, UINT64_MAX, 0, on_never, NULL);
 }
 
 /*

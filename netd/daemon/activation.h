@@ -18,5 +18,6 @@ void activation_init(struct activation *activation);
 void activation_deinit(struct activation *activation);
 int activation_take(struct activation *activation, const char *name);
 int activation_listen(const char *path, int type, int *ret_fd);
+int activation_prepare_rests(sd_event *event);
 int activation_accept(sd_event_source *source, int listen_fd);
 int activation_fd_limit(void);

@@ -414,6 +414,8 @@ int main(int argc, char *argv[])
 		return EXIT_FAILURE;
 
 	r = sd_event_default(&event);
+	if (r >= 0)
+		r = activation_prepare_rests(event);
 	if (r >= 0 && lock_fd >= 0)
 		r = sd_event_add_io(event, NULL, lock_fd, EPOLLIN, on_visitor, NULL);
 	if (r >= 0)
