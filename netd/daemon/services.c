@@ -574,6 +574,7 @@ static int write_configuration(struct services *services, struct managed *manage
 	struct dnsmasq_options options = services_dnsmasq_options(services);
 	char buffer[DNSMASQ_TEXT_SIZE * 2], path[4200];
 	struct text text;
+	struct stat st;
 	int r;
 
 	options.withheld = managed->withheld;
@@ -592,8 +593,13 @@ static int write_configuration(struct services *services, struct managed *manage
 	if (r < 0)
 		return r;
 	lease_path(services, managed, path, sizeof(path));
-	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-	if (fd < 0 || (geteuid() == 0 && fchown(fd, order->uid, order->gid) < 0))
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return failure_set(failure, -errno, "%s: %s", path, strerror(errno));
+	/* Safe because: in a folder of dnsmasq's user, a name may lead to anything; only a file that has no other name is given away. */
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+		return failure_set(failure, -EINVAL, "%s: it is no plain file with one name: remove it", path);
+	if (geteuid() == 0 && fchown(fd, order->uid, order->gid) < 0)
 		return failure_set(failure, -errno, "%s: %s", path, strerror(errno));
 	return 0;
 }

@@ -893,7 +893,8 @@ void uplinks_give_up(struct uplinks *uplinks)
 		struct failure failure = { 0 };
 		char network[NETWORK_NAME_SIZE];
 
-		if (card->ready || card->uplink.phase != UPLINK_TRIAL)
+		/* With a card go the others of its network: what is left has moved down. */
+		if (i >= uplinks->n_cards || card->ready || card->uplink.phase != UPLINK_TRIAL)
 			continue;
 		memcpy(network, card->uplink.network, sizeof(network));
 		if (release(uplinks, network, &failure) < 0)

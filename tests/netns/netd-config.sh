@@ -316,6 +316,19 @@ reload
 check cleared-gone wait_for 10 no_link gn-later
 mv $root/run/dnsmasq/* $root/run/cleared/; rmdir $root/run/dnsmasq; mv $root/run/cleared $root/run/dnsmasq
 mv $root/state/dnsmasq/* $root/state/cleared/; rmdir $root/state/dnsmasq; mv $root/state/cleared $root/state/dnsmasq
+# A lease file that is another file's second name is not given to dnsmasq's user.
+echo secret >$root/state/secret
+ln $root/state/secret $root/state/dnsmasq/linked.leases
+network linked "[Address]" "Address=10.97.9.1/24"
+reload
+not_plain() { client status linked --json | jq -r '.[0].problem' | grep -q 'linked.leases: it is no plain file with one name'; }
+check linked-refused wait_for 20 not_plain
+equal linked-owner 0 "$(stat -c %u $root/state/secret)"
+rm $root/state/dnsmasq/linked.leases
+check linked-mended wait_for 20 is linked running
+rm $etc/linked.network
+reload
+check linked-gone wait_for 10 no_link gn-linked
 out=$(unshare -Ur sh -c 'echo 0 >/proc/sys/user/max_inotify_instances; exec "$@"' sh "$BIN/guestnetd" "${roots[@]}" --plan 2>&1)
 matches no-inotify 'sysctl fs.inotify.max_user_instances=1024 allows more' "$out"
 
