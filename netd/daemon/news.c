@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../lib/str.h"
 #include "../../lib/util.h"
 #include "objects.h"
 
@@ -163,9 +164,9 @@ static int compare_all_ports(const struct news *news, struct told *told, const s
 		int order = i == told->n_ports ? 1 : j == n ? -1 : compare_ports(&told->ports[i], &now[j]);
 
 		if (order < 0)
-			tell(news, "PortDetached", "ss", told->name, told->ports[i].name);
+			tell(news, "PortDetached", "ss", told->name, STR_ESCAPED(told->ports[i].name));
 		else if (order > 0)
-			tell(news, "PortAttached", "ss", told->name, now[j].name);
+			tell(news, "PortAttached", "ss", told->name, STR_ESCAPED(now[j].name));
 		i += order <= 0;
 		j += order >= 0;
 	}

@@ -167,8 +167,9 @@ static int append_ports(sd_bus_message *message, const struct network_report *re
 		const struct netstate_port *port = &report->ports[i];
 		char alias[2 * sizeof(port->alias)];
 
+		/* Both may be any bytes, and D-Bus wants UTF-8. */
 		if (report->bridge[0] && strcmp(port->bridge, report->bridge) == 0)
-			r = sd_bus_message_append(message, "(sis)", port->name, port->ifindex,
+			r = sd_bus_message_append(message, "(sis)", STR_ESCAPED(port->name), port->ifindex,
 						  str_escape(alias, sizeof(alias), port->alias));
 	}
 	return r < 0 ? r : sd_bus_message_close_container(message);

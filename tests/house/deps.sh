@@ -26,6 +26,10 @@ world debian apt-get apt-cache dpkg
 world fedora dnf
 world systemd apt-get apt-cache dpkg systemctl
 world other
+# The packages of a system that does not have one of them any more.
+for folder in debian systemd; do
+	printf '#!/bin/sh\ncase $2 in\nisc-dhcp-client) ;;\n*) echo "  Candidate: 1" ;;\nesac\n' >"$work/$folder/apt-cache"
+done
 
 # The script adds the folders of system programs to its path; here it must not find those of this machine.
 mkdir -p "$work/tools"
@@ -72,6 +76,8 @@ equal firewall-off 'systemctl: -q --runtime mask firewalld.service isc-dhcp-serv
 apt-get install
 systemctl: -q --runtime unmask firewalld.service isc-dhcp-server.service
 systemctl: -q disable firewalld.service isc-dhcp-server.service' "$(sed -n 's/^apt-get: .* install .* firewalld .*/apt-get install/p; /^systemctl/p' "$log")"
+matches gone-said 'this system has no package isc-dhcp-client: what needs it is skipped' "$out"
+equal gone-left-out '' "$(grep -w isc-dhcp-client "$log")"
 deps systemd build demo
 equal firewall-not-asked '' "$(grep systemctl "$log")"
 

@@ -129,7 +129,7 @@ test_slots() {
 	equal quota_other_bridge guestnet.u4201.s0.br1 "$(link "$reply_tap" '.altnames | join(" ")')"
 	release two
 	launch --uid $alice $helper --br=default
-	matches quota_other_name "^access denied by acl file: uid 4201 has all the 1 taps on bridge \`default' that $policy_file:1 allows" "$reply_stderr"
+	matches quota_other_name "^access denied by acl file: uid 4201 has all the 1 tap on bridge \`default' that $policy_file:1 allows" "$reply_stderr"
 	release one
 	ip link property del dev br0 altname default
 	ip link delete br1

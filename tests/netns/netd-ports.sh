@@ -19,6 +19,7 @@ Mode=isolated
 Address=10.33.0.1/24
 FILE
 "$BIN/guestnetd" --config-root=$root/etc --vendor-root=$root/vendor --state-root=$root/state --run-root=$root/run --service-user=65534 >>$root/log 2>&1 &
+netd_pid=$!
 running() { [[ $("$BIN/guestnet" status lab --json 2>/dev/null) == *'"state":"running"'* ]]; }
 check up wait_for 30 running
 bridge=gn-lab
@@ -34,6 +35,12 @@ tap tap7 $bridge
 tap vnet3 br9
 check seen wait_for 30 ports 2
 
+# A name of bytes that are no UTF-8, which D-Bus would not take.
+ip link add $'t\xe9' type veth peer name peer0
+ip link set $'t\xe9' master $bridge
+check name-counted wait_for 30 ports 3
+ip link del peer0
+
 # Pulled off, the bridge deleted: back with its options.
 ip link set vnet0 nomaster
 check pulled wait_for 30 kept vnet0
@@ -41,8 +48,11 @@ ip link del $bridge
 check bridge-deleted wait_for 30 kept vnet0
 check bridge-deleted-running wait_for 30 running
 equal other-name null "$(link tap7 .master)"
-# Moved by its owner, who takes it off first, and by one program: two take so long on a slow machine that it is put back meanwhile.
-printf 'link set vnet0 %s\n' nomaster 'master br9' | ip -batch -
+# Moved by its owner, who takes it off first. The daemon is stopped meanwhile: on a busy machine it would put the port back in between.
+kill -STOP $netd_pid
+ip link set vnet0 nomaster
+ip link set vnet0 master br9
+kill -CONT $netd_pid
 ip tuntap add vnet1 mode tap
 ip link set vnet1 master $bridge up
 wait_for 30 ports 1
