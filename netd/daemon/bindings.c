@@ -209,8 +209,10 @@ int bindings_update(struct bindings *bindings, struct kernel *kernel, const stru
 		bindings_deinit(&fresh);
 		return 0;
 	}
-	if (!only_look && save(&fresh, options) < 0)
-		log_say(4, NULL, NULL, "cannot write %s/bindings: %m", options->run_root);
+	if (!only_look)
+		r = save(&fresh, options);
+	if (r < 0)
+		log_say(4, NULL, NULL, "cannot write %s/bindings: %s", options->run_root, strerror(-r));
 	bindings_deinit(bindings);
 	*bindings = fresh;
 	return 0;

@@ -45,8 +45,10 @@ static int save(const struct delegations *delegations)
 /* What cannot be written down is told, and true until the daemon ends. */
 static void save_or_tell(const struct delegations *delegations)
 {
-	if (save(delegations) < 0)
-		log_say(4, NULL, NULL, "cannot write %s/delegated: %m", delegations->options->run_root);
+	int r = save(delegations);
+
+	if (r < 0)
+		log_say(4, NULL, NULL, "cannot write %s/delegated: %s", delegations->options->run_root, strerror(-r));
 }
 
 /* The route goes, then its line. One that another program has taken away is gone as well. */

@@ -239,7 +239,7 @@ void link_put_flags(struct nl_batch *batch, int ifindex, bool up, uint32_t tag)
 	begin_link(batch, RTM_SETLINK, 0, &header, tag);
 }
 
-/* Adds an address to, or removes it from, the link that has this name now; -ENODEV latched when none has. */
+/* Adds an address to, or removes it from, the link that has this name now; where none has, the kernel says -ENODEV (inet_rtm_newaddr()). */
 void link_put_address(const struct kernel *kernel, struct nl_batch *batch, bool add, const struct netstate_address *address, uint32_t tag)
 {
 	const struct ifaddrmsg header = {
@@ -272,6 +272,14 @@ void link_put_address(const struct kernel *kernel, struct nl_batch *batch, bool 
 	}
 }
 
+/* For a route by the link that has this name now. Where none has: an index that none has (-ENODEV); 0 would mean any link. */
+static uint32_t route_index(const struct kernel *kernel, const char *link)
+{
+	int ifindex = link_index(kernel, link);
+
+	return ifindex > 0 ? (uint32_t)ifindex : INT32_MAX;
+}
+
 /*
  * The route to an address's prefix, as the kernel makes it with the address: fib_add_ifaddr() for IPv4, and
  * addrconf_prefix_route() for IPv6, with its metric. Another route to the prefix stays, and stays first.
@@ -294,7 +302,7 @@ void link_put_route(const struct kernel *kernel, struct nl_batch *batch, const s
 		prefix[i / 8] |= (uint8_t)(address->address.bytes_be[i / 8] & (0x80 >> i % 8));
 	nl_begin(batch, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_APPEND, tag, &header, sizeof(header));
 	nl_put(batch, RTA_DST, prefix, length);
-	nl_put_u32(batch, RTA_OIF, (uint32_t)link_index(kernel, address->link));
+	nl_put_u32(batch, RTA_OIF, route_index(kernel, address->link));
 	if (v4)
 		nl_put(batch, RTA_PREFSRC, address->address.bytes_be, length);
 	else
@@ -324,7 +332,7 @@ void link_put_guest_route(const struct kernel *kernel, struct nl_batch *batch, b
 	nl_put(batch, RTA_DST, route->destination.bytes_be, length);
 	if (route->gateway.family)
 		nl_put(batch, RTA_GATEWAY, route->gateway.bytes_be, length);
-	nl_put_u32(batch, RTA_OIF, (uint32_t)link_index(kernel, route->link));
+	nl_put_u32(batch, RTA_OIF, route_index(kernel, route->link));
 	if (route->metric)
 		nl_put_u32(batch, RTA_PRIORITY, route->metric);
 }
