@@ -28,7 +28,7 @@ NETD_DUMP_SOURCES := netd/kernel/dump.c netd/model/netstate.c netd/model/ip.c li
 $(call objects,$(NETD_KERNEL_SOURCES)): EXTRA_CFLAGS = $(call pkg_flags,--cflags,libmnl libnftnl)
 
 $(NETD_KERNEL_TESTS:%=$(OBJ)/tests/unit/%): $(OBJ)/tests/unit/%: $(OBJ)/tests/unit/%.o \
-		$(call objects,netd/model/ruleset.c netd/model/ruleset-sets.c netd/model/ruleset-parse.c lib/pages.c $(NETD_DUMP_SOURCES) $(LIB_SOURCES))
+		$(call objects,netd/model/ruleset.c netd/model/ruleset-sets.c netd/model/ruleset-parse.c netd/kernel/link.c lib/pages.c $(NETD_DUMP_SOURCES) $(LIB_SOURCES))
 	$(link) -pie $(call pkg_flags,--libs,cmocka libmnl)
 
 # What was recorded, gone through again: with a file in the place of the kernel.

@@ -16,6 +16,8 @@
 #include "../../lib/nl/socket.h"
 #include "../../lib/util.h"
 #include "../../netd/kernel/dump.h"
+#include "../../netd/kernel/link.h"
+#include "../../netd/model/ip.h"
 #include "unit.h"
 
 struct entry { uint16_t vid, flags; };
@@ -308,6 +310,22 @@ static void refused(void **state _unused_)
 	nlsocket_free(socket);
 }
 
+/* A route by a link that is gone is by none, and not by any other: 0 would mean that. */
+static void route_of_no_link(void **state _unused_)
+{
+	_cleanup_(nl_batch_deinit) struct nl_batch batch = NL_BATCH_NULL;
+	const struct netstate_route route = { .destination = ip_v4(0x0a320000), .prefix_length = 16, .link = "gone?" };
+	const struct nlattr *table[RTA_MAX + 1];
+	struct kernel kernel = KERNEL_NULL;
+
+	assert_int_equal(nl_channel_open(NETLINK_ROUTE, &kernel.rtnl), 0);
+	link_put_guest_route(&kernel, &batch, true, &route, 0);
+	nl_channel_deinit(&kernel.rtnl);
+	assert_int_equal(batch.error, 0);
+	assert_true(nl_parse(batch.message, sizeof(struct rtmsg), table, ARRAY_SIZE(table)));
+	assert_int_equal(nl_get_u32(table[RTA_OIF], 0), INT32_MAX);
+}
+
 /* Three messages in a batch; the second one as long as one may be, in a nest. Where it is full, the batch is not to be sent. */
 static void growing(void **state _unused_)
 {
@@ -359,6 +377,7 @@ int main(void)
 		cmocka_unit_test(gen_modes),
 		cmocka_unit_test(delegated_prefixes),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(route_of_no_link),
 		cmocka_unit_test(growing),
 	};
 
